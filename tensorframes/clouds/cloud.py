@@ -1,0 +1,89 @@
+"""One point cloud with what is known about it: the value every data set gives and every scorer takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+CATEGORIES = ("no_noise", "low_noise", "med_noise", "high_noise", "vardensity_striped", "vardensity_gradient")
+"""The six categories of the PCPNet protocol, in the order of its tables."""
+
+UNIT_TOLERANCE = 1e-3
+"""How far from 1 a normal's length may be (dimensionless)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """N points of one surface, N >= 1, in the file's own unit of length.
+
+    Arrays are converted to the types below, and every length is checked.
+
+    Args:
+        name: what lists and tables call it.
+        pos: (N, 3) float32, finite positions.
+        normal: (N, 3) float32 unit normals of the surface, or None where unknown.
+        oriented: the signs of the normals are consistent; False refuses the oriented metric and loss.
+        scored: (M,) int64 rows that are scored, distinct or not; None scores all.
+        category: one of CATEGORIES for clouds of the protocol.
+        label: class number, or None.
+        curvature: (N, 2) float32 largest and smallest principal curvature, in 1 / length, or None.
+        clean_pos: (P, 3) float32, points of the same shape before noise, or None.
+
+    Raises:
+        ValueError: shapes disagree, values are not finite, normals are not unit, or rows are out of range.
+    """
+
+    name: str
+    pos: np.ndarray
+    normal: np.ndarray | None = None
+    oriented: bool = True
+    scored: np.ndarray | None = None
+    category: str = "no_noise"
+    label: int | None = None
+    curvature: np.ndarray | None = None
+    clean_pos: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        pos = self._convert("pos", 3)
+        if pos is None or len(pos) == 0:
+            raise ValueError(f"{self.name}: expected at least one point, got none")
+        for field in ("normal", "curvature"):
+            values = self._convert(field, 3 if field == "normal" else 2)
+            if values is not None and len(values) != len(pos):
+                raise ValueError(f"{self.name}: expected {len(pos)} rows of {field}, one a point, got {len(values)}")
+        self._convert("clean_pos", 3)
+        self._check_unit()
+        self._check_rows(len(pos))
+
+    def __len__(self) -> int:
+        """N, the number of points."""
+        return len(self.pos)
+
+    def _convert(self, field: str, columns: int) -> np.ndarray | None:
+        """The field as a finite (rows, columns) float32 array, stored back; None stays None."""
+        given = getattr(self, field)
+        if given is None:
+            return None
+        values = np.ascontiguousarray(given, dtype=np.float32)
+        if values.ndim != 2 or values.shape[1] != columns:
+            raise ValueError(f"{self.name}: expected {field} of shape (N, {columns}), got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{self.name}: expected finite {field}, got NaN or infinity")
+        object.__setattr__(self, field, values)
+        return values
+
+    def _check_unit(self) -> None:
+        if self.normal is None:
+            return
+        off = np.abs(np.linalg.norm(self.normal.astype(np.float64), axis=1) - 1).max()
+        if off > UNIT_TOLERANCE * 1.01:
+            raise ValueError(f"{self.name}: expected unit normals, got a length off by {off:.2g}")
+
+    def _check_rows(self, count: int) -> None:
+        if self.scored is None:
+            return
+        rows = np.asarray(self.scored)
+        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+            raise ValueError(f"{self.name}: expected scored rows as (M,) integers, got {rows.dtype} {rows.shape}")
+        if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+            raise ValueError(f"{self.name}: expected scored rows in 0..{count - 1}, got {rows.min()}..{rows.max()}")
+        object.__setattr__(self, "scored", rows.astype(np.int64))
