@@ -1,0 +1,53 @@
+"""Normals of point clouds by message passing between local frames, with tensors as messages.
+
+The public names are loaded when first used, so that importing the package costs little more than importing torch.
+"""
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorframes.estimator import NormalEstimator
+    from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
+    from tensorframes.geometry import knn_graph
+    from tensorframes.messages import TensorialMessagePassing
+    from tensorframes.reps import TensorReps
+
+try:
+    __version__ = version("tensorframes")
+except PackageNotFoundError:  # a checkout on the path that was never installed
+    __version__ = "0+unknown"
+
+_ROOM_OF = {
+    "Frames": "frames",
+    "IdentityFrames": "frames",
+    "LearnedFrames": "frames",
+    "NormalEstimator": "estimator",
+    "TensorReps": "reps",
+    "TensorialMessagePassing": "messages",
+    "knn_graph": "geometry",
+}
+
+__all__ = [
+    "Frames",
+    "IdentityFrames",
+    "LearnedFrames",
+    "NormalEstimator",
+    "TensorReps",
+    "TensorialMessagePassing",
+    "knn_graph",
+]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from the room it lives in (PEP 562)."""
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = value  # the next look-up does not come here again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOM_OF])
