@@ -1,0 +1,157 @@
+"""Normals without learning, scored through the same door as the networks."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.errors import UserError
+from tensorframes.scoring.metrics import Floats, as_rows
+
+CHUNK = 8192  # neighbourhoods held at once; 22 MB of coordinates with 112 neighbours
+
+
+class PCA:
+    """Normal of the least-squares plane of the k nearest points, the point itself among them.
+
+    n = the eigenvector of the smallest eigenvalue of sum_j (x_j - mean)(x_j - mean)^T
+    (Hoppe et al.: "Surface Reconstruction from Unorganized Points", 1992, section 3.2).
+    A neighbourhood whose two smallest eigenvalues agree (a line, equal points, fewer than three) has no normal: a zero
+    row.
+
+    Args:
+        k: neighbours, the point itself included.
+    """
+
+    oriented = False
+
+    def __init__(self, k: int = 18) -> None:
+        self.k = checked_k(k, least=3)
+        self.name = f"PCA {k}"
+
+    def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
+        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,): unit rows of no particular sign, or zero."""
+        parts = [plane(near, floor)[0][:, :, 0] for near, _, floor in neighbourhoods(points, rows, self.k)]
+        return np.concatenate(parts) if parts else np.zeros((0, 3))
+
+
+class Jet:
+    """Normal of a polynomial height function fitted to the k nearest points, the point itself among them.
+
+    In the axes (u, v, w) of the neighbourhood's principal components, with the point as origin,
+    w = sum_{a+b<=order} c_ab u^a v^b is fitted by least squares and n = (-c_10, -c_01, 1) / |.| is turned back.
+    Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005, section 2.3;
+    the fit of CGAL's `jet_estimate_normals`. Monomials are weighted by the square roots of the binomial coefficients, so
+    that the solution of least norm, taken where the points do not determine the fit, turns with them.
+    Neighbourhoods without a plane have no normal (see PCA).
+
+    Args:
+        k: neighbours, the point itself included.
+        order: degree of the polynomial; 1 is a plane through the heights.
+    """
+
+    oriented = False
+
+    def __init__(self, k: int = 112, order: int = 2) -> None:
+        if order < 1:
+            raise ValueError(f"expected an order of at least 1, got {order}")
+        self.k = checked_k(k, least=(order + 1) * (order + 2) // 2)
+        self.order = order
+        self.name = f"jet {k}" if order == 2 else f"jet {k} order {order}"
+
+    def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
+        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,): unit rows of no particular sign, or zero."""
+        parts = [self.fit(near, origin, floor) for near, origin, floor in neighbourhoods(points, rows, self.k)]
+        return np.concatenate(parts) if parts else np.zeros((0, 3))
+
+    def fit(self, near: Floats, origin: Floats, floor: float) -> Floats:
+        """Normals (B, 3) at the origins (B, 3) of neighbourhoods (B, k, 3)."""
+        axes, defined = plane(near, floor)  # columns: w (the plane's normal), v, u
+        local = (near - origin[:, None]) @ axes
+        size = np.abs(local[:, :, 1:]).mean(axis=(1, 2), keepdims=True)
+        local = local / np.where(size > 0, size, 1.0)
+        basis = monomials(local[:, :, 2], local[:, :, 1], self.order)  # (B, k, terms)
+        gram = np.swapaxes(basis, 1, 2) @ basis
+        moment = np.swapaxes(basis, 1, 2) @ local[:, :, :1]
+        slope = (np.linalg.pinv(gram, rcond=1e-12, hermitian=True) @ moment)[:, 1:3, 0]  # dw/du, dw/dv
+        ahead = np.stack([np.ones(len(slope)), -slope[:, 1], -slope[:, 0]], axis=1)
+        normal = (axes @ ahead[:, :, None])[:, :, 0]
+        return np.where(defined[:, None], normal / np.linalg.norm(ahead, axis=1, keepdims=True), 0.0)
+
+
+class Open3D:
+    """Open3D's `estimate_normals` with k nearest points: PCA in another's code, to compare speed and results with.
+
+    Needs the extra `tensorframes[open3d]`; it is imported on the first call.
+    """
+
+    oriented = False
+
+    def __init__(self, k: int = 18) -> None:
+        self.k = checked_k(k, least=3)
+        self.name = f"Open3D {k}"
+
+    def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
+        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,)."""
+        try:
+            import open3d
+        except (ImportError, OSError) as error:  # OSError: a shared library of the system is missing
+            raise UserError(f'expected Open3D, got "{error}": pip install "tensorframes[open3d]"') from error
+        cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(as_rows(points, "points")))
+        cloud.estimate_normals(open3d.geometry.KDTreeSearchParamKNN(self.k))
+        normal = np.asarray(cloud.normals)
+        return normal if rows is None else normal[rows]
+
+
+def checked_k(k: int, least: int) -> int:
+    """k if it is large enough to fit with."""
+    if k < least:
+        raise ValueError(f"expected at least {least} neighbours, got {k}")
+    return k
+
+
+def neighbourhoods(points: NDArray, rows: NDArray | None, k: int) -> Iterator[tuple[Floats, Floats, float]]:
+    """The k nearest points (B, k, 3) of each asked point (B, 3), chunk by chunk, centred on the cloud's mean.
+
+    With them goes the squared length below which a spread is only the rounding of the coordinates given.
+    """
+    from scipy.spatial import cKDTree
+
+    given = as_rows(points, "points")
+    if not np.isfinite(given).all():
+        raise ValueError("expected finite points, got NaN or infinity")
+    if len(given) == 0:
+        return
+    floor = float(np.finfo(rounding_of(points)).eps * np.abs(given).max()) ** 2
+    centred = given - given.mean(axis=0)
+    tree, asked = cKDTree(centred), centred if rows is None else centred[rows]
+    for start in range(0, len(asked), CHUNK):
+        query = asked[start : start + CHUNK]
+        near = tree.query(query, k=range(1, min(k, len(centred)) + 1), workers=2)[1]
+        yield centred[near], query, floor
+
+
+def rounding_of(points: NDArray) -> Literal["float32", "float64"]:
+    """The precision the coordinates arrived in."""
+    return "float32" if np.asarray(points).dtype in (np.float32, np.float16) else "float64"
+
+
+def plane(near: Floats, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Principal axes (B, 3, 3) of neighbourhoods (B, k, 3), as columns, the normal first, and where there is a normal.
+
+    Where the two smallest eigenvalues agree to rounding no direction is singled out; the normal's column is zero there.
+    """
+    centred = near - near.mean(axis=1, keepdims=True)
+    spread, axes = np.linalg.eigh(np.swapaxes(centred, 1, 2) @ centred / near.shape[1])
+    defined = spread[:, 1] - spread[:, 0] > 1e-10 * spread[:, 2] + floor
+    axes[~defined, :, 0] = 0.0
+    return axes, defined
+
+
+def monomials(u: Floats, v: Floats, order: int) -> Floats:
+    """sqrt(binomial(n, b)) u^(n-b) v^b for n = 0 .. order, (..., (order+1)(order+2)/2); terms 1 and 2 are u and v."""
+    from math import comb
+
+    terms = [comb(n, b) ** 0.5 * u ** (n - b) * v**b for n in range(order + 1) for b in range(n + 1)]
+    return np.stack(terms, axis=-1)

@@ -1,0 +1,49 @@
+"""What is scored: anything that turns points into normals, learned or classical."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.scoring.metrics import Floats, as_rows
+
+
+class Method(Protocol):
+    """A normal estimator as scoring sees it."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    @property
+    def oriented(self) -> bool:
+        """Whether it claims that the signs of its normals mean something."""
+
+    def __call__(self, points: NDArray, rows: NDArray | None = None) -> NDArray:
+        """Normals of the points (N, 3), or of the rows (M,) of them: unit, or zero where there is none.
+
+        With `rows` given it may return the M rows asked for or all N.
+        """
+
+
+def normals_at(method: Method, points: NDArray, rows: NDArray | None) -> Floats:
+    """The method's normals at `rows` (M,) of `points` (N, 3), all of them if None: (M, 3), whichever it returned.
+
+    Raises:
+        ValueError: if it returned neither M nor N rows.
+    """
+    if rows is None or len(rows) == len(points):  # M = N could not be told apart by its length
+        normal = as_rows(method(points, None), f"normals from {method.name}")
+        asked = slice(None) if rows is None else rows
+    else:
+        normal = as_rows(method(points, rows), f"normals from {method.name}")
+        asked = slice(None) if len(normal) == len(rows) else rows
+    if len(normal) not in (len(points), len(points) if rows is None else len(rows)):
+        wanted = f"{len(points)}" if rows is None else f"{len(rows)} or {len(points)}"
+        raise ValueError(f"expected {wanted} normals from {method.name}, got {len(normal)}")
+    return normal[asked]
+
+
+def scored_rows(points: NDArray, rows: NDArray | None) -> NDArray[np.int64]:
+    """The rows that count, (M,): those given, or all."""
+    return np.arange(len(points)) if rows is None else np.asarray(rows, dtype=np.int64)
