@@ -1,0 +1,40 @@
+"""Neighbours by measuring every distance, a piece at a time: for small batches, many dimensions, and as the reference."""
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry.distances import squared_distance
+
+CHUNK = 1 << 22
+
+
+def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
+    keep = min(k, len(points))
+    pieces = [
+        torch.sort(squared_distance(piece[:, None], points), dim=1, stable=True).indices[:, :keep]
+        for piece in query.split(max(1, CHUNK // max(1, len(points))))
+    ]
+    return torch.cat(pieces)
+
+
+def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
+    """(M, k) rows of `points`, nearest first and equal distances by row, -1 where a cloud has fewer than k."""
+    answer = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
+    for cloud in torch.unique_consecutive(query_batch).tolist():
+        first, last = torch.searchsorted(batch, batch.new_tensor([cloud, cloud + 1])).tolist()
+        asked = slice(*torch.searchsorted(query_batch, batch.new_tensor([cloud, cloud + 1])).tolist())
+        found = _one_cloud(points[first:last], query[asked], k) + first
+        answer[asked, : found.shape[1]] = found
+    return answer
+
+
+def brute_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
+    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), as (j, i), sorted by i, then j."""
+    limit = radius.square()
+    found = [batch.new_empty((2, 0))]
+    for rows in torch.arange(len(points), device=points.device).split(max(1, CHUNK // max(1, len(points)))):
+        near = squared_distance(points[rows, None], points) <= limit[batch[rows]][:, None]
+        receiver, sender = (near & (batch[rows, None] == batch)).nonzero(as_tuple=True)
+        keep = rows[receiver] != sender
+        found.append(torch.stack([sender[keep], rows[receiver[keep]]]))
+    return torch.cat(found, dim=1)

@@ -1,0 +1,50 @@
+"""What every function of this room demands of its input: one sentence per mistake."""
+
+import torch
+from torch import Tensor
+
+
+def check_points(pos: Tensor, name: str = "pos") -> None:
+    """Raise ValueError unless `pos` is a finite floating point (N, d) tensor, d >= 1."""
+    if pos.dim() != 2 or pos.shape[1] == 0:
+        raise ValueError(f"expected {name} of shape (N, d), got {tuple(pos.shape)}")
+    if not pos.is_floating_point():
+        raise ValueError(f"expected floating point {name}, got {pos.dtype}")
+    if not bool(torch.isfinite(pos).all()):
+        raise ValueError(f"expected finite {name}, got NaN or infinite coordinates")
+
+
+def check_batch(batch: Tensor | None, pos: Tensor, name: str = "batch") -> Tensor:
+    """The cloud of every row, (N,) int64, zeros for None. Raise ValueError unless ascending, whole and not negative."""
+    if batch is None:
+        return torch.zeros(len(pos), dtype=torch.long, device=pos.device)
+    if batch.shape != pos.shape[:1]:
+        raise ValueError(f"expected {name} of shape ({len(pos)},), got {tuple(batch.shape)}")
+    if batch.is_floating_point() or batch.is_complex() or batch.dtype == torch.bool:
+        raise ValueError(f"expected an integer {name}, got {batch.dtype}")
+    batch = batch.to(pos.device, torch.long)
+    if len(batch) and (bool((batch.diff() < 0).any()) or int(batch[0]) < 0):
+        raise ValueError(f"expected {name} sorted ascending from 0 or more, got {name} out of order or negative")
+    return batch
+
+
+def check_count(k: int, name: str = "k") -> None:
+    """Raise ValueError unless k is a whole number of at least 1."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"expected a whole number {name} >= 1, got {k!r}")
+
+
+def clouds_in(batch: Tensor) -> int:
+    """Number of clouds in a sorted batch vector: one more than its last entry, and 1 when it is empty."""
+    return int(batch[-1]) + 1 if len(batch) else 1
+
+
+def per_cloud(value: Tensor | float, batch: Tensor, name: str) -> Tensor:
+    """A length for each cloud, (B,) float64, from a number or a (B,) tensor; ValueError unless finite and positive."""
+    lengths = torch.as_tensor(value, dtype=torch.float64, device=batch.device).detach()
+    count = clouds_in(batch)
+    if lengths.dim() > 1 or (lengths.dim() == 1 and len(lengths) not in (1, *range(count, len(lengths) + 1))):
+        raise ValueError(f"expected {name} to be a number or of shape ({count},), got {tuple(lengths.shape)}")
+    if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
+        raise ValueError(f"expected a positive, finite {name}, got {lengths.min().item():g} to {lengths.max().item():g}")
+    return lengths.expand(count) if lengths.numel() == 1 else lengths

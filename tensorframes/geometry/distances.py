@@ -1,0 +1,65 @@
+"""Distances as every algorithm of this room computes them, and points that occur more than once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def to_double(pos: Tensor, origin: Tensor) -> Tensor:
+    """Coordinates (N, d) in float64, from `origin` (d,).
+
+    The origin is a value of the data (the lower corner): differences of float32 numbers are then exact in float64, so
+    that ties stay ties, which subtracting a mean would not grant.
+    """
+    return pos.detach().double() - origin
+
+
+def lower_corner(pos: Tensor) -> Tensor:
+    """(d,) float64: the smallest coordinate on every axis, 0 for no points."""
+    return pos.detach().double().amin(0) if len(pos) else pos.new_zeros(pos.shape[1], dtype=torch.float64)
+
+
+def squared_distance(x: Tensor, y: Tensor) -> Tensor:
+    """sum_a (x_a - y_a)^2 over the last dimension (broadcasting), added axis by axis.
+
+    Never |x|^2 + |y|^2 - 2 x.y, which cancels. The fixed order of the sum makes CPU and GPU agree to the last bit.
+    """
+    total = (x[..., 0] - y[..., 0]).square()
+    for axis in range(1, x.shape[-1]):
+        total = total + (x[..., axis] - y[..., axis]).square()
+    return total
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct points of a batch of clouds, in the order in which they first occur.
+
+    first: (U,) row at which each occurs first, ascending. index: (N,) the distinct point of each row.
+    rows: (N,) all rows, grouped by distinct point and ascending within a group. start, count: (U,) each group in `rows`.
+    """
+
+    first: Tensor
+    index: Tensor
+    rows: Tensor
+    start: Tensor
+    count: Tensor
+
+
+def distinct_points(pos: Tensor, batch: Tensor) -> Distinct:
+    """Merge the rows of pos (N, d) that are equal in every coordinate and in `batch` (N,): O(N log N)."""
+    order = torch.arange(len(pos), device=pos.device)
+    for key in (*pos.unbind(1), batch):
+        order = order[torch.sort(key[order], stable=True).indices]
+    new = torch.ones(len(pos), dtype=torch.bool, device=pos.device)
+    new[1:] = (pos[order[1:]] != pos[order[:-1]]).any(1) | (batch[order[1:]] != batch[order[:-1]])
+    # A stable sort leaves each group's rows ascending, so its first entry is its first row.
+    first, rank = torch.sort(order[new])
+    place = torch.empty_like(rank)
+    place[rank] = torch.arange(len(rank), device=pos.device)
+    group = place[new.cumsum(0) - 1]
+    index = torch.empty_like(order)
+    index[order] = group
+    rows = order[torch.sort(group, stable=True).indices]
+    count = torch.bincount(group, minlength=len(first))
+    return Distinct(first, index, rows, count.cumsum(0) - count, count)

@@ -1,0 +1,91 @@
+"""A cloud at several resolutions, and the graphs between them: all of the geometry a network needs, before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry.neighbours import knn
+from tensorframes.geometry.sampling import independent_set, intrinsic_priority
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a batch of clouds."""
+
+    pos: Tensor  # (N_l, d) in units of the cloud's scale
+    batch: Tensor  # (N_l,) cloud of each point, ascending
+    rows: Tensor  # (N_l,) row of each point at level 0
+    neighbours: Tensor  # (N_l, k) rows of this level, nearest first, the point itself included
+    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0): who sends to each point
+
+    def __len__(self) -> int:
+        return self.pos.shape[0]
+
+    @property
+    def edge_index(self) -> Tensor:
+        """(2, N_l k), the neighbours as edges, row 0 sending to row 1."""
+        return table_edges(self.neighbours)
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Levels from fine to coarse, and from which coarse points each finer point is interpolated."""
+
+    levels: tuple[Level, ...]
+    above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
+    clouds: int
+
+    @property
+    def points(self) -> int:
+        """Points at level 0."""
+        return len(self.levels[0])
+
+
+def build_hierarchy(
+    pos: Tensor, batch: Tensor, radii: Sequence[float], neighbours: int = 16, interpolated: int = 3
+) -> Hierarchy:
+    """Sample levels and connect them.
+
+    Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and none of level l
+    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points).
+
+    Args:
+        pos: (N, d) distinct points, in units of the cloud's scale.
+        batch: (N,) cloud of each point, ascending.
+        radii: of the levels 1, 2, ..., in units of the scale, increasing.
+        neighbours: k of every graph within a level and from one level to the next coarser.
+        interpolated: how many coarse points a finer one is interpolated from.
+    """
+    if any(coarse <= fine for fine, coarse in zip(radii, radii[1:], strict=False)):
+        raise ValueError(f"expected increasing radii, got {tuple(radii)}")
+    clouds = int(batch.max()) + 1 if len(batch) else 0
+    own = knn(pos, neighbours, batch=batch)
+    levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
+    above = []
+    priority = intrinsic_priority(pos, batch) if radii else None
+    for radius in radii:
+        fine = levels[-1]
+        kept = independent_set(fine.pos, radius, fine.batch, priority)
+        priority = priority.index_select(0, kept) if priority is not None else None
+        coarse_pos, coarse_batch = fine.pos.index_select(0, kept), fine.batch.index_select(0, kept)
+        levels.append(
+            Level(
+                coarse_pos,
+                coarse_batch,
+                fine.rows.index_select(0, kept),
+                knn(coarse_pos, neighbours, batch=coarse_batch),
+                knn(fine.pos, neighbours, query=coarse_pos, batch=fine.batch, query_batch=coarse_batch),
+            )
+        )
+        above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
+    return Hierarchy(tuple(levels), tuple(above), clouds)
+
+
+def table_edges(table: Tensor) -> Tensor:
+    """A neighbour table (M, k) as edges (2, M k), sorted by receiver, k each."""
+    receivers = torch.arange(table.shape[0], device=table.device).repeat_interleave(table.shape[1])
+    return torch.stack([table.flatten(), receivers])

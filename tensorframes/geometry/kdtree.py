@@ -1,0 +1,77 @@
+"""Neighbours from SciPy's kd-tree: the algorithm of the CPU. Points are distinct: a kd-tree of equal points is quadratic."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+CHUNK = 1 << 22
+ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
+
+
+def _segments(batch: Tensor, count: int) -> NDArray[np.int64]:
+    return np.searchsorted(batch.numpy(), np.arange(count + 1))
+
+
+def _squared(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.square(x[..., 0] - y[..., 0])
+    for axis in range(1, x.shape[-1]):
+        total = total + np.square(x[..., axis] - y[..., axis])
+    return total
+
+
+def _by_distance_then_row(found: NDArray[np.int64], square: NDArray[np.float64]) -> NDArray[np.int64]:
+    by_row = np.argsort(found, axis=1)
+    by_distance = np.argsort(np.take_along_axis(square, by_row, 1), axis=1, kind="stable")
+    return np.take_along_axis(found, np.take_along_axis(by_row, by_distance, 1), 1)
+
+
+def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """(M, min(k, n)) nearest first, equal distances by row: rows with a tie are asked again until the tie ends."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(points)
+    wanted, keep, todo = min(k + 1, len(points)), min(k, len(points)), np.arange(len(query))
+    answer = np.empty((len(query), keep), dtype=np.int64)
+    while len(todo):
+        left = []
+        for rows in np.array_split(todo, -(-len(todo) * wanted // CHUNK)):
+            distance, found = tree.query(query[rows], k=np.arange(1, wanted + 1), workers=torch.get_num_threads())
+            answer[rows] = found[:, :keep]
+            tied = (np.diff(distance, axis=1) <= ROUNDING * distance[:, 1:]).any(1)
+            exact = _by_distance_then_row(found[tied], _squared(query[rows[tied], None], points[found[tied]]))
+            answer[rows[tied]] = exact[:, :keep]
+            open_end = distance[:, -1] <= distance[:, keep - 1] * (1 + ROUNDING)
+            left.append(rows[open_end & (wanted < len(points))])
+        todo, wanted = np.concatenate(left), min(2 * wanted, len(points))
+    return answer
+
+
+def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
+    """(M, k) rows of `points` (distinct, float64, CPU), -1 where a cloud has fewer than k."""
+    answer = np.full((len(query), k), -1, dtype=np.int64)
+    count = int(query_batch[-1]) + 1 if len(query) else 0
+    ends, query_ends = _segments(batch, count), _segments(query_batch, count)
+    p, q = points.numpy(), query.numpy()
+    for cloud in range(count):
+        rows, asked = slice(*ends[cloud : cloud + 2]), slice(*query_ends[cloud : cloud + 2])
+        if asked.start < asked.stop:
+            found = _one_cloud(p[rows], q[asked], k)
+            answer[asked, : found.shape[1]] = found + rows.start
+    return torch.from_numpy(answer)
+
+
+def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
+    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), sorted by i, then j."""
+    from scipy.spatial import cKDTree
+
+    ends, p = _segments(batch, len(radius)), points.numpy()
+    found = [np.empty((0, 2), dtype=np.int64)]
+    for cloud, r in enumerate(radius.tolist()):
+        cloud_points = p[ends[cloud] : ends[cloud + 1]]
+        pairs = cKDTree(cloud_points).query_pairs(r * (1 + ROUNDING), output_type="ndarray").astype(np.int64)
+        near = _squared(cloud_points[pairs[:, 0]], cloud_points[pairs[:, 1]]) <= r * r
+        found.append(pairs[near] + ends[cloud])
+    half = np.concatenate(found).T
+    edges = np.concatenate([half, half[::-1]], axis=1)
+    return torch.from_numpy(np.ascontiguousarray(edges[:, np.lexsort((edges[0], edges[1]))]))

@@ -1,0 +1,43 @@
+"""Functions of a distance: a smooth cut-off and a smooth encoding."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.geometry.checks import check_count
+
+
+def envelope(u: Tensor) -> Tensor:
+    """Smooth cut-off 1 - 10 u^3 + 15 u^4 - 6 u^5 on [0, 1], the quintic smoothstep turned down; elementwise.
+
+    1 at u <= 0 and 0 at u >= 1, with first and second derivative zero at both ends (C2): what is multiplied by it fades
+    smoothly as a neighbour leaves. u = distance / cut-off. It is DimeNet's envelope (Gasteiger et al. 2020, arXiv
+    2003.03123, eq. 8) for p = 3: u = 1 - (p+1)(p+2)/2 u^p + p(p+2) u^(p+1) - p(p+1)/2 u^(p+2).
+    """
+    u = u.clamp(0.0, 1.0)
+    return (1.0 - u) ** 3 * (1.0 + 3.0 * u + 6.0 * u * u)
+
+
+class RadialEncoding(nn.Module):
+    """Smooth numbers that tell distances apart: (...,) -> (..., count).
+
+    b_n(u) = cos(n pi u), n = 0 .. count - 1, for u = distance / cut-off in [0, 1], held at its ends outside. A cosine
+    series (Chebyshev polynomials in cos(pi u)): orthogonal on [0, 1], bounded by 1, and even in u, hence smooth in the
+    coordinates also where two points meet, other than the Bessel basis sin(n pi u) / u of DimeNet (eq. 7) after which it
+    is modelled. It doesn't vanish at u = 1: multiply by `envelope`.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        check_count(count, "count")
+        self.count = count
+        self.register_buffer("frequency", math.pi * torch.arange(count), persistent=False)
+
+    frequency: Tensor
+
+    def forward(self, u: Tensor) -> Tensor:
+        return torch.cos(u.clamp(0.0, 1.0).unsqueeze(-1) * self.frequency.to(u.dtype))
+
+    def extra_repr(self) -> str:
+        return f"count={self.count}"
