@@ -25,7 +25,7 @@ class Cloud:
         scored: (M,) int64 rows that are scored, distinct or not; None scores all.
         category: one of CATEGORIES for clouds of the protocol.
         label: class number, or None.
-        curvature: (N, 2) float32 largest and smallest principal curvature, in 1 / length, or None.
+        curvature: (N, 2) float32 largest and smallest principal curvature in 1 / length, NaN where unknown, or None.
         clean_pos: (P, 3) float32, points of the same shape before noise, or None.
 
     Raises:
@@ -59,14 +59,16 @@ class Cloud:
         return len(self.pos)
 
     def _convert(self, field: str, columns: int) -> np.ndarray | None:
-        """The field as a finite (rows, columns) float32 array, stored back; None stays None."""
+        """The field as a (rows, columns) float32 array, finite but for curvature, stored back; None stays None."""
         given = getattr(self, field)
         if given is None:
             return None
         values = np.ascontiguousarray(given, dtype=np.float32)
         if values.ndim != 2 or values.shape[1] != columns:
             raise ValueError(f"{self.name}: expected {field} of shape (N, {columns}), got {values.shape}")
-        if not np.isfinite(values).all():
+        if field == "curvature":
+            values = np.where(np.isfinite(values), values, np.float32("nan"))
+        elif not np.isfinite(values).all():
             raise ValueError(f"{self.name}: expected finite {field}, got NaN or infinity")
         object.__setattr__(self, field, values)
         return values
