@@ -1,8 +1,24 @@
 """Scores: protocol metrics, classical estimators, errors of equivariance. Nothing here knows of training."""
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
+from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
 from tensorframes.scoring.method import Method
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
+from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
 from tensorframes.scoring.protocol import score
 
-__all__ = ["PCA", "Jet", "Method", "Open3D", "angles", "flipped", "pgp", "rmse", "score"]
+__all__ = [
+    "PCA",
+    "ROTATIONS",
+    "EquivarianceError",
+    "Jet",
+    "Method",
+    "Open3D",
+    "angles",
+    "equivariance_error",
+    "flipped",
+    "pgp",
+    "rmse",
+    "score",
+    "score_rotated",
+]

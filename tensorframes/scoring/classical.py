@@ -31,7 +31,7 @@ class PCA:
         self.name = f"PCA {k}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,): unit rows of no particular sign, or zero."""
+        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,): unit and of no particular sign, or zero."""
         parts = [plane(near, floor)[0][:, :, 0] for near, _, floor in neighbourhoods(points, rows, self.k)]
         return np.concatenate(parts) if parts else np.zeros((0, 3))
 
@@ -41,9 +41,9 @@ class Jet:
 
     In the axes (u, v, w) of the neighbourhood's principal components, with the point as origin,
     w = sum_{a+b<=order} c_ab u^a v^b is fitted by least squares and n = (-c_10, -c_01, 1) / |.| is turned back.
-    Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005, section 2.3;
-    the fit of CGAL's `jet_estimate_normals`. Monomials are weighted by the square roots of the binomial coefficients, so
-    that the solution of least norm, taken where the points do not determine the fit, turns with them.
+    Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005,
+    section 2.3; the fit of CGAL's `jet_estimate_normals`. Monomials are weighted by the square roots of the binomial
+    coefficients, so that the solution of least norm, taken where the points do not determine the fit, turns with them.
     Neighbourhoods without a plane have no normal (see PCA).
 
     Args:
@@ -61,7 +61,7 @@ class Jet:
         self.name = f"jet {k}" if order == 2 else f"jet {k} order {order}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,): unit rows of no particular sign, or zero."""
+        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,): unit and of no particular sign, or zero."""
         parts = [self.fit(near, origin, floor) for near, origin, floor in neighbourhoods(points, rows, self.k)]
         return np.concatenate(parts) if parts else np.zeros((0, 3))
 
@@ -93,7 +93,7 @@ class Open3D:
         self.name = f"Open3D {k}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """(N, 3) points to (N, 3) normals, or to the (M, 3) of the rows (M,)."""
+        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,)."""
         try:
             import open3d
         except (ImportError, OSError) as error:  # OSError: a shared library of the system is missing

@@ -1,10 +1,13 @@
 """What is scored: anything that turns points into normals, learned or classical."""
 
+import time
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.clouds import Cloud
+from tensorframes.errors import UserError
 from tensorframes.scoring.metrics import Floats, as_rows
 
 
@@ -44,6 +47,22 @@ def normals_at(method: Method, points: NDArray, rows: NDArray | None) -> Floats:
     return normal[asked]
 
 
-def scored_rows(points: NDArray, rows: NDArray | None) -> NDArray[np.int64]:
-    """The rows that count, (M,): those given, or all."""
-    return np.arange(len(points)) if rows is None else np.asarray(rows, dtype=np.int64)
+def timed_normals(method: Method, cloud: Cloud) -> tuple[Floats, float]:
+    """The method's normals at the cloud's scored rows (M, 3), and the seconds it took for them."""
+    start = time.perf_counter()
+    normal = normals_at(method, cloud.pos, cloud.scored)
+    return normal, time.perf_counter() - start
+
+
+def scored_rows(cloud: Cloud) -> NDArray[np.int64]:
+    """The rows that count, (M,): those the cloud names, or all."""
+    return np.arange(len(cloud.pos)) if cloud.scored is None else cloud.scored
+
+
+def truth_of(cloud: Cloud) -> NDArray[np.float32]:
+    """The cloud's normals, (N, 3), if it can be scored."""
+    if cloud.normal is None:
+        raise UserError(f"expected a cloud with normals to score against, got {cloud.name!r} without")
+    if cloud.scored is not None and len(cloud.scored) == 0:
+        raise UserError(f"expected at least one row to score in {cloud.name!r}, got an empty list of rows")
+    return cloud.normal

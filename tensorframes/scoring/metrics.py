@@ -49,7 +49,7 @@ def check_truth(normal: ArrayLike) -> Floats:
     rows = as_rows(normal, "true normals")
     bad = ~(np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1))
     if bad.any():
-        raise ValueError(f"expected true normals that are finite and not zero, got {bad.sum()} such rows of {len(rows)}")
+        raise ValueError(f"expected true normals that are finite and not zero, got {bad.sum()} others of {len(rows)}")
     return rows
 
 

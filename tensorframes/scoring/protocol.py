@@ -7,7 +7,6 @@ has nothing to average is null. Counts of points and rows are added up.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from tensorframes.clouds import CATEGORIES, Cloud
 from tensorframes.errors import UserError
-from tensorframes.scoring.method import Method, normals_at, scored_rows
+from tensorframes.scoring.method import Method, scored_rows, timed_normals, truth_of
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, flipped, pgp, rmse
 
 AVERAGED = ("rmse", "rmse_oriented", "rmse_oriented_flipped", "cnd", "seconds")
@@ -60,14 +59,12 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
 
 def score_cloud(method: Method, cloud: Cloud) -> dict[str, Any]:
     """One cloud's numbers and its category; the seconds are the method's alone."""
-    rows = scored_rows(cloud.pos, cloud.scored)
-    truth = truth_of(cloud)
-    start = time.perf_counter()
-    normal = normals_at(method, cloud.pos, cloud.scored)
-    seconds = time.perf_counter() - start
+    rows = scored_rows(cloud)
+    truth = truth_of(cloud)[rows]
+    normal, seconds = timed_normals(method, cloud)
     checked = check_predictions(normal)
-    degrees = angles(normal, truth[rows])
-    signed = angles(normal, truth[rows], oriented=True) if method.oriented and cloud.oriented else None
+    degrees = angles(normal, truth)
+    signed = angles(normal, truth, oriented=True) if method.oriented and cloud.oriented else None
     return {
         "category": cloud.category,
         "rmse": rmse(degrees),
@@ -81,15 +78,6 @@ def score_cloud(method: Method, cloud: Cloud) -> dict[str, Any]:
         "no_normal": int(checked.no_normal.sum()),
         "not_finite": int(checked.not_finite.sum()),
     }
-
-
-def truth_of(cloud: Cloud) -> NDArray[np.float32]:
-    """The cloud's normals, (N, 3), if it can be scored."""
-    if cloud.normal is None:
-        raise UserError(f"expected a cloud with normals to score against, got {cloud.name!r} without")
-    if cloud.scored is not None and len(cloud.scored) == 0:
-        raise UserError(f"expected at least one row to score in {cloud.name!r}, got an empty list of rows")
-    return cloud.normal
 
 
 def chamfer_normal_distance(normal: Floats, cloud: Cloud, rows: NDArray[np.int64]) -> float | None:
@@ -113,12 +101,12 @@ def warnings_of(method: Method, cloud: Cloud, entry: Mapping[str, Any]) -> list[
     if method.oriented and not cloud.oriented:
         lines.append(f"{cloud.name}: the signs of its normals are not consistent, so it has no oriented score")
     if entry["not_finite"]:
-        lines.append(f"{cloud.name}: {entry['not_finite']} normals of {method.name} are not finite, counted as 90 degrees")
+        lines.append(f"{cloud.name}: {entry['not_finite']} normals of {method.name} not finite, scored as 90 degrees")
     return lines
 
 
 def aggregate(per_cloud: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """"per_category" and "average" of the entries of clouds, each of which names its "category"."""
+    """Entries of clouds, each of which names its "category", into "per_category" and "average"."""
     found = dict.fromkeys(entry["category"] for entry in per_cloud.values())
     names = [name for name in CATEGORIES if name in found] + [name for name in found if name not in CATEGORIES]
     per_category = {

@@ -31,7 +31,8 @@ def test_angles_are_the_protocols_arccos():
     unit = [v / np.linalg.norm(v, axis=1, keepdims=True) for v in (normal, truth)]
     cosine = (unit[0] * unit[1]).sum(1)
     assert angles(normal, truth) == pytest.approx(np.degrees(np.arccos(np.clip(abs(cosine), 0, 1))), abs=1e-6)
-    assert angles(normal, truth, oriented=True) == pytest.approx(np.degrees(np.arccos(np.clip(cosine, -1, 1))), abs=1e-6)
+    signed = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    assert angles(normal, truth, oriented=True) == pytest.approx(signed, abs=1e-6)
 
 
 @pytest.mark.parametrize("length", [1e-300, 1e-40, 0.5, 7.0, 1e300])
@@ -61,7 +62,7 @@ def test_rows_without_a_normal_and_rows_not_finite_count_as_90():
         (np.zeros(3), UP, r"shape \(N, 3\), got \(3,\)"),
         (np.zeros((4, 2)), UP, r"got \(4, 2\)"),
         (np.zeros((2, 3)), UP, r"as many predictions as true normals \(1\), got 2"),
-        (UP, np.zeros((1, 3)), "finite and not zero, got 1 such rows of 1"),
+        (UP, np.zeros((1, 3)), "finite and not zero, got 1 others of 1"),
         (UP, np.full((1, 3), np.nan), "finite and not zero"),
     ],
 )

@@ -1,0 +1,80 @@
+"""How far a method is from equivariant: do the normals of a turned cloud equal the turned normals?"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.clouds import Cloud
+from tensorframes.clouds.augmentation import RandomRotation
+from tensorframes.scoring.method import Method, normals_at, scored_rows
+from tensorframes.scoring.metrics import Floats, angles, check_predictions, rmse
+
+
+@dataclass(frozen=True)
+class EquivarianceError:
+    """Angles in degrees between f(g x) and g f(x), over all points and all g drawn.
+
+    The largest matters: an average hides the few points whose frames flip.
+    """
+
+    mean: float
+    p99_9: float  # 99.9th percentile
+    max: float
+    rmse: float | None  # of the cloud as it is, degrees, unoriented; None without true normals
+    rmse_change: float | None  # largest |change| of that RMSE under a g drawn
+    elements: int  # how many g were drawn
+    points: int
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """What JSON holds of it."""
+        return asdict(self)
+
+
+def equivariance_error(
+    method: Method, cloud: Cloud, elements: int = 8, group: str = "o3", seed: int = 0
+) -> EquivarianceError:
+    """Turn a cloud about its mean by random elements of a group and compare normals at its scored rows.
+
+    The angle is oriented if the method is. Two rows without a normal agree (0 degrees), one without does not (90).
+    The cloud is turned in float64 and rounded to float32, as a user's rotated file would be: this rounding, not the
+    method, leaves differences of the order of 1e-4 degrees and, where a symmetric neighbourhood has no answer, any.
+
+    Args:
+        method: points in, normals out.
+        cloud: any cloud; its true normals, if it has them, give the change of RMSE.
+        elements: how many g are drawn.
+        group: z, so3 or o3.
+        seed: of the draws.
+    """
+    if elements < 1:
+        raise ValueError(f"expected at least one element of the group, got {elements}")
+    rows, rng, rotation = scored_rows(cloud), np.random.default_rng(seed), RandomRotation(group)
+    centred = cloud.pos - cloud.pos.mean(axis=0, dtype=np.float64)
+    truth = None if cloud.normal is None else cloud.normal[rows].astype(np.float64)
+    still = normals_at(method, centred.astype(np.float32), cloud.scored)
+    start = None if truth is None else rmse(angles(still, truth))
+    degrees, changes = [], []
+    for _ in range(elements):
+        g = rotation.draw(rng)
+        moved = normals_at(method, (centred @ g.T).astype(np.float32), cloud.scored)
+        degrees.append(disagreement(moved, still @ g.T, method.oriented))
+        if truth is not None and start is not None:
+            changes.append(abs(rmse(angles(moved, truth @ g.T)) - start))
+    found = np.concatenate(degrees)
+    return EquivarianceError(
+        mean=float(found.mean()),
+        p99_9=float(np.percentile(found, 99.9)),
+        max=float(found.max()),
+        rmse=start,
+        rmse_change=max(changes, default=None),
+        elements=elements,
+        points=len(rows),
+    )
+
+
+def disagreement(a: NDArray, b: NDArray, oriented: bool) -> Floats:
+    """Angles (N,) in degrees between two methods' answers, each of which may be "no normal"."""
+    missing = ~np.stack([check_predictions(a).normal.any(axis=1), check_predictions(b).normal.any(axis=1)])
+    angle = angles(a, np.where(missing[1][:, None], [[0.0, 0.0, 1.0]], b), oriented)
+    return np.where(missing.all(axis=0), 0.0, np.where(missing.any(axis=0), 90.0, angle))

@@ -1,0 +1,107 @@
+"""Normals on ModelNet40 under rotations of the test clouds: cosine similarity and RMSE.
+
+A cloud's cosine similarity is the mean over its scored points of n . m (oriented) or |n . m| (unoriented); the score is
+the mean over the clouds. A point without a normal counts as 0. The clouds are turned by an element of the group drawn
+for each cloud from its name and a seed, so that a partial copy of the data turns each cloud as the whole set does.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.clouds import Cloud
+from tensorframes.clouds.augmentation import RandomRotation
+from tensorframes.errors import UserError
+from tensorframes.scoring.method import Method, scored_rows, timed_normals, truth_of
+from tensorframes.scoring.metrics import angles, check_predictions, rmse
+from tensorframes.scoring.protocol import Progress, mean_or_none, warnings_of
+
+ROTATIONS = ("none", "z", "so3", "o3")
+AVERAGED = ("cosine_unoriented", "cosine_oriented", "rmse", "seconds")
+COUNTED = ("points", "scored", "no_normal", "not_finite")
+
+
+def score_rotated(
+    method: Method,
+    clouds: Sequence[Cloud],
+    rotations: Sequence[str] = ROTATIONS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score a method on clouds as they are and turned.
+
+    Args:
+        method: points in, normals out.
+        clouds: each with normals.
+        rotations: of none, z (about the third axis), so3 (rotations), o3 (rotations and reflections).
+        seed: of the rotations.
+        progress: wraps the indices of the clouds while they are walked, as `rich.progress.track` does.
+
+    Returns:
+        "per_rotation" by name, each with the means over the clouds of "cosine_unoriented", "cosine_oriented" (null
+        unless the method claims orientation and the cloud has it), "rmse" (degrees, unoriented), "seconds" (a cloud),
+        the sums "points", "scored", "no_normal", "not_finite", and "clouds". Further "method", "seed" and "warnings".
+
+    Raises:
+        UserError: if a rotation is unknown, there are no clouds, or one has no normals.
+    """
+    unknown = [name for name in rotations if name not in ROTATIONS]
+    if unknown or not rotations:
+        raise UserError(f"expected rotations of {', '.join(ROTATIONS)}, got {', '.join(unknown) or 'none'}")
+    if len(clouds) == 0:
+        raise UserError("expected at least one cloud to score, got none")
+    entries: dict[str, list[dict[str, Any]]] = {name: [] for name in rotations}
+    warnings: dict[str, None] = {}
+    for index in (progress or iter)(range(len(clouds))):
+        cloud = clouds[index]
+        for name in rotations:
+            entries[name].append(score_turned(method, turned_cloud(cloud, name, seed)))
+            warnings |= dict.fromkeys(warnings_of(method, cloud, entries[name][-1]))
+    per_rotation = {name: summary(found) for name, found in entries.items()}
+    return {"method": method.name, "seed": seed, "warnings": list(warnings), "per_rotation": per_rotation}
+
+
+def turned_cloud(cloud: Cloud, rotation: str, seed: int) -> Cloud:
+    """The cloud with points and normals turned by the element of the group that its name and the seed draw.
+
+    A normal is a polar vector: n -> g n, reflections included.
+    """
+    if rotation == "none":
+        return cloud
+    name = int.from_bytes(hashlib.sha256(cloud.name.encode()).digest()[:8], "little")
+    g = RandomRotation(rotation).draw(np.random.default_rng((seed, ROTATIONS.index(rotation), name)))
+    return replace(cloud, pos=turned(cloud.pos, g), normal=turned(truth_of(cloud), g), clean_pos=None)
+
+
+def turned(rows: NDArray, g: NDArray) -> NDArray:
+    """g x for each row x (N, 3), rounded once, to the rows' own precision."""
+    return (rows.astype(np.float64) @ g.T).astype(rows.dtype)
+
+
+def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
+    """One (turned) cloud's numbers."""
+    rows = scored_rows(cloud)
+    truth = truth_of(cloud)[rows].astype(np.float64)
+    normal, seconds = timed_normals(method, cloud)
+    checked = check_predictions(normal)
+    cosine = np.einsum("ni,ni->n", checked.normal, truth) / np.linalg.norm(truth, axis=1)
+    return {
+        "cosine_unoriented": float(np.abs(cosine).mean()),
+        "cosine_oriented": float(cosine.mean()) if method.oriented and cloud.oriented else None,
+        "rmse": rmse(angles(normal, truth)),
+        "seconds": seconds,
+        "points": len(cloud.pos),
+        "scored": len(rows),
+        "no_normal": int(checked.no_normal.sum()),
+        "not_finite": int(checked.not_finite.sum()),
+    }
+
+
+def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the clouds, nulls left out, and sums of the counts."""
+    means = {key: mean_or_none([entry[key] for entry in entries]) for key in AVERAGED}
+    return {**means, "clouds": len(entries), **{key: sum(entry[key] for entry in entries) for key in COUNTED}}

@@ -1,0 +1,113 @@
+"""Cosine similarities by hand, and what the test rotations do to methods that follow them and methods that don't."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tensorframes.clouds import Cloud
+from tensorframes.errors import UserError
+from tensorframes.scoring import PCA, score_rotated
+from tensorframes.scoring.modelnet import turned_cloud
+
+ANGLES = np.radians([0, 60, 180, 120])
+NORMAL = np.stack([np.sin(ANGLES), 0 * ANGLES, np.cos(ANGLES)], axis=1)
+
+
+class Up:
+    """Always +z."""
+
+    name, oriented = "up", True
+
+    def __call__(self, points, rows=None):
+        return np.tile([0, 0, 1.0], (len(points), 1))
+
+
+class Radial:
+    """The direction from the origin: equivariant under all of O(3)."""
+
+    name, oriented = "radial", True
+
+    def __call__(self, points, rows=None):
+        return points
+
+
+def cloud(name: str = "a", **fields) -> Cloud:
+    return Cloud(name, pos=2 * NORMAL, normal=NORMAL, **fields)
+
+
+def test_cosines_by_hand():
+    found = score_rotated(Up(), [cloud()], rotations=["none"])["per_rotation"]["none"]
+    assert found["cosine_oriented"] == pytest.approx((1 + 0.5 - 1 - 0.5) / 4, abs=1e-7)
+    assert found["cosine_unoriented"] == pytest.approx((1 + 0.5 + 1 + 0.5) / 4)
+    assert found["rmse"] == pytest.approx(np.sqrt(2 * 60**2 / 4), rel=1e-6)
+    assert (found["clouds"], found["points"], found["scored"]) == (1, 4, 4)
+
+
+def test_an_equivariant_method_keeps_its_score_under_every_rotation():
+    for found in score_rotated(Radial(), [cloud("a"), cloud("b")])["per_rotation"].values():
+        assert found["cosine_oriented"] == pytest.approx(1)
+        assert found["rmse"] < 1e-4
+
+
+def test_a_method_tied_to_the_axes_loses_it_but_not_about_its_own_axis():
+    flat = Cloud("flat", pos=np.random.default_rng(0).normal(size=(50, 3)), normal=np.tile([0, 0, 1.0], (50, 1)))
+    found = score_rotated(Up(), [flat])["per_rotation"]
+    assert found["none"]["cosine_oriented"] == pytest.approx(1)
+    assert found["z"]["cosine_oriented"] == pytest.approx(1)
+    assert found["so3"]["cosine_unoriented"] < 0.99
+    assert found["o3"]["cosine_unoriented"] < 0.99
+
+
+def test_turns_are_of_their_group_differ_by_cloud_and_repeat():
+    def element(name: str, rotation: str, seed: int = 0) -> np.ndarray:
+        axes = Cloud(name, pos=np.eye(3), normal=np.eye(3))
+        moved = turned_cloud(axes, rotation, seed)
+        assert np.array_equal(moved.pos, moved.normal)
+        return moved.pos.T.astype(float)
+
+    assert [np.linalg.det(element(str(i), "so3")) for i in range(20)] == pytest.approx([1] * 20, abs=1e-6)
+    assert {round(np.linalg.det(element(str(i), "o3")), 5) for i in range(20)} == {-1, 1}
+    assert element("a", "z")[2, 2] == 1
+    assert np.array_equal(element("a", "so3"), element("a", "so3"))
+    assert not np.allclose(element("a", "so3"), element("b", "so3"))
+    assert not np.allclose(element("a", "so3"), element("a", "so3", seed=1))
+
+
+def test_orientation_is_null_unless_claimed_and_refused_where_signs_are_not_consistent():
+    rng = np.random.default_rng(0)
+    scattered = Cloud("s", pos=rng.normal(size=(50, 3)), normal=np.tile([0, 0, 1.0], (50, 1)))
+    result = score_rotated(PCA(10), [scattered])
+    assert all(found["cosine_oriented"] is None for found in result["per_rotation"].values())
+    result = score_rotated(Radial(), [cloud("good"), cloud("bad", oriented=False)], rotations=["none", "so3"])
+    assert result["per_rotation"]["none"]["cosine_oriented"] == pytest.approx(1)
+    assert len(result["warnings"]) == 1  # once, not once a rotation
+    json.dumps(result, allow_nan=False)
+
+
+def test_points_without_a_normal_count_as_a_cosine_of_zero():
+    class Half(Radial):
+        def __call__(self, points, rows=None):
+            return points * np.array([[1], [1], [0], [np.nan]])
+
+    found = score_rotated(Half(), [cloud()], rotations=["none"])["per_rotation"]["none"]
+    assert found["cosine_unoriented"] == pytest.approx(0.5)
+    assert (found["no_normal"], found["not_finite"]) == (1, 1)
+
+
+def test_only_the_scored_rows_count():
+    found = score_rotated(Up(), [cloud(scored=np.array([0, 1]))], rotations=["none"])["per_rotation"]["none"]
+    assert found["cosine_oriented"] == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("rotations", [["none", "so2"], []])
+def test_unknown_rotations_are_named(rotations):
+    with pytest.raises(UserError, match="none, z, so3, o3, got"):
+        score_rotated(Up(), [cloud()], rotations=rotations)
+
+
+def test_clouds_without_normals_are_named():
+    with pytest.raises(UserError, match="'bare' without"):
+        score_rotated(Up(), [Cloud("bare", pos=NORMAL)])
+    with pytest.raises(UserError, match="at least one cloud"):
+        score_rotated(Up(), [])
