@@ -1,12 +1,15 @@
 """Normals without learning, scored through the same door as the networks."""
 
 from collections.abc import Iterator
+from math import comb
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tensorframes.errors import UserError
+from tensorframes.geometry import knn
 from tensorframes.scoring.metrics import Floats, as_rows
 
 CHUNK = 8192  # neighbourhoods held at once; 22 MB of coordinates with 112 neighbours
@@ -116,8 +119,6 @@ def neighbourhoods(points: NDArray, rows: NDArray | None, k: int) -> Iterator[tu
 
     With them goes the squared length below which a spread is only the rounding of the coordinates given.
     """
-    from scipy.spatial import cKDTree
-
     given = as_rows(points, "points")
     if not np.isfinite(given).all():
         raise ValueError("expected finite points, got NaN or infinity")
@@ -125,11 +126,12 @@ def neighbourhoods(points: NDArray, rows: NDArray | None, k: int) -> Iterator[tu
         return
     floor = float(np.finfo(rounding_of(points)).eps * np.abs(given).max()) ** 2
     centred = given - given.mean(axis=0)
-    tree, asked = cKDTree(centred), centred if rows is None else centred[rows]
+    asked = centred if rows is None else centred[rows]
+    query = None if rows is None else torch.from_numpy(asked)
+    near = knn(torch.from_numpy(centred), min(k, len(centred)), query).numpy()
     for start in range(0, len(asked), CHUNK):
-        query = asked[start : start + CHUNK]
-        near = tree.query(query, k=range(1, min(k, len(centred)) + 1), workers=2)[1]
-        yield centred[near], query, floor
+        chunk = slice(start, start + CHUNK)
+        yield centred[near[chunk]], asked[chunk], floor
 
 
 def rounding_of(points: NDArray) -> Literal["float32", "float64"]:
@@ -151,7 +153,5 @@ def plane(near: Floats, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
 
 def monomials(u: Floats, v: Floats, order: int) -> Floats:
     """sqrt(binomial(n, b)) u^(n-b) v^b for n = 0 .. order, (..., (order+1)(order+2)/2); terms 1 and 2 are u and v."""
-    from math import comb
-
     terms = [comb(n, b) ** 0.5 * u ** (n - b) * v**b for n in range(order + 1) for b in range(n + 1)]
     return np.stack(terms, axis=-1)
