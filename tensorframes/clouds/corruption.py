@@ -1,0 +1,196 @@
+"""Noise and uneven density: the six categories of the protocol, and random mixes of them for training.
+
+PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were thinned.
+Here each point stays with a probability, its *share*, that depends on t in [0, 1], its place along the longest
+principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
+
+PROTOCOL_NOISE = {"no_noise": 0.0, "low_noise": 0.00125, "med_noise": 0.006, "high_noise": 0.012}
+"""Standard deviation as a fraction of the diagonal of the clean cloud's bounding box."""
+
+PROTOCOL_SUFFIX = {
+    "no_noise": "",
+    "low_noise": "_noise_white_1.00e-02",
+    "med_noise": "_noise_white_5.00e-02",
+    "high_noise": "_noise_white_1.00e-01",
+    "vardensity_striped": "_ddist_minmax_layers",
+    "vardensity_gradient": "_ddist_minmax",
+}
+"""What the files of a category append to the name of the shape."""
+
+MIN_SHARE = 0.2
+"""A density keeps at least this part of a cloud, however its points lie along the axis."""
+
+
+def diagonal(pos: np.ndarray) -> float:
+    """Length of the bounding box's diagonal of (N, 3) points."""
+    return float(np.linalg.norm(np.ptp(pos.astype(np.float64), axis=0)))
+
+
+def longest_axis(pos: np.ndarray) -> np.ndarray:
+    """Unit first principal axis (3,) float64, its component of largest size positive."""
+    centred = pos.astype(np.float64) - pos.mean(0, dtype=np.float64)
+    axis = np.linalg.eigh(np.einsum("na,nb->ab", centred, centred))[1][:, -1]
+    return axis * np.sign(axis[np.abs(axis).argmax()])
+
+
+@dataclass(frozen=True)
+class Density:
+    """The share of points that stays, along an axis.
+
+    Args:
+        pattern: uniform (`high` everywhere), gradient (low + (high - low) t) or striped (layers of equal width, low and
+            high in turn).
+        low: smallest share, in (0, 1].
+        high: largest share, in [low, 1].
+        layers: number of stripes.
+        reverse: t runs the other way.
+        axis: (3,) direction; None takes the longest principal axis.
+    """
+
+    pattern: str = "uniform"
+    low: float = 1.0
+    high: float = 1.0
+    layers: int = 8
+    reverse: bool = False
+    axis: tuple[float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.pattern not in ("uniform", "gradient", "striped"):
+            raise ValueError(f"expected a pattern of uniform, gradient, striped, got {self.pattern!r}")
+        if not 0 < self.low <= self.high <= 1:
+            raise ValueError(f"expected shares 0 < low <= high <= 1, got low={self.low}, high={self.high}")
+
+    def share(self, pos: np.ndarray) -> np.ndarray:
+        """(N,) float64 probability of each of (N, 3) points to stay."""
+        if self.pattern == "uniform":
+            return np.full(len(pos), self.high)
+        axis = longest_axis(pos) if self.axis is None else np.asarray(self.axis)
+        t = pos.astype(np.float64) @ axis
+        t = (t - t.min()) / max(np.ptp(t), np.finfo(float).tiny)
+        t = 1 - t if self.reverse else t
+        if self.pattern == "gradient":
+            return self.low + (self.high - self.low) * t
+        return np.where((t * self.layers).astype(np.int64) % 2 == 0, self.high, self.low)
+
+    def kept(self, pos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Ascending rows that stay, at least the part MIN_SHARE of them and one."""
+        if self.pattern == "uniform" and self.high == 1:
+            return np.arange(len(pos))
+        chance = rng.random(len(pos)) / self.share(pos)
+        least = max(1, int(np.ceil(MIN_SHARE * len(pos))))
+        if (chance < 1).sum() >= least:
+            return np.flatnonzero(chance < 1)
+        return np.sort(np.argpartition(chance, least - 1)[:least])
+
+
+STRIPED = Density("striped", low=0.1, high=1.0, layers=8)
+GRADIENT = Density("gradient", low=0.05, high=1.0)
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """Thins a cloud, then adds noise: x' = x + sigma * diagonal * e, e ~ N(0, 1) for each coordinate.
+
+    Args:
+        noise: sigma, a fraction of the diagonal of the whole clean cloud.
+        density: which points stay.
+        category: the protocol's name for it.
+    """
+
+    noise: float = 0.0
+    density: Density = field(default_factory=Density)
+    category: str = "no_noise"
+
+    def __post_init__(self) -> None:
+        if self.noise < 0:
+            raise ValueError(f"expected noise >= 0, got {self.noise}")
+
+    @classmethod
+    def protocol(cls, category: str) -> "Corruption":
+        """The corruption of one of the six categories."""
+        if category not in CATEGORIES:
+            raise ValueError(f"expected a category of {', '.join(CATEGORIES)}, got {category!r}")
+        density = {"vardensity_striped": STRIPED, "vardensity_gradient": GRADIENT}.get(category, Density())
+        return cls(PROTOCOL_NOISE.get(category, 0.0), density, category)
+
+    def draw(self, rng: np.random.Generator) -> "Corruption":
+        """Itself: a fixed corruption is the mix that holds one."""
+        return self
+
+    def moved(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
+        """Positions (N, 3) with noise; `length` is the diagonal of the whole clean cloud."""
+        if self.noise == 0:
+            return pos
+        return pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
+
+    def apply(self, cloud: Cloud, rng: np.random.Generator) -> Cloud:
+        """The whole cloud, corrupted; the clean positions stay in `clean_pos`, rows to score are dropped if thinned."""
+        rows = self.density.kept(cloud.pos, rng)
+        pos = self.moved(cloud.pos[rows], diagonal(cloud.pos), rng)
+        whole = len(rows) == len(cloud.pos)
+        return replace(
+            cloud,
+            pos=pos,
+            normal=None if cloud.normal is None else cloud.normal[rows],
+            curvature=None if cloud.curvature is None else cloud.curvature[rows],
+            scored=cloud.scored if whole else None,
+            category=self.category,
+            clean_pos=cloud.pos,
+        )
+
+
+@dataclass(frozen=True)
+class CorruptionMix:
+    """Draws a category by weight, then its level at random around the protocol's.
+
+    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and half
+    the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
+
+    Args:
+        weights: category -> weight >= 0, not all zero; categories left out are not drawn.
+        least_share: even thinning keeps a share drawn uniformly from [least_share, 1], in half of the samples.
+        density_noise: part of the uneven clouds that are noisy, at most at the low level.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 1.0))
+    least_share: float = 0.4
+    density_noise: float = 0.3
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.weights) - set(CATEGORIES):
+            raise ValueError(f"expected categories of {', '.join(CATEGORIES)}, got {', '.join(sorted(unknown))}")
+        if min(self.weights.values(), default=0) < 0 or sum(self.weights.values()) <= 0:
+            raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(self.weights)}")
+
+    def draw(self, rng: np.random.Generator) -> Corruption:
+        """One corruption."""
+        weight = np.array([self.weights.get(name, 0.0) for name in CATEGORIES], dtype=float)
+        category = CATEGORIES[int(rng.choice(len(CATEGORIES), p=weight / weight.sum()))]
+        if category.startswith("vardensity"):
+            noise = rng.uniform(0, NOISE_RANGE["low_noise"][1]) if rng.random() < self.density_noise else 0.0
+            return Corruption(noise, self._uneven(category.removeprefix("vardensity_"), rng), category)
+        share = rng.uniform(self.least_share, 1) if rng.random() < 0.5 else 1.0
+        return Corruption(rng.uniform(*NOISE_RANGE[category]), Density(low=share, high=share), category)
+
+    def _uneven(self, pattern: str, rng: np.random.Generator) -> Density:
+        direction = rng.standard_normal(3)
+        axis = tuple((direction / np.linalg.norm(direction)).tolist()) if rng.random() < 0.5 else None
+        low, layers, reverse = rng.uniform(0.04, 0.3), int(rng.integers(4, 17)), bool(rng.random() < 0.5)
+        return Density(pattern, low, 1.0, layers, reverse, axis)
+
+
+NOISE_RANGE = {
+    "no_noise": (0.0, 0.0),
+    "low_noise": (0.0003, 0.0025),
+    "med_noise": (0.0025, 0.009),
+    "high_noise": (0.009, 0.014),
+}
+"""Where a mix draws sigma: around the protocol's levels, without gaps between them."""

@@ -1,0 +1,22 @@
+"""Every tensor of a batch: its name, shape, type and meaning. A batch is a torch_geometric Data or Batch.
+
+N points in B clouds (or patches of clouds). Lengths are in the source's own unit.
+"""
+
+POS = "pos"
+"""(N, 3) float32: positions, moved so that the centre of the patch is the origin."""
+
+NORMAL = "normal"
+"""(N, 3) float32: unit normals of the clean surface, turned with the positions."""
+
+BATCH = "batch"
+"""(N,) int64, ascending: the cloud a point belongs to; made by Batch."""
+
+SCALE = "scale"
+"""(B,) float32 > 0: `geometry.cloud_scale` of the WHOLE corrupted cloud, also where only a patch of it is given."""
+
+INNER = "inner"
+"""(N,) bool: the points that the loss counts; the others lack a part of their surroundings."""
+
+ORIENTED = "oriented"
+"""(B,) bool: the signs of the cloud's normals are consistent."""

@@ -1,0 +1,175 @@
+"""Training samples: patches of corrupted, turned clouds. Every draw is a function of (seed, epoch, item) alone."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from torch_geometric.data import Data
+
+from tensorframes.clouds import keys
+from tensorframes.clouds.augmentation import RandomRotation, turned
+from tensorframes.clouds.cloud import Cloud
+from tensorframes.clouds.corruption import Corruption, diagonal
+from tensorframes.clouds.scales import ScaleTable, sampled_scale
+
+DIRECT_POINTS = 16_384
+"""Clouds up to this size have their scale measured anew for each sample; it takes less than 10 ms."""
+
+NOISE_LEVELS = (0.0, 0.0005, 0.00125, 0.0025, 0.0045, 0.0075, 0.0115, 0.016)
+"""Noise at which the scale of larger clouds is measured; between these it is interpolated linearly."""
+
+TABLES = 1
+"""Ends the seeds of the scales: they are no sample's seeds."""
+
+CLOUDS_KEPT = 64
+"""Clouds that a worker keeps in memory, with their scales: about 5 MB for 100,000 points."""
+
+
+class DrawsCorruption(Protocol):
+    """What a Corruption and a CorruptionMix have in common."""
+
+    def draw(self, rng: np.random.Generator) -> Corruption: ...
+
+
+class TrainingSamples(Dataset):
+    """`length` samples an epoch; item i of epoch e has the index e * length + i.
+
+    A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a random
+    one of its points. `inner` marks the part `inner_share` of them that is nearest to that point.
+
+    Args:
+        clouds: clean clouds with normals.
+        length: samples an epoch.
+        patch_points: points of a patch; clouds that are smaller come whole. None: whole clouds, all of them inner.
+        augmentation: how samples are turned.
+        corruption: what to draw noise and density from; None leaves clouds as they are.
+        seed: of every draw.
+        inner_share: in (0, 1].
+    """
+
+    def __init__(
+        self,
+        clouds: Sequence[Cloud],
+        length: int,
+        patch_points: int | None = 4096,
+        augmentation: RandomRotation | None = None,
+        corruption: DrawsCorruption | None = None,
+        seed: int = 0,
+        inner_share: float = 0.5,
+    ):
+        if len(clouds) == 0 or length < 1:
+            raise ValueError(f"expected at least one cloud and one sample, got {len(clouds)} and {length}")
+        if patch_points is not None and patch_points < 1:
+            raise ValueError(f"expected patch_points >= 1 or null, got {patch_points}")
+        if not 0 < inner_share <= 1:
+            raise ValueError(f"expected inner_share in (0, 1], got {inner_share}")
+        self.clouds, self.length, self.patch_points, self.seed = clouds, length, patch_points, seed
+        self.augmentation = augmentation or RandomRotation("off")
+        self.corruption = corruption or Corruption()
+        self.inner_share = inner_share
+        self.prepared: OrderedDict[int, _Prepared] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Data:
+        epoch, item = divmod(index, self.length)
+        rng = np.random.default_rng((self.seed, epoch, item))
+        cloud = self._prepare(int(rng.integers(len(self.clouds))))
+        corruption, g = self.corruption.draw(rng), self.augmentation.draw(rng)
+        rows = corruption.density.kept(cloud.pos, rng)
+        pos = corruption.moved(cloud.pos[rows], cloud.diagonal, rng)
+        scale = cloud.scale(pos, rows, corruption.noise, rng)
+        centre = pos[rng.integers(len(pos))]
+        near, inner = self._patch(pos, centre)
+        return sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
+
+    def _patch(self, pos: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the patch, ascending, and which of them are inner."""
+        if self.patch_points is None:
+            return np.arange(len(pos)), np.ones(len(pos), dtype=bool)
+        squared = np.square(pos - centre).sum(1)
+        near = nearest(squared, self.patch_points)
+        inner = np.zeros(len(near), dtype=bool)
+        inner[nearest(squared[near], max(1, round(self.inner_share * len(near))))] = True
+        return near, inner
+
+    def _prepare(self, index: int) -> "_Prepared":
+        if index not in self.prepared:
+            if len(self.prepared) >= CLOUDS_KEPT:
+                self.prepared.popitem(last=False)
+            self.prepared[index] = _Prepared(self.clouds[index], (self.seed, index))
+        self.prepared.move_to_end(index)
+        return self.prepared[index]
+
+
+def nearest(squared: np.ndarray, count: int) -> np.ndarray:
+    """Ascending rows of the `count` smallest of (N,) values, or of all."""
+    return np.arange(len(squared)) if count >= len(squared) else np.sort(np.argpartition(squared, count - 1)[:count])
+
+
+class _Prepared:
+    """A clean cloud with what its samples share; `seed` makes its scales a function of (seed, cloud) alone."""
+
+    def __init__(self, cloud: Cloud, seed: tuple[int, int]):
+        if cloud.normal is None:
+            raise ValueError(f"expected normals to train on, got none for {cloud.name}")
+        self.pos, self.normal, self.oriented, self.seed = cloud.pos, cloud.normal, cloud.oriented, seed
+        self.diagonal = diagonal(cloud.pos)
+        self.tables: dict[int, ScaleTable] = {}
+
+    def scale(self, pos: np.ndarray, rows: np.ndarray, noise: float, rng: np.random.Generator) -> float:
+        """Scale of the whole corrupted cloud `pos`, which holds the rows `rows` of the clean one."""
+        if len(self.pos) <= DIRECT_POINTS or noise > NOISE_LEVELS[-1]:
+            return sampled_scale(pos, rng)
+        kept = np.zeros(len(self.pos), dtype=bool)
+        kept[rows] = True
+        upper = int(np.searchsorted(NOISE_LEVELS, noise))
+        levels = [upper] if noise == NOISE_LEVELS[upper] else [upper - 1, upper]
+        scales = [self._table(level).scale(kept) for level in levels]
+        return float(np.interp(noise, [NOISE_LEVELS[level] for level in levels], scales))
+
+    def _table(self, level: int) -> ScaleTable:
+        if level not in self.tables:
+            rng = np.random.default_rng((*self.seed, level, TABLES))
+            noisy = Corruption(NOISE_LEVELS[level]).moved(self.pos, self.diagonal, rng)
+            self.tables[level] = ScaleTable(noisy, rng)
+        return self.tables[level]
+
+
+class WholeClouds(Dataset):
+    """Whole clouds as they are, for validation; all points are inner, and the scale is exact.
+
+    Args:
+        clouds: clouds with normals.
+    """
+
+    def __init__(self, clouds: Sequence[Cloud]):
+        self.clouds = clouds
+
+    def __len__(self) -> int:
+        return len(self.clouds)
+
+    def __getitem__(self, index: int) -> Data:
+        cloud = self.clouds[index]
+        if cloud.normal is None:
+            raise ValueError(f"expected normals to validate on, got none for {cloud.name}")
+        scale = sampled_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
+        pos = cloud.pos - cloud.pos.mean(0, dtype=np.float64).astype(np.float32)
+        return sample(pos, cloud.normal, scale, np.ones(len(pos), dtype=bool), cloud.oriented)
+
+
+def sample(pos: np.ndarray, normal: np.ndarray, scale: float, inner: np.ndarray, oriented: bool) -> Data:
+    """The tensors of `keys` for one cloud."""
+    return Data(
+        **{
+            keys.POS: torch.from_numpy(np.ascontiguousarray(pos, dtype=np.float32)),
+            keys.NORMAL: torch.from_numpy(np.ascontiguousarray(normal, dtype=np.float32)),
+            keys.SCALE: torch.tensor([scale], dtype=torch.float32),
+            keys.INNER: torch.from_numpy(inner),
+            keys.ORIENTED: torch.tensor([oriented]),
+        }
+    )

@@ -1,0 +1,114 @@
+"""The kinds of shapes: each function draws one surface from a generator of random numbers.
+
+Surfaces are about two units across. KINDS alternates sharp, smooth, thin and fine ones, so that a few shapes in a row vary.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from tensorframes.clouds.shapes import combine, fields, meshes, parts
+from tensorframes.clouds.shapes.sampling import Implicit
+
+
+class Surface(Protocol):
+    """Gives points uniform by area, (count, 3), and their unit normals (count, 3)."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]: ...
+
+
+Kind = Callable[[np.random.Generator], Surface]
+
+
+def primitive(rng: np.random.Generator) -> Surface:
+    """One analytic solid."""
+    return Implicit(parts.placed(parts.solid(rng, rng.uniform(0.6, 1.0)), rng, reach=0.0))
+
+
+def sharp_solids(rng: np.random.Generator) -> Surface:
+    """Solids joined and cut with sharp creases."""
+    return Implicit(parts.combined(rng, smoothness=0.0))
+
+
+def smooth_solids(rng: np.random.Generator) -> Surface:
+    """Solids joined and cut with rounded creases."""
+    return Implicit(parts.combined(rng, smoothness=rng.uniform(0.01, 0.08)))
+
+
+def extrusion(rng: np.random.Generator) -> Surface:
+    """A random polygon extruded, some with holes, twisted or rounded."""
+    return Implicit(parts.placed(parts.prism(rng), rng, reach=0.0))
+
+
+def turned(rng: np.random.Generator) -> Surface:
+    """A profile with edges turned about an axis: vases, columns, wheels; a few are hollow."""
+    solid: fields.Field = fields.Revolved(parts.profile(rng))
+    if rng.random() < 0.3:
+        solid = combine.Shell(solid, rng.uniform(0.01, 0.03))
+    return Implicit(parts.placed(solid, rng, reach=0.0))
+
+
+def sheets(rng: np.random.Generator) -> Surface:
+    """Thin plates, crossing or parallel and close, some with holes."""
+    return Implicit(parts.placed(parts.plates(rng), rng, reach=0.0))
+
+
+def organic(rng: np.random.Generator) -> Surface:
+    """A body with limbs, smoothly joined."""
+    return Implicit(parts.body(rng))
+
+
+def relief(rng: np.random.Generator) -> Surface:
+    """A smooth shape under fine relief."""
+    return Implicit(combine.Displaced(parts.smooth(rng), parts.fine_relief(rng)))
+
+
+def facets(rng: np.random.Generator) -> Surface:
+    """A coarse triangle mesh of a smooth shape: edges of 5 to 20 spacings of 100,000 points."""
+    mesh = meshes.polygonised(parts.smooth(rng), 64)
+    return meshes.coarsened(mesh, round(np.exp(rng.uniform(np.log(250), np.log(3000)))), int(rng.integers(0, 5)), rng)
+
+
+def fine_facets(rng: np.random.Generator) -> Surface:
+    """A finer triangle mesh of a body with relief, its vertices a little rough: edges of 1 to 4 spacings."""
+    field = combine.Displaced(parts.body(rng), parts.fine_relief(rng))
+    count = round(np.exp(rng.uniform(np.log(4000), np.log(16000))))
+    mesh = meshes.coarsened(meshes.polygonised(field, 112), count, int(rng.integers(0, 3)), rng)
+    return meshes.roughened(mesh, rng.uniform(0.0, 0.04), rng)
+
+
+def open_surface(rng: np.random.Generator) -> Surface:
+    """A height field, or a smooth surface cut open: borders, and no inside."""
+    if rng.random() < 0.5:
+        return Implicit(parts.heights(rng), fields.Box((1.0, rng.uniform(0.5, 1.0), 1.2)))
+    return Implicit(parts.smooth(rng), parts.cut(rng))
+
+
+def lattice(rng: np.random.Generator) -> Surface:
+    """A periodic surface in a solid: many sheets, near to one another."""
+    wall = combine.Shell(fields.Gyroid(rng.uniform(4, 9)), rng.uniform(0.02, 0.05))
+    return Implicit(combine.Intersection((parts.placed(parts.solid(rng, 0.85), rng, reach=0.0), wall)))
+
+
+def pipes(rng: np.random.Generator) -> Surface:
+    """Tubes along a curve, smooth or with a section of flat sides."""
+    return parts.faceted_tube(rng) if rng.random() < 0.5 else Implicit(parts.pipe(rng))
+
+
+KINDS: tuple[Kind, ...] = (
+    fine_facets,
+    sharp_solids,
+    relief,
+    extrusion,
+    organic,
+    sheets,
+    facets,
+    turned,
+    smooth_solids,
+    lattice,
+    open_surface,
+    pipes,
+    primitive,
+)
+"""Shape i of a split is of kind i modulo their number."""
