@@ -1,13 +1,17 @@
 """Neighbours, order-free sampling, edge vectors, scale, radial encodings and cut-offs."""
 
 from tensorframes.geometry.edges import edge_vectors
+from tensorframes.geometry.hierarchy import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
 
 __all__ = [
+    "Hierarchy",
+    "Level",
     "RadialEncoding",
+    "build_hierarchy",
     "cloud_scale",
     "distinct_distances",
     "edge_vectors",
@@ -17,4 +21,5 @@ __all__ = [
     "knn",
     "knn_graph",
     "radius_graph",
+    "table_edges",
 ]

@@ -1,0 +1,29 @@
+"""What every backbone has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from tensorframes.frames import Frames
+from tensorframes.geometry import Hierarchy
+from tensorframes.reps import TensorReps
+
+
+class Backbone(Protocol):
+    """A network from a cloud to one feature per point, told in the point's own frame.
+
+    reps: the representation of that feature.
+    levels: how many resolutions it works on; frames are found for each.
+    """
+
+    reps: TensorReps
+    levels: int
+
+    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+        """All of the geometry it needs: pos (N, d) distinct points in units of the scale, batch (N,) ascending."""
+
+    def __call__(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> Tensor:
+        """Features (N, reps.dim) of level 0, each row in its own point's frame; frames of every level."""

@@ -1,0 +1,123 @@
+"""Points in, normals out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.backbones import Backbone
+from tensorframes.estimator.heads import Head
+from tensorframes.estimator.prediction import Prediction
+from tensorframes.frames import FrameFinder, Frames
+from tensorframes.geometry import Hierarchy, cloud_scale
+from tensorframes.geometry.distances import distinct_points
+from tensorframes.reps import TensorReps
+
+
+class NormalEstimator(nn.Module):
+    r"""A normal for every point: frames, then the backbone in these frames, then the head.
+
+    Equal points are merged first (they get the same normal); positions are centred and divided by their cloud's scale.
+
+    SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
+    then runs twice, with all R_i and with all S R_i, and the normal is the top eigenvector of the sum of both
+    :math:`n n^T`: exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once,
+    on one of the two, which random reflections of the cloud choose.
+
+    Args:
+        frames: finds the frames.
+        backbone: the network.
+        head: makes the head from the representation of the backbone's features.
+        oriented: claim that signs mean something. SO(3) frames cannot claim it.
+    """
+
+    def __init__(
+        self,
+        frames: FrameFinder,
+        backbone: Backbone,
+        head: Callable[[TensorReps], Head],
+        oriented: bool = False,
+    ) -> None:
+        super().__init__()
+        if oriented and frames.mirrors:
+            raise ValueError("expected frames of O(3) for oriented normals, got SO(3) frames, which average n and -n")
+        levels = backbone.levels if frames.per_level else 1
+        self.frames = nn.ModuleList(copy.deepcopy(frames) for _ in range(levels))  # type: ignore[arg-type]
+        self.backbone = backbone
+        self.head = head(backbone.reps)
+        self.oriented = oriented
+        self.mirrors = frames.mirrors
+
+    def forward(
+        self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
+    ) -> Prediction:
+        """Normals of the points.
+
+        Args:
+            pos: (N, 3) positions, finite.
+            batch: (N,) cloud of each point, ascending; by default one cloud.
+            scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud, the whole cloud's.
+            rows: (M,) the points whose normals are asked for; by default all, in order.
+        """
+        if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
+            raise ValueError(f"expected positions (N, 3) of at least one point, got shape {tuple(pos.shape)}")
+        batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
+        distinct = distinct_points(pos, batch)
+        points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
+        with torch.no_grad():
+            points = _normalise(points, batch_of, scale)
+            hierarchy = self.backbone.plan(points, batch_of)
+        asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
+        needed, place = torch.unique(asked, return_inverse=True)
+        normal, guess, fallback = self._passes(hierarchy, needed)
+        return Prediction(*(value.index_select(0, place) for value in (normal, guess, fallback)))
+
+    def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
+        """The frames of every level."""
+        levels = hierarchy.levels
+        first = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
+        if len(self.frames) == 1:
+            return [first.index_select(level.rows) for level in levels]
+        rest = zip(self.frames[1:], levels[1:], strict=True)  # type: ignore[arg-type]
+        return [first, *(finder(level.pos, level.edge_index, level.batch) for finder, level in rest)]
+
+    def _passes(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        frames = self.find_frames(hierarchy)
+        fallback = frames[0].fallback
+        steps = rows.new_zeros(len(rows), dtype=torch.uint8) if fallback is None else fallback.index_select(0, rows)
+        normal, guess = self._pass(hierarchy, frames, rows)
+        if self.mirrors and not self.training:
+            other = self._pass(hierarchy, [frame.mirrored() for frame in frames], rows)
+            normal, guess = _mean_axis(normal, other[0]), _mean_axis(guess, other[1])
+        return normal, guess, steps
+
+    def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], rows: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.backbone(hierarchy, frames)
+        normal, guess = self.head(features, hierarchy, frames[0], rows)
+        return normal, guess
+
+
+def _normalise(pos: Tensor, batch: Tensor, scale: Tensor | None) -> Tensor:
+    """Positions centred on their cloud's mean, in units of its scale; the subtraction in float64."""
+    clouds = int(batch.max()) + 1
+    lengths = cloud_scale(pos, batch) if scale is None else scale
+    if lengths.shape != (clouds,):
+        raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
+    exact = pos.double()
+    count = torch.bincount(batch, minlength=clouds).clamp_min(1).unsqueeze(-1)
+    mean = exact.new_zeros(clouds, pos.shape[-1]).index_add(0, batch, exact) / count
+    return ((exact - mean.index_select(0, batch)) / lengths.double().index_select(0, batch).unsqueeze(-1)).to(pos.dtype)
+
+
+def _mean_axis(a: Tensor, b: Tensor) -> Tensor:
+    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (N, 3).
+
+    It is the top eigenvector of a a^T + b b^T. Zeros stay zeros.
+    """
+    toward = torch.where((a * b).sum(-1, keepdim=True) < 0, -1, 1)
+    total = a + toward * b
+    square = (total * total).sum(-1, keepdim=True)
+    return total * (square + (square == 0)).rsqrt()

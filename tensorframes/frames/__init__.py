@@ -1,0 +1,21 @@
+"""Where a point stands: frames, and how they are found."""
+
+from tensorframes.frames.finder import FrameFinder
+from tensorframes.frames.fixed import IdentityFrames, RandomGlobalFrames, RandomLocalFrames
+from tensorframes.frames.frames import Frames
+from tensorframes.frames.learned import LearnedFrames
+from tensorframes.frames.orthonormalise import complete_frames, last_axis
+from tensorframes.frames.vectors import EquivariantVectors, cloud_vectors
+
+__all__ = [
+    "EquivariantVectors",
+    "FrameFinder",
+    "Frames",
+    "IdentityFrames",
+    "LearnedFrames",
+    "RandomGlobalFrames",
+    "RandomLocalFrames",
+    "cloud_vectors",
+    "complete_frames",
+    "last_axis",
+]

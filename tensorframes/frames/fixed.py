@@ -1,0 +1,63 @@
+"""Frames that are not learned: what learned ones are compared with (Lippmann et al., arXiv 2405.15389, section 5)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames.frames import Frames
+
+
+class IdentityFrames(nn.Module):
+    """R_i = 1: the ordinary network. Equivariant to translations alone."""
+
+    mirrors, per_level = False, False
+
+    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+        """Frames (N, d, d) of points pos (N, d)."""
+        return Frames.identity(len(pos), pos.shape[-1], like=pos)
+
+
+class RandomGlobalFrames(nn.Module):
+    """One random R in O(d) per cloud, drawn anew at each call: training with O(d) augmentation, exactly.
+
+    In evaluation mode the draw is the same at each call. Equivariant in distribution only.
+    """
+
+    mirrors, per_level = False, False
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+        """Frames (N, d, d) of points pos (N, d), the same for all points of a cloud."""
+        if batch is None:
+            return Frames(_draw(1, pos, self.training, self.seed).expand(len(pos), -1, -1))
+        clouds = int(batch.max()) + 1 if len(batch) else 0
+        return Frames(_draw(clouds, pos, self.training, self.seed).index_select(0, batch))
+
+
+class RandomLocalFrames(nn.Module):
+    """A random R_i in O(d) per point, drawn anew at each call (in evaluation mode the same at each call).
+
+    What tensor messages are worth without good frames. Equivariant in distribution only.
+    """
+
+    mirrors, per_level = False, False
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+        """Frames (N, d, d) of points pos (N, d)."""
+        return Frames(_draw(len(pos), pos, self.training, self.seed))
+
+
+def _draw(count: int, like: Tensor, training: bool, seed: int) -> Tensor:
+    """Haar-distributed orthogonal matrices: QR with R's diagonal made positive (Mezzadri 2007, section 5)."""
+    generator = None if training else torch.Generator().manual_seed(seed)
+    gaussian = torch.randn(count, like.shape[-1], like.shape[-1], dtype=torch.float64, generator=generator)
+    q, r = torch.linalg.qr(gaussian)
+    return (q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)).to(like)

@@ -1,0 +1,68 @@
+"""Frames: one orthonormal basis per point, and what it does to features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tensorframes.reps import TensorReps
+
+
+class Frames:
+    r"""Local frames of N points.
+
+    Row a of ``matrices[i]`` is the a-th axis of point i, so that :math:`x_{local} = R_i\, x_{world}`. Under a global
+    transformation g of the cloud, :math:`R_i \to R_i g^T`, and what is told in the frame stays as it is.
+
+    Args:
+        matrices: (N, d, d) orthogonal matrices.
+        fallback: (N,) uint8, where each frame came from: 0 its own neighbourhood, 1 a wider one, 2 the whole cloud,
+            3 the world's axes (reproducible, not equivariant). None means all 0.
+    """
+
+    def __init__(self, matrices: Tensor, fallback: Tensor | None = None) -> None:
+        if matrices.dim() != 3 or matrices.shape[-1] != matrices.shape[-2]:
+            raise ValueError(f"expected frames (N, d, d), got shape {tuple(matrices.shape)}")
+        self.matrices = matrices
+        self.fallback = fallback
+
+    @classmethod
+    def identity(cls, count: int, d: int = 3, like: Tensor | None = None) -> Frames:
+        """``count`` frames that are the world's axes, of the dtype and device of ``like``."""
+        dtype, device = (like.dtype, like.device) if like is not None else (None, None)
+        return cls(torch.eye(d, dtype=dtype, device=device).expand(count, d, d))
+
+    def __len__(self) -> int:
+        return self.matrices.shape[0]
+
+    @property
+    def d(self) -> int:
+        """Dimension of space."""
+        return self.matrices.shape[-1]
+
+    def to_local(self, x: Tensor, reps: TensorReps) -> Tensor:
+        """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
+        return reps.transform(x, self.matrices)
+
+    def to_world(self, x: Tensor, reps: TensorReps) -> Tensor:
+        """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
+        return reps.transform(x, self.matrices.transpose(-1, -2))
+
+    def transition(self, edge_index: Tensor, senders: Frames | None = None) -> Tensor:
+        """R_i R_j^T for each edge j -> i: (E, d, d), from the sender's frame into the receiver's (these frames)."""
+        source = (senders or self).matrices.index_select(0, edge_index[0])
+        return self.matrices.index_select(0, edge_index[1]) @ source.transpose(-1, -2)
+
+    def index_select(self, rows: Tensor) -> Frames:
+        """The frames of some points."""
+        fallback = None if self.fallback is None else self.fallback.index_select(0, rows)
+        return Frames(self.matrices.index_select(0, rows), fallback)
+
+    def mirrored(self) -> Frames:
+        r"""S R_i with S = diag(1, ..., 1, -1): the last axis reversed, what a reflection makes of an SO(d) frame."""
+        sign = torch.ones(self.d, dtype=self.matrices.dtype, device=self.matrices.device)
+        sign[-1] = -1
+        return Frames(self.matrices * sign.unsqueeze(-1), self.fallback)
+
+    def __repr__(self) -> str:
+        return f"Frames({len(self)} points, d={self.d})"

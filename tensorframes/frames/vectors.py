@@ -1,0 +1,96 @@
+"""Equivariant vectors of a neighbourhood: what frames are made of, kept apart from how they are orthonormalised."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.geometry import RadialEncoding, envelope
+
+
+class EquivariantVectors(nn.Module):
+    r"""A few vectors per point, predicted from its edges (Lippmann et al., arXiv 2405.15389, section 4).
+
+    .. math::
+        v_i^a = \frac{1}{\sum_j \eta_{ij}} \sum_j \eta_{ij}\, w_a(\dots)\, \hat r_{ij}, \qquad
+        \hat r_{ij} = (x_j - x_i) / |x_j - x_i|, \quad \eta_{ij} = \mathrm{env}(|r_{ij}| / c_i),
+
+    with c_i the distance to i's farthest sender, and :math:`w = \tanh \mathrm{MLP}` of invariants: the radial encoding
+    of :math:`|r_{ij}|/c_i`, and, with the moments :math:`m_i = \langle\hat r\rangle` and
+    :math:`C_i = \langle\hat r \hat r^T\rangle` under the weights eta, :math:`\hat r \cdot m_i`,
+    :math:`\hat r^T C_i \hat r` and :math:`|m_i|^2`. Edges of length zero contribute nothing. Every length is relative
+    to c_i, so the vectors do not depend on the cloud's scale, and :math:`|v| \le 1`.
+
+    Args:
+        count: vectors per point.
+        hidden: width of the two-layer network.
+        radial: functions of the radial encoding.
+    """
+
+    def __init__(self, count: int, hidden: int = 32, radial: int = 8) -> None:
+        super().__init__()
+        self.count = count
+        self.radial = RadialEncoding(radial)
+        self.weights = nn.Sequential(nn.Linear(radial + 3, hidden), nn.SiLU(), nn.Linear(hidden, count))
+
+    def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
+        """Vectors (M, count, d) of the receivers (M, d), by default pos (N, d), from the senders pos along (2, E)."""
+        target = pos if receivers is None else receivers
+        source, index = edge_index[0], edge_index[1]
+        edge = pos.index_select(0, source) - target.index_select(0, index)  # (E, d)
+        length = edge.norm(dim=-1)
+        unit = edge / torch.where(length > 0, length, torch.ones_like(length)).unsqueeze(-1)
+        reach = length.new_zeros(len(target)).scatter_reduce(0, index, length, "amax")
+        relative = length / torch.where(reach > 0, reach, torch.ones_like(reach)).index_select(0, index)
+        eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))
+        eta = eta / _safe(_sum(eta, index, len(target))).index_select(0, index)
+        invariants = self._invariants(unit, eta, index, len(target))
+        weights = self.weights(torch.cat([self.radial(relative), invariants], dim=-1)).tanh()
+        messages = (eta.unsqueeze(-1) * weights).unsqueeze(-1) * unit.unsqueeze(1)  # (E, count, d)
+        return _sum(messages, index, len(target))
+
+    @staticmethod
+    def _invariants(unit: Tensor, eta: Tensor, index: Tensor, count: int) -> Tensor:
+        mean = _sum(eta.unsqueeze(-1) * unit, index, count)  # (M, d)
+        outer = unit.unsqueeze(-1) * unit.unsqueeze(-2)
+        second = _sum(eta.view(-1, 1, 1) * outer, index, count)  # (M, d, d)
+        along = (unit * mean.index_select(0, index)).sum(-1)
+        spread = (outer * second.index_select(0, index)).sum((-2, -1))
+        return torch.stack([along, spread, (mean * mean).sum(-1).index_select(0, index)], dim=-1)
+
+
+def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
+    r"""Four vectors of the whole cloud seen from some of its points: the last equivariant rule for a frame.
+
+    .. math:: v^1_i = \sum_j r_{ij}, \quad v^2_i = \sum_j |r_{ij}|^2 r_{ij}, \quad v^3_i = M v^1_i,
+        \quad v^4_i = M v^2_i, \quad M = \sum_j (x_j - c)(x_j - c)^T,
+
+    from the cloud's moments, in time linear in N; scaled by the cloud's root mean square radius, so that 1 is large.
+
+    Shapes: pos (N, d), batch (N,), rows (M,); returns (M, 4, d).
+    """
+    clouds = int(batch.max()) + 1
+    size = _sum(torch.ones_like(pos[:, 0]), batch, clouds)
+    y = pos - (_sum(pos, batch, clouds) / size.unsqueeze(-1)).index_select(0, batch)
+    radius = (_sum((y * y).sum(-1), batch, clouds) / size).sqrt()
+    y = y / _safe(radius).index_select(0, batch).unsqueeze(-1)
+    square = (y * y).sum(-1, keepdim=True)
+    second = _sum(y.unsqueeze(-1) * y.unsqueeze(-2), batch, clouds) / size.view(-1, 1, 1)
+    third = _sum(square * y, batch, clouds) / size.unsqueeze(-1)
+    of = batch.index_select(0, rows)
+    y, square, second = y.index_select(0, rows), square.index_select(0, rows), second.index_select(0, of)
+    trace = second.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
+    turned = (second @ y.unsqueeze(-1)).squeeze(-1)
+    v1, v2 = -y, third.index_select(0, of) - 2 * turned - (trace + square) * y
+    both = torch.stack([v1, v2], dim=1)
+    return torch.cat([both, both @ second], dim=1)
+
+
+def _sum(values: Tensor, index: Tensor, count: int) -> Tensor:
+    """Sums of the rows with equal index; as a matrix, because that is index_add's fast path on a CPU."""
+    rows = values.reshape(len(values), -1)
+    return rows.new_zeros(count, rows.shape[1]).index_add(0, index, rows).view(count, *values.shape[1:])
+
+
+def _safe(value: Tensor) -> Tensor:
+    return torch.where(value > 0, value, torch.ones_like(value))

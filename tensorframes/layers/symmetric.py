@@ -1,0 +1,37 @@
+"""Eigenvectors of symmetric matrices, with a gradient that stays finite where eigenvalues meet."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, Tensor]:
+    r"""The unit eigenvector of the smallest eigenvalue.
+
+    The value is LAPACK's. Its gradient is that of first-order perturbation theory,
+
+    .. math:: \mathrm{d}n = \sum_{k \ne 0} u_k \frac{u_k^T\, \mathrm{d}C\, n}{\lambda_0 - \lambda_k},
+
+    with each gap :math:`\lambda_k - \lambda_0` kept above ``gap`` times the trace: bounded where eigenvalues meet.
+
+    Args:
+        matrices: (N, d, d), symmetric and positive semi-definite.
+        gap: smallest gap, relative to the trace.
+
+    Returns:
+        Vectors (N, d) of arbitrary sign, and the eigenvalues (N, d), ascending, without gradient.
+    """
+    fixed = matrices.detach()
+    values, vectors = torch.linalg.eigh(fixed)
+    n = vectors[..., 0]
+    if not matrices.requires_grad:
+        return n, values
+    floor = gap * values.sum(-1, keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
+    difference = values[..., :1] - values  # at most 0
+    size = torch.maximum(difference.abs(), floor)
+    inverse = -1 / size
+    inverse[..., 0] = 0
+    pull = ((matrices - fixed) @ n.unsqueeze(-1)).squeeze(-1)  # zero in value, dC n in gradient
+    along = (vectors.transpose(-1, -2) @ pull.unsqueeze(-1)).squeeze(-1) * inverse
+    return n + (vectors @ along.unsqueeze(-1)).squeeze(-1), values

@@ -1,0 +1,6 @@
+"""How a feature transforms: representations as values, and rho(g) x."""
+
+from tensorframes.reps.rotate import transform_tensors
+from tensorframes.reps.tensor_reps import TensorBlock, TensorReps
+
+__all__ = ["TensorBlock", "TensorReps", "transform_tensors"]

@@ -1,0 +1,56 @@
+"""rho(g) x, the hot kernel: one batched matrix product per index of a tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Tensor) -> Tensor:
+    r"""Apply :math:`\rho(g)` to features, block by block.
+
+    Args:
+        blocks: (mul, order, pseudo) of each block of a feature.
+        x: features (\*lead, ..., dim).
+        g: orthogonal matrices (\*lead, d, d); their leading dimensions are the first ones of x.
+
+    Returns:
+        Features of x's shape. Scalars are passed on untouched.
+
+    Each index costs one product of a (rows, d) by a (d, d) matrix, d multiplications per number: for order r this is
+    r d^(r+1) instead of the d^(2r) of the Kronecker product g x ... x g.
+    """
+    d, lead = g.shape[-1], g.shape[:-2]
+    if g.shape[-2] != d or x.shape[: len(lead)] != lead:
+        raise ValueError(f"expected matrices (*lead, d, d) for features (*lead, ..., dim), got {g.shape} and {x.shape}")
+    if all(order == 0 and not pseudo for _, order, pseudo in blocks):
+        return x
+    g_transposed = g.transpose(-1, -2)
+    parts, start = [], 0
+    for mul, order, pseudo in blocks:
+        stop = start + mul * d**order
+        part = _turn(x[..., start:stop], g_transposed, order, len(lead)) if order else x[..., start:stop]
+        parts.append(part * _sign(g, part.dim()) if pseudo else part)
+        start = stop
+    return torch.cat(parts, dim=-1)
+
+
+def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
+    """Contract every index of (..., mul, d, ..., d) with g: the last index, then the tensor turned by one index."""
+    shape, d = part.shape, g_transposed.shape[-1]
+    inner = d ** (order - 1)
+    rows = math.prod(shape[lead:]) // d
+    for _ in range(order):
+        part = part.reshape(*shape[:lead], rows, d) @ g_transposed
+        if order > 1:  # (rows / inner, inner, d) -> (rows / inner, d, inner): the next index comes last
+            part = part.reshape(*shape[:lead], rows // inner, inner, d).transpose(-1, -2)
+    return part.reshape(shape)
+
+
+def _sign(g: Tensor, dims: int) -> Tensor:
+    """det(g) of orthogonal matrices (exactly +1 or -1), shaped to multiply a tensor of ``dims`` dimensions."""
+    sign = torch.linalg.det(g.detach()).sign()
+    return sign.reshape(*sign.shape, *(1,) * (dims - sign.dim()))

@@ -1,0 +1,171 @@
+"""Direct sums of Cartesian tensor representations of O(d), as immutable values that hold no data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from torch import Tensor
+
+from tensorframes.reps.rotate import transform_tensors
+
+TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)(p?)$")
+
+
+class TensorBlock(NamedTuple):
+    """``mul`` tensors of one order; a pseudo-tensor takes one more factor det(g)."""
+
+    mul: int
+    order: int
+    pseudo: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.mul}x{self.order}{'p' if self.pseudo else ''}"
+
+
+class TensorReps:
+    r"""A direct sum of Cartesian tensor representations of O(d) (Lippmann et al., arXiv 2405.15389, section 3).
+
+    A tensor of order r has :math:`d^r` numbers and transforms with one factor g per index,
+
+    .. math:: (\rho(g) T)_{a_1 \dots a_r} = \det(g)^{p} \sum_{b} g_{a_1 b_1} \cdots g_{a_r b_r} T_{b_1 \dots b_r},
+
+    p = 1 for a pseudo-tensor, else 0. In e3nn's words ``1`` is ``1o``, ``1p`` is ``1e``, ``0p`` is ``0o``.
+
+    Args:
+        spec: ``"32x0 + 16x1 + 4x2 + 2x1p"``: 32 scalars, 16 vectors, 4 matrices, 2 pseudo-vectors; or the blocks
+            themselves. The order of the blocks is kept (``sorted`` gives the canonical one).
+        d: dimension of space, at least 2.
+
+    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, d, ..., d).
+
+    Raises:
+        ValueError: the text is not such a sum, or d < 2.
+    """
+
+    __slots__ = ("blocks", "d")
+    blocks: tuple[TensorBlock, ...]
+    d: int
+
+    def __init__(self, spec: str | Iterable[TensorBlock] | TensorReps, d: int = 3) -> None:
+        if d < 2:
+            raise ValueError(f"expected a space of dimension d >= 2, got d={d}")
+        if isinstance(spec, TensorReps):
+            if spec.d != d:
+                raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
+            blocks = spec.blocks
+        elif isinstance(spec, str):
+            blocks = _parse(spec)
+        else:
+            blocks = tuple(TensorBlock(*block) for block in spec)
+        object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
+        object.__setattr__(self, "d", d)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"TensorReps is a value: {name} cannot be changed")
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one feature: the sum of mul * d**order."""
+        return sum(self.block_dim(block) for block in self.blocks)
+
+    @property
+    def channels(self) -> int:
+        """Tensors in one feature: the sum of mul."""
+        return sum(block.mul for block in self.blocks)
+
+    @property
+    def max_order(self) -> int:
+        """The highest order present (0 for the empty sum)."""
+        return max((block.order for block in self.blocks), default=0)
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether every g leaves every feature as it is: true scalars only."""
+        return all(block.order == 0 and not block.pseudo for block in self.blocks)
+
+    def block_dim(self, block: TensorBlock) -> int:
+        """Numbers in one block."""
+        return int(block.mul * self.d**block.order)
+
+    def slices(self) -> list[slice]:
+        """Where each block lies in a feature's row."""
+        ends, start = [], 0
+        for block in self.blocks:
+            ends.append(slice(start, start + self.block_dim(block)))
+            start = ends[-1].stop
+        return ends
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """The blocks of features x (..., dim), each as (..., mul, d, ..., d)."""
+        self.check(x)
+        lead = x.shape[:-1]
+        return [
+            x[..., part].reshape(*lead, block.mul, *(self.d,) * block.order)
+            for block, part in zip(self.blocks, self.slices(), strict=True)
+        ]
+
+    def transform(self, x: Tensor, g: Tensor) -> Tensor:
+        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, d, d), any orthogonal matrices; returns x's shape."""
+        self.check(x)
+        return transform_tensors(self.blocks, x, g)
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError unless the last dimension of x is ``dim``."""
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
+
+    def sorted(self) -> TensorReps:
+        """The canonical order: by order of the tensor, plain before pseudo, equal kinds merged."""
+        kinds = sorted({(block.order, block.pseudo) for block in self.blocks})
+        return TensorReps(
+            [TensorBlock(self.count(order, pseudo), order, pseudo) for order, pseudo in kinds],
+            d=self.d,
+        )
+
+    def count(self, order: int, pseudo: bool = False) -> int:
+        """How many tensors of one kind a feature holds."""
+        return sum(block.mul for block in self.blocks if (block.order, block.pseudo) == (order, pseudo))
+
+    def __add__(self, other: TensorReps | str) -> TensorReps:
+        other = TensorReps(other, d=self.d)
+        return TensorReps(self.blocks + other.blocks, d=self.d)
+
+    def __mul__(self, times: int) -> TensorReps:
+        return TensorReps(self.blocks * times, d=self.d)
+
+    __rmul__ = __mul__
+
+    def __iter__(self) -> Iterator[TensorBlock]:
+        return iter(self.blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TensorReps) and (self.blocks, self.d) == (other.blocks, other.d)
+
+    def __hash__(self) -> int:
+        return hash((self.blocks, self.d))
+
+    def __reduce__(self) -> tuple[type[TensorReps], tuple[str, int]]:
+        return TensorReps, (str(self), self.d)
+
+    def __str__(self) -> str:
+        return " + ".join(str(block) for block in self.blocks)
+
+    def __repr__(self) -> str:
+        return f"TensorReps({str(self)!r}, d={self.d})"
+
+
+def _parse(text: str) -> tuple[TensorBlock, ...]:
+    if not text.strip():
+        return ()
+    blocks = []
+    for term in text.split("+"):
+        match = TERM.match(term.strip())
+        if match is None:
+            raise ValueError(f'expected a sum like "32x0 + 16x1 + 2x1p" (mul x order, p for pseudo), got {text!r}')
+        blocks.append(TensorBlock(int(match[1] or 1), int(match[2]), bool(match[3])))
+    return tuple(blocks)

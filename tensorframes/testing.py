@@ -1,0 +1,124 @@
+"""Checks that users can run on their own layers: ``assert_equivariant`` and ``assert_transports``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from tensorframes.frames import Frames
+from tensorframes.reps import TensorReps
+
+Layer = Callable[[Tensor, Tensor, Tensor, Frames, Frames], Tensor]
+
+
+def random_orthogonal(
+    count: int,
+    d: int = 3,
+    determinant: int | None = None,
+    dtype: torch.dtype = torch.float64,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """``count`` orthogonal matrices (count, d, d), Haar distributed on O(d), or of one determinant (+1 or -1).
+
+    From the QR decomposition of a Gaussian matrix with R's diagonal made positive (Mezzadri 2007, section 5).
+    """
+    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator))
+    q = q * torch.diagonal(r, dim1=-2, dim2=-1).sign().unsqueeze(-2)
+    if determinant is not None:
+        flip = torch.linalg.det(q).sign() != determinant
+        q[flip, :, 0] *= -1
+    return q.to(dtype)
+
+
+def assert_equivariant(
+    function: Callable[[Tensor], Tensor],
+    pos: Tensor,
+    reps: TensorReps | str,
+    unoriented: bool = False,
+    tolerance: float = 1e-10,
+    trials: int = 4,
+    group: str = "o3",
+    seed: int = 0,
+) -> None:
+    r"""Assert :math:`f(g x + t) = \rho(g) f(x)` for random g and translations t, in float64.
+
+    Args:
+        function: from positions (N, d) to features (N, reps.dim), each row belonging to its point.
+        pos: positions (N, d); cast to float64.
+        reps: how the result transforms: ``"1x1"`` for normals, ``"1x0"`` for scalars.
+        unoriented: compare vectors up to their sign, by n n^T.
+        tolerance: largest allowed error, relative to the largest entry of f(x).
+        trials: random elements tried; half of them reflections when ``group`` is ``"o3"``.
+        group: ``"o3"``, or ``"so3"`` for proper rotations only.
+
+    Raises:
+        AssertionError: naming the error found and the determinant of the g that shows it.
+    """
+    pos = pos.double()
+    reps = TensorReps(reps, d=pos.shape[-1])
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        before = function(pos)
+    for trial in range(trials):
+        determinant = -1 if group == "o3" and trial % 2 else 1
+        g = random_orthogonal(1, pos.shape[-1], determinant, generator=generator)[0]
+        shift = torch.randn(pos.shape[-1], generator=generator, dtype=torch.float64) * pos.std()
+        with torch.no_grad():
+            after = function(pos @ g.T + shift)
+        expected = reps.transform(before, g.expand(len(before), *g.shape))
+        if unoriented:
+            after, expected = (v.unsqueeze(-1) * v.unsqueeze(-2) for v in (after, expected))
+        error = _relative_error(after, expected)
+        assert error <= tolerance, f"not equivariant: relative error {error:.2e} under a g of determinant {determinant}"
+
+
+def assert_transports(
+    layer: Layer,
+    reps: TensorReps | str,
+    tolerance: float = 1e-10,
+    compile_modes: Sequence[bool] = (False, True),
+    senders: int = 12,
+    receivers: int = 7,
+    degree: int = 4,
+    seed: int = 0,
+) -> None:
+    r"""Assert that messages arrive: on a bipartite graph only the senders' frames are changed.
+
+    With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the same tensors leave the senders, told in other
+    frames; the receivers' outputs must not change. An equivariance test cannot see a missing transition, because local
+    features are invariant with it or without it; this one can.
+
+    Args:
+        layer: ``layer(x, edge_index, pos, frames_src, frames_dst) -> out``; x (S, reps.dim), edge_index (2, E) sorted
+            by receiver with ``degree`` edges each, pos a pair (pos_src (S, d), pos_dst (R, d)), out one row a receiver.
+        reps: the representation of x.
+        compile_modes: eager (False) and ``torch.compile(backend="aot_eager", fullgraph=True)`` (True).
+
+    Raises:
+        AssertionError: the receivers changed, or they depend on nothing that was sent.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    reps = TensorReps(reps)
+    draw = {"dtype": torch.float64, "generator": generator}
+    x = torch.randn(senders, reps.dim, **draw)  # type: ignore[call-overload]
+    pos = tuple(torch.randn(n, reps.d, **draw) for n in (senders, receivers))  # type: ignore[call-overload]
+    source = torch.stack([torch.randperm(senders, generator=generator)[:degree] for _ in range(receivers)]).flatten()
+    edge_index = torch.stack([source, torch.arange(receivers).repeat_interleave(degree)])
+    frames = [Frames(random_orthogonal(n, reps.d, generator=generator)) for n in (senders, receivers)]
+    turn = random_orthogonal(senders, reps.d, generator=generator)
+    turned = Frames(turn @ frames[0].matrices)
+    for compiled in compile_modes:
+        run = torch.compile(layer, backend="aot_eager", fullgraph=True) if compiled else layer
+        before = run(x, edge_index, pos, frames[0], frames[1])
+        after = run(reps.transform(x, turn), edge_index, pos, turned, frames[1])
+        error = _relative_error(after, before)
+        mode = "compiled" if compiled else "eager"
+        assert error <= tolerance, f"{mode}: the senders' frames change the receivers, relative error {error:.2e}"
+        silent = run(torch.zeros_like(x), edge_index, pos, frames[0], frames[1])
+        assert _relative_error(silent, before) > 1e-6, f"{mode}: the receivers do not depend on the senders' features"
+
+
+def _relative_error(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).detach().abs().max() / expected.abs().max().clamp_min(1e-300).detach())
