@@ -19,6 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install 
        $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 define find_python
+new_enough=; python=; \
 for candidate in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3 python); do \
     "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
     new_enough=$$candidate; \

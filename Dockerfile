@@ -1,0 +1,44 @@
+# The project and everything it needs, run by an ordinary user.
+#
+#   docker build --tag tensorframes .                                                          # CUDA
+#   docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu --tag tensorframes .   # CPU, much smaller
+#   docker run --gpus all --ipc=host -v DATA:/data -v "$PWD/outputs":/app/outputs tensorframes experiment=pcpnet data.root=/data
+#
+# torch's own wheels carry the CUDA libraries; only the driver comes from the host, through --gpus.
+ARG PYTHON_VERSION=3.11
+FROM python:${PYTHON_VERSION}-slim-bookworm
+
+ARG DEBIAN_FRONTEND=noninteractive
+# torch.compile builds kernels at run time; without a compiler the program runs eager.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
+
+# A user of the image may be any number (docker run --user), so home and outputs are open to all,
+# and USER is set for libraries that would look the number up.
+RUN useradd --create-home --uid 1000 tensorframes \
+    && mkdir -p /app/outputs /app/multirun /app/data \
+    && chown tensorframes: /app/outputs /app/multirun /app/data \
+    && chmod 1777 /home/tensorframes /app/outputs /app/multirun /app/data
+ENV HOME=/home/tensorframes \
+    USER=tensorframes \
+    PYTHONUNBUFFERED=1 \
+    PIP_ROOT_USER_ACTION=ignore
+
+WORKDIR /app
+
+# What the package needs changes seldom and is large: its own layer, made before the sources arrive.
+COPY pyproject.toml constraints.txt ./
+ARG TORCH_INDEX=https://pypi.org/simple
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+        > /tmp/requirements.txt \
+    && pip install --no-cache-dir --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" \
+        --requirement /tmp/requirements.txt \
+    && rm /tmp/requirements.txt
+
+COPY . .
+RUN pip install --no-cache-dir --no-deps --editable .
+
+USER 1000
+ENTRYPOINT ["python", "train.py"]
