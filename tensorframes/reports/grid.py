@@ -1,0 +1,134 @@
+"""What a table of scores holds, before it is drawn on a screen, in Markdown or as CSV."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tensorframes.clouds import CATEGORIES
+
+LABELS = {
+    "no_noise": "none",
+    "low_noise": "low",
+    "med_noise": "medium",
+    "high_noise": "high",
+    "vardensity_striped": "striped",
+    "vardensity_gradient": "gradient",
+}
+ROTATED = (("cosine_unoriented", "|cos|", 4, "high"), ("cosine_oriented", "cos", 4, "high"), ("rmse", "RMSE", 2, "low"))
+
+Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its heading, its digits after the point, and which end is best (low, high, or "" for neither)."""
+
+    head: str
+    digits: int = 2
+    best: str = "low"
+
+    def text(self, value: float | None) -> str:
+        """The value as tables show it, a dash where there is none."""
+        return "–" if value is None else f"{value:.{self.digits}f}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Methods by columns: rows[i] is a method's name and its values, one a column, None where it has none."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    footer: str
+
+    def best(self, index: int) -> str | None:
+        """The best entry of a column as it is shown (equal ones are equally good), None if nothing is compared."""
+        column = self.columns[index]
+        values = [row[index] for _, row in self.rows if row[index] is not None]
+        if len(values) < 2 or not column.best:
+            return None
+        return column.text(min(values) if column.best == "low" else max(values))
+
+
+def grid_of(results: Mapping[str, Metrics]) -> Grid:
+    """The grid for scores by method name, whichever of the two protocols they come from.
+
+    Raises:
+        ValueError: if there are none, or not all are of one protocol.
+    """
+    rotated = {"per_rotation" in metrics for metrics in results.values()}
+    if len(rotated) != 1:
+        raise ValueError(f"expected scores of one protocol, got {'both' if rotated else 'none'}")
+    return rotation_grid(results) if rotated.pop() else category_grid(results)
+
+
+def category_grid(results: Mapping[str, Metrics]) -> Grid:
+    """RMSE in degrees by category, their average, and the seconds a cloud, for what `scoring.score` returns."""
+    names = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
+    columns = [Column(LABELS.get(name, name)) for name in names]
+    rows = [
+        (
+            method,
+            (
+                *(metrics["per_category"].get(name, {}).get("rmse") for name in names),
+                metrics["average"]["rmse"],
+                metrics["average"]["seconds"],
+            ),
+        )
+        for method, metrics in results.items()
+    ]
+    return Grid((*columns, Column("average"), Column("s/cloud", best="")), tuple(rows), category_footer(results))
+
+
+def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
+    """Mean cosine similarities and RMSE by test rotation, for what `scoring.score_rotated` returns."""
+    names = list(dict.fromkeys(name for metrics in results.values() for name in metrics["per_rotation"]))
+    columns, shown = [], []
+    for key, label, digits, best in ROTATED:
+        if any(entry[key] is not None for metrics in results.values() for entry in metrics["per_rotation"].values()):
+            columns += [Column(f"{label} {name}", digits, best) for name in names]
+            shown += [(name, key) for name in names]
+    rows = [
+        (method, tuple(metrics["per_rotation"].get(name, {}).get(key) for name, key in shown))
+        for method, metrics in results.items()
+    ]
+    entries = [next(iter(metrics["per_rotation"].values())) for metrics in results.values()]
+    text = "Mean cosine similarity (|cos| unoriented, cos oriented) and RMSE in degrees (unoriented), by test rotation."
+    return Grid(tuple(columns), tuple(rows), f"{text} {extent(entries[0])}{differences(results, entries)}")
+
+
+def in_protocol_order(names: Sequence[str]) -> list[str]:
+    """Distinct categories: the protocol's first and in its order, then the others as they come."""
+    found = dict.fromkeys(names)
+    return [name for name in CATEGORIES if name in found] + [name for name in found if name not in CATEGORIES]
+
+
+def category_footer(results: Mapping[str, Metrics]) -> str:
+    """What the numbers are and on how much they rest; what a reader would else take for granted."""
+    entries = [metrics["average"] for metrics in results.values()]
+    first = next(iter(results.values()))
+    shapes = span([entry["clouds"] for entry in first["per_category"].values()])
+    points = span([entry["points"] for entry in first["per_cloud"].values()])
+    missing = "".join(
+        f" {method}: {entry['no_normal'] + entry['not_finite']:,} rows without a normal count as 90 degrees."
+        for method, entry in zip(results, entries, strict=True)
+        if entry["no_normal"] + entry["not_finite"]
+    )
+    text = f"RMSE in degrees, unoriented. {extent(entries[0])} Shapes a category: {shapes}. Points a cloud: {points}."
+    return text + differences(results, entries) + missing
+
+
+def span(counts: Sequence[int]) -> str:
+    """The least and the largest of some counts, once if they agree."""
+    least, largest = min(counts), max(counts)
+    return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
+
+
+def extent(entry: Metrics) -> str:
+    """Clouds, points and scored rows of a mean or sum of clouds."""
+    return f"Clouds: {entry['clouds']:,}, points: {entry['points']:,}, scored: {entry['scored']:,}."
+
+
+def differences(results: Mapping[str, Metrics], entries: Sequence[Metrics]) -> str:
+    """A warning if the methods were not scored on as many clouds, points and rows."""
+    extents = {(entry["clouds"], entry["points"], entry["scored"]) for entry in entries}
+    return " NOT COMPARABLE: the methods were scored on different points." if len(extents) > 1 else ""
