@@ -1,0 +1,76 @@
+"""From configuration to objects. A component that refuses its settings is the user's mistake, told by its key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from tensorframes.app.checks import BESIDE_DATA
+from tensorframes.errors import UserError
+from tensorframes.training import CloudDataModule, NormalTraining
+
+
+def component(node: Any, key: str, **arguments: Any) -> Any:
+    """The object a node of the configuration describes, constructed with ``arguments`` besides.
+
+    Raises:
+        UserError: its constructor says "expected ..., got ..." (a ValueError), or doesn't take the arguments.
+    """
+    try:
+        if not arguments:
+            return instantiate(node)
+        return instantiate(node, _partial_=True)(**arguments)  # Hydra itself would take dictionaries for configurations
+    except (InstantiationException, ValueError, TypeError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, ValueError | TypeError):
+            raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
+        raise
+
+
+def data_set(cfg: DictConfig) -> Any:
+    """The clouds: ``data`` without what concerns training samples only."""
+    return component(OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA]), "data")
+
+
+def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
+    """Batches of the data set ``clouds``."""
+    for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is told by its own key
+        component(cfg.data[key], f"data.{key}")
+    return component(cfg.loader, "loader", clouds=clouds, samples=component(cfg.data.samples, "data.samples"))
+
+
+def training_module(cfg: DictConfig) -> NormalTraining:
+    """The estimator with its loss, optimiser and schedule."""
+    module: NormalTraining = component(
+        cfg.module,
+        "module",
+        estimator=component(cfg.model, "model"),
+        loss=component(cfg.task.loss, "task.loss"),
+        optimizer=component(cfg.optimizer, "optimizer"),
+        schedule=component(cfg.schedule, "schedule"),
+        recipe=recipe(cfg),
+    )
+    return module
+
+
+def recipe(cfg: DictConfig) -> dict[str, Any]:
+    """What a checkpoint carries: the model, to build it from the file alone, and everything, to continue the run."""
+    return {
+        "model": OmegaConf.to_container(cfg.model, resolve=True),
+        "config": OmegaConf.to_container(cfg, resolve=False),
+    }
+
+
+def each(nodes: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
+    """The objects of a group that holds several, without those switched off with null."""
+    return {name: component(node, f"{key}.{name}") for name, node in (nodes or {}).items() if node is not None}
+
+
+def parameter_count(module: torch.nn.Module) -> int:
+    """Number of trained parameters."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -1,0 +1,63 @@
+"""Score a checkpoint or a classical method by a data set's protocol."""
+
+import logging
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from tensorframes.app import build
+from tensorframes.app.checkpoint import load_estimator
+from tensorframes.app.checks import check_settings
+from tensorframes.app.cli import Run
+from tensorframes.app.quiet import silence_libraries
+from tensorframes.app.results import score_and_report
+from tensorframes.errors import UserError
+from tensorframes.inference import EstimatorMethod
+from tensorframes.scoring import Method
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
+    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
+    silence_libraries()
+    check_settings(cfg)
+    method = chosen_method(cfg)
+    OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
+    return score_and_report({method.name: method}, build.data_set(cfg).test, run.folder)
+
+
+def chosen_method(cfg: DictConfig) -> Method:
+    """The method ``checkpoint`` names: one of the classical ones, or a file.
+
+    Raises:
+        UserError: it is neither.
+    """
+    name = str(cfg.checkpoint)
+    if name in cfg.methods:
+        method: Method = build.component(cfg.methods[name], f"methods.{name}")
+        return method
+    try:
+        estimator = load_estimator(name, cfg.trusted)
+    except UserError as error:
+        if "/" in name or "." in name:
+            raise
+        raise UserError(f"expected checkpoint to be a file or one of {', '.join(cfg.methods)}, got {name}") from error
+    return EstimatorMethod(estimator.to(chosen_device(cfg.device)), "network")
+
+
+def chosen_device(name: str) -> torch.device:
+    """A device by name; ``auto`` takes the first GPU if there is one.
+
+    Raises:
+        UserError: no such device here.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"expected device to be auto, cpu or one that this machine has, got {name}") from error
+    return device

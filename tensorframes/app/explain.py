@@ -1,0 +1,90 @@
+"""Hydra's and OmegaConf's errors, many lines long, in one line that says what is allowed."""
+
+import difflib
+import re
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+QUOTING = "a value with '=', ',' or a space must be quoted twice, for instance 'data.root=\"/my data/a=b\"'"
+
+
+def explain(error: Exception, config_name: str, configs: Path, arguments: list[str]) -> str:
+    """One line for what the user did: what was expected, and what was found.
+
+    Args:
+        error: what Hydra, OmegaConf or the application raised. config_name: of the program's own configuration.
+        configs: the folder with the configurations. arguments: the command line.
+    """
+    if isinstance(error, OverrideParseException):
+        return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {QUOTING}"
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return f"expected {group} to be one of {', '.join(error.options)}, got {choice}"
+    if isinstance(error, MissingMandatoryValue):
+        return f"expected a value for {key_of(error)}, which has no default: add {key_of(error)}=VALUE"
+    if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
+        return f"expected one value, got {match[1]}: {QUOTING}; to try several values in turn, add -m"
+    if match := re.search(r"Could not (?:override|append) '(.*?)'|Could not find '(.*?)'", str(error)):
+        return unknown(match[1] or match[2], config_name, configs, arguments)
+    if isinstance(error, HydraException | OmegaConfBaseException) and error.__cause__ is not None:
+        return f"{first_line(error)} {first_line(error.__cause__)}"
+    return first_line(error)
+
+
+def first_line(error: BaseException) -> str:
+    """The message without line breaks, up to its first full stop at a line's end, if Hydra wrote more than one line."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def key_of(error: OmegaConfBaseException) -> str:
+    """The full key an OmegaConf error is about."""
+    return error.full_key or "a setting"
+
+
+def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> str:
+    """The line for a key that doesn't exist: its neighbours, the most alike first."""
+    parent, _, name = key.lstrip("+~").rpartition(".")
+    cfg = composed(config_name, configs, groups_of(arguments, configs))
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    while parent and not isinstance(node, DictConfig):
+        parent, _, name = parent.rpartition(".")
+        node = OmegaConf.select(cfg, parent) if parent else cfg
+    return not_allowed(f"{parent}.{name}" if parent else name, [str(known) for known in node])
+
+
+def not_allowed(key: str, allowed: list[str]) -> str:
+    """The line for a key that is none of ``allowed``."""
+    parent, _, name = key.rpartition(".")
+    settings = sorted(known for known in allowed if not known.startswith("_"))
+    likely = difflib.get_close_matches(name, settings, n=1)
+    hint = f" (did you mean {likely[0]}?)" if likely else ""
+    where = f"a setting of {parent}" if parent else "a setting"
+    return f"expected {where}, one of {', '.join(settings)}; got {name}{hint}"
+
+
+def groups_of(arguments: list[str], configs: Path) -> list[str]:
+    """The overrides that choose a configuration from a group: they decide which keys there are."""
+    groups = []
+    for argument in arguments:
+        name = argument.split("=")[0].lstrip("+~").split("@")[0]
+        if "=" in argument and not argument.startswith("-") and (configs / name).is_dir():
+            groups.append(argument)
+    return groups
+
+
+def composed(config_name: str, configs: Path, overrides: list[str]) -> DictConfig:
+    """The configuration with ``overrides``, or without them where they are wrong as well."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(configs)):
+        try:
+            OverridesParser.create().parse_overrides(overrides)
+            return compose(config_name, overrides)
+        except HydraException:
+            return compose(config_name)

@@ -1,0 +1,24 @@
+"""Training: losses, the data module, the LightningModule and its callbacks."""
+
+from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, Progress
+from tensorframes.training.csv_log import MetricsFile
+from tensorframes.training.data import CloudDataModule, CountedBatches
+from tensorframes.training.losses import OrientedLoss, UnorientedLoss, rmse_degrees
+from tensorframes.training.module import NormalTraining
+from tensorframes.training.schedule import WarmupCosine, parameter_groups
+
+__all__ = [
+    "EMA",
+    "CloudDataModule",
+    "CountedBatches",
+    "ErrorClouds",
+    "FinalValidation",
+    "MetricsFile",
+    "NormalTraining",
+    "OrientedLoss",
+    "Progress",
+    "UnorientedLoss",
+    "WarmupCosine",
+    "parameter_groups",
+    "rmse_degrees",
+]

@@ -1,0 +1,74 @@
+"""metrics.csv: one row a step, in the run's folder, continued by a resumed run."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+class MetricsFile(Logger):
+    """Writes each row as it comes, so that a killed run loses none; columns are added as new metrics appear.
+
+    A run that continues an earlier one in the same folder keeps the rows before its first step and replaces the rest.
+
+    Args:
+        path: the file, e.g. outputs/NAME/TIME/metrics.csv.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.path = Path(path)
+        self._rows: list[dict[str, Any]] | None = None
+
+    @property
+    def name(self) -> str:
+        """No name of its own: the run's folder says it."""
+        return ""
+
+    @property
+    def version(self) -> str:
+        """No version of its own."""
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "MetricsFile":
+        """The logger itself."""
+        return self
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the configuration has its own file."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add ``metrics`` to the row of ``step``."""
+        step = step or 0
+        if self._rows is None:
+            self._rows = [row for row in read_rows(self.path) if int(row["step"]) < step]
+        values = {key: value for key, value in metrics.items() if key != "epoch"}
+        if self._rows and int(self._rows[-1]["step"]) == step:
+            self._rows[-1].update(values)
+        else:
+            self._rows.append({"step": step, **values})
+        self._write(self._rows)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        columns = ["step", *sorted({key for row in rows for key in row} - {"step"})]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        with part.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        part.replace(self.path)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file, without empty cells; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{key: value for key, value in row.items() if value not in ("", None)} for row in csv.DictReader(file)]

@@ -1,0 +1,118 @@
+"""Training batches, validation clouds, and a sampler whose whole state is one counter."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Dataset
+from torch_geometric.data import Batch, Data
+
+from tensorframes.clouds.cloud import Cloud
+from tensorframes.clouds.samples import WholeClouds
+
+
+class CloudSplits(Protocol):
+    """A data set: three sequences of clouds, read when asked for."""
+
+    @property
+    def train(self) -> Sequence[Cloud]: ...
+
+    @property
+    def val(self) -> Sequence[Cloud]: ...
+
+    @property
+    def test(self) -> Sequence[Cloud]: ...
+
+
+class CountedBatches:
+    """Endless lists of sample numbers: global batch b is the numbers b B, ..., b B + B - 1, dealt out to the ranks.
+
+    The global batch is the same set whatever the number of ranks, and where to continue is decided by ``start`` alone.
+
+    Args:
+        batch_size: B, over all ranks. start: number of the first global batch. rank, ranks: whose share, of how many.
+
+    Raises:
+        ValueError: B is not a multiple of ``ranks`` (the ranks' mean would not be the batch's mean).
+    """
+
+    def __init__(self, batch_size: int, start: int = 0, rank: int = 0, ranks: int = 1) -> None:
+        if batch_size < 1 or batch_size % ranks:
+            raise ValueError(f"expected data.batch_size to be a multiple of the {ranks} device(s), got {batch_size}")
+        self.batch_size, self.start, self.rank, self.ranks = batch_size, start, rank, ranks
+
+    def __iter__(self) -> Iterator[list[int]]:
+        number = self.start
+        while True:
+            first = number * self.batch_size
+            yield list(range(first + self.rank, first + self.batch_size, self.ranks))
+            number += 1
+
+
+class ScoredClouds(WholeClouds):
+    """Whole clouds with their category; ``inner`` marks the rows that the protocol scores."""
+
+    def __getitem__(self, index: int) -> Data:
+        """Cloud ``index`` as tensors, with ``category``, a text."""
+        data, cloud = super().__getitem__(index), self.clouds[index]
+        if cloud.scored is not None:
+            data.inner = torch.zeros_like(data.inner).index_fill(0, torch.as_tensor(cloud.scored), True)
+        data.category = cloud.category
+        return data
+
+
+def collate(items: list[Data]) -> Batch:
+    """Clouds of different sizes, concatenated, with ``batch`` saying which row is whose."""
+    return Batch.from_data_list(items)
+
+
+class CloudDataModule(pl.LightningDataModule):
+    """Samples for training and whole clouds for validation, in batches.
+
+    Args:
+        clouds: the data set. samples: training clouds -> samples by number (a function of the number alone).
+        batch_size: samples in a batch, over all devices. workers: processes that prepare them (0: the main process).
+    """
+
+    def __init__(
+        self,
+        clouds: CloudSplits,
+        samples: Callable[[Sequence[Cloud]], Dataset[Data]],
+        batch_size: int = 8,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or workers < 0:
+            raise ValueError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")
+        self.clouds, self.samples = clouds, samples
+        self.batch_size, self.workers = batch_size, workers
+
+    def train_dataloader(self) -> DataLoader[Data]:
+        """An endless loader that starts where the trainer's step counter stands."""
+        rank, ranks, step = self._place()
+        batches = CountedBatches(self.batch_size, step, rank, ranks)
+        return self._loader(self.samples(self.clouds.train), batch_sampler=batches)
+
+    def val_dataloader(self) -> DataLoader[Data]:
+        """Whole validation clouds, one a batch, every rank its share."""
+        rank, ranks, _ = self._place()
+        clouds = self.clouds.val
+        return self._loader(ScoredClouds(clouds), batch_size=1, sampler=range(rank, len(clouds), ranks))
+
+    def _place(self) -> tuple[int, int, int]:
+        """Rank, number of ranks, and number of batches already used."""
+        if self.trainer is None:
+            return 0, 1, 0
+        used = self.trainer.global_step * self.trainer.accumulate_grad_batches
+        return self.trainer.global_rank, self.trainer.world_size, used
+
+    def _loader(self, samples: Dataset[Data], **sampling: object) -> DataLoader[Data]:
+        return DataLoader(
+            samples,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=collate,
+            **sampling,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,108 @@
+"""Losses: the root mean square of the chordal distance, cloud by cloud, so that what is minimised is what is scored."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from tensorframes.errors import UserError
+
+
+class NormalPrediction(Protocol):
+    """What an estimator answers: unit rows, or zero rows where there is no normal."""
+
+    normal: Tensor
+    guess: Tensor
+
+
+def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
+    """|n - t|^2 per row, unoriented min(|n - t|^2, |n + t|^2) = |n - sign(n . t) t|^2.
+
+    A zero row of ``normal`` means "no normal" and counts as the largest possible error (4 oriented, 2 unoriented),
+    a constant: it has no gradient.
+
+    Args:
+        normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: whether signs count.
+
+    Returns:
+        (N,) float32.
+    """
+    normal, target = normal.float(), target.float()
+    if not oriented:
+        along = (normal * target).sum(-1, keepdim=True).detach()
+        target = torch.where(along < 0, -target, target)
+    none = (normal == 0).all(-1)
+    return torch.where(none, 4.0 if oriented else 2.0, (normal - target).square().sum(-1))
+
+
+def cloud_mean(values: Tensor, batch: Tensor, clouds: int) -> Tensor:
+    """Mean of ``values`` (M,) over the rows of each cloud; 0 for a cloud without rows. Returns (clouds,)."""
+    total = values.new_zeros(clouds).index_add(0, batch, values)
+    count = values.new_zeros(clouds).index_add(0, batch, torch.ones_like(values))
+    return total / count.clamp(min=1)
+
+
+def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor:
+    """Each cloud's root mean square angle over its inner points, degrees (B,): angle = 2 arcsin(chord / 2)."""
+    inner = batch.inner
+    chord = squared_chord(normal[inner], batch.normal[inner], oriented).sqrt()
+    angle = torch.rad2deg(2 * torch.asin((chord / 2).clamp(max=1)))
+    return cloud_mean(angle.square(), batch.batch[inner], batch.num_graphs).sqrt()
+
+
+class ChordalLoss(torch.nn.Module):
+    """L = mean over clouds b of sqrt(mean over the inner points of b of the squared chord + eps).
+
+    The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate.
+
+    Args:
+        oriented: whether signs count. guess_weight: weight of the same loss on the estimator's first guess.
+        eps: keeps the root's gradient finite where a cloud is without error.
+    """
+
+    def __init__(self, oriented: bool, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
+        super().__init__()
+        if guess_weight < 0 or eps <= 0:
+            raise ValueError(f"expected guess_weight >= 0 and eps > 0, got {guess_weight} and {eps}")
+        self.oriented, self.guess_weight, self.eps = oriented, guess_weight, eps
+
+    def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
+        """The loss, a scalar, of ``prediction`` on a batch with normal (N, 3), inner (N,), batch (N,)."""
+        loss = self._of(prediction.normal, batch)
+        if self.guess_weight > 0:
+            loss = loss + self.guess_weight * self._of(prediction.guess, batch)
+        return loss
+
+    def _of(self, normal: Tensor, batch: Batch) -> Tensor:
+        inner = batch.inner
+        chord = squared_chord(normal[inner], batch.normal[inner], self.oriented)
+        return (cloud_mean(chord, batch.batch[inner], batch.num_graphs) + self.eps).sqrt().mean()
+
+
+class UnorientedLoss(ChordalLoss):
+    """:class:`ChordalLoss` for lines: n and -n are the same answer."""
+
+    def __init__(self, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
+        super().__init__(oriented=False, guess_weight=guess_weight, eps=eps)
+
+
+class OrientedLoss(ChordalLoss):
+    """:class:`ChordalLoss` for outward normals; refuses clouds whose signs are not consistent."""
+
+    def __init__(self, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
+        super().__init__(oriented=True, guess_weight=guess_weight, eps=eps)
+
+    def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
+        """The loss of a batch whose clouds are all oriented.
+
+        Raises:
+            UserError: a cloud's normals have no consistent sign.
+        """
+        unoriented = int((~batch.oriented).sum())
+        if unoriented:
+            raise UserError(
+                f"expected clouds with consistently oriented normals, got {unoriented} of {batch.num_graphs} marked "
+                "unoriented: train on the unoriented task, or on other data"
+            )
+        return super().forward(prediction, batch)

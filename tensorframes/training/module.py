@@ -1,0 +1,103 @@
+"""The LightningModule: one training step, validation in degrees, and what a checkpoint carries."""
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from tensorframes.training.losses import ChordalLoss, rmse_degrees
+from tensorframes.training.schedule import OptimizerFactory, WarmupCosine, parameter_groups
+
+FORMAT = 1
+
+
+class NormalTraining(pl.LightningModule):
+    """Trains an estimator.
+
+    Args:
+        estimator: (pos (N, 3), batch (N,), scale (B,)) -> prediction with normal and guess, (N, 3) each.
+        loss: prediction and batch -> scalar.
+        optimizer: parameter groups -> optimiser.
+        schedule: the learning rate's course over the trainer's ``max_steps``.
+        seed: with the step's number, decides every random draw made inside the network.
+        recipe: plain values stored in the checkpoint, from which the estimator can be built again.
+    """
+
+    def __init__(
+        self,
+        estimator: torch.nn.Module,
+        loss: ChordalLoss,
+        optimizer: OptimizerFactory,
+        schedule: WarmupCosine,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if loss.oriented and not getattr(estimator, "oriented", True):
+            raise ValueError("expected an estimator that claims orientation for an oriented loss, got none")
+        self.estimator, self.loss = estimator, loss
+        self.optimizer, self.schedule = optimizer, schedule
+        self.seed, self.recipe = seed, recipe or {}
+        self._scores: list[tuple[int, str, float]] = []
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """The optimiser and a schedule that moves every step."""
+        optimizer = self.optimizer(parameter_groups(self.estimator))
+        scheduler = self.schedule(optimizer, self.trainer.max_steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Reseed: draws inside the network are then a function of (seed, step, rank) and survive a resumption."""
+        torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds)."""
+        prediction = self.estimator(batch.pos, batch.batch, batch.scale)
+        loss = self.loss(prediction, batch)
+        rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
+        sync = self.trainer.world_size > 1
+        for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
+            self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation; draws are the same at every validation."""
+        self._scores = []
+        torch.manual_seed(self.seed)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Score whole clouds; returns the predicted normals (N, 3) for the callbacks."""
+        normal = self.estimator(batch.pos, batch.batch, batch.scale).normal
+        rmse = rmse_degrees(normal, batch, self.loss.oriented).tolist()
+        rank, world = self.global_rank, self.trainer.world_size
+        first = (batch_idx * world + rank) * len(rmse)
+        places = range(first, first + len(rmse))
+        self._scores += list(zip(places, batch.category, rmse, strict=True))
+        return normal
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the mean RMSE of each category (``val/rmse/NAME``) and the mean over categories (``val/rmse``)."""
+        scores = self._gather()
+        categories = list(dict.fromkeys(category for _, category, _ in scores))
+        means = {}
+        for category in categories:
+            values = [value for _, name, value in scores if name == category]
+            means[category] = sum(values) / len(values)
+            self.log(f"val/rmse/{category}", means[category], sync_dist=True, batch_size=1)
+        if means:
+            self.log("val/rmse", sum(means.values()) / len(means), prog_bar=True, sync_dist=True, batch_size=1)
+
+    def _gather(self) -> list[tuple[int, str, float]]:
+        """The scores of every rank, in the clouds' order."""
+        if self.trainer.world_size == 1:
+            return sorted(self._scores)
+        everyone: list[list[tuple[int, str, float]]] = [[] for _ in range(self.trainer.world_size)]
+        torch.distributed.all_gather_object(everyone, self._scores)
+        return sorted(score for scores in everyone for score in scores)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what is needed to build the estimator from the file alone."""
+        checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}

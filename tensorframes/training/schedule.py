@@ -1,0 +1,48 @@
+"""The optimiser's parameter groups and the learning rate's course."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+
+def parameter_groups(module: torch.nn.Module) -> list[dict[str, object]]:
+    """Two groups: matrices, which decay, and all of fewer dimensions (biases, norms, gains), which doesn't."""
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return [
+        {"params": [parameter for parameter in trained if parameter.ndim >= 2]},
+        {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
+    ]
+
+
+OptimizerFactory = Callable[[Iterable[dict[str, object]]], Optimizer]
+
+
+class WarmupCosine:
+    """Linear warm-up, then half a cosine down (Loshchilov and Hutter 2017, eq. 5, one cycle).
+
+    factor(s) = (s + 1) / w for s < w, and floor + (1 - floor) (1 + cos(pi (s - w) / (S - w))) / 2 afterwards,
+    with S steps in all and w = warmup * S.
+
+    Args:
+        warmup: share of the steps. floor: the last factor.
+    """
+
+    def __init__(self, warmup: float = 0.05, floor: float = 0.0) -> None:
+        if not (0 <= warmup < 1 and 0 <= floor <= 1):
+            raise ValueError(f"expected warmup in [0, 1) and floor in [0, 1], got {warmup} and {floor}")
+        self.warmup, self.floor = warmup, floor
+
+    def factor(self, step: int, steps: int) -> float:
+        """The learning rate at ``step`` of ``steps``, as a share of the highest."""
+        rise = self.warmup * steps
+        if step < rise:
+            return min(1.0, (step + 1) / rise)
+        fall = min(1.0, (step - rise) / max(1.0, steps - rise))
+        return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * fall)) / 2
+
+    def __call__(self, optimizer: Optimizer, steps: int) -> LambdaLR:
+        """The scheduler of ``optimizer`` over ``steps`` optimiser steps."""
+        return LambdaLR(optimizer, lambda step: self.factor(step, steps))

@@ -1,0 +1,64 @@
+"""A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from tensorframes.clouds import Cloud
+
+
+class Ellipsoids(Sequence[Cloud]):
+    """Clouds of a few hundred points."""
+
+    def __init__(self, count: int, points: int, seed: int) -> None:
+        self.count, self.points, self.seed = count, points, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Cloud:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        rng = np.random.default_rng((self.seed, index))
+        axes = rng.uniform(0.5, 1.5, 3)
+        sphere = rng.normal(size=(self.points, 3))
+        sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+        normal = sphere / axes
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        category = ("no_noise", "low_noise")[index % 2]
+        return Cloud(f"ellipsoid{index}", (sphere * axes).astype("f4"), normal.astype("f4"), category=category)
+
+
+class Spheres:
+    """The splits; ``root`` is only there to be set."""
+
+    def __init__(self, points: int = 64, root: str = "data/spheres", archive: str | None = None) -> None:
+        self.root, self.archive = root, archive
+        self.train, self.val, self.test = (Ellipsoids(count, points, seed) for seed, count in enumerate((6, 3, 2)))
+
+
+class Answer(NamedTuple):
+    """What an estimator returns."""
+
+    normal: Tensor
+    guess: Tensor
+
+
+class TinyEstimator(torch.nn.Module):
+    """An MLP on positions, with dropout so that random draws matter."""
+
+    oriented = False
+
+    def __init__(self, hidden: int = 8, dropout: float = 0.0) -> None:
+        super().__init__()
+        layers = [torch.nn.Linear(3, hidden), torch.nn.Tanh(), torch.nn.Dropout(dropout), torch.nn.Linear(hidden, 3)]
+        self.mlp = torch.nn.Sequential(*layers)
+
+    def forward(self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None) -> Answer:
+        """Normals (N, 3), which are the guess as well."""
+        normal = normalize(self.mlp(pos), dim=-1)
+        return Answer(normal, normal)
