@@ -1,7 +1,35 @@
 """Clouds: reading and writing files, data sets, augmentation, corruption."""
 
+from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.columns import Columns
+from tensorframes.clouds.corruption import Corruption, CorruptionMix
+from tensorframes.clouds.download import fetch
+from tensorframes.clouds.folder import Folder
 from tensorframes.clouds.formats import read_cloud, write_cloud
+from tensorframes.clouds.modelnet40 import ModelNet40
+from tensorframes.clouds.pcpnet import PCPNet
+from tensorframes.clouds.samples import TrainingSamples, WholeClouds
+from tensorframes.clouds.sequence import CachedClouds
+from tensorframes.clouds.shapes import Shapes
+from tensorframes.clouds.archives import unpack
 
-__all__ = ["CATEGORIES", "Cloud", "Columns", "read_cloud", "write_cloud"]
+__all__ = [
+    "CATEGORIES",
+    "CachedClouds",
+    "Cloud",
+    "Columns",
+    "Corruption",
+    "CorruptionMix",
+    "Folder",
+    "ModelNet40",
+    "PCPNet",
+    "RandomRotation",
+    "Shapes",
+    "TrainingSamples",
+    "WholeClouds",
+    "fetch",
+    "read_cloud",
+    "unpack",
+    "write_cloud",
+]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def _load(path: Path) -> Any:
     read_bytes(path)
     try:
         return np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
         raise UserError(f"{path}: expected an array of numbers, got: {error}".replace("\n", " ")) from error
 
 

@@ -1,6 +1,7 @@
 """Point files of every kind: what is read, what is kept, and the one line on what can't be read."""
 
 import importlib.util
+import struct
 
 import numpy as np
 import plyfile
@@ -103,7 +104,7 @@ def test_text_without_names_gets_them_only_where_they_are_needed(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:loadtxt")
-@pytest.mark.parametrize(("text", "order"), [(True, "="), (False, "<"), (False, ">")])
+@pytest.mark.parametrize(("text", "order"), [(True, "="), (False, "<")])
 def test_normals_are_added_to_a_ply_and_the_rest_is_kept(tmp_path, text, order):
     vertex = np.array(
         [(1.5, 2, 3, 255, np.array([1, 2], "i4")), (4, 5, 6, 7, np.array([], "i4"))],
@@ -127,6 +128,17 @@ def test_normals_are_added_to_a_ply_and_the_rest_is_kept(tmp_path, text, order):
     np.testing.assert_array_equal(ply["vertex"]["red"], [255, 7])
     np.testing.assert_array_equal(ply["face"]["vertex_indices"][0], [0, 1, 0])
     np.testing.assert_array_equal(read_cloud(file).normal, UNIT[:2])
+
+
+def test_big_endian_ply_with_lists_comes_out_readable(tmp_path):
+    head = "ply\nformat binary_big_endian 1.0\nelement vertex 1\n"
+    head += "".join(f"property float {name}\n" for name in "xyz") + "property list uchar int near\nend_header\n"
+    file = tmp_path / "a.ply"
+    file.write_bytes(head.encode() + struct.pack(">fffBi", 1, 2, 3, 1, 7))
+    write_cloud(file, read_cloud(file).with_normals(UNIT[:1]))
+    np.testing.assert_array_equal(read_cloud(file).pos, [[1, 2, 3]])
+    np.testing.assert_array_equal(read_cloud(file).normal, UNIT[:1])
+    assert list(read_cloud(file).table["near"][0]) == [7]
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -205,7 +217,7 @@ def test_wrong_archives_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"normals of shape \(3, 3\), got \(2, 3\)"):
         read_cloud(tmp_path / "a.npz")
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 junk")
-    with pytest.raises(UserError, match="a.npz"):
+    with pytest.raises(UserError, match=r"a\.npz: expected"):
         read_cloud(tmp_path / "a.npz")
 
 

@@ -1,0 +1,159 @@
+"""Clouds parsed once: HDF5 files that are whole, fresh and safe to make from several processes at once.
+
+A cache file holds one group a cloud with its arrays. It is rebuilt when the name, size or time of change of a source
+file, or the format's version, is not the one it was made from. It is written under another name and renamed when it
+is whole, under a file lock, so that a killed build leaves nothing that is read, and two processes build it once.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import h5py
+import numpy as np
+from filelock import FileLock, Timeout
+
+from tensorframes.clouds.cleaning import Cleaned, Counts
+from tensorframes.errors import UserError
+
+FORMAT_VERSION = 1
+"""Raise it whenever the readers, the cleaning rule or what is stored changes."""
+
+ARRAYS = ("pos", "normal", "scored", "curvature")
+
+
+def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
+    """Where the clouds under `root` are cached.
+
+    Below cache_dir if given, else in root itself, or, if that is read-only, below $XDG_CACHE_HOME/tensorframes
+    (~/.cache/tensorframes); outside root in a folder named after root's path.
+    """
+    if cache_dir is None:
+        if _may_write(root):
+            return root / ".tensorframes_cache"
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache_dir = Path(base) / "tensorframes"
+    path = str(root.resolve())
+    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def ensure_cache(file: Path, sources: Sequence[Path], build: Callable[[], Iterable[tuple[str, Cleaned]]]) -> Path:
+    """Makes the cache file if it is not there or not fresh, and returns its path.
+
+    Args:
+        file: the cache file.
+        sources: the files that it is made from.
+        build: gives the clouds' names and what is stored of them; called only where needed.
+
+    Raises:
+        UserError: the sources can't be read (from build), or the cache can't be written.
+    """
+    if _is_fresh(file, fingerprint(sources)):
+        return file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(file):
+            # The sources may have changed, and another process may have finished, while this one waited.
+            print_now = fingerprint(sources)
+            if not _is_fresh(file, print_now):
+                _write(file, print_now, build())
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{file}: the cache can't be written ({reason}); set data.cache_dir to another folder"
+        ) from error
+    return file
+
+
+def fingerprint(sources: Iterable[Path]) -> str:
+    """A digest of the format's version and of each source's name, size and time of change.
+
+    Raises:
+        UserError: a source is missing.
+    """
+    digest = hashlib.sha256(f"{FORMAT_VERSION}".encode())
+    for source in sources:
+        try:
+            status = source.stat()
+        except OSError as error:
+            raise UserError(f"{source}: expected a readable file, got: {error.strerror}") from error
+        digest.update(json.dumps([source.name, status.st_size, status.st_mtime_ns]).encode())
+    return digest.hexdigest()
+
+
+def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
+    """The arrays of one cloud: pos, and of normal, scored and curvature those that it has.
+
+    The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
+    """
+    with h5py.File(file, "r", locking=False) as store:
+        return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+
+
+def read_counts(file: Path) -> list[Counts]:
+    """What the cleaning rule met, one a cloud, in the order of the build."""
+    with h5py.File(file, "r", locking=False) as store:
+        return [Counts(**counts) for counts in json.loads(store["counts"][()])]
+
+
+def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:
+    for dead in file.parent.glob(f".{file.stem}.*.part"):
+        dead.unlink(missing_ok=True)
+    handle, part = tempfile.mkstemp(prefix=f".{file.stem}.", suffix=".part", dir=file.parent)
+    os.close(handle)
+    try:
+        with h5py.File(part, "w", libver="latest") as store:
+            group = store.create_group("clouds")
+            counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
+            store["counts"] = json.dumps(counts)
+            store.attrs["fingerprint"] = mark
+        os.chmod(part, 0o644)
+        os.replace(part, file)
+    finally:
+        Path(part).unlink(missing_ok=True)
+
+
+def _write_cloud(clouds: h5py.Group, name: str, cleaned: Cleaned) -> dict[str, int]:
+    group = clouds.create_group(_key(name))
+    for key in ARRAYS:
+        if (values := getattr(cleaned, key)) is not None:
+            group[key] = values
+    return asdict(cleaned.counts)
+
+
+def _is_fresh(file: Path, mark: str) -> bool:
+    try:
+        with h5py.File(file, "r", locking=False) as store:
+            return bool(store.attrs.get("fingerprint") == mark)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    lock = FileLock(file.parent / ".lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        logging.getLogger(__name__).info("waiting for another process that makes %s", file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _key(name: str) -> str:
+    # A slash would open a group within a group.
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def _may_write(folder: Path) -> bool:
+    # The mode's bits too: an administrator may write anywhere, and should not into what was made read-only.
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)

@@ -1,0 +1,112 @@
+"""The written rule for rows of real data that can't be used as they are.
+
+1. A row whose position or normal is not finite (in float32) is dropped.
+2. A row whose normal is shorter than 1e-6 is dropped: it has no direction (text files have six digits).
+3. A normal whose length is off 1 by more than 1e-3 is counted. All normals are divided by their length.
+4. Where the bounding box's centre is farther from the origin than 100 of its diagonals (survey coordinates), the
+   cloud is moved to the origin, in float64: float32 would round the points onto a grid.
+
+Row numbers (`.pidx`) are counted anew without the dropped rows; those of dropped rows are dropped.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+
+from tensorframes.clouds.cloud import UNIT_TOLERANCE
+from tensorframes.errors import UserError
+
+SHORTEST = 1e-6
+FARTHEST = 100.0
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many rows the rule met: read, not finite, without direction, not of unit length; row numbers dropped."""
+
+    rows: int = 0
+    not_finite: int = 0
+    no_direction: int = 0
+    renormalised: int = 0
+    unscored: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """What is left: float32 arrays as in Cloud, and the counts."""
+
+    pos: np.ndarray
+    normal: np.ndarray | None
+    scored: np.ndarray | None
+    curvature: np.ndarray | None
+    counts: Counts
+
+
+def clean(
+    name: str,
+    pos: np.ndarray,
+    normal: np.ndarray | None = None,
+    scored: np.ndarray | None = None,
+    curvature: np.ndarray | None = None,
+) -> Cleaned:
+    """Applies the rule above.
+
+    Args:
+        name: the cloud's, for the errors.
+        pos: (N, 3) floats.
+        normal: (N, 3) floats of any length, or None.
+        scored: (M,) row numbers in 0..N-1, or None.
+        curvature: (N, 2) floats, or None.
+
+    Raises:
+        UserError: nothing is left, or row numbers are out of range.
+    """
+    if scored is not None and len(scored) and not 0 <= scored.min() <= scored.max() < len(pos):
+        raise UserError(f"{name}: expected row numbers in 0..{len(pos) - 1}, got {scored.min()}..{scored.max()}")
+    length = np.ones(len(pos)) if normal is None else np.linalg.norm(normal.astype(np.float64), axis=1)
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(pos.astype(np.float32)).all(1) & np.isfinite(length)
+    keep = finite & (length >= SHORTEST)
+    if not keep.any():
+        raise UserError(f"{name}: expected points with finite positions and normals, got none in {len(pos)} rows")
+    kept_scored = None if scored is None else (np.cumsum(keep) - 1)[scored[keep[scored]]]
+    counts = Counts(
+        rows=len(pos),
+        not_finite=int((~finite).sum()),
+        no_direction=int((finite & ~keep).sum()),
+        renormalised=int((np.abs(length[keep] - 1) > UNIT_TOLERANCE).sum()),
+        unscored=0 if scored is None else len(scored) - len(kept_scored),
+    )
+    unit = None if normal is None else (normal[keep] / length[keep, None]).astype(np.float32)
+    kept_curvature = None if curvature is None else curvature[keep].astype(np.float32)
+    return Cleaned(_near_origin(pos[keep]), unit, kept_scored, kept_curvature, counts)
+
+
+def report(what: str, counts: Iterable[Counts]) -> None:
+    """Logs one line on what the rule met in a data set, as a warning where rows were dropped or changed."""
+    clouds = list(counts)
+    total = sum(clouds, Counts())
+    met = [
+        f"{getattr(total, field.name):,} {words}"
+        for field, words in zip(
+            fields(Counts)[1:],
+            ("rows not finite dropped", "rows without a direction dropped", "normals made unit", "row numbers dropped"),
+            strict=True,
+        )
+        if getattr(total, field.name)
+    ]
+    level = logging.WARNING if met else logging.INFO
+    found = ", ".join(met) or "all clean"
+    logging.getLogger(__name__).log(level, "%s: clouds %d, rows %s; %s", what, len(clouds), f"{total.rows:,}", found)
+
+
+def _near_origin(pos: np.ndarray) -> np.ndarray:
+    low, high = pos.min(0).astype(np.float64), pos.max(0).astype(np.float64)
+    centre = (low + high) / 2
+    far = np.linalg.norm(centre) > FARTHEST * np.linalg.norm(high - low)
+    return (pos - centre if far and len(pos) > 1 else pos).astype(np.float32)

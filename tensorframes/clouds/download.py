@@ -1,0 +1,201 @@
+"""Getting an archive from the first of several sources that has it, going on where an earlier attempt broke off."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorframes.errors import UserError
+
+if TYPE_CHECKING:
+    from requests import Response
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+BREAKS_WITHOUT_PROGRESS = 2
+BLOCK = 1 << 16
+
+
+class _SourceError(Exception):
+    """Why one source did not give the file: a few words."""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The partial file, and what is known about the whole one."""
+
+    part: Path
+    size: int | None
+    sha256: str | None
+
+    @property
+    def note(self) -> Path:
+        """Where the partial file came from: address, the server's version of it, and its whole size."""
+        return self.part.with_name(self.part.name + ".json")
+
+    def have(self) -> int:
+        return self.part.stat().st_size if self.part.is_file() else 0
+
+    def forget(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
+def fetch(sources: Sequence[str], destination: Path, sha256: str | None = None, size: int | None = None) -> Path:
+    """Downloads a file with progress, trying the sources in order.
+
+    Bytes are collected in DESTINATION.part. A download that broke off, now or in an earlier run, goes on where it
+    stopped if the same source still has the same version of the file (Range and If-Range, RFC 9110), and starts over
+    if not. A source that doesn't answer costs at most CONNECT_SECONDS.
+
+    Args:
+        sources: addresses, http:// or https://.
+        destination: the file to make; if it is there already, only its size and checksum are checked.
+        sha256: checksum in hexadecimal, where known.
+        size: bytes, where known.
+
+    Raises:
+        UserError: no source gave the file (one line with the reason for each), or it can't be written.
+    """
+    destination = Path(destination)
+    wanted = _Wanted(destination.with_name(destination.name + ".part"), size, sha256)
+    reasons = []
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if destination.is_file() and _fault(destination, wanted) is None:
+            return destination
+        for source in sources:
+            try:
+                _fetch_from(source, wanted)
+            except _SourceError as error:
+                reasons.append(f"{source}: {error}")
+                continue
+            os.replace(wanted.part, destination)
+            wanted.forget()
+            return destination
+    except OSError as error:
+        raise UserError(f"{destination}: can't be written ({error.strerror or error})") from error
+    raise UserError(f"{destination.name}: expected one of the sources to answer, got: {'; '.join(reasons) or 'none'}")
+
+
+def _fetch_from(source: str, wanted: _Wanted) -> None:
+    """Leaves the whole, checked file at wanted.part."""
+    breaks = 0
+    while breaks <= BREAKS_WITHOUT_PROGRESS:
+        before = wanted.have()
+        reason = _attempt(source, wanted)
+        if reason is None:
+            break
+        grew = wanted.have() > before
+        breaks = 0 if grew else breaks + 1
+        if not grew:
+            time.sleep(0.2 * breaks)
+    else:
+        raise _SourceError(f"the connection broke {breaks} times at {wanted.have()} bytes ({reason})")
+    if fault := _fault(wanted.part, wanted):
+        wanted.forget()
+        raise _SourceError(fault)
+
+
+def _attempt(source: str, wanted: _Wanted) -> str | None:
+    """One request; None when the file is whole, otherwise how it broke off."""
+    import requests
+
+    have = wanted.have()
+    note = _read_note(wanted)
+    # Without the server's own word on the version nothing shows that both halves are of one file.
+    resume = have > 0 and note.get("source") == source and bool(note.get("version"))
+    headers = {"Accept-Encoding": "identity", "User-Agent": "tensorframes"}
+    if resume:
+        headers |= {"Range": f"bytes={have}-", "If-Range": note["version"]}
+    try:
+        with requests.get(source, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
+            if resume and response.status_code == 416:
+                if have == note.get("size"):
+                    return None
+                wanted.forget()
+                return "the server has no such range"
+            _check_answer(response)
+            resumed = response.status_code == 206
+            if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                wanted.forget()
+                return "the server sent another range"
+            return _receive(source, response, wanted, have if resumed else 0)
+    except requests.exceptions.ConnectTimeout:
+        raise _SourceError(f"no answer within {CONNECT_SECONDS:g} s") from None
+    except (requests.exceptions.ChunkedEncodingError, requests.exceptions.Timeout) as error:
+        return type(error).__name__
+    except requests.exceptions.ConnectionError as error:
+        # The same class stands for a server that can't be reached and for a body that breaks off.
+        if wanted.have() > 0:
+            return type(error).__name__
+        raise _SourceError("no connection") from None
+    except requests.exceptions.RequestException as error:
+        raise _SourceError(f"{type(error).__name__}: {error}".replace("\n", " ")) from None
+
+
+def _check_answer(response: "Response") -> None:
+    if response.status_code not in (200, 206):
+        raise _SourceError(f"{response.status_code} {response.reason}")
+    if "text/html" in response.headers.get("Content-Type", ""):
+        raise _SourceError("a web page instead of the file")
+
+
+def _receive(source: str, response: "Response", wanted: _Wanted, start: int) -> str | None:
+    length = response.headers.get("Content-Length")
+    whole = start + int(length) if length and length.isdigit() else None
+    if wanted.size is not None and whole not in (None, wanted.size):
+        raise _SourceError(f"expected {wanted.size} bytes, the source has {whole}")
+    strong = response.headers.get("ETag", "W/")
+    version = response.headers.get("Last-Modified") if strong.startswith("W/") else strong
+    wanted.note.write_text(json.dumps({"source": source, "version": version, "size": whole}))
+    with (
+        wanted.part.open("r+b" if start else "wb") as part,
+        _bar(wanted.part.stem, start, whole) as advance,
+    ):
+        part.seek(start)
+        for block in response.iter_content(BLOCK):
+            part.write(block)
+            advance(len(block))
+    have = wanted.have()
+    return None if whole in (None, have) else f"{have} of {whole} bytes came"
+
+
+def _fault(file: Path, wanted: _Wanted) -> str | None:
+    """What is wrong with the whole file's size or checksum, if anything."""
+    size = file.stat().st_size
+    if wanted.size not in (None, size):
+        return f"expected {wanted.size} bytes, got {size}"
+    if wanted.sha256 is None:
+        return None
+    with file.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    return None if found == wanted.sha256.lower() else f"expected SHA-256 {wanted.sha256}, got {found}"
+
+
+def _read_note(wanted: _Wanted) -> dict[str, str | int | None]:
+    try:
+        note = json.loads(wanted.note.read_text())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+@contextlib.contextmanager
+def _bar(name: str, start: int, whole: int | None) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    begun = f" from byte {start:,}" if start else ""
+    logging.getLogger(__name__).info("downloading %s (%s bytes)%s", name, f"{whole:,}" if whole else "?", begun)
+    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(name, total=whole, completed=start)
+        yield lambda count: progress.advance(task, count)

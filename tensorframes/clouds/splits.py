@@ -1,0 +1,57 @@
+"""Splits that no list gives: by a hash of the names, so that a cloud's place hardly depends on the others."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+
+def fraction(name: str, seed: int = 0) -> float:
+    """A number in [0, 1), evenly spread over names: the first 8 bytes of SHA-256("SEED:NAME") over 2^64."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") / 2**64
+
+
+def held_out(names: Iterable[str], share: float, seed: int = 0) -> set[str]:
+    """The names that go to validation: those with fraction(name, seed) < share.
+
+    With share > 0 and two names or more at least one is held out, and at least one is left.
+
+    Args:
+        names: what is split; clouds of one shape should share one name.
+        share: the part held out, in [0, 1).
+        seed: another seed gives another split.
+
+    Raises:
+        ValueError: the share is not in [0, 1).
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"expected a share held out in [0, 1), got {share}")
+    ranked = sorted(set(names), key=lambda name: (fraction(name, seed), name))
+    if share == 0 or len(ranked) < 2:
+        return set()
+    count = sum(fraction(name, seed) < share for name in ranked)
+    return set(ranked[: min(max(count, 1), len(ranked) - 1)])
+
+
+def partition(names: Sequence[str], shares: Sequence[float], seed: int = 0) -> list[list[str]]:
+    """Parts of the names by where fraction(name, seed) falls among the running sums of the shares.
+
+    A part that is left without a name, though it has a share, takes one from the largest part: few clouds are enough.
+
+    Args:
+        names: what is split; every name goes to exactly one part.
+        shares: positive or zero, with the sum 1.
+        seed: another seed gives another split.
+
+    Raises:
+        ValueError: the shares are negative or don't sum to 1.
+    """
+    if any(share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"expected shares that are not negative and sum to 1, got {list(shares)}")
+    bounds = [sum(shares[: index + 1]) for index in range(len(shares) - 1)]
+    parts: list[list[str]] = [[] for _ in shares]
+    for name in names:
+        parts[sum(fraction(name, seed) >= bound for bound in bounds)].append(name)
+    for part, share in zip(parts, shares, strict=True):
+        largest = max(parts, key=len)
+        if not part and share > 0 and len(largest) > 1:
+            part.append(largest.pop())
+    return parts

@@ -1,0 +1,67 @@
+"""The written rule for rows that can't be used as they are."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from tensorframes.clouds.cleaning import Counts, clean, report
+from tensorframes.errors import UserError
+
+POS = np.arange(18.0).reshape(6, 3)
+UNIT = np.eye(3)[[0, 1, 2, 0, 1, 2]]
+
+
+def test_rows_are_dropped_and_row_numbers_follow():
+    pos, normal = POS.copy(), UNIT.copy()
+    pos[1, 2] = np.nan
+    normal[2] = np.inf
+    normal[3] = 0
+    pos[5, 0] = 1e300  # finite in float64 alone
+    cleaned = clean("a", pos, normal, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
+    np.testing.assert_array_equal(cleaned.pos, POS[[0, 4]])
+    np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 4]])
+    np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [4, 4]])
+    np.testing.assert_array_equal(cleaned.scored, [1, 0])
+    assert cleaned.counts == Counts(rows=6, not_finite=3, no_direction=1, renormalised=0, unscored=2)
+
+
+def test_normals_off_unit_length_are_counted_and_divided():
+    normal = UNIT * np.array([1, 1.0005, 1.002, 0.5, 1, 1])[:, None]
+    cleaned = clean("a", POS, normal)
+    np.testing.assert_array_equal(cleaned.normal, UNIT)
+    assert cleaned.counts == Counts(rows=6, renormalised=2)
+
+
+def test_positions_alone_are_enough():
+    cleaned = clean("a", POS)
+    assert cleaned.normal is None
+    np.testing.assert_array_equal(cleaned.pos, POS)
+
+
+def test_survey_coordinates_keep_their_digits():
+    offset = np.array([3.4e6, 5.8e6, 100])
+    pos = np.random.default_rng(0).uniform(size=(50, 3))
+    cleaned = clean("a", pos + offset)
+    np.testing.assert_allclose(np.diff(cleaned.pos, axis=0), np.diff(pos, axis=0), atol=1e-6)
+    near = clean("a", pos + 5)
+    np.testing.assert_array_equal(near.pos, (pos + 5).astype(np.float32))
+
+
+def test_nothing_left_and_rows_out_of_range():
+    with pytest.raises(UserError, match="a: expected points with finite.*none in 6 rows"):
+        clean("a", POS, UNIT * 0)
+    for rows in ([6], [-1, 2]):
+        with pytest.raises(UserError, match=r"a: expected row numbers in 0\.\.5"):
+            clean("a", POS, UNIT, np.array(rows))
+
+
+def test_report_is_one_line_with_the_sums(caplog):
+    with caplog.at_level(logging.INFO):
+        report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, renormalised=3)])
+        report("other list", [Counts(rows=7)])
+    assert caplog.messages == [
+        "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 5 normals made unit",
+        "other list: clouds 1, rows 7; all clean",
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
