@@ -14,8 +14,8 @@ from tensorframes.app.explain import not_allowed
 from tensorframes.errors import UserError
 
 SPECIAL = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
-BESIDE_DATA = ("augmentation", "corruption", "samples")
-"""What lies in ``data`` beside the data set's own settings: how training samples are drawn from it."""
+BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol")
+"""What lies in ``data`` beside the data set's own settings: how it is sampled for training, and how it is scored."""
 
 PLAIN = (bool, int, float, str)
 

@@ -25,7 +25,8 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_settings(cfg)
     method = chosen_method(cfg)
     OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
-    return score_and_report({method.name: method}, build.data_set(cfg).test, run.folder)
+    protocol = build.component(cfg.data.protocol, "data.protocol")
+    return score_and_report([method], build.data_set(cfg).test, protocol, run.folder)
 
 
 def chosen_method(cfg: DictConfig) -> Method:

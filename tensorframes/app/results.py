@@ -1,32 +1,77 @@
 """The end of a run: scores on the screen, in the log, in metrics.json and in a picture."""
 
-import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
 from rich.progress import track
 
 from tensorframes.clouds import Cloud
-from tensorframes.scoring import Method, score
+from tensorframes.reports import compare, methods_of, write_metrics
+from tensorframes.reports.pictures import error_picture, worst_clouds
+from tensorframes.scoring import Method
 
 log = logging.getLogger(__name__)
 
+Protocol = Callable[..., dict[str, Any]]
+PICTURED = 6
 
-def score_and_report(methods: Mapping[str, Method], clouds: Sequence[Cloud], folder: Path) -> dict[str, Any]:
-    """Score ``methods`` on the same points. The first one's numbers are the result, the others' stand beside them.
 
-    Writes metrics.json: the first method's ``average``, ``per_category`` and ``per_cloud``, and ``baselines`` by name.
+def score_and_report(
+    methods: Sequence[Method], clouds: Sequence[Cloud], protocol: Protocol, folder: Path
+) -> dict[str, Any]:
+    """Score ``methods`` on the same points, the first one being what the run is about, and leave the results.
+
+    Writes metrics.json (the first method's scores, the others' under ``baselines`` by name) and errors.png, and prints
+    the table.
+
+    Args:
+        methods: one or more. clouds: with normals. protocol: ``scoring.score`` or ``scoring.score_rotated``.
+        folder: the run's.
     """
-    scores = {name: score(method, clouds, progress=bar(name)) for name, method in methods.items()}
-    first, *others = scores
-    results = {**scores[first], "baselines": {name: scores[name] for name in others}}
-    (folder / "metrics.json").write_text(json.dumps(results, indent=2) + "\n")
+    scores = [protocol(method, clouds, progress=bar(method.name)) for method in methods]
+    results = dict(scores[0])
+    if scores[1:]:
+        results["baselines"] = {other["method"]: other for other in scores[1:]}
+    write_metrics(folder, results)
+    show_table(results)
+    error_picture([methods[0]], pictured(results, clouds), folder / "errors.png")
+    log.info("%s: metrics.json, errors.png", folder)
     return results
 
 
-def bar(name: str) -> Any:
+def show_table(results: Mapping[str, Any]) -> None:
+    """The table on the screen, in colour where it can, and in the run's log."""
+    table = compare(methods_of(results))
+    Console().print(table)
+    plain = Console(width=120, no_color=True, record=True, quiet=True)
+    with plain.capture() as text:
+        Console.print(plain, table)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.emit(
+                logging.makeLogRecord({"msg": "\n" + text.get(), "levelname": "INFO", "levelno": logging.INFO})
+            )
+
+
+def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]:
+    """The worst cloud of each category; the first few where there are no categories."""
+    if "per_cloud" in results:
+        return worst_clouds(results, clouds)
+    return [clouds[index] for index in range(min(PICTURED, len(clouds)))]
+
+
+def flat(results: Mapping[str, Any]) -> dict[str, float]:
+    """The test's headline numbers by the names loggers give them."""
+    if "per_rotation" in results:
+        return {f"test/cosine/{name}": entry["cosine_unoriented"] for name, entry in results["per_rotation"].items()}
+    by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}
+    return {"test/rmse": results["average"]["rmse"], **by_category}
+
+
+def bar(name: str) -> Callable[[Sequence[int]], Iterable[int]]:
     """A progress bar over the clouds that ``name`` is scored on."""
 
     def walk(indices: Sequence[int]) -> Iterable[int]:

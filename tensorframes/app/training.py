@@ -15,7 +15,7 @@ from tensorframes.app.checks import check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import silence_libraries, wandb_offline_without_account
-from tensorframes.app.results import score_and_report
+from tensorframes.app.results import flat, score_and_report
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
 from tensorframes.training import FinalValidation, MetricsFile, NormalTraining
@@ -88,5 +88,8 @@ def test(cfg: DictConfig, folder: Path, clouds: Any, module: NormalTraining, tra
     if kept is not None:
         module.load_state_dict(read_checkpoint(kept)["state_dict"])
     estimator = module.estimator.to(trainer.strategy.root_device).eval()
-    methods = {"network": EstimatorMethod(estimator, "network"), **build.each(cfg.baselines, "baselines")}
-    return score_and_report(methods, clouds.test, folder)
+    methods = [EstimatorMethod(estimator, "network"), *build.each(cfg.baselines, "baselines").values()]
+    results = score_and_report(methods, clouds.test, build.component(cfg.data.protocol, "data.protocol"), folder)
+    for logger in trainer.loggers:
+        logger.log_metrics(flat(results), step=trainer.global_step)
+    return results

@@ -8,8 +8,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
-from tensorframes.clouds.cloud import Cloud
-from tensorframes.clouds.samples import WholeClouds
+from tensorframes.clouds import Cloud, WholeClouds
 
 
 class CloudSplits(Protocol):

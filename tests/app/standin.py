@@ -1,9 +1,12 @@
 """A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
 
+import os
+import signal
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
@@ -62,3 +65,14 @@ class TinyEstimator(torch.nn.Module):
         """Normals (N, 3), which are the guess as well."""
         normal = normalize(self.mlp(pos), dim=-1)
         return Answer(normal, normal)
+
+
+class Killer(pl.Callback):
+    """Ends the process after a step, as a machine that is switched off would: nothing is cleaned up."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
