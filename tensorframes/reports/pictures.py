@@ -1,0 +1,187 @@
+"""Pictures of scores: clouds coloured by the error of their normals, and curves of good points."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.clouds import Cloud
+from tensorframes.reports.grid import Metrics, in_protocol_order
+from tensorframes.reports.splats import best_view, draw
+from tensorframes.scoring import Method, angles, rmse
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.figure import Figure
+
+TITLES = {
+    "no_noise": "no noise",
+    "low_noise": "low noise",
+    "med_noise": "medium noise",
+    "high_noise": "high noise",
+    "vardensity_striped": "striped density",
+    "vardensity_gradient": "gradient density",
+}
+INK, FAINT = "#1f2430", "#6b7280"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One cloud with the error of a method's normals at each point."""
+
+    cloud: Cloud
+    degrees: NDArray[np.float64]  # (N,) unoriented
+    rmse: float  # over the scored rows
+
+    @property
+    def title(self) -> str:
+        """The category in words."""
+        return TITLES.get(self.cloud.category, self.cloud.category)
+
+
+def error_panel(method: Method, cloud: Cloud) -> Panel:
+    """The method's errors at all points of a cloud, of which the scored rows make the RMSE shown."""
+    if cloud.normal is None:
+        raise ValueError(f"expected a cloud with normals, got {cloud.name!r} without")
+    degrees = angles(method(cloud.pos, None), cloud.normal)
+    return Panel(cloud, degrees, rmse(degrees if cloud.scored is None else degrees[cloud.scored]))
+
+
+def worst_clouds(metrics: Metrics, clouds: Sequence[Cloud]) -> list[Cloud]:
+    """The cloud of the largest RMSE of each category, in the protocol's order; `clouds` are those scored."""
+    per_cloud = metrics["per_cloud"]
+    order = list(per_cloud)
+    categories = in_protocol_order([entry["category"] for entry in per_cloud.values()])
+    members = [[name for name in order if per_cloud[name]["category"] == category] for category in categories]
+    return [clouds[order.index(max(names, key=lambda name: per_cloud[name]["rmse"]))] for names in members]
+
+
+def error_picture(
+    methods: Sequence[Method], clouds: Sequence[Cloud], path: Path | str, limit: float = 60.0, columns: int | None = None
+) -> Path:
+    """Draw clouds coloured by the angle between a method's normals and the true ones, with a colour bar.
+
+    Args:
+        methods: one fills the page with its clouds; several get a row each, the same clouds below each other.
+        clouds: which ones, for instance `worst_clouds(...)`.
+        path: the file, .png or whatever matplotlib writes.
+        limit: degrees at the end of the colour bar.
+        columns: clouds a row; by default 3 for one method and all clouds for several.
+    """
+    rows = [[error_panel(method, cloud) for cloud in clouds] for method in methods]
+    if len(methods) == 1:
+        width = columns or min(3, len(clouds))
+        return draw_panels([rows[0][at : at + width] for at in range(0, len(clouds), width)], path, limit)
+    return draw_panels(rows, path, limit, labels=[method.name for method in methods])
+
+
+def draw_panels(rows: Sequence[Sequence[Panel]], path: Path | str, limit: float = 60.0, labels: Sequence[str] = ()) -> Path:
+    """Draw rows of panels. With `labels` (a name a row) all rows show the same clouds, named once at the top."""
+    from matplotlib.figure import Figure
+
+    if not rows or not rows[0] or limit <= 0:
+        raise ValueError(f"expected at least one cloud and a limit above 0, got {len(rows)} rows and {limit}")
+    images = [[image_of(panel, limit) for panel in line] for line in rows]
+    width = max(image.shape[1] for line in images for image in line)
+    heights = [max(image.shape[0] for image in line) for line in images]
+    across, inches = max(map(len, rows)), 2.0 if labels else 2.9
+    tall = sum(heights) / width * inches + (0.35 * len(rows) + 0.7 if labels else 0.95 * len(rows))
+    figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), layout="constrained", dpi=160)
+    figure.get_layout_engine().set(h_pad=0.1, w_pad=0.05)
+    axes = figure.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for row, line in enumerate(rows):
+        for axis, panel, image in zip(axes[row], line, images[row], strict=False):
+            show(axis, panel, image, (width, heights[row]), named=not labels or row == 0)
+        for axis in axes[row]:
+            axis.set(xticks=[], yticks=[], frame_on=False)
+        if labels:
+            axes[row][0].set_ylabel(labels[row], fontsize=11, color=INK, fontweight="bold", labelpad=6)
+    colour_bar(figure, axes, limit)
+    return saved(figure, path)
+
+
+def image_of(panel: Panel, limit: float) -> NDArray[np.float64]:
+    """The cloud (H, W, 4) coloured by its errors, seen from where most of it shows."""
+    colour = error_colours()(np.clip(panel.degrees / limit, 0, 1))[:, :3]
+    return draw(panel.cloud.pos, colour, panel.cloud.normal, best_view(panel.cloud.pos))
+
+
+def show(axis: "Axes", panel: Panel, image: NDArray, size: tuple[int, int], named: bool) -> None:
+    """One panel: the cloud in the middle of a page of `size`, its category and name above, its RMSE below."""
+    (height, width), (right, top) = image.shape[:2], size
+    left, low = (right - width) / 2, (top - height) / 2
+    axis.imshow(image, extent=(left, left + width, low, low + height), interpolation="antialiased")
+    axis.set(xlim=(0, right), ylim=(0, top), aspect="equal")
+    if named:
+        axis.set_title(panel.title, fontsize=11, color=INK, fontweight="bold", pad=17)
+        axis.text(0.5, 1.0, short(panel.cloud.name), transform=axis.transAxes, ha="center", va="bottom", fontsize=8, color=FAINT)
+    axis.set_xlabel(f"RMSE {panel.rmse:.2f}°", fontsize=10, color=INK, labelpad=2)
+
+
+def short(name: str, length: int = 28) -> str:
+    """A cloud's name without the protocol's suffixes (the title says them), cut in the middle if it is long."""
+    name = name.split("_noise_white")[0].split("_ddist_minmax")[0]
+    return name if len(name) <= length else f"{name[: length // 2]}…{name[-length // 2 + 1 :]}"
+
+
+def error_colours() -> "LinearSegmentedColormap":
+    """Clay for no error, then yellow, orange, red, to a dark purple: ever darker, so that it reads in grey as well."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    stops = [(0.0, "#eceff3"), (0.1, "#f9e7bb"), (0.27, "#fbb761"), (0.5, "#ec6a4c"), (0.75, "#b3244f"), (1.0, "#4c0d3c")]
+    return LinearSegmentedColormap.from_list("error", stops)
+
+
+def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
+    """The bar at the right, in degrees, open at its end."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(0, limit), error_colours()),
+        ax=axes, extend="max" if limit < 90 else "neither", aspect=28, pad=0.02, shrink=0.7,
+    )
+    bar.set_label("angle to the true normal", fontsize=9, color=INK)
+    bar.set_ticks(np.linspace(0, limit, 7), labels=[f"{at:.0f}°" for at in np.linspace(0, limit, 7)])
+    bar.ax.tick_params(labelsize=8, colors=INK, length=2)
+    bar.outline.set_visible(False)
+
+
+def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
+    """Draw for each category the share of points whose error is below 5 to 30 degrees: a curve for each method."""
+    from matplotlib.figure import Figure
+
+    categories = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
+    across = min(3, len(categories))
+    down = -(-len(categories) // across)
+    figure = Figure(figsize=(2.9 * across + 0.4, 2.35 * down + 0.5), layout="constrained", dpi=160)
+    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+    for axis, category in zip(axes.flat, categories, strict=False):
+        for method, metrics in results.items():
+            if category in metrics["per_category"]:
+                shares = metrics["per_category"][category]["pgp"]
+                axis.plot([float(at) for at in shares], list(shares.values()), marker="o", markersize=3.5, label=method)
+        axis.set_title(TITLES.get(category, category), fontsize=10, color=INK, fontweight="bold")
+        axis.grid(color="#e5e7eb", linewidth=0.8)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8, colors=INK, length=2)
+        axis.set_ylim(0, 1.02)
+    for axis in list(axes.flat)[len(categories) :]:
+        axis.set_visible(False)
+    figure.supxlabel("error below (degrees)", fontsize=9, color=INK)
+    figure.supylabel("share of points", fontsize=9, color=INK)
+    handles, names = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=9)
+    return saved(figure, path)
+
+
+def saved(figure: "Figure", path: Path | str) -> Path:
+    """Write the figure, making its folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, facecolor="white")
+    return path
