@@ -1,5 +1,6 @@
 """Clouds: reading and writing files, data sets, augmentation, corruption."""
 
+from tensorframes.clouds.archives import unpack
 from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.columns import Columns
@@ -12,7 +13,6 @@ from tensorframes.clouds.pcpnet import PCPNet
 from tensorframes.clouds.samples import TrainingSamples, WholeClouds
 from tensorframes.clouds.sequence import CachedClouds
 from tensorframes.clouds.shapes import Shapes
-from tensorframes.clouds.archives import unpack
 
 __all__ = [
     "CATEGORIES",

@@ -9,8 +9,8 @@ from zipfile import BadZipFile
 
 from filelock import FileLock
 
-from tensorframes.clouds.download import fetch
 from tensorframes.clouds.archives import STAGING, unpack
+from tensorframes.clouds.download import fetch
 from tensorframes.errors import UserError
 
 

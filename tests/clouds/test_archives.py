@@ -7,8 +7,8 @@ import zipfile
 import pytest
 
 from tensorframes.clouds import unpack
-from tensorframes.clouds.locate import Layout, Origin, locate
 from tensorframes.clouds.archives import STAGING
+from tensorframes.clouds.locate import Layout, Origin, locate
 from tensorframes.errors import UserError
 
 from .server import serving
@@ -76,7 +76,7 @@ def test_broken_archives_are_one_line(tmp_path):
         unpack(tmp_path / "junk.zip", tmp_path / "root")
     archive = _archive(tmp_path / "a.zip", {"a": "x" * 100})
     archive.write_bytes(archive.read_bytes().replace(b"x" * 100, b"x" * 99 + b"y"))
-    with pytest.raises(UserError, match="expected a whole ZIP archive.*CRC"):
+    with pytest.raises(UserError, match=r"expected a whole ZIP archive.*CRC"):
         unpack(archive, tmp_path / "root")
     assert _files(tmp_path / "root") == []
 
@@ -84,7 +84,7 @@ def test_broken_archives_are_one_line(tmp_path):
 def test_too_large_archives_are_refused_first(tmp_path, monkeypatch):
     archive = _archive(tmp_path / "a.zip", {"a": "x" * 100})
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 0, 10))
-    with pytest.raises(UserError, match="needs 0.0 GB"):
+    with pytest.raises(UserError, match=r"needs 0\.0 GB"):
         unpack(archive, tmp_path / "root")
 
 

@@ -49,7 +49,7 @@ def test_survey_coordinates_keep_their_digits():
 
 
 def test_nothing_left_and_rows_out_of_range():
-    with pytest.raises(UserError, match="a: expected points with finite.*none in 6 rows"):
+    with pytest.raises(UserError, match=r"a: expected points with finite.*none in 6 rows"):
         clean("a", POS, UNIT * 0)
     for rows in ([6], [-1, 2]):
         with pytest.raises(UserError, match=r"a: expected row numbers in 0\.\.5"):
