@@ -27,6 +27,7 @@ TITLES = {
     "vardensity_gradient": "gradient density",
 }
 INK, FAINT = "#1f2430", "#6b7280"
+CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ def worst_clouds(metrics: Metrics, clouds: Sequence[Cloud]) -> list[Cloud]:
 
 
 def error_picture(
-    methods: Sequence[Method], clouds: Sequence[Cloud], path: Path | str, limit: float = 60.0, columns: int | None = None
+    methods: Sequence[Method],
+    clouds: Sequence[Cloud],
+    path: Path | str,
+    limit: float = 60.0,
+    columns: int | None = None,
 ) -> Path:
     """Draw clouds coloured by the angle between a method's normals and the true ones, with a colour bar.
 
@@ -79,7 +84,9 @@ def error_picture(
     return draw_panels(rows, path, limit, labels=[method.name for method in methods])
 
 
-def draw_panels(rows: Sequence[Sequence[Panel]], path: Path | str, limit: float = 60.0, labels: Sequence[str] = ()) -> Path:
+def draw_panels(
+    rows: Sequence[Sequence[Panel]], path: Path | str, limit: float = 60.0, labels: Sequence[str] = ()
+) -> Path:
     """Draw rows of panels. With `labels` (a name a row) all rows show the same clouds, named once at the top."""
     from matplotlib.figure import Figure
 
@@ -89,7 +96,7 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path | str, limit: float 
     width = max(image.shape[1] for line in images for image in line)
     heights = [max(image.shape[0] for image in line) for line in images]
     across, inches = max(map(len, rows)), 2.0 if labels else 2.9
-    tall = sum(heights) / width * inches + (0.35 * len(rows) + 0.7 if labels else 0.95 * len(rows))
+    tall = sum(heights) / width * inches + (0.3 * len(rows) + 0.6 if labels else 0.95 * len(rows))
     figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), layout="constrained", dpi=160)
     figure.get_layout_engine().set(h_pad=0.1, w_pad=0.05)
     axes = figure.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": heights})
@@ -117,8 +124,8 @@ def show(axis: "Axes", panel: Panel, image: NDArray, size: tuple[int, int], name
     axis.imshow(image, extent=(left, left + width, low, low + height), interpolation="antialiased")
     axis.set(xlim=(0, right), ylim=(0, top), aspect="equal")
     if named:
-        axis.set_title(panel.title, fontsize=11, color=INK, fontweight="bold", pad=17)
-        axis.text(0.5, 1.0, short(panel.cloud.name), transform=axis.transAxes, ha="center", va="bottom", fontsize=8, color=FAINT)
+        axis.set_title(panel.title, fontsize=11, color=INK, fontweight="bold", pad=19)
+        axis.text(0.5, 1.02, short(panel.cloud.name), transform=axis.transAxes, ha="center", fontsize=8, color=FAINT)
     axis.set_xlabel(f"RMSE {panel.rmse:.2f}°", fontsize=10, color=INK, labelpad=2)
 
 
@@ -132,8 +139,9 @@ def error_colours() -> "LinearSegmentedColormap":
     """Clay for no error, then yellow, orange, red, to a dark purple: ever darker, so that it reads in grey as well."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    stops = [(0.0, "#eceff3"), (0.1, "#f9e7bb"), (0.27, "#fbb761"), (0.5, "#ec6a4c"), (0.75, "#b3244f"), (1.0, "#4c0d3c")]
-    return LinearSegmentedColormap.from_list("error", stops)
+    at = [0.0, 0.1, 0.27, 0.5, 0.75, 1.0]
+    colours = ["#eceff3", "#f9e7bb", "#fbb761", "#ec6a4c", "#b3244f", "#4c0d3c"]
+    return LinearSegmentedColormap.from_list("error", list(zip(at, colours, strict=True)))
 
 
 def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
@@ -143,7 +151,11 @@ def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
 
     bar = figure.colorbar(
         ScalarMappable(Normalize(0, limit), error_colours()),
-        ax=axes, extend="max" if limit < 90 else "neither", aspect=28, pad=0.02, shrink=0.7,
+        ax=axes,
+        extend="max" if limit < 90 else "neither",
+        aspect=28,
+        pad=0.02,
+        shrink=0.7,
     )
     bar.set_label("angle to the true normal", fontsize=9, color=INK)
     bar.set_ticks(np.linspace(0, limit, 7), labels=[f"{at:.0f}°" for at in np.linspace(0, limit, 7)])
@@ -161,10 +173,10 @@ def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
     figure = Figure(figsize=(2.9 * across + 0.4, 2.35 * down + 0.5), layout="constrained", dpi=160)
     axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     for axis, category in zip(axes.flat, categories, strict=False):
+        axis.set_prop_cycle(color=CURVES)
         for method, metrics in results.items():
-            if category in metrics["per_category"]:
-                shares = metrics["per_category"][category]["pgp"]
-                axis.plot([float(at) for at in shares], list(shares.values()), marker="o", markersize=3.5, label=method)
+            shares = metrics["per_category"].get(category, {}).get("pgp", {})
+            axis.plot([float(at) for at in shares], list(shares.values()), marker="o", markersize=3.5, label=method)
         axis.set_title(TITLES.get(category, category), fontsize=10, color=INK, fontweight="bold")
         axis.grid(color="#e5e7eb", linewidth=0.8)
         axis.spines[["top", "right"]].set_visible(False)
