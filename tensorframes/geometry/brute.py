@@ -1,20 +1,19 @@
-"""Neighbours by measuring every distance, a piece at a time: for small batches, many dimensions, and as the reference."""
+"""Neighbours by measuring every distance, piece by piece: for small batches, many dimensions, and as the reference."""
 
 import torch
 from torch import Tensor
 
 from tensorframes.geometry.distances import squared_distance
-
-CHUNK = 1 << 22
+from tensorframes.geometry.ragged import CHUNK, pieces
 
 
 def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
     keep = min(k, len(points))
-    pieces = [
+    nearest = [
         torch.sort(squared_distance(piece[:, None], points), dim=1, stable=True).indices[:, :keep]
-        for piece in query.split(max(1, CHUNK // max(1, len(points))))
+        for piece in pieces(query, max(1, CHUNK // len(points)))
     ]
-    return torch.cat(pieces)
+    return torch.cat(nearest)
 
 
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
@@ -29,10 +28,10 @@ def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor,
 
 
 def brute_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
-    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), as (j, i), sorted by i, then j."""
+    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), as (j, i), by i, then j."""
     limit = radius.square()
     found = [batch.new_empty((2, 0))]
-    for rows in torch.arange(len(points), device=points.device).split(max(1, CHUNK // max(1, len(points)))):
+    for rows in pieces(torch.arange(len(points), device=points.device), max(1, CHUNK // max(1, len(points)))):
         near = squared_distance(points[rows, None], points) <= limit[batch[rows]][:, None]
         receiver, sender = (near & (batch[rows, None] == batch)).nonzero(as_tuple=True)
         keep = rows[receiver] != sender

@@ -43,8 +43,9 @@ def per_cloud(value: Tensor | float, batch: Tensor, name: str) -> Tensor:
     """A length for each cloud, (B,) float64, from a number or a (B,) tensor; ValueError unless finite and positive."""
     lengths = torch.as_tensor(value, dtype=torch.float64, device=batch.device).detach()
     count = clouds_in(batch)
-    if lengths.dim() > 1 or (lengths.dim() == 1 and len(lengths) not in (1, *range(count, len(lengths) + 1))):
+    if lengths.dim() > 1 or (lengths.dim() == 1 and 1 != len(lengths) < count):
         raise ValueError(f"expected {name} to be a number or of shape ({count},), got {tuple(lengths.shape)}")
     if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
-        raise ValueError(f"expected a positive, finite {name}, got {lengths.min().item():g} to {lengths.max().item():g}")
+        worst = lengths[~(torch.isfinite(lengths) & (lengths > 0))].flatten()[0]
+        raise ValueError(f"expected a positive, finite {name}, got {worst.item():g}")
     return lengths.expand(count) if lengths.numel() == 1 else lengths

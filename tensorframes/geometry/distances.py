@@ -6,24 +6,12 @@ import torch
 from torch import Tensor
 
 
-def to_double(pos: Tensor, origin: Tensor) -> Tensor:
-    """Coordinates (N, d) in float64, from `origin` (d,).
-
-    The origin is a value of the data (the lower corner): differences of float32 numbers are then exact in float64, so
-    that ties stay ties, which subtracting a mean would not grant.
-    """
-    return pos.detach().double() - origin
-
-
-def lower_corner(pos: Tensor) -> Tensor:
-    """(d,) float64: the smallest coordinate on every axis, 0 for no points."""
-    return pos.detach().double().amin(0) if len(pos) else pos.new_zeros(pos.shape[1], dtype=torch.float64)
-
-
 def squared_distance(x: Tensor, y: Tensor) -> Tensor:
     """sum_a (x_a - y_a)^2 over the last dimension (broadcasting), added axis by axis.
 
-    Never |x|^2 + |y|^2 - 2 x.y, which cancels. The fixed order of the sum makes CPU and GPU agree to the last bit.
+    In float64, never as |x|^2 + |y|^2 - 2 x.y, which cancels. The difference of two float64 coordinates is as exact far
+    from the origin as near it; subtracting a centre first could only add rounding, above all where one point lies far
+    away. The fixed order of the sum makes CPU and GPU agree to the last bit.
     """
     total = (x[..., 0] - y[..., 0]).square()
     for axis in range(1, x.shape[-1]):
@@ -35,8 +23,10 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
 class Distinct:
     """The distinct points of a batch of clouds, in the order in which they first occur.
 
-    first: (U,) row at which each occurs first, ascending. index: (N,) the distinct point of each row.
-    rows: (N,) all rows, grouped by distinct point and ascending within a group. start, count: (U,) each group in `rows`.
+    first: (U,) row at which each occurs first, ascending.
+    index: (N,) the distinct point of each row.
+    rows: (N,) all rows, grouped by distinct point, ascending within a group.
+    start, count: (U,) where in `rows` each group begins, and its length.
     """
 
     first: Tensor

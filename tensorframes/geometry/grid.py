@@ -1,4 +1,4 @@
-"""Points in the cells of a grid, found by sort and searchsorted: any dimension, any extent, memory linear in the points."""
+"""Points in the cells of a grid, by sort and searchsorted: any dimension, any extent, memory linear in the points."""
 
 import math
 
@@ -38,13 +38,14 @@ class Grid:
         self.count = torch.bincount(number, minlength=len(self._tables[-1]))
 
     def neighbours(self, reach: int) -> Tensor:
-        """(2, P) pairs of occupied cells of one cloud that differ by at most `reach` on every axis, and each with itself.
+        """(2, P) pairs of occupied cells of one cloud that differ by at most `reach` on every axis.
 
-        Sorted by the first.
+        Sorted by the first; each cell is its own neighbour too.
         """
         cells = torch.arange(len(self.count), device=self.count.device)
         size = max(1, CHUNK // (2 * reach + 1) ** min(3, len(self._tables)))
-        return torch.cat([self._around(piece, reach) for piece in pieces(cells, size)] or [cells.new_empty((2, 0))], dim=1)
+        pairs = [self._around(piece, reach) for piece in pieces(cells, size)]
+        return torch.cat([cells.new_empty((2, 0)), *pairs], dim=1)
 
     def _around(self, cells: Tensor, reach: int) -> Tensor:
         wanted, prefix = self._unravel(cells)

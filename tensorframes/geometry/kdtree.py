@@ -1,11 +1,12 @@
-"""Neighbours from SciPy's kd-tree: the algorithm of the CPU. Points are distinct: a kd-tree of equal points is quadratic."""
+"""Neighbours from SciPy's kd-tree, the algorithm of the CPU. Points are distinct: it is quadratic in equal ones."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-CHUNK = 1 << 22
+from tensorframes.geometry.ragged import CHUNK
+
 ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
 
 
@@ -62,7 +63,7 @@ def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor
 
 
 def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
-    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), sorted by i, then j."""
+    """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), as (j, i), by i, then j."""
     from scipy.spatial import cKDTree
 
     ends, p = _segments(batch, len(radius)), points.numpy()

@@ -1,27 +1,39 @@
 """Who is near whom: k nearest neighbours, their graph, and the graph of all pairs within a radius.
 
 Three algorithms give the same answer: `kdtree` (SciPy, on the CPU), `cells` (sorted cells, pure torch, on a GPU) and
-`brute` (every distance). All work in float64, whatever the input: what float32 cannot tell apart was lost before it came
-here (at an offset of 1e6, float32 coordinates are 0.06 apart: centre clouds before rounding them to float32).
+`brute` (every distance). All work in float64, whatever the input. What float32 cannot tell apart was lost before: 1e6
+away from the origin its coordinates are 0.0625 apart. Centre clouds before rounding them to float32.
 """
 
 import torch
 from torch import Tensor
 
 from tensorframes.geometry.brute import brute_knn, brute_pairs
+from tensorframes.geometry.cells import MOST_AXES, cells_knn
 from tensorframes.geometry.checks import check_batch, check_count, check_points, clouds_in, per_cloud
-from tensorframes.geometry.distances import Distinct, distinct_points, lower_corner, squared_distance, to_double
+from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
+from tensorframes.geometry.grid import grid_pairs
 from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
+from tensorframes.geometry.ragged import CHUNK, pieces
 
-CHUNK = 1 << 22
+FEW = 2048  # points; below, a GPU measures all distances faster than it sorts
 
 
 def _choose(method: str, pos: Tensor) -> str:
+    """The algorithm for this cloud: trees and cells lose to brute force where space has many dimensions."""
     if method not in ("auto", "kdtree", "cells", "brute"):
         raise ValueError(f"expected method auto, kdtree, cells or brute, got {method!r}")
     if method != "auto":
         return method
-    return "kdtree"
+    if pos.device.type == "cuda":
+        return "brute" if pos.shape[1] > MOST_AXES or len(pos) <= FEW else "cells"
+    return "brute" if pos.shape[1] > 2 * MOST_AXES else "kdtree"
+
+
+def _nearest_distinct(method: str, points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
+    if method == "cells":
+        return cells_knn(points, batch, query, query_batch, k)
+    return kdtree_knn(points.cpu(), batch.cpu(), query.cpu(), query_batch.cpu(), k).to(query.device)
 
 
 def _check_query(query: Tensor, query_batch: Tensor | None, support: Tensor, batch: Tensor) -> Tensor:
@@ -34,29 +46,33 @@ def _check_query(query: Tensor, query_batch: Tensor | None, support: Tensor, bat
     asked = torch.unique_consecutive(query_batch)
     lonely = asked[~torch.isin(asked, batch)]
     if len(lonely):
-        raise ValueError(f"expected support points in every cloud that is asked about, got none in cloud {int(lonely[0])}")
+        raise ValueError(f"expected support points in every cloud asked about, got none in cloud {int(lonely[0])}")
     return query_batch
 
 
 def _copies(found: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
     """Rows of the cloud (M, k) for found distinct points (M, k): each point stands for all its copies."""
     count = torch.where(found >= 0, groups.count[found], 0)
+    square = squared_distance(query[:, None], points[found]).masked_fill(found < 0, torch.inf)
+    # The k-th copy lies in one of these: the points up to the one that makes k copies, and those as far as that one.
+    last = (count.cumsum(1) < k).sum(1, keepdim=True).clamp(max=k - 1)
+    needed = int((square <= square.gather(1, last)).sum(1).max())
+    found, count, square = found[:, :needed, None], count[:, :needed, None], square[:, :needed, None]
     copies = torch.arange(min(k, int(count.max())), device=found.device)
-    square = squared_distance(query[:, None], points[found])[..., None]
-    here = copies < count[..., None]
-    rows = groups.rows[(groups.start[found][..., None] + copies).clamp(max=len(groups.rows) - 1)]
-    rows = torch.where(here, rows, len(groups.rows)).flatten(1)
-    square = torch.where(here, square, torch.inf).flatten(1)
+    rows = groups.rows[(groups.start[found] + copies).clamp(max=len(groups.rows) - 1)]
+    rows = torch.where(copies < count, rows, len(groups.rows)).flatten(1)
+    square = torch.where(copies < count, square, torch.inf).flatten(1)
     by_row = torch.sort(rows, dim=1)
     by_distance = torch.sort(square.gather(1, by_row.indices), dim=1, stable=True).indices[:, :k]
     rows = by_row.values.gather(1, by_distance)
-    return torch.where(rows < len(groups.rows), rows, -1)
+    rows = torch.where(rows < len(groups.rows), rows, -1)
+    return torch.nn.functional.pad(rows, (0, k - rows.shape[1]), value=-1)
 
 
 def _expand(found: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
     rows = torch.where(found >= 0, groups.first[found], -1)
     again = ((groups.count[found] > 1) & (found >= 0)).any(1).nonzero().squeeze(1)
-    for piece in again.split(max(1, CHUNK // (k * k))) if len(again) else ():
+    for piece in pieces(again, max(1, CHUNK // (k * k))):
         rows[piece] = _copies(found[piece], groups, points, query[piece], k)
     return rows
 
@@ -104,9 +120,8 @@ def knn(
     if query is None and query_batch is not None:
         raise ValueError("expected query_batch together with query, got query_batch alone")
     asked_batch = batch if query is None else _check_query(query, query_batch, support, batch)
-    origin = lower_corner(support)
-    points = to_double(support, origin)
-    asked = points if query is None else to_double(query, origin)
+    points = support.detach().double()
+    asked = points if query is None else query.detach().double()
     if len(asked) == 0:
         return torch.empty((0, k), dtype=torch.long, device=support.device)
     chosen = _choose(method, support)
@@ -115,7 +130,7 @@ def knn(
     else:
         groups = distinct_points(points, batch)
         unique = points[groups.first]
-        found = kdtree_knn(unique.cpu(), batch[groups.first].cpu(), asked.cpu(), asked_batch.cpu(), k).to(support.device)
+        found = _nearest_distinct(chosen, unique, batch[groups.first], asked, asked_batch, k)
         rows = _expand(found, groups, unique, asked, k)
     if query is None:
         rows = _self_first(rows)
@@ -143,7 +158,10 @@ def radius_graph(pos: Tensor, r: Tensor | float, batch: Tensor | None = None, me
     check_points(pos)
     batch = check_batch(batch, pos)
     radius = per_cloud(r, batch, "r")[: clouds_in(batch)]
-    points = to_double(pos, lower_corner(pos))
-    if _choose(method, pos) == "brute":
+    points = pos.detach().double()
+    chosen = _choose(method, pos)
+    if chosen == "brute":
         return brute_pairs(points, batch, radius)
+    if chosen == "cells":
+        return grid_pairs(points, batch, radius)
     return kdtree_pairs(points.cpu(), batch.cpu(), radius.cpu()).to(pos.device)

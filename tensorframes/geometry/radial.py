@@ -22,10 +22,10 @@ def envelope(u: Tensor) -> Tensor:
 class RadialEncoding(nn.Module):
     """Smooth numbers that tell distances apart: (...,) -> (..., count).
 
-    b_n(u) = cos(n pi u), n = 0 .. count - 1, for u = distance / cut-off in [0, 1], held at its ends outside. A cosine
-    series (Chebyshev polynomials in cos(pi u)): orthogonal on [0, 1], bounded by 1, and even in u, hence smooth in the
-    coordinates also where two points meet, other than the Bessel basis sin(n pi u) / u of DimeNet (eq. 7) after which it
-    is modelled. It doesn't vanish at u = 1: multiply by `envelope`.
+    b_n(u) = cos(n pi u), n = 0 .. count - 1, for u = distance / cut-off, held at its ends outside [0, 1]: the first
+    terms of a cosine series, of which the n-th tells distances 1 / n apart. Even in u, hence smooth in the coordinates
+    also where two points meet; bounded by 1, where the Bessel basis sin(n pi u) / u (Gasteiger et al. 2020, arXiv
+    2003.03123, eq. 7) grows with n. It does not vanish at u = 1: multiply by `envelope`.
     """
 
     def __init__(self, count: int) -> None:

@@ -4,52 +4,56 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry.checks import check_batch, check_count, check_points, clouds_in
-from tensorframes.geometry.distances import distinct_points, squared_distance
+from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.neighbours import knn
 
 
-def _nearest_of_distinct(points: Tensor, k: int, batch: Tensor) -> Tensor:
-    rows = knn(points, k + 1, batch=batch)
+def _distances(pos: Tensor, k: int, batch: Tensor, groups: Distinct) -> Tensor:
+    """(U, k) distances from each distinct point to the k nearest others, the last repeated where none is left."""
+    points = pos[groups.first].detach().double()
+    rows = knn(points, k + 1, batch=batch[groups.first])
     square = squared_distance(points[:, None], points[rows])
-    # A cloud with too few points repeats its first neighbour, the point itself: repeat the farthest one instead.
+    # A cloud with too few points repeats its first neighbour, the point itself, at distance zero.
     return square.cummax(dim=1).values[:, 1:].sqrt()
+
+
+def _median(values: Tensor, clouds: Tensor, count: int) -> Tensor:
+    """(count,) the median of the values (U,) of each cloud, clouds (U,) in any order; NaN for none."""
+    order = torch.sort(values).indices
+    values = values[order[torch.sort(clouds[order], stable=True).indices]]
+    size = torch.bincount(clouds, minlength=count)
+    start, some = size.cumsum(0) - size, size > 0
+    median = values.new_full((count,), torch.nan)
+    low, high = start + (size - 1) // 2, start + size // 2
+    median[some] = (values[low[some]] + values[high[some]]) / 2
+    return median
 
 
 @torch.no_grad()
 def distinct_distances(pos: Tensor, k: int, batch: Tensor | None = None) -> Tensor:
     """Distances from every point to its k nearest distinct others, ascending, (N, k) float64.
 
-    Copies of a point, and copies of its neighbours, count once. Where a cloud has fewer, the last distance is repeated;
-    zero where all points are equal.
+    Copies of the point count not at all, copies of a neighbour count once. Where a cloud has fewer, the last distance
+    is repeated; zero where all points are equal. Raises ValueError as `knn` does.
     """
     check_count(k)
     check_points(pos)
     batch = check_batch(batch, pos)
     groups = distinct_points(pos, batch)
-    return _nearest_of_distinct(pos[groups.first].double(), k, batch[groups.first])[groups.index]
+    return _distances(pos, k, batch, groups)[groups.index]
 
 
 @torch.no_grad()
 def cloud_scale(pos: Tensor, batch: Tensor | None = None, k: int = 8) -> Tensor:
-    """One strictly positive length for each cloud, (B,) in the type of pos (N, d).
+    """One strictly positive length for each cloud, (B,) in the type of pos (N, d), in its unit.
 
-    The median over the cloud's distinct points of the distance to the k-th distinct neighbour; the farthest one where
-    there are fewer; 1 where all points are equal, and for an empty cloud.
+    The median over the cloud's distinct points of the distance to the k-th nearest distinct point (the farthest where
+    there are fewer). 1 where all points are equal, and for an empty cloud. Raises ValueError as `knn` does.
     """
     check_count(k)
     check_points(pos)
     batch = check_batch(batch, pos)
     groups = distinct_points(pos, batch)
-    distance = _nearest_of_distinct(pos[groups.first].double(), k, batch[groups.first])[:, -1]
-    clouds = batch[groups.first]
-    scale = torch.ones(clouds_in(batch), dtype=torch.float64, device=pos.device)
-    ordered = distance[torch.sort(distance, stable=True).indices]
-    by_cloud = torch.sort(clouds[torch.sort(distance, stable=True).indices], stable=True).indices
-    count = torch.bincount(clouds, minlength=len(scale))
-    some = count > 0
-    start = count.cumsum(0) - count
-    low = ordered[by_cloud][start[some] + (count[some] - 1) // 2]
-    high = ordered[by_cloud][start[some] + count[some] // 2]
-    scale[some] = (low + high) / 2
-    smallest = torch.finfo(pos.dtype).tiny
-    return torch.where(scale > smallest, scale, 1.0).to(pos.dtype)
+    farthest = _distances(pos, k, batch, groups)[:, -1]
+    scale = _median(farthest, batch[groups.first], clouds_in(batch)).to(pos.dtype)
+    return torch.where(scale > 0, scale, 1.0)

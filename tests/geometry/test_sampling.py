@@ -1,0 +1,141 @@
+"""Which points survive depends on distances alone; an explicit radius graph gives the same answer."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.geometry import cloud_scale, independent_set, intrinsic_priority, radius_graph
+
+
+def _sphere(points: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.nn.functional.normalize(torch.randn(points, 3, generator=generator, dtype=torch.float64), dim=1)
+
+
+def _greedy(pos: Tensor, radius: float, priority: Tensor) -> list[int]:
+    """The set by its definition: from the highest priority down, ties at once, whoever has no survivor near is kept."""
+    near = torch.zeros(len(pos), len(pos), dtype=torch.bool)
+    near[tuple(radius_graph(pos, radius, method="brute"))] = True
+    kept = torch.zeros(len(pos), dtype=torch.bool)
+    for level in priority.unique().flip(0):
+        kept |= (priority == level) & ~(near & kept).any(1)
+    return kept.nonzero().squeeze(1).tolist()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 5])
+@pytest.mark.parametrize("radius", [0.01, 0.4, 1.5, 50.0])
+@pytest.mark.parametrize("levels", [4, 10**9])
+def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, levels: int) -> None:
+    generator = torch.Generator().manual_seed(dim)
+    cloud = torch.randn(150, dim, generator=generator, dtype=torch.float64)
+    cloud[:40] *= 1e-3
+    cloud[-1] *= 1e6
+    cloud[50:60] = cloud[60:70]
+    for pos in (cloud, (2 * cloud).round()):
+        priority = torch.randint(levels, (150,), generator=generator)
+        assert independent_set(pos, radius, priority=priority).tolist() == _greedy(pos, radius, priority)
+
+
+def test_survivors_are_apart_and_cover_the_rest_at_every_level() -> None:
+    cloud = _sphere(3000)
+    scale = cloud_scale(cloud)
+    rows, priority = torch.arange(3000), intrinsic_priority(cloud, scale=scale)
+    for level in range(3):
+        radius = 1.5 * 2**level * scale.item()
+        kept = rows[independent_set(cloud[rows], radius, priority=priority[rows])]
+        distance = torch.cdist(cloud[rows], cloud[kept], compute_mode="donot_use_mm_for_euclid_dist")
+        assert distance.amin(1).max() <= radius
+        assert torch.pdist(cloud[kept]).min() > radius
+        assert 0.1 < len(kept) / len(rows) < 0.4
+        rows = kept
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    cloud = torch.cat([_sphere(1500), _sphere(1500)[:40]])  # copies too
+    order = torch.randperm(len(cloud), generator=torch.Generator().manual_seed(1))
+    kept = independent_set(cloud, 0.2)
+    assert torch.equal(order[independent_set(cloud[order], 0.2)].sort().values, kept)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_turning_mirroring_and_shifting_do_not_matter(seed: int, orthogonal: Callable[[int, int], Tensor]) -> None:
+    cloud = _sphere(3000, seed) * torch.tensor([1.0, 2.0, 0.5])
+    moved = cloud @ orthogonal(seed, 3).T + torch.tensor([3.0, -4.0, 5.0])
+    kept = independent_set(cloud, 1.5 * cloud_scale(cloud))
+    assert torch.equal(independent_set(moved, 1.5 * cloud_scale(moved)), kept)
+
+
+def test_rounding_to_float32_changes_hardly_a_survivor(orthogonal: Callable[[int, int], Tensor]) -> None:
+    changed = survivors = 0
+    for seed in range(5):
+        cloud = _sphere(5000, seed).float()
+        moved = cloud @ orthogonal(seed, 3).float().T
+        kept = set(independent_set(cloud, 1.5 * cloud_scale(cloud)).tolist())
+        changed += len(kept.symmetric_difference(independent_set(moved, 1.5 * cloud_scale(moved)).tolist()))
+        survivors += len(kept)
+    assert changed <= 1e-3 * survivors
+
+
+def test_a_batch_of_clouds_is_each_cloud_alone() -> None:
+    clouds = [_sphere(700), 5.0 * _sphere(300, 1), torch.zeros(3, 3, dtype=torch.float64), _sphere(1)]
+    pos, first = torch.cat(clouds), 0
+    batch = torch.repeat_interleave(torch.arange(4), torch.tensor([len(cloud) for cloud in clouds]))
+    radius = torch.tensor([0.2, 1.0, 0.5, 0.1])
+    kept = independent_set(pos, radius, batch)
+    priority = intrinsic_priority(pos, batch)
+    for number, cloud in enumerate(clouds):
+        inside = kept[(kept >= first) & (kept < first + len(cloud))] - first
+        assert torch.equal(inside, independent_set(cloud, radius[number].item()))
+        assert torch.equal(priority[first : first + len(cloud)], intrinsic_priority(cloud))
+        first += len(cloud)
+
+
+def test_a_point_far_away_has_no_say() -> None:
+    cloud = _sphere(4000)
+    scale, priority = cloud_scale(cloud), intrinsic_priority(cloud)
+    half = (cloud[:, 0] > -0.2).nonzero().squeeze(1)
+    whole = independent_set(cloud, 1.5 * scale, priority=priority)
+    tile = half[independent_set(cloud[half], 1.5 * scale, priority=priority[half])]
+    inner = (cloud[:, 0] > 0.4).nonzero().squeeze(1)
+    assert torch.equal(whole[torch.isin(whole, inner)], tile[torch.isin(tile, inner)])
+
+
+def test_equal_points_and_ties_survive_together() -> None:
+    assert independent_set(torch.ones(1000, 3), 0.5).tolist() == list(range(1000))
+    square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    assert independent_set(square, 1.1).tolist() == [0, 1, 2, 3]
+
+
+def test_the_priority_sees_neither_the_unit_nor_copies() -> None:
+    cloud = _sphere(400)
+    priority = intrinsic_priority(cloud)
+    torch.testing.assert_close(intrinsic_priority(64.0 * cloud), priority, rtol=0.0, atol=1e-9)
+    torch.testing.assert_close(intrinsic_priority(torch.cat([cloud, cloud[:9]]))[:400], priority, rtol=0.0, atol=1e-9)
+    assert len(priority.unique()) == 400
+
+
+def test_half_of_the_points_in_a_tiny_cluster_stay_linear() -> None:
+    cloud = _sphere(40_000)
+    cloud[:20_000] *= 1e-4
+    begin = time.perf_counter()
+    kept = independent_set(cloud, 0.03)  # its radius graph has 400 million edges
+    assert time.perf_counter() - begin < 20.0
+    assert (kept < 20_000).sum() == 1
+
+
+def test_mistakes_are_named() -> None:
+    cloud = _sphere(5)
+    assert independent_set(cloud[:0], 1.0).tolist() == []
+    with pytest.raises(ValueError, match="expected a positive, finite radius, got 0"):
+        independent_set(cloud, 0.0)
+    with pytest.raises(ValueError, match=r"expected priority of shape \(5,\)"):
+        independent_set(cloud, 1.0, priority=torch.zeros(4))
+    with pytest.raises(ValueError, match="got NaN"):
+        independent_set(cloud, 1.0, priority=torch.full((5,), torch.nan))
+    with pytest.raises(ValueError, match="expected a radius above"):
+        independent_set(cloud, 1e-30)
+    with pytest.raises(ValueError, match="expected a positive, finite scale"):
+        intrinsic_priority(cloud, scale=0.0)
