@@ -1,6 +1,7 @@
 """From configuration to objects. A component that refuses its settings is the user's mistake, told by its key."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app.checks import BESIDE_DATA
 from tensorframes.errors import UserError
-from tensorframes.training import CloudDataModule, NormalTraining
+from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
 
 
 def component(node: Any, key: str, **arguments: Any) -> Any:
@@ -19,10 +20,19 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
     Raises:
         UserError: its constructor says "expected ..., got ..." (a ValueError), or doesn't take the arguments.
     """
-    try:
+    with told_by(key):
         if not arguments:
-            return instantiate(node)
-        return instantiate(node, _partial_=True)(**arguments)  # Hydra itself would take dictionaries for configurations
+            return instantiate(node, _convert_="all")
+        return instantiate(node, _partial_=True, _convert_="all")(
+            **arguments
+        )  # Hydra would take dictionaries for nodes
+
+
+@contextmanager
+def told_by(key: str) -> Iterator[None]:
+    """What a constructor refuses (ValueError, TypeError) becomes the user's mistake, told by its key."""
+    try:
+        yield
     except (InstantiationException, ValueError, TypeError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
@@ -41,20 +51,19 @@ def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
     """Batches of the data set ``clouds``."""
     for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is told by its own key
         component(cfg.data[key], f"data.{key}")
-    return component(cfg.loader, "loader", clouds=clouds, samples=component(cfg.data.samples, "data.samples"))
+    samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
+    module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
+    return module
 
 
 def training_module(cfg: DictConfig) -> NormalTraining:
     """The estimator with its loss, optimiser and schedule."""
-    module: NormalTraining = component(
-        cfg.module,
-        "module",
-        estimator=component(cfg.model, "model"),
-        loss=component(cfg.task.loss, "task.loss"),
-        optimizer=component(cfg.optimizer, "optimizer"),
-        schedule=component(cfg.schedule, "schedule"),
-        recipe=recipe(cfg),
-    )
+    estimator, optimizer = component(cfg.model, "model"), component(cfg.optimizer, "optimizer")
+    with told_by("optimizer"):
+        optimizer(parameter_groups(estimator))  # it is made for good when training starts, too late for a clear error
+    parts = {"estimator": estimator, "optimizer": optimizer, "loss": component(cfg.task.loss, "task.loss")}
+    schedule = component(cfg.schedule, "schedule")
+    module: NormalTraining = component(cfg.module, "module", **parts, schedule=schedule, recipe=recipe(cfg))
     return module
 
 

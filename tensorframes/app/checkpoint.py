@@ -22,7 +22,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"expected a checkpoint file, got {path}, which doesn't exist")
+        raise UserError(f"expected a checkpoint file, got {path}, which is none")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:

@@ -37,6 +37,33 @@ def check_settings(node: Any, path: str = "") -> None:
         check_settings(node[key], f"{path}.{key}" if path else str(key))
 
 
+def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
+    """Check settings that belong to no component against types given here.
+
+    Raises:
+        UserError: a value is of another type.
+    """
+    for key, hint in hints.items():
+        if not fits(plain(cfg[key]), hint):
+            raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
+
+
+def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """What +key=value adds must be an argument of a component, or a component: anything else nobody would read.
+
+    Raises:
+        UserError: a key was added that means nothing.
+    """
+    for override in overrides:
+        key = override.split("=")[0]
+        path = key.lstrip("+").split("@")[-1].replace("/", ".")
+        parent, _, _ = path.rpartition(".")
+        nodes = OmegaConf.select(cfg, path), OmegaConf.select(cfg, parent) if parent else cfg
+        if key.startswith("+") and not any(isinstance(node, DictConfig) and "_target_" in node for node in nodes):
+            known = [name for name in nodes[1] or [] if name != path.rpartition(".")[2]]
+            raise UserError(not_allowed(path, known))
+
+
 def _check_component(node: DictConfig, path: str) -> None:
     target = located(node["_target_"], path)
     parameters = inspect.signature(target).parameters
@@ -47,9 +74,14 @@ def _check_component(node: DictConfig, path: str) -> None:
             continue
         if key not in parameters and not open_ended:
             raise UserError(not_allowed(f"{path}.{key}", list(parameters)))
-        value = OmegaConf.to_container(node[key], resolve=True) if OmegaConf.is_config(node[key]) else node[key]
+        value = plain(node[key])
         if not fits(value, hints.get(str(key), Any)):
             raise UserError(f"expected {path}.{key} to be {described(hints[str(key)])}, got {value!r}")
+
+
+def plain(value: Any) -> Any:
+    """Configuration nodes as dictionaries and lists."""
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def located(target: str, path: str) -> Callable[..., Any]:
@@ -74,8 +106,8 @@ def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
 
 def fits(value: Any, hint: Any) -> bool:
     """Whether a plain value may be passed where ``hint`` is asked for; what cannot be judged fits."""
-    if isinstance(value, Mapping) and "_target_" in value:
-        return True  # a component: checked by itself
+    if hint is Any or (isinstance(value, Mapping) and "_target_" in value):
+        return True  # a component is checked by itself
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, option) for option in inner)
@@ -96,10 +128,14 @@ def fits(value: Any, hint: Any) -> bool:
 
 def described(hint: Any) -> str:
     """A type in words: 'one of a, b', 'a whole number or null'."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Literal:
-        return f"one of {', '.join(str(option) for option in inner)}"
-    if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(described(option) for option in inner))
+    options = [hint] if get_origin(hint) not in (Union, types.UnionType) else list(get_args(hint))
+    named = [str(value) for option in options if get_origin(option) is Literal for value in get_args(option)]
     words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
-    return words.get(hint, f"a {getattr(origin or hint, '__name__', str(hint)).lower()}")
+    texts = [f"one of {', '.join(dict.fromkeys(named))}"] if named else []
+    for option in options:
+        if get_origin(option) in (Union, types.UnionType):
+            texts.append(described(option))
+        elif get_origin(option) is not Literal:
+            name = getattr(get_origin(option) or option, "__name__", str(option))
+            texts.append(words.get(option, f"a {name.lower()}"))
+    return " or ".join(dict.fromkeys(texts))

@@ -9,9 +9,10 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -70,6 +71,7 @@ def command_line(task: Task, config_name: str) -> int:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
+        sys.argv[1:] = options_first(sys.argv[1:])
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise spread over many lines
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
@@ -78,6 +80,22 @@ def command_line(task: Task, config_name: str) -> int:
     finally:
         _restore("HYDRA_FULL_ERROR", wanted)
     return FAILED if FAILED in codes else max(codes)
+
+
+def options_first(arguments: list[str]) -> list[str]:
+    """The command line with its options (-m, --cfg job) before the overrides, the only order that Hydra takes.
+
+    Raises:
+        UserError: an option doesn't exist, or lacks its value.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; expected overrides like key=value, options like -m, --cfg job, --help")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    overrides = parser.parse_intermixed_args(arguments).overrides
+    return [argument for argument in arguments if argument not in overrides] + overrides
 
 
 @dataclass(frozen=True)

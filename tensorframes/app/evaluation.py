@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app import build
 from tensorframes.app.checkpoint import load_estimator
-from tensorframes.app.checks import check_settings
+from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import score_and_report
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
     silence_libraries()
+    check_added(cfg, run.overrides)
+    check_plain(cfg, {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str]})
     check_settings(cfg)
     method = chosen_method(cfg)
     OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
@@ -35,7 +37,7 @@ def chosen_method(cfg: DictConfig) -> Method:
     Raises:
         UserError: it is neither.
     """
-    name = str(cfg.checkpoint)
+    name, device = cfg.checkpoint, chosen_device(cfg.device)
     if name in cfg.methods:
         method: Method = build.component(cfg.methods[name], f"methods.{name}")
         return method
@@ -45,7 +47,7 @@ def chosen_method(cfg: DictConfig) -> Method:
         if "/" in name or "." in name:
             raise
         raise UserError(f"expected checkpoint to be a file or one of {', '.join(cfg.methods)}, got {name}") from error
-    return EstimatorMethod(estimator.to(chosen_device(cfg.device)), "network")
+    return EstimatorMethod(estimator, device=device)
 
 
 def chosen_device(name: str) -> torch.device:

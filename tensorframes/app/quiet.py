@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from netrc import NetrcParseError, netrc
 
@@ -29,11 +30,23 @@ def silence_libraries() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def wandb_offline_without_account() -> None:
+def prepare_wandb() -> None:
     """Weights & Biases writes to the run's folder, and asks for nothing, where no API key is configured."""
     os.environ.setdefault("WANDB_SILENT", "true")
     if "WANDB_MODE" not in os.environ and not _has_wandb_key():
         os.environ["WANDB_MODE"] = "offline"
+    import wandb
+
+    wandb.setup()  # now, so that it is silent before the first run starts
+
+
+def finish_wandb() -> None:
+    """End the run, if there is one: the next job of a sweep begins its own."""
+    if "wandb" in sys.modules:
+        import wandb
+
+        if wandb.run is not None:
+            wandb.finish()
 
 
 def _has_wandb_key() -> bool:

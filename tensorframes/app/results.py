@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from tensorframes.clouds import Cloud
-from tensorframes.reports import compare, methods_of, write_metrics
-from tensorframes.reports.pictures import error_picture, worst_clouds
+from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
 from tensorframes.scoring import Method
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app import build
 from tensorframes.app.checkpoint import read_checkpoint, saved_config
-from tensorframes.app.checks import check_settings
+from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.launch import one_run
-from tensorframes.app.quiet import silence_libraries, wandb_offline_without_account
+from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
 from tensorframes.app.results import flat, score_and_report
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
@@ -26,22 +26,48 @@ log = logging.getLogger(__name__)
 def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     """Train by ``cfg`` into ``run.folder``; returns the test's results (None where there is no test, or not rank 0)."""
     silence_libraries()
-    wandb_offline_without_account()
     cfg = continued(cfg, run.overrides)
-    check_settings(cfg)
+    check_all(cfg, run)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = build.training_module(cfg)
+    if cfg.ckpt_path is not None:
+        load_weights(module, cfg.ckpt_path)
+    trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
-    trainer = make_trainer(cfg, run.folder)
     if run.rank == 0:
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
         log.info("%s: %s trained parameters on %s", run.folder, f"{build.parameter_count(module):,}", place(trainer))
     with one_run(run):
         trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
-    if run.rank > 0 or trainer.interrupted or not cfg.test:
-        return None
-    return test(cfg, run.folder, clouds, module, trainer)
+    try:
+        finished = run.rank == 0 and not trainer.interrupted
+        return test(cfg, run.folder, clouds, module, trainer) if finished and cfg.test else None
+    finally:
+        finish_wandb()
+
+
+def check_all(cfg: DictConfig, run: Run) -> None:
+    """Every setting, before anything is built."""
+    check_added(cfg, run.overrides)
+    check_plain(cfg, {"seed": int, "name": str, "test": bool, "ckpt_path": str | None})
+    check_settings(cfg)
+    if cfg.trainer.max_steps < 1:
+        raise UserError(f"expected trainer.max_steps >= 1, got {cfg.trainer.max_steps}")
+    if not 0 <= cfg.seed < 2**32:
+        raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
+
+
+def load_weights(module: NormalTraining, path: str | Path) -> None:
+    """The checkpoint's weights, averaged if there is an average.
+
+    Raises:
+        UserError: they are another model's.
+    """
+    try:
+        module.load_state_dict(read_checkpoint(path)["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"expected weights that fit the model in {path}: {' '.join(str(error).split())}") from error
 
 
 def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
@@ -64,13 +90,20 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     """The trainer, with metrics.csv whatever the loggers, and a validation at the last step."""
-    if cfg.trainer.max_steps < 1:
-        raise UserError(f"expected trainer.max_steps >= 1, got {cfg.trainer.max_steps}")
-    loggers = [MetricsFile(folder / "metrics.csv"), *build.each(cfg.logger, "logger").values()]
-    for logger in loggers[1:]:
+    if any("WandbLogger" in node._target_ for node in (cfg.logger or {}).values() if node is not None):
+        prepare_wandb()
+    loggers = list(build.each(cfg.logger, "logger").values())
+    if not any(isinstance(logger, MetricsFile) for logger in loggers):
+        loggers.insert(0, MetricsFile(folder / "metrics.csv"))
+    for logger in loggers:
         logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
     callbacks = [*build.each(cfg.callbacks, "callbacks").values(), FinalValidation()]
     trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks)
+    if cfg.loader.batch_size % trainer.world_size:
+        raise UserError(
+            f"expected loader.batch_size to be a multiple of the {trainer.world_size} devices, got "
+            f"{cfg.loader.batch_size}"
+        )
     return trainer
 
 
@@ -86,9 +119,9 @@ def test(cfg: DictConfig, folder: Path, clouds: Any, module: NormalTraining, tra
     checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
     kept = next((path for path in checkpoints if path.is_file()), None)
     if kept is not None:
-        module.load_state_dict(read_checkpoint(kept)["state_dict"])
-    estimator = module.estimator.to(trainer.strategy.root_device).eval()
-    methods = [EstimatorMethod(estimator, "network"), *build.each(cfg.baselines, "baselines").values()]
+        load_weights(module, kept)
+    network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
+    methods = [network, *build.each(cfg.baselines, "baselines").values()]
     results = score_and_report(methods, clouds.test, build.component(cfg.data.protocol, "data.protocol"), folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)

@@ -1,7 +1,6 @@
 """Training batches, validation clouds, and a sampler whose whole state is one counter."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -9,19 +8,6 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
 from tensorframes.clouds import Cloud, WholeClouds
-
-
-class CloudSplits(Protocol):
-    """A data set: three sequences of clouds, read when asked for."""
-
-    @property
-    def train(self) -> Sequence[Cloud]: ...
-
-    @property
-    def val(self) -> Sequence[Cloud]: ...
-
-    @property
-    def test(self) -> Sequence[Cloud]: ...
 
 
 class CountedBatches:
@@ -70,34 +56,31 @@ class CloudDataModule(pl.LightningDataModule):
     """Samples for training and whole clouds for validation, in batches.
 
     Args:
-        clouds: the data set. samples: training clouds -> samples by number (a function of the number alone).
+        samples: training samples, each a function of its number alone; numbers never end.
+        validation: clouds to validate on.
         batch_size: samples in a batch, over all devices. workers: processes that prepare them (0: the main process).
     """
 
     def __init__(
-        self,
-        clouds: CloudSplits,
-        samples: Callable[[Sequence[Cloud]], Dataset[Data]],
-        batch_size: int = 8,
-        workers: int = 0,
+        self, samples: Dataset[Data], validation: Sequence[Cloud], batch_size: int = 8, workers: int = 0
     ) -> None:
         super().__init__()
         if batch_size < 1 or workers < 0:
             raise ValueError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")
-        self.clouds, self.samples = clouds, samples
+        self.samples, self.validation = samples, validation
         self.batch_size, self.workers = batch_size, workers
 
     def train_dataloader(self) -> DataLoader[Data]:
         """An endless loader that starts where the trainer's step counter stands."""
         rank, ranks, step = self._place()
         batches = CountedBatches(self.batch_size, step, rank, ranks)
-        return self._loader(self.samples(self.clouds.train), batch_sampler=batches)
+        return self._loader(self.samples, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader[Data]:
         """Whole validation clouds, one a batch, every rank its share."""
         rank, ranks, _ = self._place()
-        clouds = self.clouds.val
-        return self._loader(ScoredClouds(clouds), batch_size=1, sampler=range(rank, len(clouds), ranks))
+        share = range(rank, len(self.validation), ranks)
+        return self._loader(ScoredClouds(self.validation), batch_size=1, sampler=share)
 
     def _place(self) -> tuple[int, int, int]:
         """Rank, number of ranks, and number of batches already used."""

@@ -10,7 +10,7 @@ from tensorframes.errors import UserError
 
 
 class NormalPrediction(Protocol):
-    """What an estimator answers: unit rows, or zero rows where there is no normal."""
+    """What an estimator answers for the M rows it was asked for: unit rows (M, 3), or zero where there is no normal."""
 
     normal: Tensor
     guess: Tensor
@@ -44,11 +44,13 @@ def cloud_mean(values: Tensor, batch: Tensor, clouds: int) -> Tensor:
 
 
 def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor:
-    """Each cloud's root mean square angle over its inner points, degrees (B,): angle = 2 arcsin(chord / 2)."""
-    inner = batch.inner
-    chord = squared_chord(normal[inner], batch.normal[inner], oriented).sqrt()
+    """Each cloud's root mean square angle over its M inner points, degrees (B,): angle = 2 arcsin(chord / 2).
+
+    ``normal`` (M, 3) is predicted at ``batch.inner``, in order.
+    """
+    chord = squared_chord(normal, batch.normal[batch.inner], oriented).sqrt()
     angle = torch.rad2deg(2 * torch.asin((chord / 2).clamp(max=1)))
-    return cloud_mean(angle.square(), batch.batch[inner], batch.num_graphs).sqrt()
+    return cloud_mean(angle.square(), batch.batch[batch.inner], batch.num_graphs).sqrt()
 
 
 class ChordalLoss(torch.nn.Module):
@@ -68,16 +70,19 @@ class ChordalLoss(torch.nn.Module):
         self.oriented, self.guess_weight, self.eps = oriented, guess_weight, eps
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
-        """The loss, a scalar, of ``prediction`` on a batch with normal (N, 3), inner (N,), batch (N,)."""
+        """The loss, a scalar.
+
+        Args:
+            prediction: for the M inner points, in order. batch: with normal (N, 3), inner (N,), batch (N,).
+        """
         loss = self._of(prediction.normal, batch)
         if self.guess_weight > 0:
             loss = loss + self.guess_weight * self._of(prediction.guess, batch)
         return loss
 
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
-        inner = batch.inner
-        chord = squared_chord(normal[inner], batch.normal[inner], self.oriented)
-        return (cloud_mean(chord, batch.batch[inner], batch.num_graphs) + self.eps).sqrt().mean()
+        chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)
+        return (cloud_mean(chord, batch.batch[batch.inner], batch.num_graphs) + self.eps).sqrt().mean()
 
 
 class UnorientedLoss(ChordalLoss):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from tensorframes.training.losses import ChordalLoss, rmse_degrees
+from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, WarmupCosine, parameter_groups
 
 FORMAT = 1
@@ -17,7 +17,7 @@ class NormalTraining(pl.LightningModule):
     """Trains an estimator.
 
     Args:
-        estimator: (pos (N, 3), batch (N,), scale (B,)) -> prediction with normal and guess, (N, 3) each.
+        estimator: (pos (N, 3), batch (N,), scale (B,), rows (M,)) -> prediction with normal and guess, (M, 3) each.
         loss: prediction and batch -> scalar.
         optimizer: parameter groups -> optimiser.
         schedule: the learning rate's course over the trainer's ``max_steps``.
@@ -54,7 +54,7 @@ class NormalTraining(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds)."""
-        prediction = self.estimator(batch.pos, batch.batch, batch.scale)
+        prediction = self._predict(batch)
         loss = self.loss(prediction, batch)
         rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
         sync = self.trainer.world_size > 1
@@ -69,8 +69,8 @@ class NormalTraining(pl.LightningModule):
         torch.manual_seed(self.seed)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Score whole clouds; returns the predicted normals (N, 3) for the callbacks."""
-        normal = self.estimator(batch.pos, batch.batch, batch.scale).normal
+        """Score whole clouds; returns the normals predicted at the inner points (M, 3) for the callbacks."""
+        normal = self._predict(batch).normal
         rmse = rmse_degrees(normal, batch, self.loss.oriented).tolist()
         rank, world = self.global_rank, self.trainer.world_size
         first = (batch_idx * world + rank) * len(rmse)
@@ -89,6 +89,11 @@ class NormalTraining(pl.LightningModule):
             self.log(f"val/rmse/{category}", means[category], sync_dist=True, batch_size=1)
         if means:
             self.log("val/rmse", sum(means.values()) / len(means), prog_bar=True, sync_dist=True, batch_size=1)
+
+    def _predict(self, batch: Batch) -> NormalPrediction:
+        """The estimator's answer at the inner points, all that is asked of it."""
+        prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, batch.inner.nonzero()[:, 0])
+        return prediction
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of every rank, in the clouds' order."""

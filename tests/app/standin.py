@@ -61,9 +61,11 @@ class TinyEstimator(torch.nn.Module):
         layers = [torch.nn.Linear(3, hidden), torch.nn.Tanh(), torch.nn.Dropout(dropout), torch.nn.Linear(hidden, 3)]
         self.mlp = torch.nn.Sequential(*layers)
 
-    def forward(self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None) -> Answer:
-        """Normals (N, 3), which are the guess as well."""
-        normal = normalize(self.mlp(pos), dim=-1)
+    def forward(
+        self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
+    ) -> Answer:
+        """Normals of the rows, which are the guess as well."""
+        normal = normalize(self.mlp(pos if rows is None else pos[rows]), dim=-1)
         return Answer(normal, normal)
 
 

@@ -50,7 +50,7 @@ class ErrorClouds(pl.Callback):
                 logger.experiment.log({"val/errors": wandb.Object3D(cloud), "trainer/global_step": trainer.global_step})
 
     def _picture(self, normal: Tensor, batch: Batch) -> np.ndarray:
-        rows = slice(None, None, max(1, -(-len(batch.pos) // self.points)))
-        chord = squared_chord(normal[rows], batch.normal[rows], oriented=False).sqrt()
+        rows = slice(None, None, max(1, -(-len(normal) // self.points)))
+        chord = squared_chord(normal[rows], batch.normal[batch.inner][rows], oriented=False).sqrt()
         degrees = 2 * np.rad2deg(np.arcsin(np.clip(chord.cpu().numpy() / 2, 0, 1)))
-        return coloured_by_error(batch.pos[rows].cpu().numpy(), degrees)
+        return coloured_by_error(batch.pos[batch.inner][rows].cpu().numpy(), degrees)
