@@ -1,88 +1,80 @@
-"""The embedded data set: generated shapes, the same everywhere for the same seed."""
+"""The embedded data set: generated shapes, the same for the same seed, made on first use and cached."""
 
-from collections.abc import Sequence
+import hashlib
+import json
+import logging
+import multiprocessing
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import overload
 
 import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
 
+from tensorframes.clouds.cache import cache_folder, ensure_cache
+from tensorframes.clouds.cleaning import Cleaned, clean
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.corruption import PROTOCOL_SUFFIX, Corruption
+from tensorframes.clouds.sequence import CachedClouds, Entry, progress
 from tensorframes.clouds.shapes.kinds import KINDS
+from tensorframes.errors import UserError
 
 SPLITS = ("train", "val", "test")
 SCORED = 5000
 
+GENERATOR_VERSION = 1
+"""Raise it whenever the same seed gives other shapes: cached ones are then made anew."""
+
+
+def shape_name(split: str, index: int) -> str:
+    """What shape `index` of a split is called; its kind is the last part."""
+    return f"{split}{index:03d}_{KINDS[index % len(KINDS)].__name__}"
+
 
 def make_shape(seed: int, split: str, index: int, points: int) -> Cloud:
-    """Shape `index` of a split, clean: a function of its arguments alone. Different splits never share random numbers."""
-    import torch
+    """Shape `index` of a split, clean: a function of its arguments alone. No two splits share random numbers.
 
-    rng = np.random.default_rng((seed, SPLITS.index(split), index, 7))
+    Raises:
+        ValueError: the split is unknown, or no surface was drawn in 20 tries.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
     threads = torch.get_num_threads()
+    # With several threads the blocks, and so the last bits, depend on their number.
     torch.set_num_threads(1)
     try:
-        kind = KINDS[index % len(KINDS)]
-        pos, normal = kind(rng).sample(points, rng)
+        for attempt in range(20):
+            rng = np.random.default_rng((seed, SPLITS.index(split), index, attempt, 7))
+            try:
+                pos, normal = KINDS[index % len(KINDS)](rng).sample(points, rng)
+            except ValueError:
+                continue
+            order = rng.permutation(points)
+            return Cloud(shape_name(split, index), pos[order], normal[order])
     finally:
         torch.set_num_threads(threads)
-    return Cloud(f"{split}{index:03d}_{kind.__name__}", pos, normal)
-
-
-class Corrupted(Sequence[Cloud]):
-    """Every cloud in each of the categories, SCORED random rows to score in each; corrupted when read.
-
-    Args:
-        clean: clean clouds.
-        categories: of the protocol, in order.
-        seed: (cloud, category) and this decide the corruption.
-    """
-
-    def __init__(self, clean: Sequence[Cloud], categories: Sequence[str], seed: int):
-        self.clean, self.categories, self.seed = clean, tuple(categories), seed
-        self.corruptions = [Corruption.protocol(category) for category in categories]
-
-    def __len__(self) -> int:
-        return len(self.clean) * len(self.categories)
-
-    def __getitem__(self, index: int) -> Cloud:
-        which, shape = divmod(range(len(self))[index], len(self.clean))
-        category = self.categories[which]
-        rng = np.random.default_rng((self.seed, shape, CATEGORIES.index(category), 11))
-        cloud = self.corruptions[which].apply(self.clean[shape], rng)
-        scored = np.sort(rng.choice(len(cloud.pos), min(SCORED, len(cloud.pos)), replace=False))
-        return replace(cloud, name=cloud.name + PROTOCOL_SUFFIX[category], scored=scored)
-
-
-class Made(Sequence[Cloud]):
-    """The clean shapes of one split, made when read."""
-
-    def __init__(self, seed: int, split: str, count: int, points: int):
-        self.seed, self.split, self.points = seed, split, points
-        self.clouds: list[Cloud | None] = [None] * count
-
-    def __len__(self) -> int:
-        return len(self.clouds)
-
-    def __getitem__(self, index: int) -> Cloud:
-        cloud = self.clouds[index]
-        if cloud is None:
-            cloud = self.clouds[index] = make_shape(self.seed, self.split, range(len(self))[index], self.points)
-        return cloud
+    raise ValueError(f"expected a surface for {shape_name(split, index)}, got none in 20 tries")
 
 
 class Shapes:
-    """Training, validation and test shapes; training shapes are clean.
+    """Training, validation and test shapes; each split is made when it is first asked for.
+
+    Training shapes are clean: noise and density are drawn with the samples. Validation and test shapes come in each of
+    the categories, thinned first and then made noisy; thinned clouds keep at least a fifth of their points.
 
     Args:
-        root: where the cache lies.
-        train_shapes, val_shapes, test_shapes: how many of each.
+        root: the cache lies below it.
+        train_shapes, val_shapes, test_shapes: how many of each, any kind in turn.
         points: of each training and validation shape.
-        test_points: of each clean test shape.
+        test_points: of each test shape, before it is thinned.
         seed: of everything.
         categories: that test shapes come in.
         val_categories: that validation shapes come in.
+        workers: processes that make shapes, about 2 s a shape of 100,000 points and process.
+        cache_dir: folder for the cache; None takes root, or the user's cache where root is read-only.
     """
 
     def __init__(
@@ -96,23 +88,100 @@ class Shapes:
         seed: int = 0,
         categories: Sequence[str] = CATEGORIES,
         val_categories: Sequence[str] = CATEGORIES,
-    ):
-        self.root, self.seed = Path(root), seed
+        workers: int = 2,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        counts = {"train_shapes": train_shapes, "val_shapes": val_shapes, "test_shapes": test_shapes, "workers": workers}
+        if negative := [name for name, count in counts.items() if count < 0]:
+            raise ValueError(f"expected {negative[0]} >= 0, got {counts[negative[0]]}")
+        if min(points, test_points) < 1 or seed < 0:
+            raise ValueError(f"expected points >= 1 and a seed >= 0, got {points}, {test_points} and {seed}")
+        for category in (*categories, *val_categories):
+            Corruption.protocol(category)
+        self.root, self.seed, self.workers, self.cache_dir = Path(root), seed, workers, cache_dir
         self.counts = {"train": train_shapes, "val": val_shapes, "test": test_shapes}
         self.points = {"train": points, "val": points, "test": test_points}
         self.categories, self.val_categories = tuple(categories), tuple(val_categories)
 
     @cached_property
-    def train(self) -> Sequence[Cloud]:
+    def train(self) -> CachedClouds:
+        """Clean shapes."""
         return self._clean("train")
 
     @cached_property
-    def val(self) -> Sequence[Cloud]:
-        return Corrupted(self._clean("val"), self.val_categories, self.seed)
+    def val(self) -> "InCategories":
+        """Validation shapes in each of their categories, by category."""
+        return InCategories(self._clean("val"), self.val_categories, (self.seed, SPLITS.index("val")))
 
     @cached_property
-    def test(self) -> Sequence[Cloud]:
-        return Corrupted(self._clean("test"), self.categories, self.seed)
+    def test(self) -> "InCategories":
+        """Test shapes in each of their categories, by category."""
+        return InCategories(self._clean("test"), self.categories, (self.seed, SPLITS.index("test")))
 
-    def _clean(self, split: str) -> Sequence[Cloud]:
-        return Made(self.seed, split, self.counts[split], self.points[split])
+    def _clean(self, split: str) -> CachedClouds:
+        made = _Making(self.seed, split, self.counts[split], self.points[split])
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.root}: expected a folder for generated shapes, got: {error.strerror}") from error
+        mark = json.dumps([GENERATOR_VERSION, self.seed, split, len(made), self.points[split]])
+        name = f"shapes_{split}_{hashlib.sha256(mark.encode()).hexdigest()[:12]}.h5"
+        file = ensure_cache(cache_folder(self.root, self.cache_dir) / name, (), lambda: made.all(self.workers))
+        return CachedClouds(Entry(shape_name(split, index), file) for index in range(len(made)))
+
+
+class InCategories(Sequence[Cloud]):
+    """Every cloud in each category, SCORED random rows to score in each; corrupted when read.
+
+    Args:
+        clean: clean clouds.
+        categories: of the protocol; cloud c in category k is at len(clean) * k + c.
+        seed: these numbers, the cloud and the category decide every draw.
+    """
+
+    def __init__(self, clean: Sequence[Cloud], categories: Sequence[str], seed: tuple[int, ...]) -> None:
+        self.clean, self.categories, self.seed = clean, tuple(categories), seed
+
+    def __len__(self) -> int:
+        return len(self.clean) * len(self.categories)
+
+    @overload
+    def __getitem__(self, index: int) -> Cloud: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Cloud]: ...
+
+    def __getitem__(self, index: int | slice) -> Cloud | list[Cloud]:
+        """The cloud at a place; a slice reads them all."""
+        if isinstance(index, slice):
+            return [self[row] for row in range(len(self))[index]]
+        column, row = divmod(range(len(self))[index], len(self.clean))
+        category = self.categories[column]
+        rng = np.random.default_rng((*self.seed, row, CATEGORIES.index(category), 11))
+        cloud = Corruption.protocol(category).apply(self.clean[row], rng)
+        scored = np.sort(rng.choice(len(cloud.pos), min(SCORED, len(cloud.pos)), replace=False))
+        return replace(cloud, name=cloud.name + PROTOCOL_SUFFIX[category], scored=scored)
+
+
+class _Making(Dataset):
+    """The shapes of a split as a torch data set, so that the loader's processes can make them."""
+
+    def __init__(self, seed: int, split: str, count: int, points: int) -> None:
+        self.seed, self.split, self.count, self.points = seed, split, count, points
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        cloud = make_shape(self.seed, self.split, index, self.points)
+        return cloud.pos, cloud.normal
+
+    def all(self, workers: int) -> Iterator[tuple[str, Cleaned]]:
+        """Names and arrays in order, made by so many processes."""
+        logging.getLogger(__name__).info("making %d shapes (%s) of %d points", self.count, self.split, self.points)
+        # A loader's own process may not start others.
+        alone = multiprocessing.current_process().daemon or self.count < 2
+        loader = DataLoader(self, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, self.count))
+        for index, (pos, normal) in zip(progress(range(self.count), f"making shapes ({self.split})"), loader, strict=True):
+            name = shape_name(self.split, index)
+            yield name, clean(name, np.asarray(pos), np.asarray(normal))

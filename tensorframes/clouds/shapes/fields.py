@@ -6,6 +6,7 @@ quick and complete. |f| may be smaller than the distance. The normal is the grad
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, reduce
 
 import torch
 from torch import Tensor
@@ -43,7 +44,7 @@ class Box:
     half: tuple[float, float, float]
 
     def __call__(self, p: Tensor) -> Tensor:
-        return (p.abs() - p.new_tensor(self.half)).amax(1)
+        return reduce(torch.maximum, (p.abs() - p.new_tensor(self.half)).unbind(1))
 
 
 @dataclass(frozen=True)
@@ -109,38 +110,60 @@ class Skeleton:
     smoothness: float
 
     def __call__(self, p: Tensor) -> Tensor:
-        each = torch.stack([self._bone(p, bone) for bone in range(len(self.start))])
+        start, end, radii = (part.to(p) for part in (self.start, self.end, self.radii))
+        axis = end - start
+        size = axis.square().sum(1)
+        from_start = (start.square().sum(1) + columns_squared(p)[:, None]).T - 2 * (start @ p.T)
+        along = axis @ p.T - (axis * start).sum(1)[:, None]
+        t = (along / size[:, None]).clamp(0, 1)
+        squared = from_start - t * (2 * along - t * size[:, None])
+        grown = radii[:, 1:] - radii[:, :1]
+        steepness = (1 + grown.square() / size[:, None]).sqrt()
+        each = (squared.clamp(min=TINY**2).sqrt() - radii[:, :1] - t * grown) / steepness
         if self.smoothness == 0:
             return each.amin(0)
-        return -self.smoothness * torch.logsumexp(-each / self.smoothness, 0)
-
-    def _bone(self, p: Tensor, bone: int) -> Tensor:
-        a, b, radii = (part[bone].to(p) for part in (self.start, self.end, self.radii))
-        axis = b - a
-        t = (((p - a) @ axis) / axis.dot(axis)).clamp(0, 1)
-        slope = (radii[1] - radii[0]).abs() / axis.norm()
-        return (length(p - a - t[:, None] * axis) - (radii[0] + t * (radii[1] - radii[0]))) / (1 + slope**2) ** 0.5
+        return -self.smoothness * torch.logsumexp(each / -self.smoothness, 0)
 
 
 @dataclass(frozen=True, eq=False)
 class Polygon:
-    """Signed distance in the plane to a simple polygon (M, 2): min over the edges, the sign by counting crossings."""
+    """Signed distance in the plane to a simple polygon, counter-clockwise.
+
+    The sign is that of the nearest edge's side; where a corner is nearest, a convex one is seen from outside, a reflex one from
+    inside.
+
+    Args:
+        corners: (M, 2) float64.
+        closed: the last corner joins the first; an open chain bounds what lies to its left.
+    """
 
     corners: Tensor
+    closed: bool = True
 
     def __call__(self, p: Tensor) -> Tensor:
-        corners = self.corners.to(p)
-        squared, inside = p.new_full((len(p),), torch.inf), torch.zeros(len(p), dtype=torch.bool)
-        for a, b in zip(corners, corners.roll(-1, 0), strict=True):
-            edge, off = b - a, p - a
-            t = ((off @ edge) / edge.dot(edge)).clamp(0, 1)
-            squared = torch.minimum(squared, (off - t[:, None] * edge).square().sum(1))
-            above = a[1] > p[:, 1]
-            crossing = above != (b[1] > p[:, 1])
-            left = off[:, 0] * edge[1] < off[:, 1] * edge[0]
-            inside ^= crossing & (left == (b[1] > a[1]))
-        distance = (squared + TINY**2).sqrt()
-        return torch.where(inside, -distance, distance)
+        value, nearest = p.new_zeros(len(p)), p.new_full((len(p),), torch.inf)
+        for corner, along, size, sign in zip(*(part.to(p) for part in self._edges), strict=True):
+            off = p - corner
+            t = off @ along
+            side = off[:, 0] * along[1] - off[:, 1] * along[0]
+            beyond = t - t.clamp(0, size)
+            squared = side.detach().square() + beyond.detach().square()
+            corner_distance = torch.where(t < 0, sign[0], sign[1]) * length(torch.stack([side, beyond], 1))
+            closer = squared < nearest
+            value = torch.where(closer, torch.where(beyond == 0, side, corner_distance), value)
+            nearest = torch.where(closer, squared, nearest)
+        return value
+
+    @cached_property
+    def _edges(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Per edge: its first corner (2,), unit direction (2,), length (), and +1 or -1 for its ends, convex or reflex (2,)."""
+        edge = self.corners.roll(-1, 0) - self.corners
+        size = edge.norm(dim=1)
+        along = edge / size[:, None]
+        before = along.roll(1, 0)
+        convex = torch.where(before[:, 0] * along[:, 1] >= before[:, 1] * along[:, 0], 1.0, -1.0).to(edge)
+        edges = (self.corners, along, size, torch.stack([convex, convex.roll(-1)], 1))
+        return edges if self.closed else tuple(part[:-1] for part in edges)
 
 
 @dataclass(frozen=True)
@@ -156,7 +179,7 @@ class Prism:
 
 @dataclass(frozen=True)
 class Revolved:
-    """A polygon in (rho, z), turned about the third axis; symmetric in its first coordinate."""
+    """A chain of corners in (rho >= 0, z), turned about the third axis; it starts and ends on the axis."""
 
     profile: Polygon
 
@@ -177,4 +200,9 @@ class Gyroid:
 
 def length(p: Tensor) -> Tensor:
     """Euclidean length of the rows, (N, D) -> (N,), with a finite gradient at zero."""
-    return (p.square().sum(1) + TINY**2).sqrt()
+    return (columns_squared(p) + TINY**2).sqrt()
+
+
+def columns_squared(p: Tensor) -> Tensor:
+    """Squared length of the rows, (N, D) -> (N,); column by column, several times faster than a sum over rows of two or three."""
+    return sum(column * column for column in p.unbind(1))

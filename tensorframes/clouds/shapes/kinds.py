@@ -36,6 +36,12 @@ def smooth_solids(rng: np.random.Generator) -> Surface:
     return Implicit(parts.combined(rng, smoothness=rng.uniform(0.01, 0.08)))
 
 
+def machine_part(rng: np.random.Generator) -> Surface:
+    """Plates, bosses, ribs, pockets and holes along common axes, with sharp edges or small fillets."""
+    smoothness = 0.0 if rng.random() < 0.6 else rng.uniform(0.003, 0.015)
+    return Implicit(parts.placed(parts.machined(rng, smoothness), rng, reach=0.0))
+
+
 def extrusion(rng: np.random.Generator) -> Surface:
     """A random polygon extruded, some with holes, twisted or rounded."""
     return Implicit(parts.placed(parts.prism(rng), rng, reach=0.0))
@@ -87,8 +93,9 @@ def open_surface(rng: np.random.Generator) -> Surface:
 
 def lattice(rng: np.random.Generator) -> Surface:
     """A periodic surface in a solid: many sheets, near to one another."""
-    wall = combine.Shell(fields.Gyroid(rng.uniform(4, 9)), rng.uniform(0.02, 0.05))
-    return Implicit(combine.Intersection((parts.placed(parts.solid(rng, 0.85), rng, reach=0.0), wall)))
+    wall = combine.Shell(fields.Gyroid(rng.uniform(3, 8)), rng.uniform(0.02, 0.05))
+    solid = (fields.Sphere(0.9), fields.Box((0.6, 0.7, 0.8)), fields.Cylinder(0.7, 0.8))[int(rng.integers(3))]
+    return Implicit(combine.Intersection((parts.placed(solid, rng, reach=0.0), parts.placed(wall, rng, reach=0.3))))
 
 
 def pipes(rng: np.random.Generator) -> Surface:
@@ -106,6 +113,7 @@ KINDS: tuple[Kind, ...] = (
     facets,
     turned,
     smooth_solids,
+    machine_part,
     lattice,
     open_surface,
     pipes,

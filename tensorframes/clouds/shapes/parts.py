@@ -48,6 +48,27 @@ def combined(rng: np.random.Generator, smoothness: float) -> fields.Field:
     return combine.difference(combine.Union(tuple(pieces), smoothness), *holes, smoothness=smoothness)
 
 
+def machined(rng: np.random.Generator, smoothness: float) -> fields.Field:
+    """A part as machines make it: a plate or drum with bosses and ribs along common axes, pockets and drilled holes."""
+    a, b, c = rng.uniform(0.5, 0.8), rng.uniform(0.4, 0.7), rng.uniform(0.08, 0.3)
+    base = fields.Box((a, b, c)) if rng.random() < 0.6 else fields.Prism(star(rng, 0.8), c)
+    added, removed = [base], []
+    for _ in range(int(rng.integers(2, 6))):
+        shift, turn = rng.uniform(-0.5, 0.5, 3) * [a, b, c], np.roll(np.eye(3), int(rng.integers(3)), axis=1)
+        boss = fields.Cylinder(rng.uniform(0.08, 0.3), rng.uniform(0.2, 0.6))
+        rib = fields.Box((rng.uniform(0.1, 0.6), rng.uniform(0.02, 0.2), rng.uniform(0.1, 0.6)))
+        added.append(upright(boss if rng.random() < 0.5 else rib, turn, shift))
+        hole = fields.Cylinder(rng.uniform(0.04, 0.2), rng.uniform(0.3, 1.5))
+        pocket = fields.Box(tuple(rng.uniform(0.05, 0.25, 3).tolist()))
+        removed.append(upright(hole if rng.random() < 0.6 else pocket, turn, 1.5 * shift))
+    return combine.difference(combine.Union(tuple(added), smoothness), *removed, smoothness=smoothness)
+
+
+def upright(field: fields.Field, turn: np.ndarray, shift: np.ndarray) -> combine.Placed:
+    """The field turned and moved as told."""
+    return combine.Placed(field, torch.from_numpy(turn), torch.from_numpy(shift))
+
+
 def star(rng: np.random.Generator, size: float) -> fields.Polygon:
     """A polygon of 3 to 16 corners, star-shaped about the origin: regular, a star or a gear, or irregular."""
     count = int(rng.integers(3, 17))
@@ -75,7 +96,7 @@ def prism(rng: np.random.Generator) -> fields.Field:
 
 
 def profile(rng: np.random.Generator) -> fields.Polygon:
-    """A symmetric polygon (rho, z) with 3 to 9 random radii, in straight or curved pieces."""
+    """A chain (rho, z) through 3 to 9 random radii, in straight or curved pieces, with steps."""
     count = int(rng.integers(3, 10))
     height = np.sort(rng.uniform(-0.9, 0.9, count))
     height = 0.5 * height + 0.5 * np.linspace(-0.9, 0.9, count)
@@ -87,8 +108,8 @@ def profile(rng: np.random.Generator) -> fields.Polygon:
     steps = rng.random(len(height)) < 0.3
     height, radius = np.repeat(height, 1 + steps), np.repeat(radius, 1 + steps)
     radius[1:][np.diff(height) == 0] *= rng.uniform(0.6, 0.9)
-    right, left = np.stack([radius, height], 1), np.stack([-radius, height], 1)[::-1]
-    return fields.Polygon(torch.from_numpy(np.concatenate([right, left])))
+    corners = np.stack([np.pad(radius, 1), np.pad(height, 1, mode="edge")], 1)
+    return fields.Polygon(torch.from_numpy(corners), closed=False)
 
 
 def plates(rng: np.random.Generator) -> fields.Field:

@@ -19,9 +19,12 @@ HALF = 1.28
 """Shapes lie within |x|, |y|, |z| <= HALF; what reaches out is cut off."""
 
 COARSEST = 16
+LINES = 1 << 15
+MOST_BLOCKS = 1000
 HALVINGS = 3
+SECANTS = 8
 BLOCK = 1 << 15
-ROUNDS = 60
+ROUNDING = 1e-5
 TOLERANCE = 1e-7
 SMALLEST_GRADIENT = 1e-3
 
@@ -37,73 +40,69 @@ class Implicit:
         """`count` points (count, 3) uniform by area and their unit normals (count, 3), float64.
 
         Raises:
-            ValueError: the surface is empty.
+            ValueError: the surface is empty, or nearly.
         """
         centres, side = surface_cells(self.field, count)
-        found: list[tuple[np.ndarray, np.ndarray]] = []
-        total = 0
-        for _ in range(ROUNDS):
+        found, total = [(np.zeros((0, 3)), np.zeros((0, 3)))], 0
+        for _ in range(MOST_BLOCKS if len(centres) else 0):
             found.append(self._crossings(centres, side, rng))
             total += len(found[-1][0])
             if total >= count:
-                break
-        else:
-            raise ValueError(f"expected a surface with room for {count} points, got {total} in {ROUNDS} rounds")
-        chosen = rng.permutation(total)[:count]
-        return np.concatenate([pos for pos, _ in found])[chosen], np.concatenate([n for _, n in found])[chosen]
+                pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+                return pos[:count], normal[:count]
+        raise ValueError(f"expected a surface with room for {count} points, got {total} in {len(centres)} cells")
 
     def _crossings(self, centres: Tensor, side: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """What a line through every cell along each axis meets."""
-        found = []
-        for axis in range(3):
-            start = centres + torch.from_numpy(rng.uniform(-0.5, 0.5, (len(centres), 3)) * side)
-            start[:, axis] = centres[:, axis] - side / 2
-            pos = line_roots(self.field, start, axis, side)
-            if self.region is not None and len(pos):
-                pos = pos[evaluate(self.region, pos) < 0]
-            value, gradient = value_and_gradient(self.field, pos)
-            size = gradient.norm(dim=1)
-            good = (value.abs() < TOLERANCE) & (size > SMALLEST_GRADIENT)
-            normal = (gradient[good] / size[good, None]).numpy()
-            even = rng.random(len(normal)) < 1 / np.abs(normal).sum(1)
-            found.append((pos[good].numpy()[even], normal[even]))
-        return np.concatenate([pos for pos, _ in found]), np.concatenate([normal for _, normal in found])
+        """What LINES lines meet, each through a random cell along a random axis."""
+        direction = torch.eye(3, dtype=centres.dtype)[torch.from_numpy(rng.integers(3, size=LINES))]
+        start = centres[torch.from_numpy(rng.integers(len(centres), size=LINES))]
+        within = torch.from_numpy(rng.random((LINES, 3))) * (1 - direction)
+        pos = line_roots(self.field, start + (within - 0.5) * side, direction, side)
+        if self.region is not None:
+            pos = pos[evaluate(self.region, pos) < 0]
+        value, gradient = value_and_gradient(self.field, pos)
+        size = gradient.norm(dim=1)
+        good = (value.abs() < TOLERANCE) & (size > SMALLEST_GRADIENT)
+        normal = (gradient[good] / size[good, None]).numpy()
+        even = rng.random(len(normal)) < 1 / np.abs(normal).sum(1)
+        return pos[good].numpy()[even], normal[even]
 
 
 def surface_cells(field: Field, count: int) -> tuple[Tensor, float]:
     """Centres (M, 3) float64 and side of the cubes that may hold a zero: cut into eight until there are `count` of them."""
-    axis = (torch.arange(COARSEST, dtype=torch.float64) + 0.5) / COARSEST * 2 * HALF - HALF
+    axis = (torch.arange(COARSEST) + 0.5) / COARSEST * 2 * HALF - HALF
     centres, side = torch.cartesian_prod(axis, axis, axis), 2 * HALF / COARSEST
-    corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25], dtype=torch.float64)] * 3)
+    corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25])] * 3)
     while True:
-        centres = centres[evaluate(field, centres).abs() <= side * 3**0.5 / 2]
+        centres = centres[evaluate(field, centres).abs() <= side * 3**0.5 / 2 + ROUNDING]
         if len(centres) >= count or len(centres) == 0:
-            return centres, side
+            return centres.double(), side
         centres, side = (centres[:, None] + corners * side).reshape(-1, 3), side / 2
 
 
-def line_roots(field: Field, start: Tensor, axis: int, length: float) -> Tensor:
-    """Zeros (K, 3) on the segments from `start` (M, 3) along an axis, each found once.
+def line_roots(field: Field, start: Tensor, direction: Tensor, length: float) -> Tensor:
+    """Zeros (K, 3) on segments from `start` (M, 3) along unit `direction` (M, 3), each found once.
 
-    An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times. Then each interval
-    whose ends differ in sign holds one, refined by the Illinois method.
+    An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times (in float32). Then each
+    interval whose ends differ in sign holds one, refined by the Illinois method: a secant, the value of an end that stays put
+    halved.
     """
-    direction = torch.eye(3, dtype=start.dtype)[axis]
     for _ in range(HALVINGS):
-        start = start[evaluate(field, start + direction * (length / 2)).abs() <= length / 2]
-        length /= 2
-        start = torch.cat([start, start + direction * length])
+        near = evaluate(field, (start + direction * (length / 2)).float()).abs() <= length / 2 + ROUNDING
+        start, direction, length = start[near], direction[near], length / 2
+        start, direction = torch.cat([start, start + direction * length]), torch.cat([direction, direction])
     low, high = evaluate(field, start), evaluate(field, start + direction * length)
     crossing = (low < 0) != (high < 0)
-    start, low, high = start[crossing], low[crossing], high[crossing]
+    start, direction, low, high = start[crossing], direction[crossing], low[crossing], high[crossing]
     a, b = torch.zeros_like(low), torch.full_like(low, length)
-    for _ in range(8):
+    for _ in range(SECANTS):
         middle = (a * high - b * low) / (high - low)
         value = evaluate(field, start + direction * middle[:, None])
-        replaces_a = (value < 0) == (low < 0)
-        a, b = torch.where(replaces_a, middle, a), torch.where(replaces_a, b, middle)
-        low, high = torch.where(replaces_a, value, low / 2), torch.where(replaces_a, high / 2, value)
-    return start + direction * torch.where(low.abs() < high.abs(), a, b)[:, None]
+        same = (value < 0) == (low < 0)
+        # The end that moves is called b from here on; a is the other one, on the other side of the zero.
+        a, low = torch.where(same, b, a), torch.where(same, high, low)
+        b, high, low = middle, value, torch.where(same, low, low / 2)
+    return start + direction * b[:, None]
 
 
 def evaluate(field: Field, pos: Tensor) -> Tensor:

@@ -1,0 +1,53 @@
+"""Generated shapes in PCPNet's own files: NAME.xyz, NAME.normals, NAME.pidx and lists of names."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.sequence import progress
+from tensorframes.clouds.shapes.dataset import InCategories, Shapes
+
+TRAINING_LISTS = {
+    "no_noise": ("no_noise",),
+    "whitenoise": ("no_noise", "low_noise", "med_noise", "high_noise"),
+    "vardensity": ("no_noise", "vardensity_striped", "vardensity_gradient"),
+    "vardensity_whitenoise": CATEGORIES,
+}
+"""What the training and validation lists of PCPNet hold."""
+
+
+def write_pcpnet(dataset: Shapes, folder: str | Path) -> None:
+    """Writes the three splits, each shape in every category, with the lists of the protocol:
+    trainingset_* and validationset_* (no_noise, whitenoise, vardensity, vardensity_whitenoise), testset_CATEGORY and testset_all.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    train = InCategories(dataset.train, CATEGORIES, (dataset.seed, 0))
+    validation = InCategories(dataset.val.clean, CATEGORIES, (dataset.seed, 1))
+    for prefix, clouds in (("trainingset", train), ("validationset", validation)):
+        names = write_clouds(clouds, folder, prefix)
+        for variant, categories in TRAINING_LISTS.items():
+            write_list(folder / f"{prefix}_{variant}.txt", (name for key in categories for name in names[key]))
+    names = write_clouds(dataset.test, folder, "testset")
+    for category in dataset.categories:
+        write_list(folder / f"testset_{category}.txt", names[category])
+    write_list(folder / "testset_all.txt", (name for category in dataset.categories for name in names[category]))
+
+
+def write_clouds(clouds: Sequence[Cloud], folder: Path, description: str) -> dict[str, list[str]]:
+    """Writes each cloud's files; names by category."""
+    names: dict[str, list[str]] = {category: [] for category in CATEGORIES}
+    for index in progress(range(len(clouds)), f"writing {description}"):
+        cloud = clouds[index]
+        np.savetxt(folder / f"{cloud.name}.xyz", cloud.pos, fmt="%.7g")
+        np.savetxt(folder / f"{cloud.name}.normals", cloud.normal, fmt="%.7g")
+        np.savetxt(folder / f"{cloud.name}.pidx", cloud.scored, fmt="%d")
+        names[cloud.category].append(cloud.name)
+    return names
+
+
+def write_list(file: Path, names: Iterable[str]) -> None:
+    """One name a line."""
+    file.write_text("".join(f"{name}\n" for name in names))
