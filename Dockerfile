@@ -15,12 +15,8 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ \
     && rm -rf /var/lib/apt/lists/*
 
-# A user of the image may be any number (docker run --user), so home and outputs are open to all,
-# and USER is set for libraries that would look the number up.
-RUN useradd --create-home --uid 1000 tensorframes \
-    && mkdir -p /app/outputs /app/multirun /app/data \
-    && chown tensorframes: /app/outputs /app/multirun /app/data \
-    && chmod 1777 /home/tensorframes /app/outputs /app/multirun /app/data
+RUN useradd --create-home --uid 1000 tensorframes
+# USER is for libraries that look the user's name up: with docker run --user it may have none.
 ENV HOME=/home/tensorframes \
     USER=tensorframes \
     PYTHONUNBUFFERED=1 \
@@ -39,6 +35,10 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
 
 COPY . .
 RUN pip install --no-cache-dir --no-deps --editable .
+
+# What a run writes to is open to every user, since docker run --user may name any.
+RUN mkdir -p outputs multirun data \
+    && chmod 1777 outputs multirun data /home/tensorframes
 
 USER 1000
 ENTRYPOINT ["python", "train.py"]
