@@ -100,7 +100,8 @@ class Open3D:
         try:
             import open3d
         except (ImportError, OSError) as error:  # OSError: a shared library of the system is missing
-            raise UserError(f'expected Open3D, got "{error}": pip install "tensorframes[open3d]"') from error
+            hint = 'pip install "tensorframes[open3d]", and on Debian libusb-1.0-0 libgl1 libegl1 libx11-6'
+            raise UserError(f'expected Open3D, got "{error}"; {hint}') from error
         cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(as_rows(points, "points")))
         cloud.estimate_normals(open3d.geometry.KDTreeSearchParamKNN(self.k))
         normal = np.asarray(cloud.normals)
