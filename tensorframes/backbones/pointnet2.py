@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class SetAbstraction(TensorialMessagePassing):
         out: Tensor = self.update_net(pooled)
         return out
 
-    def message(self, x_j: Tensor, edge: Tensor) -> Tensor:  # noqa: D102
+    def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
         out: Tensor = self.message_net(torch.cat([x_j, edge], dim=-1))
         return out
 
@@ -119,9 +120,7 @@ class PointNet2(nn.Module):
             SetAbstraction(source, target, neighbours, length, aggregations)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
-        self.up = nn.ModuleList(
-            FeaturePropagation(coarse, fine, fine) for fine, coarse in zip(reps[:-1], reps[1:], strict=True)
-        )
+        self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine) for fine, coarse in pairwise(reps))
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
@@ -132,14 +131,14 @@ class PointNet2(nn.Module):
         levels = hierarchy.levels
         x = frames[0].to_local(self.moments(levels[0].pos, levels[0].neighbours), self.moments.reps)
         features: list[Tensor] = []
-        for l, (level, layer) in enumerate(zip(levels, self.down, strict=True)):
-            below = max(l - 1, 0)
-            ends = (levels[below].pos, level.pos), (frames[below], frames[l])
+        for depth, (level, layer) in enumerate(zip(levels, self.down, strict=True)):
+            below = max(depth - 1, 0)
+            ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends)
             features.append(x)
-        for l in reversed(range(len(levels) - 1)):
-            ends = (levels[l + 1].pos, levels[l].pos), (frames[l + 1], frames[l])
-            x = self.up[l](x, features[l], table_edges(hierarchy.above[l]), *ends)
+        for depth in reversed(range(len(levels) - 1)):
+            ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
+            x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
         return x
 
 

@@ -24,8 +24,8 @@ class NormalEstimator(nn.Module):
 
     SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
     then runs twice, with all R_i and with all S R_i, and the normal is the top eigenvector of the sum of both
-    :math:`n n^T`: exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once,
-    on one of the two, which random reflections of the cloud choose.
+    :math:`n n^T`: exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs
+    once, on one of the two, which random reflections of the cloud choose.
 
     Args:
         frames: finds the frames.
@@ -59,7 +59,7 @@ class NormalEstimator(nn.Module):
         Args:
             pos: (N, 3) positions, finite.
             batch: (N,) cloud of each point, ascending; by default one cloud.
-            scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud, the whole cloud's.
+            scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud that of the whole.
             rows: (M,) the points whose normals are asked for; by default all, in order.
         """
         if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
@@ -82,7 +82,10 @@ class NormalEstimator(nn.Module):
         if len(self.frames) == 1:
             return [first.index_select(level.rows) for level in levels]
         rest = zip(self.frames[1:], levels[1:], strict=True)  # type: ignore[arg-type]
-        return [first, *(finder(level.pos, level.edge_index, level.batch) for finder, level in rest)]
+        coarse = [
+            finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows)) for finder, level in rest
+        ]
+        return [first, *coarse]
 
     def _passes(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         frames = self.find_frames(hierarchy)

@@ -20,13 +20,14 @@ CHUNK = 16384  # points fitted at once outside training: bounds memory
 class PlaneFitHead(nn.Module):
     r"""A plane through the neighbours, each weighed by the network, with the network's own guess as prior.
 
-    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}` the normal is the eigenvector of the smallest eigenvalue of
+    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
+    of
 
     .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
         + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
 
-    :math:`C^0` the first term and g the guess (``VectorHead``). kappa is about the smallest eigenvalue of :math:`C^0`: the
-    residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
+    :math:`C^0` the first term and g the guess (``VectorHead``). kappa is about the smallest eigenvalue of :math:`C^0`:
+    the residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
     network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
     :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, and what the network tells of i and j. After Lenssen et al.
     (CVPR 2020, weights for a least-squares plane), with the prior and the coarse neighbours added.
@@ -94,9 +95,7 @@ class PlaneFitHead(nn.Module):
                 kinds += [kind] * count
         return torch.cat(tables, dim=1), torch.tensor(kinds, device=rows.device)
 
-    def _weights(
-        self, edge: Tensor, rows: Tensor, table: Tensor, kind: Tensor, guess: Tensor, told: Tensor
-    ) -> Tensor:
+    def _weights(self, edge: Tensor, rows: Tensor, table: Tensor, kind: Tensor, guess: Tensor, told: Tensor) -> Tensor:
         """Weights (M, K) in (0, 1) of edges (M, K, 3)."""
         own, other = guess[rows].unsqueeze(1), guess.index_select(0, table.flatten()).view_as(edge)
         length = edge.norm(dim=-1)
@@ -125,7 +124,7 @@ def weighted_covariance(edge: Tensor, weight: Tensor) -> Tensor:
 
 
 def residual(covariance: Tensor) -> Tensor:
-    r"""det C / tr adj C = 1 / tr C^{-1} (M,): between a third of the smallest eigenvalue and all of it; 0 where singular."""
+    r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
     a, b, c = covariance.unbind(-1)
     minors = torch.linalg.cross(b, c)
     determinant = (a * minors).sum(-1)

@@ -21,4 +21,7 @@ class FrameFinder(Protocol):
     per_level: bool
 
     def __call__(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
-        """Frames of points pos (N, d) from the graph edge_index (2, E), row 0 sending to row 1."""
+        """Frames of points pos (N, d) from the graph edge_index (2, E), row 0 sending to row 1.
+
+        A finder with ``per_level`` also takes ``finest``, the frames of the same points at the finest level.
+        """

@@ -18,8 +18,8 @@ WIDER = 4  # the wider neighbourhood holds this many times the neighbours
 class LearnedFrames(nn.Module):
     r"""Frames predicted from each point's neighbourhood (Lippmann et al., arXiv 2405.15389, section 4).
 
-    ``group="so"``: d - 1 learned vectors, Gram-Schmidt, and the generalised cross product as last axis. Under a rotation
-    :math:`R_i \to R_i g^T`, under a reflection :math:`R_i \to S R_i g^T` with S = diag(1, ..., 1, -1): the two passes
+    ``group="so"``: d - 1 learned vectors, Gram-Schmidt, and the generalised cross product as last axis. Under a
+    rotation :math:`R_i \to R_i g^T`, under a reflection :math:`R_i \to S R_i g^T` with S = diag(1, ..., 1, -1): the two passes
     R_i and S R_i (``Frames.mirrored``) together are O(d)-equivariant. A flat neighbourhood carries such a frame.
 
     ``group="o"``: d learned vectors; :math:`R_i \to R_i g^T` for every g in O(d), in one pass. A flat neighbourhood (in
@@ -27,7 +27,8 @@ class LearnedFrames(nn.Module):
 
     Where the vectors are degenerate (orthogonal part below 1e-3 of their neighbourhood's scale) the missing axes come,
     in this order, from the same rule over four times the neighbours, from the whole cloud's moments, from the world's
-    axes. Only the last is not equivariant; ``Frames.fallback`` says where each frame came from.
+    axes. Only the last is not equivariant; ``Frames.fallback`` says where each frame came from. A coarser level of a
+    cloud may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
 
     Args:
         group: ``"so"`` or ``"o"``.
@@ -55,22 +56,29 @@ class LearnedFrames(nn.Module):
         """Whether a reflection mirrors these frames, so that O(d)-equivariance takes two passes."""
         return self.group == "so"
 
-    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
-        """Frames of points pos (N, d) from their neighbours along edge_index (2, E), row 0 sending to row 1."""
+    def forward(
+        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
+    ) -> Frames:
+        """Frames of points pos (N, d) from their neighbours along edge_index (2, E), row 0 sending to row 1.
+
+        ``finest``: for points of a coarser level, their frames at the finest one.
+        """
         if pos.shape[-1] != self.d:
             raise ValueError(f"expected positions (N, {self.d}), got shape {tuple(pos.shape)}")
         axes, picks = complete_frames(self.vectors(pos, edge_index), self.learned_axes)
         failed = (picks == self.learned_axes).any(-1).nonzero().squeeze(-1)
         fallback = torch.zeros(len(pos), dtype=torch.uint8, device=pos.device)
         if len(failed):
-            spare_axes, steps = self._fall_back(pos, edge_index, batch, failed)
+            spare_axes, steps = self._fall_back(pos, edge_index, batch, failed, finest)
             axes = axes.index_copy(0, failed, spare_axes)
             fallback[failed] = steps
         if self.group == "so":
             axes = torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)
         return Frames(axes, fallback)
 
-    def _fall_back(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _fall_back(
+        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None, rows: Tensor, finest: Frames | None
+    ) -> tuple[Tensor, Tensor]:
         """Axes (M, learned_axes, d) of the failed rows, and the step that completed each (M,)."""
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
         degree = int(torch.bincount(edge_index[1], minlength=1).max()) if edge_index.numel() else 0
@@ -81,10 +89,15 @@ class LearnedFrames(nn.Module):
         candidates = [
             self.vectors(pos, torch.stack([own[0], place]), pos[rows]),
             self.vectors(pos, torch.stack([wide.flatten(), target]), pos[rows]),
-            cloud_vectors(pos, batch, rows),
-            torch.eye(self.d, dtype=pos.dtype, device=pos.device).expand(len(rows), -1, -1),
         ]
+        if finest is None:
+            candidates.append(cloud_vectors(pos, batch, rows))
+            candidates.append(torch.eye(self.d, dtype=pos.dtype, device=pos.device).expand(len(rows), -1, -1))
+        else:
+            candidates.append(finest.matrices[rows, : self.learned_axes])
         axes, picks = complete_frames(torch.cat(candidates, dim=1), self.learned_axes)
         counts = torch.tensor([c.shape[1] for c in candidates], device=pos.device)
-        steps = torch.bucketize(picks.amax(-1), counts.cumsum(0), right=True)
-        return axes, steps.to(torch.uint8)
+        steps = torch.bucketize(picks.amax(-1), counts.cumsum(0), right=True).to(torch.uint8)
+        if finest is not None and finest.fallback is not None:
+            steps = torch.where(steps == 2, finest.fallback[rows].clamp_min(1), steps)
+        return axes, steps

@@ -20,7 +20,7 @@ def complete_frames(candidates: Tensor, axes: int, tolerance: float = TOLERANCE)
         tolerance: shortest orthogonal part that may carry an axis.
 
     Returns:
-        The axes (N, axes, d), and which candidate each came from (N, axes), or C where none was left (the axis is zero).
+        The axes (N, axes, d), and which candidate each came from (N, axes); where none was left C, and a zero axis.
     """
     found: list[Tensor] = []
     picks: list[Tensor] = []

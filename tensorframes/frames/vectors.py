@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +33,9 @@ class EquivariantVectors(nn.Module):
         super().__init__()
         self.count = count
         self.radial = RadialEncoding(radial)
-        self.weights = nn.Sequential(nn.Linear(radial + 3, hidden), nn.SiLU(), nn.Linear(hidden, count))
+        last = nn.Linear(hidden, count)
+        nn.init.normal_(last.weight, std=3 / hidden**0.5)  # axes that differ from the start
+        self.weights = nn.Sequential(nn.Linear(radial + 3, hidden), nn.SiLU(), last)
 
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Vectors (M, count, d) of the receivers (M, d), by default pos (N, d), from the senders pos along (2, E)."""
@@ -88,7 +92,7 @@ def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
 
 def _sum(values: Tensor, index: Tensor, count: int) -> Tensor:
     """Sums of the rows with equal index; as a matrix, because that is index_add's fast path on a CPU."""
-    rows = values.reshape(len(values), -1)
+    rows = values.reshape(len(values), math.prod(values.shape[1:]))
     return rows.new_zeros(count, rows.shape[1]).index_add(0, index, rows).view(count, *values.shape[1:])
 
 

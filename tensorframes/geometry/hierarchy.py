@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -60,13 +61,13 @@ def build_hierarchy(
         neighbours: k of every graph within a level and from one level to the next coarser.
         interpolated: how many coarse points a finer one is interpolated from.
     """
-    if any(coarse <= fine for fine, coarse in zip(radii, radii[1:], strict=False)):
+    if any(coarse <= fine for fine, coarse in pairwise(radii)):
         raise ValueError(f"expected increasing radii, got {tuple(radii)}")
     clouds = int(batch.max()) + 1 if len(batch) else 0
     own = knn(pos, neighbours, batch=batch)
     levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
     above = []
-    priority = intrinsic_priority(pos, batch) if radii else None
+    priority = intrinsic_priority(pos, batch, scale=1.0) if radii else None
     for radius in radii:
         fine = levels[-1]
         kept = independent_set(fine.pos, radius, fine.batch, priority)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -27,7 +28,7 @@ class MLP(nn.Module):
         if len(widths) < 2:
             raise ValueError(f"expected at least two widths, got {tuple(widths)}")
         layers: list[nn.Module] = [nn.LayerNorm(widths[0])] if norm else []
-        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+        for narrow, wide in pairwise(widths):
             layers += [nn.Linear(narrow, wide), activation()]
         self.layers = nn.Sequential(*(layers if last_activation else layers[:-1]))
 

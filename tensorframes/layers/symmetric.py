@@ -27,7 +27,8 @@ def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, T
     n = vectors[..., 0]
     if not matrices.requires_grad:
         return n, values
-    floor = gap * values.sum(-1, keepdim=True).clamp_min(torch.finfo(values.dtype).tiny)
+    trace = values.sum(-1, keepdim=True)
+    floor = gap * torch.where(trace > 0, trace, torch.ones_like(trace))
     difference = values[..., :1] - values  # at most 0
     size = torch.maximum(difference.abs(), floor)
     inverse = -1 / size

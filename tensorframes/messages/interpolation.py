@@ -14,7 +14,8 @@ from tensorframes.reps import TensorReps
 class FrameInterpolation(TensorialMessagePassing):
     r"""Inverse squared distance interpolation from k nearest senders (PointNet++, Qi et al. 2017, eq. 2), in frames:
 
-    .. math:: f_i = \frac{\sum_j w_{ij}\, \rho(R_i R_j^T) f_j}{\sum_j w_{ij}}, \qquad w_{ij} = 1 / (|x_j - x_i|^2 + \epsilon).
+    .. math:: f_i = \frac{\sum_j w_{ij}\, \rho(R_i R_j^T) f_j}{\sum_j w_{ij}}, \qquad
+        w_{ij} = 1 / (|x_j - x_i|^2 + \epsilon).
 
     Args:
         reps: the representation of the features.
@@ -29,7 +30,7 @@ class FrameInterpolation(TensorialMessagePassing):
     def forward(
         self, x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], frames: tuple[Frames, Frames]
     ) -> Tensor:
-        """Features (R, reps.dim) at the receivers from x (S, reps.dim) at the senders; pos and frames are such pairs."""
+        """Features (R, reps.dim) of the receivers from x (S, reps.dim); pos and frames: (senders, receivers)."""
         edge = pos[0].index_select(0, edge_index[0]) - pos[1].index_select(0, edge_index[1])
         weight = 1 / ((edge * edge).sum(-1) + self.epsilon)
         total = weight.view(-1, self.degree).sum(-1, keepdim=True)

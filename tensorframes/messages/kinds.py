@@ -30,7 +30,7 @@ class TensorMessages:
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """A representation of exactly ``width`` numbers in dimension d."""
-        blocks = [(int(round(width * share)) // d**order, order) for order, share in enumerate(self.shares, start=1)]
+        blocks = [(round(width * share) // d**order, order) for order, share in enumerate(self.shares, start=1)]
         scalars = width - sum(mul * d**order for mul, order in blocks)
         spec = [f"{scalars}x0", *(f"{mul}x{order}" for mul, order in blocks)]
         return TensorReps(" + ".join(spec), d=d)

@@ -61,10 +61,12 @@ class TensorialMessagePassing(MessagePassing):
         super().__init_subclass__(**kwargs)
         for name in ("propagate", "edge_updater", "edge_update", "message_and_aggregate"):
             if name in cls.__dict__:
-                raise TypeError(f"{cls.__name__} overrides {name}, where the transition happens; override message instead")
-        cls.propagate = TensorialMessagePassing.propagate
+                raise TypeError(
+                    f"{cls.__name__} overrides {name}, where the transition happens; override message instead"
+                )
+        type.__setattr__(cls, "propagate", TensorialMessagePassing.propagate)
 
-    def propagate(  # type: ignore[override]
+    def propagate(
         self,
         edge_index: Tensor,
         size: tuple[int, int] | None = None,

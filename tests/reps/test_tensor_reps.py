@@ -23,7 +23,9 @@ def naive(reps: TensorReps, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("d", [2, 3, 4])
-@pytest.mark.parametrize("spec", ["3x0", "2x1", "2x1 + 2x1p", "1x1p + 2x1 + 1x0p + 1x0", "1x3p + 2x2 + 2x2p + 3", "4x2"])
+@pytest.mark.parametrize(
+    "spec", ["3x0", "2x1", "2x1 + 2x1p", "1x1p + 2x1 + 1x0p + 1x0", "1x3p + 2x2 + 2x2p + 3", "4x2"]
+)
 @pytest.mark.parametrize("proper", [True, False])
 def test_transform_agrees_with_kronecker_products(d: int, spec: str, proper: bool) -> None:
     reps = TensorReps(spec, d=d)

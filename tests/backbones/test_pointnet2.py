@@ -1,0 +1,93 @@
+"""PointNet++ in tensor frames: every one of its layers transports, and the whole is equivariant."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.backbones import FeaturePropagation, PointNet2, SetAbstraction
+from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
+from tensorframes.messages import ScalarMessages, TensorMessages
+from tensorframes.reps import TensorReps
+from tensorframes.testing import assert_equivariant, assert_transports
+
+REPS = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
+OUT = TensorReps("4x0 + 2x1")
+
+
+def small(messages: object = None) -> PointNet2:
+    torch.manual_seed(0)
+    return PointNet2(messages or TensorMessages(), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8).double()
+
+
+def run(network: PointNet2, finder: torch.nn.Module, pos: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Frames]:
+    batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
+    hierarchy = network.plan(pos, batch)
+    first = finder(pos, hierarchy.levels[0].edge_index, batch)
+    frames = [first.index_select(level.rows) for level in hierarchy.levels]
+    return network(hierarchy, frames), first
+
+
+def test_set_abstraction_transports() -> None:
+    layer = SetAbstraction(REPS, OUT, degree=4).double()
+    assert_transports(lambda x, e, pos, src, dst: layer(x, e, pos, (src, dst)), REPS)
+
+
+def test_feature_propagation_transports() -> None:
+    layer = FeaturePropagation(REPS, OUT, OUT, degree=4).double()
+
+    def forward(x: Tensor, e: Tensor, pos: tuple[Tensor, Tensor], src: Frames, dst: Frames) -> Tensor:
+        return layer(x, torch.ones(len(pos[1]), OUT.dim, dtype=x.dtype), e, pos, (src, dst))
+
+    assert_transports(forward, REPS)
+
+
+def test_features_are_equivariant_tensors() -> None:
+    network, finder = small(), LearnedFrames(group="o").double()
+
+    def world(pos: Tensor) -> Tensor:
+        x, frames = run(network, finder, pos)
+        return frames.to_world(x, network.reps)
+
+    assert_equivariant(world, 2 * torch.randn(150, 3), network.reps)
+
+
+def test_identity_frames_are_not_equivariant() -> None:
+    network, finder = small(), IdentityFrames()
+    with pytest.raises(AssertionError, match="not equivariant"):
+        assert_equivariant(lambda pos: run(network, finder, pos)[0], 2 * torch.randn(150, 3), network.reps)
+
+
+def test_clouds_of_a_batch_do_not_see_each_other() -> None:
+    network, finder = small(), LearnedFrames().double()
+    clouds = [2 * torch.randn(n, 3, dtype=torch.float64) for n in (60, 1, 25)]
+    batch = torch.arange(3).repeat_interleave(torch.tensor([60, 1, 25]))
+    apart = torch.cat([run(network, finder, cloud)[0] for cloud in clouds])
+    assert torch.allclose(run(network, finder, torch.cat(clouds), batch)[0], apart, atol=1e-10)
+
+
+def test_the_order_of_points_does_not_matter() -> None:
+    network, finder = small(), LearnedFrames().double()
+    pos, order = 2 * torch.randn(150, 3, dtype=torch.float64), torch.randperm(150)
+    assert torch.allclose(run(network, finder, pos[order])[0], run(network, finder, pos)[0][order], atol=1e-10)
+
+
+def test_the_network_compiles_without_a_graph_break_to_the_same_numbers() -> None:
+    network = small()
+    pos = 2 * torch.randn(80, 3, dtype=torch.float64)
+    hierarchy = network.plan(pos, torch.zeros(80, dtype=torch.long))
+    finder = LearnedFrames().double()
+    frames = [finder(level.pos, level.edge_index, level.batch) for level in hierarchy.levels]
+    torch.compiler.reset()
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)(hierarchy, frames)
+    assert torch.allclose(compiled, network(hierarchy, frames), atol=1e-12)
+
+
+def test_scalar_messages_ignore_the_senders_frames() -> None:
+    assert small(ScalarMessages()).reps.is_invariant
+
+
+def test_levels_and_radii_must_agree() -> None:
+    with pytest.raises(ValueError, match="expected one radius per level"):
+        PointNet2(widths=(8, 8), radii=(1.0, 2.0))
+    with pytest.raises(ValueError, match="expected increasing radii"):
+        PointNet2(widths=(8, 8, 8), radii=(2.0, 1.0)).plan(torch.randn(9, 3), torch.zeros(9, dtype=torch.long))

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+import torch
+
+from tensorframes.backbones import PointNet2
+from tensorframes.estimator import NormalEstimator, PlaneFitHead
+from tensorframes.frames import LearnedFrames
+from tensorframes.inference import EstimatorMethod, normals_of
+
+
+@pytest.fixture(scope="module")
+def network() -> NormalEstimator:
+    torch.manual_seed(0)
+    backbone = PointNet2(widths=(8, 16), radii=(2.0,), neighbours=8)
+    return NormalEstimator(LearnedFrames(), backbone, lambda reps: PlaneFitHead(reps, (12, 4))).eval()
+
+
+@pytest.fixture(scope="module")
+def sphere() -> np.ndarray:
+    points = np.random.default_rng(0).normal(size=(400, 3))
+    return points / np.linalg.norm(points, axis=1, keepdims=True)
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.degrees(np.arccos(np.clip(np.abs((a * b).sum(1)), 0, 1)))
+
+
+def test_normals_of_a_sphere_even_untrained(network: NormalEstimator, sphere: np.ndarray) -> None:
+    assert angle(normals_of(network, sphere), sphere).mean() < 10
+
+
+def test_offset_and_scale_do_not_matter(network: NormalEstimator, sphere: np.ndarray) -> None:
+    far = normals_of(network, 0.01 * sphere + 1e6)
+    assert angle(far, normals_of(network, sphere)).max() < 0.5
+
+
+def test_rows_and_points_that_are_not_finite(network: NormalEstimator, sphere: np.ndarray) -> None:
+    spoiled = np.insert(sphere, 5, np.nan, axis=0)
+    rows = np.array([400, 5, 0])
+    normals = normals_of(network, spoiled, rows)
+    assert (normals[1] == 0).all()
+    assert angle(normals[[0, 2]], normals_of(network, sphere)[[399, 0]]).max() < 0.1
+
+
+def test_method_claims_what_the_estimator_claims(network: NormalEstimator, sphere: np.ndarray) -> None:
+    method = EstimatorMethod(network, "mine")
+    assert (method.name, method.oriented) == ("mine", False)
+    assert method(sphere, np.arange(10)).shape == (10, 3)
+
+
+def test_wrong_points_are_refused(network: NormalEstimator) -> None:
+    with pytest.raises(ValueError, match=r"expected points \(N, 3\)"):
+        normals_of(network, np.zeros((5, 2)))
+    with pytest.raises(ValueError, match=r"expected points \(N, 3\)"):
+        normals_of(network, np.array([["a", "b", "c"]]))
+    with pytest.raises(ValueError, match="none finite"):
+        normals_of(network, np.full((3, 3), np.nan))

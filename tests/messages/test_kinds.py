@@ -1,0 +1,21 @@
+import pytest
+
+from tensorframes.messages import ScalarMessages, TensorMessages
+
+
+@pytest.mark.parametrize("width", [5, 16, 32, 64, 100, 128])
+@pytest.mark.parametrize("d", [2, 3, 4])
+def test_representations_have_exactly_the_width(width: int, d: int) -> None:
+    for shares in ((), (1.0,), (0.375, 0.25), (0.2, 0.2, 0.6)):
+        assert TensorMessages(shares).reps(width, d).dim == width
+    assert ScalarMessages().reps(width, d).is_invariant
+
+
+def test_shares_are_those_of_the_docstring() -> None:
+    assert str(TensorMessages((0.375, 0.125)).reps(64)) == "40x0 + 8x1"
+    assert str(TensorMessages((0.375, 0.25)).reps(64)) == "31x0 + 8x1 + 1x2"
+
+
+def test_impossible_shares_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected shares"):
+        TensorMessages((0.8, 0.4))

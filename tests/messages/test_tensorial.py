@@ -1,0 +1,180 @@
+"""Way 1: what is declared arrives in the receiver's frame, eager and compiled."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames import Frames
+from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, transport
+from tensorframes.reps import TensorReps
+from tensorframes.testing import assert_transports, random_orthogonal
+
+REPS = TensorReps("2x0 + 1x0p + 2x1 + 1x1p + 1x2")
+
+
+class Conv(TensorialMessagePassing):
+    """Any message passing network: it does not know of frames."""
+
+    def __init__(self, aggr: str = "max", reps: TensorReps = REPS) -> None:
+        super().__init__(transport={"x": reps}, aggr=aggr)
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Linear(2 * reps.dim, 16), nn.SiLU(), nn.Linear(16, 5)).double()
+
+    def forward(self, x: Tensor, edge_index: Tensor, frames: Frames) -> Tensor:
+        return self.propagate(edge_index, x=x, frames=frames)
+
+    def message(self, x_i: Tensor, x_j: Tensor) -> Tensor:
+        return self.net(torch.cat([x_i, x_j], dim=-1))
+
+
+class Inherited(Conv):
+    """A leaf class of its own: PyG's template must not replace propagate here either."""
+
+    def message(self, x_i: Tensor, x_j: Tensor) -> Tensor:
+        return self.net(torch.cat([x_i - x_j, x_j], dim=-1))
+
+
+def bipartite(conv: Conv, x: Tensor, edge_index: Tensor, pos: tuple, src: Frames, dst: Frames) -> Tensor:
+    own = torch.ones(len(pos[1]), REPS.dim, dtype=x.dtype)
+    return conv.propagate(edge_index, x=(x, own), frames=(src, dst))
+
+
+@pytest.mark.parametrize("aggr", ["max", "sum", "mean"])
+@pytest.mark.parametrize("kind", [Conv, Inherited])
+def test_messages_arrive(kind: type[Conv], aggr: str) -> None:
+    assert_transports(partial(bipartite, kind(aggr)), REPS)
+
+
+def test_interpolation_arrives() -> None:
+    layer = FrameInterpolation(REPS, degree=4)
+    assert_transports(lambda x, e, pos, src, dst: layer(x, e, pos, (src, dst)), REPS)
+
+
+def test_the_check_sees_a_vanished_transition() -> None:
+    conv = Conv()
+
+    def forgetful(x: Tensor, e: Tensor, pos: tuple, src: Frames, dst: Frames) -> Tensor:
+        return bipartite(conv, x, e, pos, dst.index_select(torch.zeros(len(x), dtype=torch.long)), dst)
+
+    with pytest.raises(AssertionError, match="eager: the senders' frames change the receivers"):
+        assert_transports(forgetful, REPS)
+
+
+def test_the_check_sees_a_layer_that_does_not_listen() -> None:
+    with pytest.raises(AssertionError, match="do not depend on the senders"):
+        assert_transports(lambda x, e, pos, src, dst: pos[1] + 1.0, REPS, compile_modes=(False,))
+
+
+def test_messages_are_those_of_a_loop_over_edges() -> None:
+    conv = Conv("sum")
+    frames = Frames(random_orthogonal(6))
+    x = torch.randn(6, REPS.dim, dtype=torch.float64)
+    edge_index = torch.tensor([[1, 2, 5, 0, 0], [0, 0, 3, 3, 5]])
+    expected = torch.zeros(6, 5, dtype=torch.float64)
+    for j, i in edge_index.T.tolist():
+        g = (frames.matrices[i] @ frames.matrices[j].T).unsqueeze(0)
+        arrived = REPS.transform(x[j : j + 1], g)
+        expected[i] += conv.net(torch.cat([x[i : i + 1], arrived], dim=-1))[0]
+    assert torch.allclose(conv(x, edge_index, frames), expected, atol=1e-12)
+
+
+def test_identity_frames_make_it_the_ordinary_network() -> None:
+    from torch_geometric.nn import MessagePassing
+
+    class Plain(MessagePassing):
+        def __init__(self, net: nn.Module) -> None:
+            super().__init__(aggr="max")
+            self.net = net
+
+        def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+            return self.propagate(edge_index, x=x)
+
+        def message(self, x_i: Tensor, x_j: Tensor) -> Tensor:
+            return self.net(torch.cat([x_i, x_j], dim=-1))
+
+    conv = Conv("max")
+    x, edge_index = torch.randn(6, REPS.dim, dtype=torch.float64), torch.randint(0, 6, (2, 20))
+    assert torch.allclose(conv(x, edge_index, Frames.identity(6, like=x)), Plain(conv.net)(x, edge_index))
+
+
+def test_what_is_not_declared_is_gathered_as_it_is() -> None:
+    class WithPositions(TensorialMessagePassing):
+        def __init__(self) -> None:
+            super().__init__(transport={"x": "1x1"}, aggr="sum")
+
+        def message(self, x_j: Tensor, pos_i: Tensor, pos_j: Tensor, weight: Tensor, index: Tensor) -> Tensor:
+            return torch.cat([pos_j - pos_i, weight, index.unsqueeze(-1).to(weight)], dim=-1) + 0 * x_j[:, :1]
+
+    pos, edge_index = torch.randn(4, 3, dtype=torch.float64), torch.tensor([[1, 2, 3], [0, 0, 1]])
+    weight = torch.tensor([[1.0], [2.0], [3.0]], dtype=torch.float64)
+    frames = Frames(random_orthogonal(4))
+    out = WithPositions().propagate(edge_index, x=torch.zeros(4, 3).double(), pos=pos, weight=weight, frames=frames)
+    assert torch.allclose(out[0, :3], pos[1] + pos[2] - 2 * pos[0])
+    assert out[:, 3].tolist() == [3, 3, 0, 0]
+    assert out[:, 4].tolist() == [0, 1, 0, 0]
+
+
+def test_gradients_flow_into_features_and_frames() -> None:
+    conv = Conv("sum")
+    matrices = random_orthogonal(5).requires_grad_()
+    x = torch.randn(5, REPS.dim, dtype=torch.float64, requires_grad=True)
+    conv(x, torch.tensor([[0, 1, 2], [3, 3, 4]]), Frames(matrices)).sum().backward()
+    assert x.grad.abs().sum() > 0
+    assert matrices.grad.abs().sum() > 0
+
+
+def test_overriding_propagate_is_refused() -> None:
+    with pytest.raises(TypeError, match="overrides propagate"):
+
+        class Wrong(TensorialMessagePassing):
+            def propagate(self) -> None: ...
+
+
+def test_declared_features_that_do_not_travel_are_refused() -> None:
+    class Deaf(TensorialMessagePassing):
+        def message(self, x_i: Tensor) -> Tensor:
+            return x_i
+
+    with pytest.raises(TypeError, match="does not take x_j"):
+        Deaf(transport={"x": "1x1"})
+
+
+def test_missing_frames_and_wrong_features_are_refused() -> None:
+    conv, edge_index = Conv(), torch.zeros(2, 1, dtype=torch.long)
+    with pytest.raises(TypeError, match="frames"):
+        conv.propagate(edge_index, x=torch.zeros(2, REPS.dim))
+    with pytest.raises(ValueError, match="expected frames="):
+        conv(torch.zeros(2, REPS.dim), edge_index, frames=torch.eye(3))
+    with pytest.raises(ValueError, match="expected features of"):
+        conv(torch.zeros(2, 4), edge_index, Frames.identity(2))
+
+
+def test_transport_of_scalars_is_a_gather() -> None:
+    x, edge_index = torch.randn(4, 3), torch.tensor([[2, 0], [1, 3]])
+    frames = Frames(random_orthogonal(4).float())
+    assert torch.equal(transport(x, TensorReps("3x0"), edge_index, frames, frames), x[[2, 0]])
+
+
+@pytest.mark.parametrize("aggr", ["max", "mean", "sum"])
+def test_fixed_degree_agrees_with_the_scatter(aggr: str) -> None:
+    from torch_geometric.nn.aggr import MaxAggregation, MeanAggregation, SumAggregation
+
+    x, index = torch.randn(12, 5), torch.arange(4).repeat_interleave(3)
+    expected = {"max": MaxAggregation, "mean": MeanAggregation, "sum": SumAggregation}[aggr]()(x, index)
+    assert torch.allclose(FixedDegree(aggr, 3)(x, index, dim_size=4), expected)
+    with pytest.raises(ValueError, match="expected 3 edges for each of 5"):
+        FixedDegree(aggr, 3)(x, index, dim_size=5)
+
+
+def test_interpolation_reproduces_a_constant_tensor_field() -> None:
+    reps = TensorReps("1x0 + 1x1 + 1x2")
+    coarse, fine = Frames(random_orthogonal(5)), Frames(random_orthogonal(8))
+    world = torch.randn(1, reps.dim, dtype=torch.float64)
+    x = coarse.to_local(world.expand(5, -1), reps)
+    source = torch.stack([torch.randperm(5)[:3] for _ in range(8)]).flatten()
+    edge_index = torch.stack([source, torch.arange(8).repeat_interleave(3)])
+    pos = torch.randn(5, 3, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
+    out = FrameInterpolation(reps)(x, edge_index, pos, (coarse, fine))
+    assert torch.allclose(fine.to_world(out, reps), world.expand(8, -1), atol=1e-12)
