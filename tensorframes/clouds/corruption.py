@@ -1,7 +1,7 @@
 """Noise and uneven density: the six categories of the protocol, and random mixes of them for training.
 
-PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were thinned.
-Here each point stays with a probability, its *share*, that depends on t in [0, 1], its place along the longest
+PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were
+thinned. Here each point stays with a probability, its *share*, that depends on t in [0, 1], its place along the longest
 principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
 """
 
@@ -151,8 +151,8 @@ class Corruption:
 class CorruptionMix:
     """Draws a category by weight, then its level at random around the protocol's.
 
-    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and half
-    the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
+    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and
+    half the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
 
     Args:
         weights: category -> weight >= 0, not all zero; categories left out are not drawn.

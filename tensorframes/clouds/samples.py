@@ -37,8 +37,9 @@ class DrawsCorruption(Protocol):
 class TrainingSamples(Dataset):
     """`length` samples an epoch; item i of epoch e has the index e * length + i.
 
-    A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a random
-    one of its points. `inner` marks the part `inner_share` of them that is nearest to that point.
+    A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a
+    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. An index past the
+    first epoch is valid, so iterating over this object itself does not end.
 
     Args:
         clouds: clean clouds with normals.

@@ -1,7 +1,7 @@
 """The scale of a whole corrupted cloud, at the price of a small part of it.
 
-The scale is the median over the cloud of the distance to the 8th distinct neighbour (`geometry.cloud_scale`). The median is
-taken over a random sample of the points, each against the whole cloud: its relative standard error is about
+The scale is the median over the cloud of the distance to the 8th distinct neighbour (`geometry.cloud_scale`). The
+median is taken over a random sample of the points, each against the whole cloud: its relative standard error is about
 1.25 * 0.18 / sqrt(sample), 0.18 the spread of the distance to the 8th neighbour on an even surface.
 """
 
@@ -43,8 +43,8 @@ class ScaleTable:
         self.neighbour = rows[neighbour[:, 1:]].astype(np.int32)
 
     def scale(self, kept: np.ndarray) -> float:
-        """Scale of the cloud that holds only the rows `kept` (N,) bool; where fewer than 8 of the neighbours are left, the
-        distance counts as larger than any other, which leaves the median alone while these are less than half."""
+        """Scale of the cloud that holds only the rows `kept` (N,) bool; where fewer than 8 of the neighbours are left,
+        the distance counts as larger than any other, which leaves the median alone while these are less than half."""
         left = np.cumsum(kept[self.neighbour[kept[self.query]]], axis=1) >= K
         found = left.any(1)
         row = self.distance[kept[self.query]]

@@ -25,7 +25,7 @@ from tensorframes.errors import UserError
 SPLITS = ("train", "val", "test")
 SCORED = 5000
 
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 """Raise it whenever the same seed gives other shapes: cached ones are then made anew."""
 
 
@@ -91,7 +91,12 @@ class Shapes:
         workers: int = 2,
         cache_dir: str | Path | None = None,
     ) -> None:
-        counts = {"train_shapes": train_shapes, "val_shapes": val_shapes, "test_shapes": test_shapes, "workers": workers}
+        counts = {
+            "train_shapes": train_shapes,
+            "val_shapes": val_shapes,
+            "test_shapes": test_shapes,
+            "workers": workers,
+        }
         if negative := [name for name, count in counts.items() if count < 0]:
             raise ValueError(f"expected {negative[0]} >= 0, got {counts[negative[0]]}")
         if min(points, test_points) < 1 or seed < 0:
@@ -182,6 +187,8 @@ class _Making(Dataset):
         # A loader's own process may not start others.
         alone = multiprocessing.current_process().daemon or self.count < 2
         loader = DataLoader(self, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, self.count))
-        for index, (pos, normal) in zip(progress(range(self.count), f"making shapes ({self.split})"), loader, strict=True):
+        for index, (pos, normal) in zip(
+            progress(range(self.count), f"making shapes ({self.split})"), loader, strict=True
+        ):
             name = shape_name(self.split, index)
             yield name, clean(name, np.asarray(pos), np.asarray(normal))

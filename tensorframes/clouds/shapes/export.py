@@ -20,7 +20,8 @@ TRAINING_LISTS = {
 
 def write_pcpnet(dataset: Shapes, folder: str | Path) -> None:
     """Writes the three splits, each shape in every category, with the lists of the protocol:
-    trainingset_* and validationset_* (no_noise, whitenoise, vardensity, vardensity_whitenoise), testset_CATEGORY and testset_all.
+    trainingset_* and validationset_* (no_noise, whitenoise, vardensity, vardensity_whitenoise), testset_CATEGORY and
+    testset_all.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Implicit surfaces: a field f maps points (N, 3) to values (N,), negative inside; its zeros are the surface.
 
-Every field is 1-Lipschitz, |f(x) - f(y)| <= |x - y|: no surface is nearer to x than |f(x)|, which is what makes sampling
-quick and complete. |f| may be smaller than the distance. The normal is the gradient of f, by torch's autograd.
+Every field is 1-Lipschitz, |f(x) - f(y)| <= |x - y|: no surface is nearer to x than |f(x)|, which is what makes
+sampling quick and complete. |f| may be smaller than the distance. The normal is the gradient of f, by torch's autograd.
 """
 
 from collections.abc import Callable
@@ -129,8 +129,8 @@ class Skeleton:
 class Polygon:
     """Signed distance in the plane to a simple polygon, counter-clockwise.
 
-    The sign is that of the nearest edge's side; where a corner is nearest, a convex one is seen from outside, a reflex one from
-    inside.
+    The sign is that of the nearest edge's side; where a corner is nearest, a convex one is seen from outside, a reflex
+    one from inside.
 
     Args:
         corners: (M, 2) float64.
@@ -156,7 +156,8 @@ class Polygon:
 
     @cached_property
     def _edges(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Per edge: its first corner (2,), unit direction (2,), length (), and +1 or -1 for its ends, convex or reflex (2,)."""
+        """Per edge: its first corner (2,), unit direction (2,), length (), and +1 or -1 for its two ends, convex or
+        reflex (2,)."""
         edge = self.corners.roll(-1, 0) - self.corners
         size = edge.norm(dim=1)
         along = edge / size[:, None]
@@ -204,5 +205,6 @@ def length(p: Tensor) -> Tensor:
 
 
 def columns_squared(p: Tensor) -> Tensor:
-    """Squared length of the rows, (N, D) -> (N,); column by column, several times faster than a sum over rows of two or three."""
+    """Squared length of the rows, (N, D) -> (N,); column by column, several times faster than a sum over rows of two or
+    three."""
     return sum(column * column for column in p.unbind(1))

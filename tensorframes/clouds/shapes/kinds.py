@@ -1,6 +1,7 @@
 """The kinds of shapes: each function draws one surface from a generator of random numbers.
 
-Surfaces are about two units across. KINDS alternates sharp, smooth, thin and fine ones, so that a few shapes in a row vary.
+Surfaces are about two units across. KINDS alternates sharp, smooth, thin and fine ones, so that a few shapes in a row
+vary.
 """
 
 from collections.abc import Callable

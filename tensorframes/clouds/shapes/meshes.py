@@ -37,7 +37,8 @@ class Mesh:
 
 
 def polygonised(field: Field, resolution: int) -> Mesh:
-    """Marching cubes on resolution^3 points, the vertices moved onto the zeros of the field by Newton's steps along the gradient."""
+    """Marching cubes on resolution^3 points, the vertices moved onto the zeros of the field by Newton's steps along the
+    gradient."""
     from skimage.measure import marching_cubes
 
     axis = torch.linspace(-HALF, HALF, resolution, dtype=torch.float32)
@@ -60,14 +61,14 @@ def outward(faces: np.ndarray, vertices: np.ndarray, field: Field) -> np.ndarray
 
 
 def coarsened(mesh: Mesh, count: int, evenness: int, rng: np.random.Generator) -> Mesh:
-    """About `count` vertices: each vertex joins the nearest of `count` seeds, by place and a little by normal, and a face whose
-    three vertices join three seeds becomes a face of these.
+    """About `count` vertices: each vertex joins the nearest of `count` seeds, by place and a little by normal, and a
+    face whose three vertices join three seeds becomes a face of these.
 
     Args:
         mesh: a fine mesh.
         count: seeds, random vertices of the mesh.
-        evenness: how often seeds move to the vertex nearest to the middle of their cluster (Lloyd's steps); 0 leaves triangles of
-            all sizes.
+        evenness: how often seeds move to the vertex nearest to the middle of their cluster (Lloyd's steps); 0 leaves
+            triangles of all sizes.
         rng: draws the seeds.
 
     Source: the dual of a clustering, after Valette and Chassery, *Approximated Centroidal Voronoi Diagrams* (2004).
@@ -82,11 +83,25 @@ def coarsened(mesh: Mesh, count: int, evenness: int, rng: np.random.Generator) -
         middle = np.stack([np.bincount(cluster, column, len(seeds)) for column in place.T], 1) / members
         seeds = place[cKDTree(place).query(middle)[1]]
         cluster = cKDTree(seeds).query(place)[1]
-    faces = cluster[mesh.faces]
+    faces = joined(cluster[mesh.faces])
+    a, b, c = seeds[faces].transpose(1, 0, 2)
+    # A few slivers are folded over; a hole of their size is nothing, a normal that points inward is.
+    up = (np.cross(b[:, :3] - a[:, :3], c[:, :3] - a[:, :3]) * (a + b + c)[:, 3:]).sum(1) > 0
+    return Mesh(seeds[:, :3], faces[up])
+
+
+def joined(faces: np.ndarray) -> np.ndarray:
+    """Faces (F, 3) with three vertices, each once, turned as most of its copies are; as many copies either way cancel
+    out: the surface is folded there."""
     distinct = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     faces = faces[distinct]
+    # The smallest vertex first, its neighbours in order of rotation: equal faces are equal rows, turned ones swap the
+    # last two.
     first = np.argmin(faces, axis=1)[:, None]
-    return Mesh(seeds[:, :3], np.unique(np.take_along_axis(faces, (first + np.arange(3)) % 3, 1), axis=0))
+    faces = np.take_along_axis(faces, (first + np.arange(3)) % 3, 1)
+    ascending, which = np.unique(np.sort(faces, axis=1), axis=0, return_inverse=True)
+    turns = np.bincount(which.ravel(), np.where(faces[:, 1] < faces[:, 2], 1, -1), len(ascending))
+    return np.where((turns > 0)[:, None], ascending, ascending[:, [0, 2, 1]])[turns != 0]
 
 
 def vertex_normals(mesh: Mesh) -> np.ndarray:
@@ -112,7 +127,8 @@ def swept(path: np.ndarray, sections: np.ndarray, closed: bool) -> Mesh:
     Args:
         path: (L, 3) points.
         sections: (L, M, 2) corners of the section at each of them, counter-clockwise.
-        closed: the last section joins the first; otherwise both ends are capped (the sections are star-shaped about the path).
+        closed: the last section joins the first; otherwise both ends are capped (the sections are star-shaped about the
+            path).
     """
     tangent = np.roll(path, -1, 0) - np.roll(path, 1, 0) if closed else np.gradient(path, axis=0)
     side, up = carried_axes(tangent / np.linalg.norm(tangent, axis=1, keepdims=True))
@@ -133,8 +149,8 @@ def swept(path: np.ndarray, sections: np.ndarray, closed: bool) -> Mesh:
 
 
 def carried_axes(tangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit vectors (L, 3) across each unit tangent (L, 3), carried along with as little turning as possible; side x up is the
-    tangent."""
+    """Two unit vectors (L, 3) across each unit tangent (L, 3), carried along with as little turning as possible; side x
+    up is the tangent."""
     side = np.empty_like(tangent)
     previous = np.eye(3)[np.abs(tangent[0]).argmin()]
     for row, along in enumerate(tangent):

@@ -38,7 +38,9 @@ def solid(rng: np.random.Generator, size: float) -> fields.Field:
 
 def bones(start: list, end: list, radii: list, smoothness: float) -> fields.Skeleton:
     """A skeleton from plain numbers."""
-    return fields.Skeleton(*(torch.tensor(np.array(part), dtype=torch.float64) for part in (start, end, radii)), smoothness)
+    return fields.Skeleton(
+        *(torch.tensor(np.array(part), dtype=torch.float64) for part in (start, end, radii)), smoothness
+    )
 
 
 def combined(rng: np.random.Generator, smoothness: float) -> fields.Field:
@@ -87,7 +89,9 @@ def prism(rng: np.random.Generator) -> fields.Field:
     field: fields.Field = fields.Prism(star(rng, 0.95), half)
     variant = int(rng.integers(4))
     if variant == 0:
-        return combine.difference(field, combine.Repeated(fields.Cylinder(rng.uniform(0.06, 0.1), 2.0), (0.3, 0.3, INFINITE)))
+        return combine.difference(
+            field, combine.Repeated(fields.Cylinder(rng.uniform(0.06, 0.1), 2.0), (0.3, 0.3, INFINITE))
+        )
     if variant == 1:
         return combine.Twisted(field, rng.uniform(-1.5, 1.5))
     if variant == 2:
@@ -160,7 +164,9 @@ def fine_relief(rng: np.random.Generator) -> combine.Relief:
     waves = np.stack([random_direction(rng) for _ in range(count)]) * size[:, None]
     amplitudes = rng.uniform(0.2, 0.8) / count / size
     profile = ("waves", "ridges", "grooves")[int(rng.integers(3))]
-    return combine.Relief(*(torch.from_numpy(part) for part in (waves, amplitudes, rng.uniform(0, 6.3, count))), profile)
+    return combine.Relief(
+        *(torch.from_numpy(part) for part in (waves, amplitudes, rng.uniform(0, 6.3, count))), profile
+    )
 
 
 def heights(rng: np.random.Generator) -> combine.Heights:
@@ -194,7 +200,9 @@ def pipe(rng: np.random.Generator) -> fields.Field:
     tube = bones(path[:-1], path[1:], np.full((len(path) - 1, 2), radius), 0.0)
     if rng.random() < 0.5:
         return tube
-    return combine.difference(tube, combine.Offset(tube, -rng.uniform(0.2, 0.5) * radius), fields.HalfSpace((1.0, 0.0, 0.0), -0.2))
+    return combine.difference(
+        tube, combine.Offset(tube, -rng.uniform(0.2, 0.5) * radius), fields.HalfSpace((1.0, 0.0, 0.0), -0.2)
+    )
 
 
 def faceted_tube(rng: np.random.Generator) -> meshes.Mesh:

@@ -1,10 +1,10 @@
 """Points uniform by area on the zeros of a field, with exact normals.
 
-Lines parallel to a direction d, spread evenly, meet an area element dA with normal n in proportion to |n . d|. Lines along
-the three axes together meet it in proportion to s = |n_1| + |n_2| + |n_3|, so a crossing that is kept with probability
-1 / s is uniform by area, on creases and thin sheets, too (the Cauchy-Crofton formula; Santalo, *Integral Geometry and
-Geometric Probability*, 1976, chapter 14). Projecting the triangles of a marching-cubes mesh would leave gaps beside creases
-and pile points up on them.
+Lines parallel to a direction d, spread evenly, meet an area element dA with normal n in proportion to |n . d|. Lines
+along the three axes together meet it in proportion to s = |n_1| + |n_2| + |n_3|, so a crossing that is kept with
+probability 1 / s is uniform by area, on creases and thin sheets, too (the Cauchy-Crofton formula; Santalo, *Integral
+Geometry and Geometric Probability*, 1976, chapter 14). Projecting the triangles of a marching-cubes mesh would leave
+gaps beside creases and pile points up on them.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,8 @@ class Implicit:
 
 
 def surface_cells(field: Field, count: int) -> tuple[Tensor, float]:
-    """Centres (M, 3) float64 and side of the cubes that may hold a zero: cut into eight until there are `count` of them."""
+    """Centres (M, 3) float64 and side of the cubes that may hold a zero: cut into eight until there are `count` of
+    them."""
     axis = (torch.arange(COARSEST) + 0.5) / COARSEST * 2 * HALF - HALF
     centres, side = torch.cartesian_prod(axis, axis, axis), 2 * HALF / COARSEST
     corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25])] * 3)
@@ -83,9 +84,9 @@ def surface_cells(field: Field, count: int) -> tuple[Tensor, float]:
 def line_roots(field: Field, start: Tensor, direction: Tensor, length: float) -> Tensor:
     """Zeros (K, 3) on segments from `start` (M, 3) along unit `direction` (M, 3), each found once.
 
-    An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times (in float32). Then each
-    interval whose ends differ in sign holds one, refined by the Illinois method: a secant, the value of an end that stays put
-    halved.
+    An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times (in float32).
+    Then each interval whose ends differ in sign holds one, refined by the Illinois method: a secant, the value of an
+    end that stays put halved.
     """
     for _ in range(HALVINGS):
         near = evaluate(field, (start + direction * (length / 2)).float()).abs() <= length / 2 + ROUNDING

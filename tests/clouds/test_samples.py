@@ -1,0 +1,160 @@
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Subset
+from torch_geometric.loader import DataLoader
+
+from tensorframes.clouds.augmentation import RandomRotation
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.corruption import Corruption, CorruptionMix, diagonal
+from tensorframes.clouds.samples import DIRECT_POINTS, TrainingSamples, WholeClouds, _Prepared
+from tensorframes.clouds.scales import sampled_scale
+from tensorframes.geometry import cloud_scale
+
+
+def sphere(count: int, seed: int = 0) -> Cloud:
+    x = np.random.default_rng(seed).standard_normal((count, 3))
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return Cloud(f"sphere{count}", x, x)
+
+
+def samples(length: int = 6, patch_points: int | None = 300) -> TrainingSamples:
+    clouds = [sphere(2000), sphere(900), sphere(20_000)]
+    return TrainingSamples(clouds, length, patch_points, RandomRotation("o3"), CorruptionMix(), seed=3)
+
+
+def same(one, other) -> bool:
+    return all(torch.equal(one[key], other[key]) for key in ("pos", "normal", "scale", "inner", "oriented"))
+
+
+def test_a_sample_has_every_tensor():
+    data = samples()[0]
+    assert data.pos.shape == data.normal.shape == (300, 3)
+    assert data.pos.dtype == data.normal.dtype == data.scale.dtype == torch.float32
+    assert data.scale.shape == data.oriented.shape == (1,)
+    assert int(data.inner.sum()) == 150
+    assert torch.allclose(data.normal.norm(dim=1), torch.ones(300), atol=1e-5)
+
+
+def test_a_patch_holds_the_nearest_points_and_inner_the_nearest_half_of_them():
+    cloud = sphere(1000)
+    data = TrainingSamples([cloud], 1, 200, seed=1)[0]
+    distance = data.pos.norm(dim=1)
+    centre = cloud.pos[np.abs(cloud.normal - data.normal[distance.argmin()].numpy()).sum(1).argmin()]
+    nearest = np.sort(np.linalg.norm(cloud.pos - centre, axis=1))[:200]
+    assert np.allclose(np.sort(distance.numpy()), nearest, atol=1e-6)
+    assert distance[data.inner].max() <= distance[~data.inner].min()
+    assert distance.min() == 0
+
+
+def test_points_and_normals_turn_together():
+    data = TrainingSamples([sphere(500)], 8, 500, RandomRotation("o3"), seed=1)
+    for item in range(8):
+        sample = data[item]
+        centre = (sample.pos - sample.normal).mean(0)
+        assert torch.allclose(sample.pos - sample.normal, centre.expand(500, 3), atol=1e-5)
+
+
+def test_the_same_seed_epoch_and_item_give_the_same_sample_and_others_differ():
+    one, other = samples(), samples()
+    assert all(same(one[index], other[index]) for index in (11, 0, 5, 11))
+    assert not torch.equal(one[0].pos, one[6].pos)
+    other.seed = 4
+    assert not torch.equal(one[0].pos, other[0].pos)
+
+
+def test_loaders_give_the_same_samples_with_and_without_workers():
+    one = list(DataLoader(samples(), batch_size=3, num_workers=0))
+    two = list(DataLoader(samples(), batch_size=3, num_workers=2))
+    assert len(one) == 2
+    assert all(same(a, b) and torch.equal(a.batch, b.batch) for a, b in zip(one, two, strict=True))
+
+
+def digest() -> str:
+    made = samples()
+    arrays = [array.numpy().tobytes() for index in range(9) for array in (made[index].pos, made[index].scale)]
+    return hashlib.sha256(b"".join(arrays)).hexdigest()
+
+
+def test_another_process_gives_the_same_samples():
+    code = "from test_samples import digest; print(digest())"
+    there = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])},
+    )
+    assert there.stdout.strip() == digest()
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_the_scale_of_a_patch_is_that_of_its_whole_corrupted_cloud(category):
+    cloud = sphere(30_000)
+    assert len(cloud) > DIRECT_POINTS
+    corruption, rng = Corruption.protocol(category), np.random.default_rng(5)
+    rows = corruption.density.kept(cloud.pos, rng)
+    pos = corruption.moved(cloud.pos[rows], diagonal(cloud.pos), rng)
+    scale = _Prepared(cloud, (0, 0)).scale(pos, rows, corruption.noise, rng)
+    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(pos))[0]), rel=0.02)
+
+
+@pytest.mark.parametrize("noise", [0.0002, 0.0009, 0.0035, 0.0095, 0.0138, 0.02])
+def test_the_scale_between_measured_levels_is_right(noise):
+    cloud, rng = sphere(30_000), np.random.default_rng(5)
+    pos = Corruption(noise).moved(cloud.pos, diagonal(cloud.pos), rng)
+    scale = _Prepared(cloud, (0, 0)).scale(pos, np.arange(len(cloud)), noise, rng)
+    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(pos))[0]), rel=0.02)
+
+
+def test_duplicate_points_do_not_shrink_the_scale():
+    pos = np.repeat(sphere(500).pos, 9, axis=0)
+    expected = float(cloud_scale(torch.from_numpy(pos))[0])
+    assert sampled_scale(pos, np.random.default_rng(0)) == pytest.approx(expected, rel=1e-5)
+    assert sampled_scale(np.zeros((7, 3), np.float32), np.random.default_rng(0)) == 1.0
+
+
+def test_whole_clouds_are_whole_and_centred():
+    data = samples(patch_points=None)[0]
+    assert data.inner.all()
+    whole = WholeClouds([sphere(2000)])
+    assert len(whole) == 1
+    assert whole[0].num_nodes == 2000
+    assert whole[0].pos.mean(0).abs().max() < 1e-5
+    assert whole[0].scale.item() == pytest.approx(float(cloud_scale(whole[0].pos)[0]), rel=1e-5)
+
+
+def test_clouds_of_different_sizes_make_a_batch():
+    clouds = [sphere(50), sphere(120)]
+    batch = next(iter(DataLoader(Subset(TrainingSamples(clouds, 20, 100), range(20)), batch_size=20)))
+    assert set(batch.batch.bincount().tolist()) == {50, 100}
+    assert batch.scale.shape == batch.oriented.shape == (20,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"clouds": []}, "expected at least one cloud"),
+        ({"length": 0}, "expected at least one cloud and one sample, got 1 and 0"),
+        ({"patch_points": 0}, "expected patch_points >= 1 or null, got 0"),
+        ({"inner_share": 0.0}, "expected inner_share in"),
+    ],
+)
+def test_mistakes_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        TrainingSamples(**{"clouds": [sphere(10)], "length": 1, **change})
+
+
+def test_clouds_without_normals_are_refused():
+    bare = Cloud("bare", np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="expected normals to train on, got none for bare"):
+        TrainingSamples([bare], 1)[0]
+    with pytest.raises(ValueError, match="expected normals to validate on, got none for bare"):
+        WholeClouds([bare])[0]
