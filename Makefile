@@ -57,7 +57,7 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff format .
 
 bench: setup ## run every file of benchmarks/
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; done
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; done
 
 clean: ## remove .venv and what builds and tests leave; data and outputs stay
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache
