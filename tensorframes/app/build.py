@@ -71,7 +71,7 @@ def recipe(cfg: DictConfig) -> dict[str, Any]:
     """What a checkpoint carries: the model, to build it from the file alone, and everything, to continue the run."""
     return {
         "model": OmegaConf.to_container(cfg.model, resolve=True),
-        "config": OmegaConf.to_container(cfg, resolve=False),
+        "config": {**OmegaConf.to_container(cfg, resolve=False), "name": cfg.name},  # type: ignore[dict-item]
     }
 
 

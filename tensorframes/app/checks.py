@@ -55,13 +55,14 @@ def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
         UserError: a key was added that means nothing.
     """
     for override in overrides:
-        key = override.split("=")[0]
+        key, _, value = override.partition("=")
         path = key.lstrip("+").split("@")[-1].replace("/", ".")
-        parent, _, _ = path.rpartition(".")
-        nodes = OmegaConf.select(cfg, path), OmegaConf.select(cfg, parent) if parent else cfg
-        if key.startswith("+") and not any(isinstance(node, DictConfig) and "_target_" in node for node in nodes):
-            known = [name for name in nodes[1] or [] if name != path.rpartition(".")[2]]
-            raise UserError(not_allowed(path, known))
+        if not key.startswith("+") or value == "null":
+            continue
+        parent, _, name = path.rpartition(".")
+        node, home = OmegaConf.select(cfg, path), OmegaConf.select(cfg, parent) if parent else cfg
+        if not any(isinstance(there, DictConfig) and "_target_" in there for there in (node, home)):
+            raise UserError(not_allowed(path, [known for known in home or [] if known != name]))
 
 
 def _check_component(node: DictConfig, path: str) -> None:

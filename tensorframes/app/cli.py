@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tensorframes.app.explain import explain
+from tensorframes.app.runlog import write_to_log
 from tensorframes.errors import UserError
 
 SUCCESS, FAILED, MISTAKE = 0, 1, 2
@@ -115,9 +116,7 @@ class Teller:
         line = f"error: {explain(error, self.config_name, config_dir(), sys.argv[1:])}" if mistake else ""
         text = line if mistake and not self.full else "".join(traceback.format_exception(error)).rstrip()
         print(text, file=sys.stderr)
-        for handler in logging.getLogger().handlers:
-            if isinstance(handler, logging.FileHandler):
-                handler.emit(logging.makeLogRecord({"msg": text, "levelname": "ERROR", "levelno": logging.ERROR}))
+        write_to_log(text, logging.ERROR)
         return MISTAKE if mistake else FAILED
 
 

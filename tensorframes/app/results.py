@@ -1,5 +1,6 @@
 """The end of a run: scores on the screen, in the log, in metrics.json and in a picture."""
 
+import io
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from tensorframes.app.runlog import write_to_log
 from tensorframes.clouds import Cloud
 from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
 from tensorframes.scoring import Method
@@ -45,14 +47,9 @@ def show_table(results: Mapping[str, Any]) -> None:
     """The table on the screen, in colour where it can, and in the run's log."""
     table = compare(methods_of(results))
     Console().print(table)
-    plain = Console(width=120, no_color=True, record=True, quiet=True)
-    with plain.capture() as text:
-        Console.print(plain, table)
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.emit(
-                logging.makeLogRecord({"msg": "\n" + text.get(), "levelname": "INFO", "levelno": logging.INFO})
-            )
+    text = io.StringIO()
+    Console(file=text, width=120, color_system=None).print(table)
+    write_to_log("\n" + text.getvalue().rstrip())
 
 
 def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]:

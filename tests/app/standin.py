@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
+from torch_geometric.utils import scatter
 
 from tensorframes.clouds import Cloud
 
@@ -52,7 +53,7 @@ class Answer(NamedTuple):
 
 
 class TinyEstimator(torch.nn.Module):
-    """An MLP on positions, with dropout so that random draws matter."""
+    """An MLP on centred positions, with dropout so that random draws matter."""
 
     oriented = False
 
@@ -65,7 +66,9 @@ class TinyEstimator(torch.nn.Module):
         self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
     ) -> Answer:
         """Normals of the rows, which are the guess as well."""
-        normal = normalize(self.mlp(pos if rows is None else pos[rows]), dim=-1)
+        batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
+        centred = pos - scatter(pos, batch, reduce="mean")[batch]
+        normal = normalize(self.mlp(centred if rows is None else centred[rows]), dim=-1)
         return Answer(normal, normal)
 
 
@@ -78,3 +81,10 @@ class Killer(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Broken(pl.Callback):
+    """Fails when training starts, for no fault of the user."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        raise ZeroDivisionError("broken on purpose")

@@ -1,0 +1,55 @@
+"""Runs of the application with the stand-ins of standin.py, in this process or in one of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HERE = Path(__file__).parent
+CONFIGS = ("--config-dir", str(HERE / "configs"))
+
+
+class Ended(NamedTuple):
+    """A run of the application that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Runs train or evaluate in this process, in an empty folder: app("train", "experiment=tiny", ...)."""
+    from tensorframes import app as application
+
+    monkeypatch.syspath_prepend(HERE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+
+    def run(name: str, *arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *CONFIGS, *arguments])
+        capsys.readouterr()
+        code = application.command_line(getattr(application, name), name)
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def process(repository: Path, tmp_path: Path) -> Callable[..., Ended]:
+    """Runs train.py in a process of its own, in an empty folder."""
+    path = os.pathsep.join([str(HERE), str(repository), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str, **variables: str) -> Ended:
+        command = [sys.executable, str(repository / "train.py"), *CONFIGS, *arguments]
+        ended = subprocess.run(
+            command, cwd=tmp_path, env={**environment, **variables}, capture_output=True, text=True, timeout=300
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+    return run

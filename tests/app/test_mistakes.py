@@ -1,0 +1,98 @@
+"""A user's mistake is one line on stderr that says what is allowed, and exit code 2."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+App = Callable[..., tuple[int, str, str]]
+
+TRAINING = {
+    "trainer.foo=1": "expected a setting of trainer, one of accelerator",
+    "loader.bach_size=1": "(did you mean batch_size?)",
+    "bakbone=foo": "(did you mean backbone?)",
+    "backbone=foo": "expected backbone to be one of pointnet2",
+    "data/augmentation=so4": "expected data/augmentation to be one of o3, off, so3, z, got so4",
+    "data.augmentation.group=so4": "data.augmentation: expected a group of off, z, so3, o3, got 'so4'",
+    "trainer.max_steps=abc": "expected trainer.max_steps to be a whole number, got 'abc'",
+    "trainer.max_steps=0": "expected trainer.max_steps >= 1, got 0",
+    "trainer.precision=17": "bf16-mixed",
+    "trainer.accelerator=abacus": "abacus",
+    "optimizer.lr=-1": "optimizer: Invalid learning rate",
+    "loader.batch_size=0": "loader: expected batch_size >= 1",
+    "data.samples.patch_points=0": "data.samples: expected patch_points >= 1",
+    "data.root=/a=b": "'data.root=\"/my data/a=b\"'",
+    "data.root=a,b": "'data.root=\"/my data/a=b\"'",
+    "data=folder": "expected a value for data.root",
+    "+foo=1": "expected a setting, one of backbone",
+    "+task.foo=1": "expected a setting of task, one of",
+    "+trainer.foo=1": "expected a setting of trainer",
+    "hydra.foo=1": "hydra.foo",
+    "foo": "expected overrides like key=value, got foo",
+    "--foo": "unrecognized arguments: --foo",
+    "seed=abc": "expected seed to be a whole number, got 'abc'",
+    "test=maybe": "expected test to be true or false, got 'maybe'",
+    "name=a b": "expected a name without",
+    "ckpt_path=none.ckpt": "expected a checkpoint file, got none.ckpt",
+    "model._target_=nowhere.Net": "expected model._target_ to name",
+}
+
+EVALUATING = {
+    "data=tiny": "expected a value for checkpoint",
+    "checkpoint=foo": "expected checkpoint to be a file or one of pca, jet, open3d, got foo",
+    "checkpoint=a/foo.ckpt": "expected a checkpoint file, got a/foo.ckpt",
+    "chekpoint=pca": "(did you mean checkpoint?)",
+}
+
+
+def assert_one_line(ended: tuple[int, str, str], expected: str) -> None:
+    code, _, err = ended
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert err.startswith("error: ")
+    assert expected in err
+
+
+@pytest.mark.parametrize("override", TRAINING)
+def test_training_mistakes(app: App, override: str) -> None:
+    assert_one_line(app("train", "experiment=tiny", override), TRAINING[override])
+
+
+@pytest.mark.parametrize("override", EVALUATING)
+def test_evaluation_mistakes(app: App, override: str) -> None:
+    assert_one_line(app("evaluate", "data=tiny", override), EVALUATING[override])
+
+
+def test_a_batch_that_devices_cannot_share(app: App) -> None:
+    ended = app("train", "experiment=tiny", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=3")
+    assert_one_line(ended, "expected loader.batch_size to be a multiple of the 3 devices, got 4")
+
+
+def test_quoted_paths_are_taken(app: App, tmp_path: Path) -> None:
+    odd = tmp_path / "my data, a=b"
+    ended = app("evaluate", "data=pcpnet", f'data.root="{odd}"', "data.sources=[]", "checkpoint=pca")
+    assert_one_line(ended, "my data, a=b")
+
+
+def test_a_failed_run_ends_with_1_and_a_traceback(app: App) -> None:
+    code, _, err = app("train", "experiment=tiny", "+callbacks.broken._target_=standin.Broken")
+    assert code == 1
+    assert "ZeroDivisionError" in err
+    assert "Traceback" in err
+    (log,) = Path("outputs/tiny").glob("*/run.log")
+    assert "ZeroDivisionError" in log.read_text()
+
+
+def test_full_errors_on_request(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    code, _, err = app("train", "experiment=tiny", "trainer.foo=1")
+    assert code == 2
+    assert "Traceback" in err
+
+
+def test_a_sweeps_other_jobs_run_when_one_fails(app: App) -> None:
+    code, _, err = app("train", "experiment=tiny", "-m", "trainer.max_steps=0,1", "test=false")
+    assert code == 2
+    assert err.count("error:") == 1
+    (csv,) = Path("multirun").glob("*/*/metrics.csv")
+    assert csv.parent.name == "1"

@@ -1,0 +1,128 @@
+"""Whole runs: what they leave, that they repeat themselves, continue, share their work, and are scored again alike."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+from tensorframes.errors import UserError
+
+App = Callable[..., tuple[int, str, str]]
+LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
+
+
+def only_run(name: str, top: str = "outputs") -> Path:
+    (folder,) = Path(top, name).iterdir()
+    return folder
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_one_folder_and_its_checkpoint_scores_alike_alone(app: App) -> None:
+    code, out, err = app("train", "experiment=tiny")
+    folder = only_run("tiny")
+    assert (code, err) == (0, "")
+    assert {path.name for path in folder.iterdir()} == LEFT
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "PCA 112" in out
+    assert "points" in out
+    trained = json.loads((folder / "metrics.json").read_text())
+    assert set(trained["baselines"]) == {"PCA 18", "PCA 112"}
+    assert "PCA 112" in (folder / "run.log").read_text()
+
+    code, _, err = app(
+        "evaluate", "data=tiny", f"checkpoint={folder}/checkpoints/best.ckpt", "trusted=[tensorframes,torch,standin]"
+    )
+    assert (code, err) == (0, "")
+    scored = json.loads((only_run("evaluate") / "metrics.json").read_text())
+    assert scored["average"]["rmse"] == pytest.approx(trained["average"]["rmse"], rel=1e-5)
+
+
+def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> None:
+    assert (
+        app("train", "-m", "experiment=tiny", "optimizer.lr=0.001,0.002", "trainer.max_steps=1", "test=false")[0] == 0
+    )
+    made = [path.relative_to(tmp_path) for path in tmp_path.rglob("*")]
+    assert {path.name for path in only_run("", "multirun").iterdir()} == {"0", "1", "multirun.yaml"}
+    assert not [path for path in made if set("=, ") & set(str(path))]
+
+
+def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
+    for name in ("one", "two"):
+        settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
+        assert app("train", "experiment=tiny", f"name={name}", *settings)[0] == 0
+    one, two = rows_of(only_run("one")), rows_of(only_run("two"))
+    assert one == two
+    losses = [float(row["train/loss"]) for row in one]
+    assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
+
+
+@pytest.mark.parametrize("killed_at", [7, 10])
+def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: App, killed_at: int) -> None:
+    settings = ("experiment=tiny", "test=false", "loader.workers=1")
+    killer = (f"+callbacks.killer={{_target_:standin.Killer,step:{killed_at}}}", "name=killed")
+    assert process(*settings, *killer)[0] == -9
+    folder = only_run("killed")
+    assert app("train", f"ckpt_path={folder}/checkpoints/last.ckpt", "++callbacks.killer=null")[0] == 0
+    assert app("train", *settings, "name=whole")[0] == 0
+    assert only_run("killed") == folder
+    killed, whole = rows_of(folder), rows_of(only_run("whole"))
+    assert [row["train/loss"] for row in killed] == [row["train/loss"] for row in whole]
+    assert killed[-1] == whole[-1]  # the averaged weights' validation, too
+
+
+def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> None:
+    settings = ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6")
+    assert process(*settings, "name=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
+    assert app("train", *settings, "name=one")[0] == 0
+    two, one = only_run("two"), only_run("one")
+    assert {path.name for path in two.iterdir()} == LEFT
+    for row, other in zip(rows_of(two), rows_of(one), strict=True):
+        assert [float(value) for value in row.values() if value] == pytest.approx(
+            [float(value) for value in other.values() if value], rel=1e-4
+        )
+    scores = [json.loads((folder / "metrics.json").read_text())["average"]["rmse"] for folder in (two, one)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+
+
+def test_wandb_without_an_account_is_offline_and_silent(
+    app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = app("train", "experiment=tiny", "logger=wandb", "test=false", "trainer.max_steps=2")
+    folder = only_run("tiny")
+    assert (code, err) == (0, "")
+    assert len(rows_of(folder)) == 2
+    (run,) = (folder / "wandb").glob("offline-run-*")
+    assert list(run.rglob("*.pts.json"))
+
+
+def test_checkpoints_that_are_none_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected a checkpoint file"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    for content, message in (({"weights": 1}, "something else"), ({"tensorframes": {"format": 99}}, "format 99")):
+        torch.save(content, tmp_path / "other.ckpt")
+        with pytest.raises(UserError, match=message):
+            read_checkpoint(tmp_path / "other.ckpt")
+    (tmp_path / "text.ckpt").write_text("no checkpoint")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(tmp_path / "text.ckpt")
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "tensorframes.app.cli.os.system", "torch.hub.load", "standin.TinyEstimator"]
+)
+def test_a_checkpoint_may_not_name_what_is_called(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "mean.ckpt"
+    torch.save({"tensorframes": {"format": 1, "model": {"_target_": target}}, "state_dict": {}}, path)
+    with pytest.raises(UserError, match="expected a model made of classes of tensorframes, torch"):
+        load_estimator(path)

@@ -1,0 +1,86 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+from torch_geometric.data import Batch, Data
+
+from tensorframes.errors import UserError
+from tensorframes.training import OrientedLoss, UnorientedLoss, rmse_degrees
+
+
+def batch_of(*normals: torch.Tensor, oriented: bool = True) -> Batch:
+    items = [
+        Data(
+            pos=normal,
+            normal=normal,
+            inner=torch.ones(len(normal), dtype=torch.bool),
+            oriented=torch.tensor([oriented]),
+        )
+        for normal in normals
+    ]
+    return Batch.from_data_list(items)
+
+
+def prediction_of(normal: torch.Tensor, guess: torch.Tensor | None = None) -> SimpleNamespace:
+    return SimpleNamespace(normal=normal, guess=normal if guess is None else guess)
+
+
+def turned(degrees: float, count: int) -> torch.Tensor:
+    """Unit vectors at an angle from the x axis."""
+    angle = torch.deg2rad(torch.tensor(degrees))
+    return torch.stack([angle.cos(), angle.sin(), torch.zeros(())]).expand(count, 3)
+
+
+X = torch.tensor([1.0, 0.0, 0.0])
+
+
+def test_loss_is_the_mean_over_clouds_of_the_chords_root_mean_square() -> None:
+    batch = batch_of(X.expand(3, 3), X.expand(5, 3))
+    prediction = prediction_of(torch.cat([turned(20, 3), turned(60, 5)]))
+    chords = 2 * torch.sin(torch.deg2rad(torch.tensor([20.0, 60.0])) / 2)
+    assert UnorientedLoss(eps=1e-12)(prediction, batch).item() == pytest.approx(chords.mean().item(), rel=1e-5)
+    assert rmse_degrees(prediction.normal, batch).tolist() == pytest.approx([20, 60], rel=1e-4)
+
+
+def test_sign_counts_in_the_oriented_loss_alone() -> None:
+    batch = batch_of(X.expand(4, 3))
+    flipped = prediction_of(-turned(10, 4))
+    assert UnorientedLoss()(flipped, batch) == pytest.approx(UnorientedLoss()(prediction_of(turned(10, 4)), batch))
+    assert OrientedLoss()(flipped, batch) > 1.9
+
+
+@pytest.mark.parametrize(("loss", "largest"), [(UnorientedLoss(eps=1e-12), 2**0.5), (OrientedLoss(eps=1e-12), 2.0)])
+def test_no_normal_is_the_largest_loss_and_has_finite_gradients(loss: torch.nn.Module, largest: float) -> None:
+    batch = batch_of(X.expand(4, 3))
+    raw = torch.zeros(4, 3, requires_grad=True)
+    value = loss(prediction_of(normalize(raw, dim=-1)), batch)
+    value.backward()
+    assert value.item() == pytest.approx(largest)
+    assert torch.isfinite(raw.grad).all()
+
+
+def test_a_perfect_prediction_has_finite_gradients() -> None:
+    raw = X.expand(4, 3).clone().requires_grad_()
+    UnorientedLoss()(prediction_of(normalize(raw, dim=-1)), batch_of(X.expand(4, 3))).backward()
+    assert torch.isfinite(raw.grad).all()
+
+
+def test_only_inner_points_count() -> None:
+    batch = batch_of(torch.cat([X.expand(2, 3), turned(90, 2)]))
+    batch.inner = torch.tensor([True, True, False, False])
+    assert UnorientedLoss(eps=1e-12)(prediction_of(turned(0, 2)), batch).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_guess_has_its_own_weight() -> None:
+    batch = batch_of(X.expand(4, 3))
+    good, bad = turned(0, 4), turned(45, 4)
+    alone, weighted = UnorientedLoss(), UnorientedLoss(guess_weight=0.5)
+    expected = alone(prediction_of(good), batch) + 0.5 * alone(prediction_of(bad), batch)
+    assert weighted(prediction_of(good, bad), batch) == pytest.approx(expected)
+
+
+def test_oriented_loss_refuses_clouds_marked_unoriented() -> None:
+    batch = batch_of(X.expand(4, 3), oriented=False)
+    with pytest.raises(UserError, match="1 of 1 marked unoriented"):
+        OrientedLoss()(prediction_of(turned(0, 4)), batch)

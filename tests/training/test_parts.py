@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tensorframes.training import EMA, CountedBatches, MetricsFile, WarmupCosine, parameter_groups
+from tensorframes.training.csv_log import read_rows
+
+
+def first(batches: CountedBatches, count: int) -> list[list[int]]:
+    return [batch for batch, _ in zip(batches, range(count), strict=False)]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_global_batches_are_the_same_sets_whatever_the_number_of_ranks(ranks: int) -> None:
+    shares = [first(CountedBatches(6, rank=rank, ranks=ranks), 4) for rank in range(ranks)]
+    joined = [sorted(number for share in batch for number in share) for batch in zip(*shares, strict=True)]
+    assert joined == [list(range(6 * step, 6 * step + 6)) for step in range(4)]
+
+
+def test_starting_later_continues_the_same_sequence() -> None:
+    assert first(CountedBatches(4, start=3), 2) == first(CountedBatches(4), 5)[3:]
+
+
+def test_a_batch_that_cannot_be_shared_is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of the 2"):
+        CountedBatches(5, ranks=2)
+
+
+def test_biases_and_norms_do_not_decay() -> None:
+    module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.LayerNorm(4))
+    decaying, others = parameter_groups(module)
+    assert [parameter.shape for parameter in decaying["params"]] == [(4, 3)]
+    assert len(others["params"]) == 3
+    assert others["weight_decay"] == 0
+
+
+def test_schedule_rises_then_falls_to_its_floor() -> None:
+    schedule = WarmupCosine(warmup=0.1, floor=0.05)
+    factors = [schedule.factor(step, 100) for step in range(101)]
+    assert factors[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert factors[10:] == sorted(factors[10:], reverse=True)
+    assert factors[55] == pytest.approx((1 + 0.05) / 2)
+    assert factors[100] == pytest.approx(0.05)
+
+
+def test_short_averages_forget_their_first_weights() -> None:
+    average = [torch.zeros(1)]
+    for step in range(1, 200):
+        EMA(decay=0.999)._average(average, [torch.ones(1)], step)
+    assert average[0].item() > 0.99
+
+
+def test_metrics_file_joins_a_steps_rows_and_adds_columns(tmp_path: Path) -> None:
+    log = MetricsFile(tmp_path / "metrics.csv")
+    for step in range(3):
+        log.log_metrics({"train/loss": float(step), "epoch": 0}, step)
+    log.log_metrics({"val/rmse": 9.5}, 2)
+    assert read_rows(log.path)[1:] == [
+        {"step": "1", "train/loss": "1.0"},
+        {"step": "2", "train/loss": "2.0", "val/rmse": "9.5"},
+    ]
+
+
+def test_metrics_file_replaces_the_rows_a_continued_run_repeats(tmp_path: Path) -> None:
+    for steps in (range(5), range(3, 7)):
+        log = MetricsFile(tmp_path / "metrics.csv")
+        for step in steps:
+            log.log_metrics({"train/loss": float(len(steps))}, step)
+    rows = read_rows(tmp_path / "metrics.csv")
+    assert [int(row["step"]) for row in rows] == list(range(7))
+    assert [row["train/loss"] for row in rows] == ["5.0"] * 3 + ["4.0"] * 4
