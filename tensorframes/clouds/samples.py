@@ -25,7 +25,7 @@ TABLES = 1
 """Ends the seeds of the scales: they are no sample's seeds."""
 
 CLOUDS_KEPT = 64
-"""Clouds that a worker keeps in memory, with their scales: about 5 MB for 100,000 points."""
+"""Clouds that a worker keeps in memory, with their scales: about 7 MB for 100,000 points."""
 
 
 class DrawsCorruption(Protocol):
@@ -38,8 +38,8 @@ class TrainingSamples(Dataset):
     """`length` samples an epoch; item i of epoch e has the index e * length + i.
 
     A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a
-    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. An index past the
-    first epoch is valid, so iterating over this object itself does not end.
+    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. An index past
+    the first epoch is valid, so iterating over this object itself does not end.
 
     Args:
         clouds: clean clouds with normals.
