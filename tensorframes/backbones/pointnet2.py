@@ -26,12 +26,13 @@ class SetAbstraction(TensorialMessagePassing):
     r"""A PointNet on the neighbourhood of each receiver (Qi et al. 2017, arXiv 1706.02413, section 3.2), in frames:
 
     .. math:: f_i' = \gamma\Big( \mathrm{AGG}_{j} \; h\big(\rho(R_i R_j^T) f_j,\; R_i (x_j - x_i) / \ell,\;
-        |x_j - x_i| / \ell\big) \Big)
+        |x_j - x_i| / \ell\big),\; o_i \Big)
 
     Args:
         reps_in, reps_out: representations of the features before and after.
         degree: neighbours of every receiver; edges are sorted by receiver.
         length: the level's length l, in units of the positions.
+        own: numbers each receiver knows of itself, o_i.
         aggregations: of ``"max"`` (as published), ``"mean"`` and ``"sum"``, concatenated.
     """
 
@@ -41,6 +42,7 @@ class SetAbstraction(TensorialMessagePassing):
         reps_out: TensorReps,
         degree: int,
         length: float = 1.0,
+        own: int = 0,
         aggregations: Sequence[str] = ("max", "mean"),
     ) -> None:
         aggr = [FixedDegree(name, degree) for name in aggregations]  # type: ignore[arg-type]
@@ -48,17 +50,22 @@ class SetAbstraction(TensorialMessagePassing):
         width = reps_out.dim
         self.length = length
         self.message_net = MLP([reps_in.dim + reps_in.d + 1, width, width], last_activation=True)
-        self.update_net = MLP([width * len(aggr), width, width], norm=True)
+        self.update_net = MLP([width * len(aggr) + own, width, width], norm=True)
 
     def forward(
-        self, x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], frames: tuple[Frames, Frames]
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        pos: tuple[Tensor, Tensor],
+        frames: tuple[Frames, Frames],
+        own: Tensor | None = None,
     ) -> Tensor:
         """Features (R, reps_out.dim) of the receivers from x (S, reps_in.dim); pos and frames: (senders, receivers)."""
         edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1]) / self.length
         edge = torch.cat([edge, edge.norm(dim=-1, keepdim=True)], dim=-1)
         receivers = x.new_zeros(len(pos[1]), 0)
         pooled = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
-        out: Tensor = self.update_net(pooled)
+        out: Tensor = self.update_net(pooled if own is None else torch.cat([pooled, own], dim=-1))
         return out
 
     def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
@@ -86,9 +93,9 @@ class FeaturePropagation(nn.Module):
 class PointNet2(nn.Module):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
-    The first set abstraction works on all points, from the moments of their neighbourhoods; the published network
-    starts from bare coordinates instead. Levels are sampled by ``independent_set`` in place of farthest points, whose
-    choice follows the order of the points.
+    The first set abstraction works on all points, and at every level a point knows the moments of its neighbourhood;
+    the published network starts from bare coordinates instead. Levels are sampled by ``independent_set`` in place of
+    farthest points, whose choice follows the order of the points.
 
     Args:
         messages: which representation features of a given width have.
@@ -117,7 +124,7 @@ class PointNet2(nn.Module):
         first = kinds.reps(self.moments.reps.dim) if _scalar_only(kinds) else self.moments.reps
         sources, lengths = [first, *reps[:-1]], [1.0, *radii]
         self.down = nn.ModuleList(
-            SetAbstraction(source, target, neighbours, length, aggregations)
+            SetAbstraction(source, target, neighbours, length, self.moments.reps.dim, aggregations)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine) for fine, coarse in pairwise(reps))
@@ -129,12 +136,16 @@ class PointNet2(nn.Module):
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> Tensor:
         """Features (N, reps.dim) of level 0, each row in its own point's frame."""
         levels = hierarchy.levels
-        x = frames[0].to_local(self.moments(levels[0].pos, levels[0].neighbours), self.moments.reps)
+        own = [
+            frame.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
+            for frame, level in zip(frames, levels, strict=True)
+        ]
+        x = own[0]
         features: list[Tensor] = []
         for depth, (level, layer) in enumerate(zip(levels, self.down, strict=True)):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
-            x = layer(x, table_edges(level.below), *ends)
+            x = layer(x, table_edges(level.below), *ends, own[depth])
             features.append(x)
         for depth in reversed(range(len(levels) - 1)):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])

@@ -27,8 +27,8 @@ class PlaneFitHead(nn.Module):
         + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
 
     :math:`C^0` the first term and g the guess (``VectorHead``). kappa is about the smallest eigenvalue of :math:`C^0`:
-    the residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
-    network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
+    the residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever
+    the network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
     :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, and what the network tells of i and j. After Lenssen et al.
     (CVPR 2020, weights for a least-squares plane), with the prior and the coarse neighbours added.
 
@@ -44,7 +44,7 @@ class PlaneFitHead(nn.Module):
     """
 
     def __init__(
-        self, reps: TensorReps, neighbours: Sequence[int] = (24, 0, 12, 12), hidden: int = 32, told: int = 16
+        self, reps: TensorReps, neighbours: Sequence[int] = (18, 12, 12, 12), hidden: int = 32, told: int = 16
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3:
@@ -57,7 +57,8 @@ class PlaneFitHead(nn.Module):
         self.geometry = nn.Linear(5, hidden, bias=False)
         self.level = nn.Parameter(torch.zeros(len(self.neighbours), hidden))
         self.weigh = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden // 2), nn.SiLU(), nn.Linear(hidden // 2, 1))
-        self.level_bias = nn.Parameter(torch.tensor([0.0] + [-3.0] * (len(self.neighbours) - 1)))
+        self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (len(self.neighbours) - 1)))
+        self.narrowness = nn.Parameter(torch.full((len(self.neighbours),), 2.0))
 
     def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Normals and first guesses (M, 3) of the rows (M,), from features x (N, reps.dim) in frames."""
@@ -112,7 +113,8 @@ class PlaneFitHead(nn.Module):
         )
         sent = self.sender(told).index_select(0, table.flatten()).view(*table.shape, -1)
         hidden = self.geometry(invariants) + sent + self.receiver(told)[rows].unsqueeze(1) + self.level[kind]
-        logit = self.weigh(hidden).squeeze(-1) + self.level_bias[kind]
+        start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
+        logit = self.weigh(hidden).squeeze(-1) + start
         return logit.sigmoid() + 1e-4
 
 

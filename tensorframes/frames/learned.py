@@ -19,8 +19,8 @@ class LearnedFrames(nn.Module):
     r"""Frames predicted from each point's neighbourhood (Lippmann et al., arXiv 2405.15389, section 4).
 
     ``group="so"``: d - 1 learned vectors, Gram-Schmidt, and the generalised cross product as last axis. Under a
-    rotation :math:`R_i \to R_i g^T`, under a reflection :math:`R_i \to S R_i g^T` with S = diag(1, ..., 1, -1): the two passes
-    R_i and S R_i (``Frames.mirrored``) together are O(d)-equivariant. A flat neighbourhood carries such a frame.
+    rotation :math:`R_i \to R_i g^T`, under a reflection :math:`R_i \to S R_i g^T` with S = diag(1, ..., 1, -1): the two
+    passes R_i and S R_i (``Frames.mirrored``) together are O(d)-equivariant. A flat neighbourhood carries such a frame.
 
     ``group="o"``: d learned vectors; :math:`R_i \to R_i g^T` for every g in O(d), in one pass. A flat neighbourhood (in
     a hyperplane) carries no such frame: its mirror image is itself. There the last axis comes from farther away.

@@ -9,22 +9,38 @@ from tensorframes.reps import TensorReps
 
 
 class NeighbourhoodMoments(nn.Module):
-    r"""Density, mean and covariance of the k neighbours of a point, in the world's frame.
+    r"""Density, mean, covariance and plane of the k neighbours of a point, in the world's frame.
 
     .. math:: s = (\log c_i, 1), \quad m_i = \langle r_{ij} \rangle / c_i, \quad
-        C_i = \langle r_{ij} r_{ij}^T \rangle / c_i^2,
+        C_i = \langle r_{ij} r_{ij}^T \rangle / c_i^2 - m_i m_i^T, \quad
+        P_i = \operatorname{adj} C_i / \operatorname{tr} \operatorname{adj} C_i,
 
-    with c_i the distance to the farthest neighbour. The density of a point enters here, as an invariant feature.
+    with c_i the distance to the farthest neighbour. The density of a point enters here, as an invariant feature. P is
+    :math:`n n^T` where the neighbours lie in a plane with normal n, so that a normal can be read off linearly; zero
+    where they lie on a line.
     """
 
-    reps = TensorReps("2x0 + 1x1 + 1x2")
+    reps = TensorReps("2x0 + 1x1 + 2x2")
 
     def forward(self, pos: Tensor, neighbours: Tensor) -> Tensor:
-        """Features (N, 14) of points pos (N, 3) with the neighbour table (N, k)."""
+        """Features (N, 23) of points pos (N, 3) with the neighbour table (N, k)."""
         edge = pos.index_select(0, neighbours.flatten()).view(*neighbours.shape, -1) - pos.unsqueeze(1)
         reach = edge.norm(dim=-1).amax(-1, keepdim=True)  # (N, 1)
         safe = torch.where(reach > 0, reach, torch.ones_like(reach))
         edge = edge / safe.unsqueeze(-1)
         mean = edge.mean(1)
+        edge = edge - mean.unsqueeze(1)
         covariance = edge.transpose(1, 2) @ edge / edge.shape[1]
-        return torch.cat([safe.log(), torch.ones_like(safe), mean, covariance.flatten(1)], dim=-1)
+        plane = normalised_adjugate(covariance)
+        return torch.cat([safe.log(), torch.ones_like(safe), mean, covariance.flatten(1), plane.flatten(1)], dim=-1)
+
+
+def normalised_adjugate(matrices: Tensor, rank: float = 1e-6) -> Tensor:
+    """adj C / tr adj C of symmetric matrices (N, 3, 3); zero where they are of rank 1, to within ``rank``."""
+    a, b, c = matrices.unbind(-1)
+    cross = torch.linalg.cross
+    adjugate = torch.stack([cross(b, c), cross(c, a), cross(a, b)], dim=-1)
+    trace = matrices.diagonal(dim1=-2, dim2=-1).sum(-1)
+    size = adjugate.diagonal(dim1=-2, dim2=-1).sum(-1)
+    usable = size > rank * trace.square()
+    return torch.where(usable, 1 / torch.where(usable, size, 1), 0).view(-1, 1, 1) * adjugate

@@ -11,8 +11,8 @@ from torch_geometric.nn.aggr import Aggregation
 class FixedDegree(Aggregation):
     """Maximum, mean or sum over exactly ``degree`` consecutive edges per receiver.
 
-    For graphs sorted by receiver with ``degree`` edges each, such as those of ``knn``. The gradient of a maximum goes to
-    one edge instead of all that are equal.
+    For graphs sorted by receiver with ``degree`` edges each, such as those of ``knn``. The gradient of a maximum goes
+    to one edge instead of all that are equal.
 
     Raises:
         ValueError: the edges are not ``degree`` times the receivers.
