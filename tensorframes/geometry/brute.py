@@ -3,17 +3,17 @@
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.distances import squared_distance
+from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.ragged import CHUNK, pieces
 
 
 def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
-    keep = min(k, len(points))
-    nearest = [
-        torch.sort(squared_distance(piece[:, None], points), dim=1, stable=True).indices[:, :keep]
-        for piece in pieces(query, max(1, CHUNK // len(points)))
-    ]
-    return torch.cat(nearest)
+    rows = torch.arange(len(points), device=points.device)
+    found = []
+    for piece in pieces(query, max(1, CHUNK // len(points))):
+        square = squared_distance(piece[:, None], points)
+        found.append(nearest(square, rows.expand_as(square), k)[0])
+    return torch.cat(found)
 
 
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:

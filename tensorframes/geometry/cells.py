@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.distances import squared_distance
+from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.kdtree import kdtree_knn
 from tensorframes.geometry.ragged import CHUNK, pieces
 
@@ -130,25 +130,6 @@ def _entries(start: Tensor, count: Tensor, size: int) -> Tensor:
     return torch.where(column < end[:, -1:], at, -1)
 
 
-def nearest(candidates: Tensor, points: Tensor, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of the candidate rows (n, c), -1 for none: (rows, squared distances), each (n, min(k, c)).
-
-    Equal distances ordered by row.
-    """
-    square = squared_distance(query[:, None], points[candidates])
-    square = torch.where(candidates >= 0, square, torch.inf)
-    few = min(k + 1, candidates.shape[1])
-    best = torch.topk(square, few, dim=1, largest=False)
-    rows, square_best = candidates.gather(1, best.indices)[:, :k], best.values[:, :k]
-    tied = ((best.values.diff(dim=1) == 0) & best.values[:, 1:].isfinite()).any(1).nonzero().squeeze(1)
-    if len(tied):
-        by_row = torch.sort(candidates[tied], dim=1)
-        by_distance = torch.sort(square[tied].gather(1, by_row.indices), dim=1, stable=True)
-        rows[tied] = by_row.values.gather(1, by_distance.indices[:, :k])
-        square_best[tied] = by_distance.values[:, :k]
-    return torch.where(square_best.isfinite(), rows, -1), square_best
-
-
 def cells_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
     """(M, k) rows of `points` (distinct, float64), nearest first, -1 where a cloud has fewer than k."""
     if points.shape[1] > MOST_AXES:
@@ -189,8 +170,9 @@ class _Search:
         for part in self._similar(light, total):
             size = max(self.k, int(total[part[-1]]))
             at = _entries(start[part], count[part], size)
-            candidates = torch.where(at >= 0, self.morton.order[at], -1)
-            found, square = nearest(candidates, self.points, self.query[rows[part]], self.k)
+            candidates = self.morton.order[at]
+            square = squared_distance(self.query[rows[part], None], self.points[candidates])
+            found, square = nearest(square.masked_fill(at < 0, torch.inf), candidates, self.k)
             proven = (square[:, -1] < border[part].clamp(min=0).square()) | torch.isinf(border[part])
             self.answer[rows[part[proven]]] = found[proven]
             done[part] = proven

@@ -19,6 +19,24 @@ def squared_distance(x: Tensor, y: Tensor) -> Tensor:
     return total
 
 
+def nearest(square: Tensor, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k smallest of the squared distances (n, c) of candidate rows (n, c): (rows, squares), each (n, min(k, c)).
+
+    Equal distances are ordered by row. A distance of infinity is no candidate: its row becomes -1.
+    """
+    best = torch.topk(square, min(k + 1, square.shape[1]), dim=1, largest=False)
+    found, least = rows.gather(1, best.indices)[:, :k], best.values[:, :k]
+    # topk orders equal distances as it likes; only lines that have some pay for sorting.
+    equal = (best.values[:, 1:] == best.values[:, :-1]) & best.values[:, 1:].isfinite()
+    tied = equal.any(1).nonzero().squeeze(1)
+    if len(tied):
+        by_row = torch.sort(rows[tied], dim=1)
+        by_distance = torch.sort(square[tied].gather(1, by_row.indices), dim=1, stable=True)
+        found[tied] = by_row.values.gather(1, by_distance.indices[:, :k])
+        least[tied] = by_distance.values[:, :k]
+    return found.masked_fill(least.isinf(), -1), least
+
+
 @dataclass(frozen=True)
 class Distinct:
     """The distinct points of a batch of clouds, in the order in which they first occur.
