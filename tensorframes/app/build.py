@@ -23,21 +23,20 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
     with told_by(key):
         if not arguments:
             return instantiate(node, _convert_="all")
-        return instantiate(node, _partial_=True, _convert_="all")(
-            **arguments
-        )  # Hydra would take dictionaries for nodes
+        make = instantiate(node, _partial_=True, _convert_="all")
+        return make(**arguments)  # not through Hydra, which would take dictionaries for nodes
 
 
 @contextmanager
 def told_by(key: str) -> Iterator[None]:
-    """What a constructor refuses (ValueError, TypeError) becomes the user's mistake, told by its key."""
+    """What a constructor refuses (a value, an unknown argument) becomes the user's mistake, told by its key."""
     try:
         yield
     except (InstantiationException, ValueError, TypeError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | TypeError):
+        if isinstance(cause, ValueError) or (isinstance(cause, TypeError) and "argument" in str(cause)):
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
 

@@ -39,8 +39,13 @@ def score_and_report(
     write_metrics(folder, results)
     show_table(results)
     error_picture([methods[0]], pictured(results, clouds), folder / "errors.png")
-    log.info("%s: metrics.json, errors.png", folder)
+    log.info("%s: metrics.json, errors.png", shown(folder))
     return results
+
+
+def shown(path: Path) -> str:
+    """A path as a user would type it: from where the program was started, if it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def show_table(results: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Train, then test against the classical methods on the same points."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
+from torch.utils.data import Subset
 
 from tensorframes.app import build
 from tensorframes.app.checkpoint import read_checkpoint, saved_config
@@ -15,7 +17,8 @@ from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
-from tensorframes.app.results import flat, score_and_report
+from tensorframes.app.results import flat, score_and_report, shown
+from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
 from tensorframes.training import FinalValidation, MetricsFile, NormalTraining
@@ -37,10 +40,12 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     data = build.data_module(cfg, clouds)
     if run.rank == 0:
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
-        log.info("%s: %s trained parameters on %s", run.folder, f"{build.parameter_count(module):,}", place(trainer))
-    with one_run(run):
-        trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        log.info(
+            "%s: %s trained parameters on %s", shown(run.folder), f"{build.parameter_count(module):,}", place(trainer)
+        )
     try:
+        with one_run(run):
+            trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
         finished = run.rank == 0 and not trainer.interrupted
         return test(cfg, run.folder, clouds, module, trainer) if finished and cfg.test else None
     finally:
@@ -50,12 +55,14 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
 def check_all(cfg: DictConfig, run: Run) -> None:
     """Every setting, before anything is built."""
     check_added(cfg, run.overrides)
-    check_plain(cfg, {"seed": int, "name": str, "test": bool, "ckpt_path": str | None})
+    check_plain(cfg, {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None})
     check_settings(cfg)
     if cfg.trainer.max_steps < 1:
         raise UserError(f"expected trainer.max_steps >= 1, got {cfg.trainer.max_steps}")
     if not 0 <= cfg.seed < 2**32:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
+    if cfg.test_clouds is not None and cfg.test_clouds < 1:
+        raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
 
 
 def load_weights(module: NormalTraining, path: str | Path) -> None:
@@ -67,7 +74,7 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
     try:
         module.load_state_dict(read_checkpoint(path)["state_dict"])
     except RuntimeError as error:
-        raise UserError(f"expected weights that fit the model in {path}: {' '.join(str(error).split())}") from error
+        raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error
 
 
 def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
@@ -120,9 +127,20 @@ def test(cfg: DictConfig, folder: Path, clouds: Any, module: NormalTraining, tra
     kept = next((path for path in checkpoints if path.is_file()), None)
     if kept is not None:
         load_weights(module, kept)
+        log.info("scoring %s", shown(kept))
     network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
     methods = [network, *build.each(cfg.baselines, "baselines").values()]
-    results = score_and_report(methods, clouds.test, build.component(cfg.data.protocol, "data.protocol"), folder)
+    tested = evenly_chosen(clouds.test, cfg.test_clouds)
+    if len(tested) < len(clouds.test):
+        log.info("scoring %d of the %d test clouds; evaluate.py scores all", len(tested), len(clouds.test))
+    results = score_and_report(methods, tested, build.component(cfg.data.protocol, "data.protocol"), folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)
     return results
+
+
+def evenly_chosen(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]:
+    """At most ``count`` clouds, at equal distances in the sequence; all where it is None."""
+    if count is None or len(clouds) <= count:
+        return clouds
+    return Subset(clouds, [index * len(clouds) // count for index in range(count)])

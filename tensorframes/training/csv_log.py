@@ -21,6 +21,7 @@ class MetricsFile(Logger):
         super().__init__()
         self.path = Path(path)
         self._rows: list[dict[str, Any]] | None = None
+        self._columns: list[str] = []
 
     @property
     def name(self) -> str:
@@ -48,19 +49,26 @@ class MetricsFile(Logger):
         step = step or 0
         if self._rows is None:
             self._rows = [row for row in read_rows(self.path) if int(row["step"]) < step]
+            self._write(self._rows)
         values = {key: value for key, value in metrics.items() if key != "epoch"}
-        if self._rows and int(self._rows[-1]["step"]) == step:
+        again = bool(self._rows) and int(self._rows[-1]["step"]) == step
+        if again:
             self._rows[-1].update(values)
         else:
             self._rows.append({"step": step, **values})
-        self._write(self._rows)
+        if again or not values.keys() <= set(self._columns):
+            self._write(self._rows)
+        else:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(self._rows[-1])
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
-        columns = ["step", *sorted({key for row in rows for key in row} - {"step"})]
+        """The whole file anew, with a column for every metric there is."""
+        self._columns = ["step", *sorted({key for row in rows for key in row} - {"step"})]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
         part.replace(self.path)

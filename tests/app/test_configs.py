@@ -44,6 +44,8 @@ def check_and_build(cfg: DictConfig, key: str) -> None:
     node = OmegaConf.select(cfg, key)
     if key == "data":
         assert build.data_set(cfg) is not None
+    elif key == "trainer":
+        assert build.component(node, key, logger=False) is not None
     elif "_target_" in node:
         assert build.component(node, key) is not None
     else:

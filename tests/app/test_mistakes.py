@@ -32,6 +32,8 @@ TRAINING = {
     "--foo": "unrecognized arguments: --foo",
     "seed=abc": "expected seed to be a whole number, got 'abc'",
     "test=maybe": "expected test to be true or false, got 'maybe'",
+    "test_clouds=0": "expected test_clouds >= 1 or null, got 0",
+    "task=oriented": "expected an estimator that claims orientation",
     "name=a b": "expected a name without",
     "ckpt_path=none.ckpt": "expected a checkpoint file, got none.ckpt",
     "model._target_=nowhere.Net": "expected model._target_ to name",
