@@ -8,7 +8,7 @@ from torch import Tensor
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import smallest_eigenvector
 
-RANK = 1e-6  # variance across a line over variance along it, above what float32 leaves of an exact line (1e-7)
+RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
 WIDER = 4
 
 

@@ -38,7 +38,11 @@ def test_a_plane_is_met_exactly(method):
     assert angles(normal, np.tile([-0.5, 0.25, 1], (300, 1))).max() < 1e-6
 
 
-@pytest.mark.parametrize(("method", "limit"), [(PCA(10), 3.0), (Jet(20), 0.5), (Jet(30, order=3), 0.5)], ids=["PCA 10", "jet 20", "jet 30 order 3"])
+@pytest.mark.parametrize(
+    ("method", "limit"),
+    [(PCA(10), 3.0), (Jet(20), 0.5), (Jet(30, order=3), 0.5)],
+    ids=["PCA 10", "jet 20", "jet 30 order 3"],
+)
 def test_a_sphere(method, limit):
     assert rmse(angles(method(sphere()), sphere())) < limit
 
