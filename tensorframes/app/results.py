@@ -73,9 +73,9 @@ def flat(results: Mapping[str, Any]) -> dict[str, float]:
 
 
 def bar(name: str) -> Callable[[Sequence[int]], Iterable[int]]:
-    """A progress bar over the clouds that ``name`` is scored on."""
+    """A progress bar over the clouds that ``name`` is scored on; none where nobody watches."""
 
     def walk(indices: Sequence[int]) -> Iterable[int]:
-        return track(indices, description=f"Scoring {name}", transient=True)
+        return track(indices, description=f"Scoring {name}", transient=True, disable=not Console().is_terminal)
 
     return walk
