@@ -72,8 +72,8 @@ class NormalEstimator(nn.Module):
             hierarchy = self.backbone.plan(points, batch_of)
         asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
         needed, place = torch.unique(asked, return_inverse=True)
-        normal, guess, fallback = self._passes(hierarchy, needed)
-        return Prediction(*(value.index_select(0, place) for value in (normal, guess, fallback)))
+        normal, steps, fallback = self._passes(hierarchy, needed)
+        return Prediction(normal.index_select(0, place), steps.index_select(1, place), fallback.index_select(0, place))
 
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
         """The frames of every level."""
@@ -89,18 +89,18 @@ class NormalEstimator(nn.Module):
 
     def _passes(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         frames = self.find_frames(hierarchy)
-        fallback = frames[0].fallback
-        steps = rows.new_zeros(len(rows), dtype=torch.uint8) if fallback is None else fallback.index_select(0, rows)
-        normal, guess = self._pass(hierarchy, frames, rows)
+        source = frames[0].fallback
+        fallback = rows.new_zeros(len(rows), dtype=torch.uint8) if source is None else source.index_select(0, rows)
+        normal, steps = self._pass(hierarchy, frames, rows)
         if self.mirrors and not self.training:
             other = self._pass(hierarchy, [frame.mirrored() for frame in frames], rows)
-            normal, guess = _mean_axis(normal, other[0]), _mean_axis(guess, other[1])
-        return normal, guess, steps
+            normal, steps = _mean_axis(normal, other[0]), _mean_axis(steps, other[1])
+        return normal, steps, fallback
 
     def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], rows: Tensor) -> tuple[Tensor, Tensor]:
         features = self.backbone(hierarchy, frames)
-        normal, guess = self.head(features, hierarchy, frames[0], rows)
-        return normal, guess
+        normal, steps = self.head(features, hierarchy, frames[0], rows)
+        return normal, steps
 
 
 def _normalise(pos: Tensor, batch: Tensor, scale: Tensor | None) -> Tensor:
@@ -116,7 +116,7 @@ def _normalise(pos: Tensor, batch: Tensor, scale: Tensor | None) -> Tensor:
 
 
 def _mean_axis(a: Tensor, b: Tensor) -> Tensor:
-    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (N, 3).
+    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (..., 3).
 
     It is the top eigenvector of a a^T + b b^T. Zeros stay zeros.
     """

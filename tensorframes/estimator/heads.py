@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP
+from tensorframes.layers import MLP, planes_of_levels, smallest_eigenvector
 from tensorframes.reps import TensorReps
 
 
 class Head(Protocol):
-    """From features (N, reps.dim) in local frames to unit normals and first guesses of some rows, both (M, 3)."""
+    """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them."""
 
     def __call__(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals and first guesses of the rows (M,)."""
+        """Normals (M, 3), and the normals they were corrected from (S, M, 3), the first guess first."""
 
 
 class VectorHead(nn.Module):
@@ -34,10 +35,46 @@ class VectorHead(nn.Module):
         self.vector = TensorReps("1x1", d=reps.d)
 
     def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3), twice: the guess is the normal."""
+        """Normals (M, 3), corrected from nothing (0, M, 3)."""
         local = self.net(x.index_select(0, rows))
         normal = unit(frames.index_select(rows).to_world(local, self.vector))
-        return normal, normal
+        return normal, normal.new_zeros(0, *normal.shape)
+
+
+class AxisHead(nn.Module):
+    r"""The normal up to sign as the principal axis of a tensor: the eigenvector of the largest eigenvalue of
+
+    .. math:: \sum_l a_{il}\, P_{il} + R_i^T\, (A_i + A_i^T)\, R_i, \qquad (a, A) = \mathrm{MLP}(f),
+
+    a softmax over the levels l, :math:`P_{il}` the planes of the neighbourhoods at level l (``planes_of_levels``). A
+    vector has a sign, and where neighbours disagree about it their vectors cancel; a symmetric tensor has none.
+
+    Args:
+        reps: of the features.
+        levels: how many levels' planes to start from.
+    """
+
+    def __init__(self, reps: TensorReps, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+        self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm=True)
+        self.tensor = TensorReps("1x2", d=reps.d)
+        with torch.no_grad():  # begin close to the planes
+            for parameter in self.net.layers[-1].parameters():
+                parameter *= 0.1
+
+    def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3), corrected from nothing (0, M, 3)."""
+        told = self.net(x.index_select(0, rows))
+        planes = planes_of_levels(hierarchy, self.levels).index_select(0, rows)
+        choice, local = told[:, : planes.shape[1]].softmax(-1), told[:, self.levels :]
+        start = (choice.view(*choice.shape, 1, 1) * planes).sum(1)
+        world = frames.index_select(rows).to_world(local, self.tensor).view_as(start)
+        symmetric = start + world + world.transpose(-1, -2)
+        size = symmetric.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
+        eye = torch.eye(self.tensor.d, dtype=x.dtype, device=x.device)
+        normal, _ = smallest_eigenvector(size * eye - symmetric)
+        return normal, normal.new_zeros(0, *normal.shape)
 
 
 def unit(v: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The head that decides: a weighted least-squares plane, its weights and its prior given by the network."""
+"""The head that decides: weighted least-squares planes, their weights and their prior given by the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.estimator.degenerate import RANK, fall_back
-from tensorframes.estimator.heads import VectorHead
+from tensorframes.estimator.heads import AxisHead
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
@@ -18,19 +18,11 @@ CHUNK = 16384  # points fitted at once outside training: bounds memory
 
 
 class PlaneFitHead(nn.Module):
-    r"""A plane through the neighbours, each weighed by the network, with the network's own guess as prior.
+    r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
 
-    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
-    of
-
-    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
-        + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
-
-    :math:`C^0` the first term and g the guess (``VectorHead``). kappa is about the smallest eigenvalue of :math:`C^0`:
-    the residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever
-    the network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
-    :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, and what the network tells of i and j. After Lenssen et al.
-    (CVPR 2020, weights for a least-squares plane), with the prior and the coarse neighbours added.
+    The guess (``AxisHead``) is corrected by one ``PlaneFit`` after the other, each starting from the normal before.
+    After Lenssen et al. (CVPR 2020: iterated weights for a least-squares plane), with the prior and the coarse
+    neighbours added.
 
     The neighbours are the nearest points and, so that noise can be averaged over more than those, the nearest points of
     coarser levels. Where they lie on a line the plane comes from four times the neighbours, then from the whole cloud;
@@ -39,83 +31,141 @@ class PlaneFitHead(nn.Module):
     Args:
         reps: of the features.
         neighbours: for each level (0, 1, ...) how many of its points are fitted; 0 for none.
+        fits: how many planes are fitted in turn.
         hidden: width of the network that weighs them.
         told: numbers the network tells of each point.
     """
 
     def __init__(
-        self, reps: TensorReps, neighbours: Sequence[int] = (18, 12, 12, 12), hidden: int = 32, told: int = 16
+        self,
+        reps: TensorReps,
+        neighbours: Sequence[int] = (18, 12, 12, 12),
+        fits: int = 1,
+        hidden: int = 32,
+        told: int = 16,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3:
             raise ValueError(f"expected at least 3 neighbours at level 0, got {tuple(neighbours)}")
+        if fits < 1:
+            raise ValueError(f"expected at least one fit, got {fits}")
         self.neighbours = tuple(neighbours)
-        self.guess = VectorHead(reps)
-        self.tell = MLP([reps.dim, reps.dim, told + 1], norm=True)
-        self.receiver = nn.Linear(told, hidden)
-        self.sender = nn.Linear(told, hidden, bias=False)
-        self.geometry = nn.Linear(5, hidden, bias=False)
-        self.level = nn.Parameter(torch.zeros(len(self.neighbours), hidden))
-        self.weigh = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden // 2), nn.SiLU(), nn.Linear(hidden // 2, 1))
-        self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (len(self.neighbours) - 1)))
-        self.narrowness = nn.Parameter(torch.full((len(self.neighbours),), 2.0))
+        self.guess = AxisHead(reps, len(self.neighbours))
+        self.tell = MLP([reps.dim, reps.dim, told + fits], norm=True)
+        self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, told) for _ in range(fits))
 
     def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals and first guesses (M, 3) of the rows (M,), from features x (N, reps.dim) in frames."""
+        """Normals (M, 3) of the rows (M,) and what they were corrected from (S, M, 3), features x (N, reps.dim)."""
         everyone = torch.arange(len(x), device=x.device)
         guess, _ = self.guess(x, hierarchy, frames, everyone)
         told = self.tell(x)
-        told, prior = told[:, :-1], told[:, -1]
         parts = rows.split(CHUNK) if not self.training else [rows]
-        fits = [self._fit(part, hierarchy, guess, told, prior) for part in parts]
-        return torch.cat(fits) if fits else guess[:0], guess.index_select(0, rows)
+        fitted = [self._fit(part, hierarchy, guess, told) for part in parts]
+        return torch.cat([normal for normal, _ in fitted]), torch.cat([steps for _, steps in fitted], dim=1)
 
-    def _fit(self, rows: Tensor, hierarchy: Hierarchy, guess: Tensor, told: Tensor, prior: Tensor) -> Tensor:
-        pos = hierarchy.levels[0].pos
-        table, kind = self._table(rows, hierarchy)
-        edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - pos[rows].unsqueeze(1)  # (M, K, 3)
-        weight = self._weights(edge, rows, table, kind, guess.detach(), told)
-        fit = weighted_covariance(edge, weight)
-        g = guess.index_select(0, rows)
-        eye = torch.eye(3, dtype=g.dtype, device=g.device)
-        strength = prior.index_select(0, rows).clamp(-8, 6).exp() * residual(fit)
-        total = fit + strength.view(-1, 1, 1) * (eye - g.unsqueeze(-1) * g.unsqueeze(-2))
-        normal, values = smallest_eigenvector(total)
-        sign = torch.where((normal * g).sum(-1, keepdim=True) < 0, -1, 1)
-        return fall_back(normal * sign, values[:, 1] <= RANK * values[:, 2], rows, hierarchy, sum(self.neighbours))
+    def _fit(self, rows: Tensor, hierarchy: Hierarchy, guess: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        priors = told[:, -len(self.fits) :].index_select(0, rows)
+        told = told[:, : -len(self.fits)]
+        table, edge, kind = self._table(rows, hierarchy)
+        sights = guess.detach().index_select(0, table.flatten()).view_as(edge)
+        steps, values = [guess.index_select(0, rows)], None
+        for fit, prior in zip(self.fits, priors.unbind(-1), strict=True):
+            normal, values = fit(edge, sights, kind, steps[-1], values, prior, told, rows, table)
+            steps.append(normal)
+        failed = values[:, 1] <= RANK * values[:, 2]
+        normal = fall_back(steps.pop(), failed, rows, hierarchy, sum(self.neighbours))
+        return normal, torch.stack(steps)
 
-    def _table(self, rows: Tensor, hierarchy: Hierarchy) -> tuple[Tensor, Tensor]:
-        """Rows of level 0 fitted for each point (M, K), and the level of each column (K,)."""
+    def _table(self, rows: Tensor, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
+        """For each point the rows fitted (M, K), edges to where these are (M, K, 3), and each column's level (K,)."""
         fine = hierarchy.levels[0]
         query, query_batch = fine.pos[rows], fine.batch[rows]
-        tables, kinds = [], []
+        tables, edges, kinds = [], [], []
         for kind, (count, level) in enumerate(zip(self.neighbours, hierarchy.levels, strict=False)):
             if count:
                 found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
                 tables.append(level.rows[found])
+                edges.append(level.pos.index_select(0, found.flatten()).view(*found.shape, -1) - query.unsqueeze(1))
                 kinds += [kind] * count
-        return torch.cat(tables, dim=1), torch.tensor(kinds, device=rows.device)
+        return torch.cat(tables, dim=1), torch.cat(edges, dim=1), torch.tensor(kinds, device=rows.device)
 
-    def _weights(self, edge: Tensor, rows: Tensor, table: Tensor, kind: Tensor, guess: Tensor, told: Tensor) -> Tensor:
-        """Weights (M, K) in (0, 1) of edges (M, K, 3)."""
-        own, other = guess[rows].unsqueeze(1), guess.index_select(0, table.flatten()).view_as(edge)
-        length = edge.norm(dim=-1)
-        reach = _reach(length, kind)
-        invariants = torch.stack(
-            [
-                length / reach,
-                reach.log1p(),
-                (edge * own).sum(-1).abs() / reach,
-                (edge * other).sum(-1).abs() / reach,
-                (own * other).sum(-1).square(),
-            ],
-            dim=-1,
-        )
-        sent = self.sender(told).index_select(0, table.flatten()).view(*table.shape, -1)
-        hidden = self.geometry(invariants) + sent + self.receiver(told)[rows].unsqueeze(1) + self.level[kind]
+
+class PlaneFit(nn.Module):
+    r"""One weighted least-squares plane with a prior.
+
+    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
+    of
+
+    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
+        + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
+
+    :math:`C^0` the first term and g the normal before. kappa is about the smallest eigenvalue of :math:`C^0`: the
+    residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
+    network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
+    :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
+    what the network tells of i and j. They fall off with the distance from the start, and coarse levels start low:
+    untrained, it is close to a plane through the nearest points.
+    """
+
+    def __init__(self, levels: int, hidden: int, told: int) -> None:
+        super().__init__()
+        self.receiver = nn.Linear(told + 2, hidden)
+        self.sender = nn.Linear(told, hidden, bias=False)
+        self.geometry = nn.Linear(5, hidden, bias=False)
+        self.level = nn.Parameter(torch.zeros(levels, hidden))
+        self.weigh = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden // 2), nn.SiLU(), nn.Linear(hidden // 2, 1))
+        self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
+        self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
+
+    def forward(
+        self,
+        edge: Tensor,
+        sights: Tensor,
+        kind: Tensor,
+        before: Tensor,
+        values: Tensor | None,
+        prior: Tensor,
+        told: Tensor,
+        rows: Tensor,
+        table: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3), toward the ones before, and eigenvalues (M, 3), ascending.
+
+        Args:
+            edge: (M, K, 3) to the fitted points. sights: (M, K, 3) guesses at these. kind: (K,) level of each column.
+            before: (M, 3) normals before. values: (M, 3) eigenvalues of the fit before, if there was one.
+            prior: (M,) b. told: (N, T) of every point. rows: (M,), table: (M, K) which points of these.
+        """
+        shape = edge.new_zeros(len(rows), 2) if values is None else _shape(values)
+        receivers = self.receiver(torch.cat([told.index_select(0, rows), shape], dim=-1))
+        senders = self.sender(told).index_select(0, table.flatten()).view(*table.shape, -1)
+        invariants = _invariants(edge, sights, before.detach(), kind)
+        hidden = self.geometry(invariants) + senders + receivers.unsqueeze(1) + self.level[kind]
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
-        logit = self.weigh(hidden).squeeze(-1) + start
-        return logit.sigmoid() + 1e-4
+        weight = (self.weigh(hidden).squeeze(-1) + start).sigmoid() + 1e-4
+        fit = weighted_covariance(edge, weight)
+        strength = prior.clamp(-8, 6).exp() * residual(fit)
+        eye = torch.eye(3, dtype=edge.dtype, device=edge.device)
+        total = fit + strength.view(-1, 1, 1) * (eye - before.unsqueeze(-1) * before.unsqueeze(-2))
+        normal, values = smallest_eigenvector(total)
+        return normal * torch.where((normal * before).sum(-1, keepdim=True) < 0, -1, 1), values
+
+
+def _shape(values: Tensor) -> Tensor:
+    """Square roots of the two smaller eigenvalues over the largest (M, 2): how thick and wide the fit before was."""
+    largest = values[:, 2:]
+    return (values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt()
+
+
+def _invariants(edge: Tensor, sights: Tensor, own: Tensor, kind: Tensor) -> Tensor:
+    """Five invariants of each edge (M, K, 3): distance, reach, two heights, agreement of the normals at its ends."""
+    length = edge.norm(dim=-1)
+    reach = _reach(length, kind)
+    heights = [(edge @ own.unsqueeze(-1)).squeeze(-1), (edge * sights).sum(-1)]
+    agreement = (sights @ own.unsqueeze(-1)).squeeze(-1).square()
+    return torch.stack(
+        [length / reach, reach.log1p(), *(height.abs() / reach for height in heights), agreement], dim=-1
+    )
 
 
 def weighted_covariance(edge: Tensor, weight: Tensor) -> Tensor:

@@ -12,10 +12,11 @@ class Prediction:
     """Normals of the points asked for, in their order.
 
     normal: (M, 3) unit vectors; a row of zeros is "no normal" (all points of the cloud lie on a line or coincide).
-    guess: (M, 3) the network's first guess, before the plane fit; the normal itself where there is no fit.
+    steps: (S, M, 3) the normals it was corrected from: the first guess, then one fit after the other; S = 0 where there
+        is no fit.
     fallback: (M,) uint8, where the point's frame came from, as in ``Frames.fallback``.
     """
 
     normal: Tensor
-    guess: Tensor
+    steps: Tensor
     fallback: Tensor

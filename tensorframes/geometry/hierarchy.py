@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry.neighbours import knn
+from tensorframes.geometry.radial import envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 
 
@@ -17,7 +18,7 @@ from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 class Level:
     """One resolution of a batch of clouds."""
 
-    pos: Tensor  # (N_l, d) in units of the cloud's scale
+    pos: Tensor  # (N_l, d) in units of the cloud's scale; above level 0 the mean of the points around a sample
     batch: Tensor  # (N_l,) cloud of each point, ascending
     rows: Tensor  # (N_l,) row of each point at level 0
     neighbours: Tensor  # (N_l, k) rows of this level, nearest first, the point itself included
@@ -52,7 +53,8 @@ def build_hierarchy(
     """Sample levels and connect them.
 
     Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and none of level l
-    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points).
+    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points). Each
+    then moves to the mean of the points of level l around it (``barycentres``): noise averages out on the way up.
 
     Args:
         pos: (N, d) distinct points, in units of the cloud's scale.
@@ -72,18 +74,28 @@ def build_hierarchy(
         fine = levels[-1]
         kept = independent_set(fine.pos, radius, fine.batch, priority)
         priority = priority.index_select(0, kept) if priority is not None else None
-        coarse_pos, coarse_batch = fine.pos.index_select(0, kept), fine.batch.index_select(0, kept)
-        levels.append(
-            Level(
-                coarse_pos,
-                coarse_batch,
-                fine.rows.index_select(0, kept),
-                knn(coarse_pos, neighbours, batch=coarse_batch),
-                knn(fine.pos, neighbours, query=coarse_pos, batch=fine.batch, query_batch=coarse_batch),
-            )
-        )
+        sampled, coarse_batch = fine.pos.index_select(0, kept), fine.batch.index_select(0, kept)
+        below = knn(fine.pos, neighbours, query=sampled, batch=fine.batch, query_batch=coarse_batch)
+        coarse_pos = barycentres(fine.pos, sampled, below, 2 * radius)
+        own = knn(coarse_pos, neighbours, batch=coarse_batch)
+        levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
         above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
     return Hierarchy(tuple(levels), tuple(above), clouds)
+
+
+def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> Tensor:
+    r"""Mean of the neighbours of each centre, weighed by their distance from it (barycentres as in KPConv, arXiv
+    1904.08889, section 3.3, but without a grid):
+
+    .. math:: \frac{\sum_j e(|x_j - c| / r)\, x_j}{\sum_j e(|x_j - c| / r)}.
+
+    Args:
+        pos: (N, d). centres: (M, d), each one of the points. table: (M, k) their neighbours, rows of pos.
+        cutoff: r, where the envelope e reaches zero.
+    """
+    edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - centres.unsqueeze(1)
+    weight = envelope(edge.norm(dim=-1) / cutoff).unsqueeze(-1)
+    return centres + (weight * edge).sum(1) / weight.sum(1)
 
 
 def table_edges(table: Tensor) -> Tensor:

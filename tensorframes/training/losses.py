@@ -10,10 +10,13 @@ from tensorframes.errors import UserError
 
 
 class NormalPrediction(Protocol):
-    """What an estimator answers for the M rows it was asked for: unit rows (M, 3), or zero where there is no normal."""
+    """What an estimator answers for the M rows it was asked for: unit rows (M, 3), or zero where there is no normal.
+
+    ``steps`` (S, M, 3): the normals it was corrected from.
+    """
 
     normal: Tensor
-    guess: Tensor
+    steps: Tensor
 
 
 def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
@@ -59,15 +62,16 @@ class ChordalLoss(torch.nn.Module):
     The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate.
 
     Args:
-        oriented: whether signs count. guess_weight: weight of the same loss on the estimator's first guess.
+        oriented: whether signs count. steps_weight: weight of the same loss on the normals that
+            the estimator corrected, their mean.
         eps: keeps the root's gradient finite where a cloud is without error.
     """
 
-    def __init__(self, oriented: bool, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
+    def __init__(self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
         super().__init__()
-        if guess_weight < 0 or eps <= 0:
-            raise ValueError(f"expected guess_weight >= 0 and eps > 0, got {guess_weight} and {eps}")
-        self.oriented, self.guess_weight, self.eps = oriented, guess_weight, eps
+        if steps_weight < 0 or eps <= 0:
+            raise ValueError(f"expected steps_weight >= 0 and eps > 0, got {steps_weight} and {eps}")
+        self.oriented, self.steps_weight, self.eps = oriented, steps_weight, eps
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss, a scalar.
@@ -76,8 +80,8 @@ class ChordalLoss(torch.nn.Module):
             prediction: for the M inner points, in order. batch: with normal (N, 3), inner (N,), batch (N,).
         """
         loss = self._of(prediction.normal, batch)
-        if self.guess_weight > 0:
-            loss = loss + self.guess_weight * self._of(prediction.guess, batch)
+        if self.steps_weight > 0 and len(prediction.steps):
+            loss = loss + self.steps_weight * torch.stack([self._of(step, batch) for step in prediction.steps]).mean()
         return loss
 
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
@@ -88,15 +92,15 @@ class ChordalLoss(torch.nn.Module):
 class UnorientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for lines: n and -n are the same answer."""
 
-    def __init__(self, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
-        super().__init__(oriented=False, guess_weight=guess_weight, eps=eps)
+    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
+        super().__init__(oriented=False, steps_weight=steps_weight, eps=eps)
 
 
 class OrientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for outward normals; refuses clouds whose signs are not consistent."""
 
-    def __init__(self, guess_weight: float = 0.0, eps: float = 1e-6) -> None:
-        super().__init__(oriented=True, guess_weight=guess_weight, eps=eps)
+    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
+        super().__init__(oriented=True, steps_weight=steps_weight, eps=eps)
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss of a batch whose clouds are all oriented.

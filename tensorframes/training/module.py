@@ -17,7 +17,7 @@ class NormalTraining(pl.LightningModule):
     """Trains an estimator.
 
     Args:
-        estimator: (pos (N, 3), batch (N,), scale (B,), rows (M,)) -> prediction with normal and guess, (M, 3) each.
+        estimator: (pos (N, 3), batch (N,), scale (B,), rows (M,)) -> prediction with normal (M, 3) and steps (S, M, 3).
         loss: prediction and batch -> scalar.
         optimizer: parameter groups -> optimiser.
         schedule: the learning rate's course over the trainer's ``max_steps``.

@@ -49,7 +49,7 @@ class Answer(NamedTuple):
     """What an estimator returns."""
 
     normal: Tensor
-    guess: Tensor
+    steps: Tensor
 
 
 class TinyEstimator(torch.nn.Module):
@@ -65,11 +65,11 @@ class TinyEstimator(torch.nn.Module):
     def forward(
         self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
     ) -> Answer:
-        """Normals of the rows, which are the guess as well."""
+        """Normals of the rows, corrected from nothing."""
         batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
         centred = pos - scatter(pos, batch, reduce="mean")[batch]
         normal = normalize(self.mlp(centred if rows is None else centred[rows]), dim=-1)
-        return Answer(normal, normal)
+        return Answer(normal, normal.new_zeros(0, *normal.shape))
 
 
 class Killer(pl.Callback):

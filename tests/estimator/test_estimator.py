@@ -14,7 +14,7 @@ from tensorframes.testing import assert_equivariant, random_orthogonal
 def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), hidden=8, told=4)
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4)
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 
@@ -120,7 +120,7 @@ def test_normals_are_unit_and_gradients_finite_in_training() -> None:
     network = estimator().train()
     prediction = network(surface())
     assert torch.allclose(prediction.normal.norm(dim=1), torch.ones(150, dtype=torch.float64))
-    (prediction.normal[:, 0].square().sum() + prediction.guess[:, 1].square().sum()).backward()
+    (prediction.normal[:, 0].square().sum() + prediction.steps[:, :, 1].square().sum()).backward()
     missing = [name for name, p in network.named_parameters() if p.grad is None]
     assert missing == []
     assert all(p.grad.isfinite().all() for p in network.parameters())
@@ -133,7 +133,7 @@ def test_training_lowers_the_loss() -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     losses = []
     for _ in range(25):
-        loss = (1 - (network(noisy).normal * pos).sum(-1).square()).mean()
+        loss = (1 - (network(noisy).steps[0] * pos).sum(-1).square()).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

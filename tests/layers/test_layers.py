@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from tensorframes.geometry import knn
-from tensorframes.layers import MLP, NeighbourhoodMoments, smallest_eigenvector
+from tensorframes.geometry import build_hierarchy, knn
+from tensorframes.layers import MLP, NeighbourhoodMoments, planes_of_levels, smallest_eigenvector
 from tensorframes.testing import assert_equivariant
 
 
@@ -59,3 +59,31 @@ def test_mlp_has_the_widths_asked_for() -> None:
     assert (MLP([4, 6], activation=torch.nn.ReLU, last_activation=True)(torch.randn(50, 4)) >= 0).all()
     with pytest.raises(ValueError, match="at least two widths"):
         MLP([4])
+
+
+def noisy_plane(noise: float) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(4)
+    pos = 40 * torch.rand(1600, 3, generator=generator, dtype=torch.float64)
+    pos[:, 2] = noise * torch.randn(1600, generator=generator, dtype=torch.float64)
+    return pos
+
+
+def test_planes_of_levels_are_the_plane_of_flat_points_and_see_through_noise_at_coarse_levels() -> None:
+    batch = torch.zeros(1600, dtype=torch.long)
+    flat = planes_of_levels(build_hierarchy(noisy_plane(0), batch, [1.5, 3.0, 6.0]), 4)
+    assert flat.shape == (1600, 4, 3, 3)
+    expected = torch.zeros(3, 3, dtype=torch.float64)
+    expected[2, 2] = 1
+    assert torch.allclose(flat, expected.expand_as(flat))
+    noisy = planes_of_levels(build_hierarchy(noisy_plane(1.0), batch, [1.5, 3.0, 6.0]), 4)
+    upright = noisy[:, :, 2, 2].mean(0)
+    assert upright[0] < 0.7
+    assert upright[3] > 0.95
+
+
+def test_planes_of_levels_are_tensors_and_as_many_as_there_are() -> None:
+    pos, batch = noisy_plane(0.5)[:300], torch.zeros(300, dtype=torch.long)
+    assert_equivariant(
+        lambda p: planes_of_levels(build_hierarchy(p, batch, [1.5, 3.0]), 3)[:, 2].flatten(1), pos, "1x2"
+    )
+    assert planes_of_levels(build_hierarchy(pos, batch, [1.5]), 4).shape[1] == 2

@@ -22,8 +22,8 @@ def batch_of(*normals: torch.Tensor, oriented: bool = True) -> Batch:
     return Batch.from_data_list(items)
 
 
-def prediction_of(normal: torch.Tensor, guess: torch.Tensor | None = None) -> SimpleNamespace:
-    return SimpleNamespace(normal=normal, guess=normal if guess is None else guess)
+def prediction_of(normal: torch.Tensor, *steps: torch.Tensor) -> SimpleNamespace:
+    return SimpleNamespace(normal=normal, steps=torch.stack(steps) if steps else normal.new_zeros(0, *normal.shape))
 
 
 def turned(degrees: float, count: int) -> torch.Tensor:
@@ -72,12 +72,13 @@ def test_only_inner_points_count() -> None:
     assert UnorientedLoss(eps=1e-12)(prediction_of(turned(0, 2)), batch).item() == pytest.approx(0, abs=1e-5)
 
 
-def test_the_guess_has_its_own_weight() -> None:
+def test_the_normals_that_were_corrected_have_their_own_weight() -> None:
     batch = batch_of(X.expand(4, 3))
-    good, bad = turned(0, 4), turned(45, 4)
-    alone, weighted = UnorientedLoss(), UnorientedLoss(guess_weight=0.5)
-    expected = alone(prediction_of(good), batch) + 0.5 * alone(prediction_of(bad), batch)
-    assert weighted(prediction_of(good, bad), batch) == pytest.approx(expected)
+    good, fair, bad = turned(0, 4), turned(20, 4), turned(45, 4)
+    alone, weighted = UnorientedLoss(), UnorientedLoss(steps_weight=0.5)
+    expected = alone(prediction_of(good), batch) + 0.25 * sum(alone(prediction_of(n), batch) for n in (fair, bad))
+    assert weighted(prediction_of(good, bad, fair), batch) == pytest.approx(expected)
+    assert weighted(prediction_of(good), batch) == alone(prediction_of(good), batch)
 
 
 def test_oriented_loss_refuses_clouds_marked_unoriented() -> None:

@@ -1,0 +1,43 @@
+"""Planes of neighbourhoods of several sizes, at every point: a first answer, before any message."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry import Hierarchy
+from tensorframes.layers.moments import normalised_adjugate
+
+
+def planes_of_levels(hierarchy: Hierarchy, levels: int) -> Tensor:
+    r"""Planes of the neighbourhoods at each level, brought to all points, in the world's frame.
+
+    At level l the normalised adjugate of the neighbours' covariance, :math:`n n^T` where they lie in a plane with
+    normal n, zero where they lie on a line; from level to level by the inverse squared distances of
+    ``FrameInterpolation``. Noise that hides the surface from the finer levels averages out at the coarser ones.
+
+    Args:
+        hierarchy: of N points. levels: how many of its levels, from the finest; all if it has fewer.
+
+    Returns:
+        (N, levels, d, d), symmetric.
+    """
+    found: list[Tensor] = []
+    for depth, level in enumerate(hierarchy.levels[:levels]):
+        around = level.pos.index_select(0, level.neighbours.flatten()).view(*level.neighbours.shape, -1)
+        centred = around - around.mean(1, keepdim=True)
+        planes = normalised_adjugate(centred.transpose(1, 2) @ centred)
+        for finer in reversed(range(depth)):
+            planes = _interpolated(planes, hierarchy, finer)
+        found.append(planes)
+    return torch.stack(found, dim=1)
+
+
+def _interpolated(planes: Tensor, hierarchy: Hierarchy, finer: int, epsilon: float = 1e-3) -> Tensor:
+    """Planes (N_l+1, d, d) of level l + 1 at the points of level l, l = ``finer``."""
+    table, coarse, fine = hierarchy.above[finer], hierarchy.levels[finer + 1].pos, hierarchy.levels[finer].pos
+    square = (coarse.index_select(0, table.flatten()).view(*table.shape, -1) - fine.unsqueeze(1)).square().sum(-1)
+    weight = 1 / (square + epsilon)
+    share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(1)
+    arrived = planes.flatten(1).index_select(0, table.flatten()).view(*table.shape, -1)
+    return (share @ arrived).view(-1, *planes.shape[1:])
