@@ -12,7 +12,7 @@ from tensorframes.estimator.heads import AxisHead
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
-from tensorframes.reps import TensorReps
+from tensorframes.reps import TensorReps, full_precision
 
 CHUNK = 16384  # points fitted at once outside training: bounds memory
 
@@ -157,6 +157,7 @@ def _shape(values: Tensor) -> Tensor:
     return (values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt()
 
 
+@full_precision
 def _invariants(edge: Tensor, sights: Tensor, own: Tensor, kind: Tensor) -> Tensor:
     """Five invariants of each edge (M, K, 3): distance, reach, two heights, agreement of the normals at its ends."""
     length = edge.norm(dim=-1)
@@ -168,6 +169,7 @@ def _invariants(edge: Tensor, sights: Tensor, own: Tensor, kind: Tensor) -> Tens
     )
 
 
+@full_precision
 def weighted_covariance(edge: Tensor, weight: Tensor) -> Tensor:
     """Covariance (M, d, d) of edges (M, K, d) about their mean, with weights (M, K) that need not sum to one."""
     share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(-1)

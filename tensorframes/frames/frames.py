@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tensorframes.reps import TensorReps
+from tensorframes.reps import TensorReps, full_precision
 
 
 class Frames:
@@ -48,6 +48,7 @@ class Frames:
         """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
         return reps.transform(x, self.matrices.transpose(-1, -2))
 
+    @full_precision
     def transition(self, edge_index: Tensor, senders: Frames | None = None) -> Tensor:
         """R_i R_j^T for each edge j -> i: (E, d, d), from the sender's frame into the receiver's (these frames)."""
         source = (senders or self).matrices.index_select(0, edge_index[0])

@@ -11,6 +11,7 @@ from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import EquivariantVectors, cloud_vectors
 from tensorframes.geometry import knn
+from tensorframes.reps import full_precision
 
 WIDER = 4  # the wider neighbourhood holds this many times the neighbours
 
@@ -56,6 +57,7 @@ class LearnedFrames(nn.Module):
         """Whether a reflection mirrors these frames, so that O(d)-equivariance takes two passes."""
         return self.group == "so"
 
+    @full_precision
     def forward(
         self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
     ) -> Frames:

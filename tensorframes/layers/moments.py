@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tensorframes.reps import TensorReps
+from tensorframes.reps import TensorReps, full_precision
 
 
 class NeighbourhoodMoments(nn.Module):
@@ -22,6 +22,7 @@ class NeighbourhoodMoments(nn.Module):
 
     reps = TensorReps("2x0 + 1x1 + 2x2")
 
+    @full_precision
     def forward(self, pos: Tensor, neighbours: Tensor) -> Tensor:
         """Features (N, 23) of points pos (N, 3) with the neighbour table (N, k)."""
         edge = pos.index_select(0, neighbours.flatten()).view(*neighbours.shape, -1) - pos.unsqueeze(1)

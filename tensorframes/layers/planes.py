@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers.moments import normalised_adjugate
+from tensorframes.reps import full_precision
 
 
 def planes_of_levels(hierarchy: Hierarchy, levels: int) -> Tensor:
@@ -24,15 +25,22 @@ def planes_of_levels(hierarchy: Hierarchy, levels: int) -> Tensor:
     """
     found: list[Tensor] = []
     for depth, level in enumerate(hierarchy.levels[:levels]):
-        around = level.pos.index_select(0, level.neighbours.flatten()).view(*level.neighbours.shape, -1)
-        centred = around - around.mean(1, keepdim=True)
-        planes = normalised_adjugate(centred.transpose(1, 2) @ centred)
+        planes = _fitted(level.pos, level.neighbours)
         for finer in reversed(range(depth)):
             planes = _interpolated(planes, hierarchy, finer)
         found.append(planes)
     return torch.stack(found, dim=1)
 
 
+@full_precision
+def _fitted(pos: Tensor, table: Tensor) -> Tensor:
+    """Planes (N, d, d) of the points in each row of a neighbour table."""
+    around = pos.index_select(0, table.flatten()).view(*table.shape, -1)
+    centred = around - around.mean(1, keepdim=True)
+    return normalised_adjugate(centred.transpose(1, 2) @ centred)
+
+
+@full_precision
 def _interpolated(planes: Tensor, hierarchy: Hierarchy, finer: int, epsilon: float = 1e-3) -> Tensor:
     """Planes (N_l+1, d, d) of level l + 1 at the points of level l, l = ``finer``."""
     table, coarse, fine = hierarchy.above[finer], hierarchy.levels[finer + 1].pos, hierarchy.levels[finer].pos

@@ -5,7 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tensorframes.reps import full_precision
 
+
+@full_precision
 def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, Tensor]:
     r"""The unit eigenvector of the smallest eigenvalue.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tensorframes.frames import Frames
-from tensorframes.reps import TensorReps
+from tensorframes.reps import TensorReps, full_precision
 
 
 def transport(x: Tensor, reps: TensorReps, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
@@ -22,6 +22,7 @@ def transport(x: Tensor, reps: TensorReps, edge_index: Tensor, senders: Frames, 
     return reps.transform(world, receivers.matrices.index_select(0, edge_index[1]))
 
 
+@full_precision
 def local_edge_vectors(pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames) -> Tensor:
     r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d)."""
     edge = pos_src.index_select(0, edge_index[0]) - pos_dst.index_select(0, edge_index[1])

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from tensorframes.reps.precision import full_precision
 
+
+@full_precision
 def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Tensor) -> Tensor:
     r"""Apply :math:`\rho(g)` to features, block by block.
 

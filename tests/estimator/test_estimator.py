@@ -173,3 +173,17 @@ def test_small_clouds_are_equivariant_though_their_coarse_levels_are_points_and_
     network = estimator(group)
     cloud = torch.randn(count, 3, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
     assert_equivariant(lambda pos: network(pos).normal, cloud, "1x1", unoriented=True)
+
+
+def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
+    network, g = estimator().float(), random_orthogonal(1, determinant=-1)[0].float()
+    pos = surface().float()
+    turned = pos @ g.T
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        frames = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
+        here, there = network(pos).normal, network(turned).normal
+    exact = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
+    assert all(torch.equal(mixed.matrices, full.matrices) for mixed, full in zip(frames, exact, strict=True))
+    assert here.dtype == torch.float32
+    lost = 1 - (here @ g.T * there).sum(-1).abs()  # cosines: 1e-5 is a quarter of a degree
+    assert lost.median() < 1e-5

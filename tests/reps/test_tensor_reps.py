@@ -100,3 +100,13 @@ def test_wrong_shapes_are_refused() -> None:
         reps.transform(torch.zeros(2, 3), torch.eye(3).expand(5, 3, 3))
     with pytest.raises(ValueError, match="d >= 2"):
         TensorReps("1x1", d=1)
+
+
+def test_rotations_are_not_rounded_by_mixed_precision() -> None:
+    reps, g = TensorReps("2x0 + 1x1 + 1x2"), random_orthogonal(5).float()
+    x = torch.randn(5, reps.dim)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = reps.transform(x, g)
+        half = reps.transform(x.bfloat16(), g)
+    assert torch.equal(mixed, reps.transform(x, g))
+    assert half.dtype == torch.float32
