@@ -25,7 +25,7 @@ class NormalEstimator(nn.Module):
     SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
     then runs twice, with all R_i and with all S R_i, and the normal is the top eigenvector of the sum of both
     :math:`n n^T`: exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs
-    once, on one of the two, which random reflections of the cloud choose.
+    once, on one of the two, by the toss of a coin: both are learned, also from clouds that are never reflected.
 
     Args:
         frames: finds the frames.
@@ -91,9 +91,13 @@ class NormalEstimator(nn.Module):
         frames = self.find_frames(hierarchy)
         source = frames[0].fallback
         fallback = rows.new_zeros(len(rows), dtype=torch.uint8) if source is None else source.index_select(0, rows)
+        mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
+        if self.training:
+            normal, steps = self._pass(hierarchy, mirrored if bool(torch.rand(()) < 0.5) else frames, rows)
+            return normal, steps, fallback
         normal, steps = self._pass(hierarchy, frames, rows)
-        if self.mirrors and not self.training:
-            other = self._pass(hierarchy, [frame.mirrored() for frame in frames], rows)
+        if self.mirrors:
+            other = self._pass(hierarchy, mirrored, rows)
             normal, steps = _mean_axis(normal, other[0]), _mean_axis(steps, other[1])
         return normal, steps, fallback
 

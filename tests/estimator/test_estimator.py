@@ -187,3 +187,15 @@ def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
     assert here.dtype == torch.float32
     lost = 1 - (here @ g.T * there).sum(-1).abs()  # cosines: 1e-5 is a quarter of a degree
     assert lost.median() < 1e-5
+
+
+def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> None:
+    def answers(group: str) -> int:
+        network, found = estimator(group).train(), []
+        for seed in range(8):
+            torch.manual_seed(seed)
+            normal = network(surface()).normal.detach()
+            found += [normal] if not any(torch.equal(normal, other) for other in found) else []
+        return len(found)
+
+    assert (answers("so"), answers("o")) == (2, 1)
