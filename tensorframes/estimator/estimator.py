@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -70,9 +71,10 @@ class NormalEstimator(nn.Module):
         with torch.no_grad():
             points = _normalise(points, batch_of, scale)
             hierarchy = self.backbone.plan(points, batch_of)
-        asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
-        needed, place = torch.unique(asked, return_inverse=True)
-        normal, steps, fallback = self._passes(hierarchy, needed)
+            asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
+            needed, place = torch.unique(asked, return_inverse=True)
+            plan = self.head.plan(hierarchy, needed)
+        normal, steps, fallback = self._passes(hierarchy, needed, plan)
         return Prediction(normal.index_select(0, place), steps.index_select(1, place), fallback.index_select(0, place))
 
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
@@ -87,23 +89,23 @@ class NormalEstimator(nn.Module):
         ]
         return [first, *coarse]
 
-    def _passes(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _passes(self, hierarchy: Hierarchy, rows: Tensor, plan: Any) -> tuple[Tensor, Tensor, Tensor]:
         frames = self.find_frames(hierarchy)
         source = frames[0].fallback
         fallback = rows.new_zeros(len(rows), dtype=torch.uint8) if source is None else source.index_select(0, rows)
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
-            normal, steps = self._pass(hierarchy, mirrored if bool(torch.rand(()) < 0.5) else frames, rows)
+            normal, steps = self._pass(hierarchy, mirrored if bool(torch.rand(()) < 0.5) else frames, plan)
             return normal, steps, fallback
-        normal, steps = self._pass(hierarchy, frames, rows)
+        normal, steps = self._pass(hierarchy, frames, plan)
         if self.mirrors:
-            other = self._pass(hierarchy, mirrored, rows)
+            other = self._pass(hierarchy, mirrored, plan)
             normal, steps = _mean_axis(normal, other[0]), _mean_axis(steps, other[1])
         return normal, steps, fallback
 
-    def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], rows: Tensor) -> tuple[Tensor, Tensor]:
+    def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], plan: Any) -> tuple[Tensor, Tensor]:
         features = self.backbone(hierarchy, frames)
-        normal, steps = self.head(features, hierarchy, frames[0], rows)
+        normal, steps = self.head(features, frames[0], plan)
         return normal, steps
 
 

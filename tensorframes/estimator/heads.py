@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,10 @@ from tensorframes.reps import TensorReps
 class Head(Protocol):
     """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them."""
 
-    def __call__(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
+        """What depends on the geometry alone, found once for all passes; handed back to ``forward``."""
+
+    def __call__(self, x: Tensor, frames: Frames, plan: Any) -> tuple[Tensor, Tensor]:
         """Normals (M, 3), and the normals they were corrected from (S, M, 3), the first guess first."""
 
 
@@ -34,10 +37,14 @@ class VectorHead(nn.Module):
         self.net = MLP([reps.dim, reps.dim, reps.d], norm=True)
         self.vector = TensorReps("1x1", d=reps.d)
 
-    def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Tensor:
+        """The rows (M,) asked for."""
+        return rows
+
+    def forward(self, x: Tensor, frames: Frames, plan: Tensor) -> tuple[Tensor, Tensor]:
         """Normals (M, 3), corrected from nothing (0, M, 3)."""
-        local = self.net(x.index_select(0, rows))
-        normal = unit(frames.index_select(rows).to_world(local, self.vector))
+        local = self.net(x.index_select(0, plan))
+        normal = unit(frames.index_select(plan).to_world(local, self.vector))
         return normal, normal.new_zeros(0, *normal.shape)
 
 
@@ -63,10 +70,14 @@ class AxisHead(nn.Module):
             for parameter in self.net.layers[-1].parameters():
                 parameter *= 0.1
 
-    def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows (M,) asked for, and their planes (M, levels, d, d)."""
+        return rows, planes_of_levels(hierarchy, self.levels).index_select(0, rows)
+
+    def forward(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Normals (M, 3), corrected from nothing (0, M, 3)."""
+        rows, planes = plan
         told = self.net(x.index_select(0, rows))
-        planes = planes_of_levels(hierarchy, self.levels).index_select(0, rows)
         choice, local = told[:, : planes.shape[1]].softmax(-1), told[:, self.levels :]
         start = (choice.view(*choice.shape, 1, 1) * planes).sum(1)
         world = frames.index_select(rows).to_world(local, self.tensor).view_as(start)

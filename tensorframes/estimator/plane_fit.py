@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,40 +56,63 @@ class PlaneFitHead(nn.Module):
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm=True)
         self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, told) for _ in range(fits))
 
-    def forward(self, x: Tensor, hierarchy: Hierarchy, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) of the rows (M,) and what they were corrected from (S, M, 3), features x (N, reps.dim)."""
-        everyone = torch.arange(len(x), device=x.device)
-        guess, _ = self.guess(x, hierarchy, frames, everyone)
+    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Neighbourhoods, Any]:
+        """The neighbours of the rows (M,), and what the guess at all points needs."""
+        everyone = torch.arange(hierarchy.points, device=rows.device)
+        return neighbourhoods(hierarchy, rows, self.neighbours), self.guess.plan(hierarchy, everyone)
+
+    def forward(self, x: Tensor, frames: Frames, plan: tuple[Neighbourhoods, Any]) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
+        near, planes = plan
+        guess, _ = self.guess(x, frames, planes)
         told = self.tell(x)
-        parts = rows.split(CHUNK) if not self.training else [rows]
-        fitted = [self._fit(part, hierarchy, guess, told) for part in parts]
-        return torch.cat([normal for normal, _ in fitted]), torch.cat([steps for _, steps in fitted], dim=1)
+        parts = [near] if self.training else near.split(CHUNK)
+        fitted = [self._fit(part, guess, told) for part in parts]
+        steps = torch.cat([steps for steps, _ in fitted], dim=1)
+        failed = torch.cat([failed for _, failed in fitted])
+        return fall_back(steps[-1], failed, near.rows, near.hierarchy, sum(self.neighbours)), steps[:-1]
 
-    def _fit(self, rows: Tensor, hierarchy: Hierarchy, guess: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        priors = told[:, -len(self.fits) :].index_select(0, rows)
-        told = told[:, : -len(self.fits)]
-        table, edge, kind = self._table(rows, hierarchy)
-        sights = guess.detach().index_select(0, table.flatten()).view_as(edge)
-        steps, values = [guess.index_select(0, rows)], None
+    def _fit(self, near: Neighbourhoods, guess: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Guess and normals (fits + 1, M, 3), and which rows (M,) lie on lines."""
+        count = len(self.fits)
+        priors, told = told[:, -count:].index_select(0, near.rows), told[:, :-count]
+        sights = guess.detach().index_select(0, near.table.flatten()).view_as(near.edge)
+        steps, values = [guess.index_select(0, near.rows)], None
         for fit, prior in zip(self.fits, priors.unbind(-1), strict=True):
-            normal, values = fit(edge, sights, kind, steps[-1], values, prior, told, rows, table)
+            normal, values = fit(near, sights, steps[-1], values, prior, told)
             steps.append(normal)
-        failed = values[:, 1] <= RANK * values[:, 2]
-        normal = fall_back(steps.pop(), failed, rows, hierarchy, sum(self.neighbours))
-        return normal, torch.stack(steps)
+        return torch.stack(steps), values[:, 1] <= RANK * values[:, 2]
 
-    def _table(self, rows: Tensor, hierarchy: Hierarchy) -> tuple[Tensor, Tensor, Tensor]:
-        """For each point the rows fitted (M, K), edges to where these are (M, K, 3), and each column's level (K,)."""
-        fine = hierarchy.levels[0]
-        query, query_batch = fine.pos[rows], fine.batch[rows]
-        tables, edges, kinds = [], [], []
-        for kind, (count, level) in enumerate(zip(self.neighbours, hierarchy.levels, strict=False)):
-            if count:
-                found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
-                tables.append(level.rows[found])
-                edges.append(level.pos.index_select(0, found.flatten()).view(*found.shape, -1) - query.unsqueeze(1))
-                kinds += [kind] * count
-        return torch.cat(tables, dim=1), torch.cat(edges, dim=1), torch.tensor(kinds, device=rows.device)
+
+@dataclass(frozen=True)
+class Neighbourhoods:
+    """The points that planes are fitted to."""
+
+    hierarchy: Hierarchy
+    rows: Tensor  # (M,) whose planes
+    table: Tensor  # (M, K) rows of level 0 that the fitted points belong to
+    edge: Tensor  # (M, K, 3) from the point to where these are
+    kind: Tensor  # (K,) level of each column
+
+    def split(self, size: int) -> list[Neighbourhoods]:
+        """Parts of at most ``size`` rows."""
+        parts = zip(self.rows.split(size), self.table.split(size), self.edge.split(size), strict=True)
+        return [replace(self, rows=rows, table=table, edge=edge) for rows, table, edge in parts]
+
+
+def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) -> Neighbourhoods:
+    """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is."""
+    fine = hierarchy.levels[0]
+    query, query_batch = fine.pos[rows], fine.batch[rows]
+    tables, edges, kinds = [], [], []
+    for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
+        if count:
+            found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
+            tables.append(level.rows[found])
+            edges.append(level.pos.index_select(0, found.flatten()).view(*found.shape, -1) - query.unsqueeze(1))
+            kinds += [kind] * count
+    kind_of = torch.tensor(kinds, device=rows.device)
+    return Neighbourhoods(hierarchy, rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
 
 
 class PlaneFit(nn.Module):
@@ -119,25 +144,23 @@ class PlaneFit(nn.Module):
 
     def forward(
         self,
-        edge: Tensor,
+        near: Neighbourhoods,
         sights: Tensor,
-        kind: Tensor,
         before: Tensor,
         values: Tensor | None,
         prior: Tensor,
         told: Tensor,
-        rows: Tensor,
-        table: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Normals (M, 3), toward the ones before, and eigenvalues (M, 3), ascending.
 
         Args:
-            edge: (M, K, 3) to the fitted points. sights: (M, K, 3) guesses at these. kind: (K,) level of each column.
+            near: which points are fitted. sights: (M, K, 3) guesses at these.
             before: (M, 3) normals before. values: (M, 3) eigenvalues of the fit before, if there was one.
-            prior: (M,) b. told: (N, T) of every point. rows: (M,), table: (M, K) which points of these.
+            prior: (M,) b. told: (N, T) of every point.
         """
-        shape = edge.new_zeros(len(rows), 2) if values is None else _shape(values)
-        receivers = self.receiver(torch.cat([told.index_select(0, rows), shape], dim=-1))
+        edge, kind, table = near.edge, near.kind, near.table
+        shape = edge.new_zeros(len(near.rows), 2) if values is None else _shape(values)
+        receivers = self.receiver(torch.cat([told.index_select(0, near.rows), shape], dim=-1))
         senders = self.sender(told).index_select(0, table.flatten()).view(*table.shape, -1)
         invariants = _invariants(edge, sights, before.detach(), kind)
         hidden = self.geometry(invariants) + senders + receivers.unsqueeze(1) + self.level[kind]
