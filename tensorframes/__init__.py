@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tensorframes.estimator import NormalEstimator
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
     from tensorframes.geometry import knn_graph
-    from tensorframes.messages import TensorialMessagePassing
+    from tensorframes.messages import InLocalFrames, TensorialMessagePassing, in_local_frames
     from tensorframes.reps import TensorReps
 
 try:
@@ -22,20 +22,24 @@ except PackageNotFoundError:  # a checkout on the path that was never installed
 _ROOM_OF = {
     "Frames": "frames",
     "IdentityFrames": "frames",
+    "InLocalFrames": "messages",
     "LearnedFrames": "frames",
     "NormalEstimator": "estimator",
     "TensorReps": "reps",
     "TensorialMessagePassing": "messages",
+    "in_local_frames": "messages",
     "knn_graph": "geometry",
 }
 
 __all__ = [
     "Frames",
     "IdentityFrames",
+    "InLocalFrames",
     "LearnedFrames",
     "NormalEstimator",
     "TensorReps",
     "TensorialMessagePassing",
+    "in_local_frames",
     "knn_graph",
 ]
 

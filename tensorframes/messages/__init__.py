@@ -3,16 +3,22 @@
 from tensorframes.messages.aggregation import FixedDegree
 from tensorframes.messages.interpolation import FrameInterpolation
 from tensorframes.messages.kinds import Messages, ScalarMessages, TensorMessages
+from tensorframes.messages.refusal import refusal
 from tensorframes.messages.tensorial import TensorialMessagePassing
 from tensorframes.messages.transport import local_edge_vectors, transport
+from tensorframes.messages.wrap import InLocalFrames, LocalFramesNetwork, in_local_frames
 
 __all__ = [
     "FixedDegree",
     "FrameInterpolation",
+    "InLocalFrames",
+    "LocalFramesNetwork",
     "Messages",
     "ScalarMessages",
     "TensorMessages",
     "TensorialMessagePassing",
+    "in_local_frames",
     "local_edge_vectors",
+    "refusal",
     "transport",
 ]

@@ -1,0 +1,47 @@
+"""Why a PyG convolution cannot be used untouched in local frames."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+
+from torch import nn
+from torch_geometric.nn import MessagePassing
+
+
+def refusal(conv: nn.Module) -> str | None:
+    """The reason, in one line; None where the convolution may be wrapped.
+
+    Each edge will have its own sender. That is a bipartite graph, so the convolution must take a pair (senders,
+    receivers), and it must not ask anything of the graph that this changes: degrees of senders, self-loops, neighbours
+    of neighbours.
+    """
+    if not isinstance(conv, MessagePassing):
+        return "it is not a MessagePassing"
+    if conv.flow != "source_to_target":
+        return 'its flow is "target_to_source"; turn edge_index around instead'
+    if getattr(conv, "add_self_loops", False):
+        return (
+            "add_self_loops=True would join edge k to point k; build it with add_self_loops=False, and let "
+            "InLocalFrames(..., self_loops=True) add them"
+        )
+    parameters = inspect.signature(conv.forward).parameters
+    if "edge_index" not in parameters:
+        return "it takes no edge_index: the graph is its own, or there are several"
+    if "x" not in parameters:
+        return "it takes no features x of the points"
+    if not accepts_pairs(conv):
+        return "it takes no pair (senders, receivers): it needs every sender once, for its degree or its own update"
+    return None
+
+
+def accepts_pairs(conv: MessagePassing) -> bool:
+    """Whether ``x`` of its ``forward`` may be a pair, by its annotation; taken on trust where there is none."""
+    if inspect.signature(conv.forward).parameters["x"].annotation is inspect.Parameter.empty:
+        return True
+    try:
+        annotation = typing.get_type_hints(type(conv).forward)["x"]
+    except (NameError, KeyError):
+        return True
+    options = typing.get_args(annotation) or (annotation,)
+    return any(typing.get_origin(option) is tuple or option is typing.Any for option in (annotation, *options))

@@ -1,0 +1,238 @@
+"""Way 2: a convolution of PyG, untouched, on features in local frames."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch_geometric.nn import MessagePassing
+from torch_geometric.utils import add_self_loops, remove_self_loops
+
+from tensorframes.frames import Frames
+from tensorframes.messages.kinds import Messages
+from tensorframes.messages.refusal import refusal
+from tensorframes.messages.transport import local_edge_vectors, transport
+from tensorframes.reps import TensorReps
+
+VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors of the world
+
+
+class InLocalFrames(nn.Module):
+    r"""A convolution whose senders arrive in the receiver's frame: any that takes a pair (senders, receivers).
+
+    Each edge gets its own copy of its sender, :math:`\rho(R_i R_j^T) f_j`, and the convolution sees a bipartite graph
+    in which edge k sends from row k. Its linear maps of the senders then run on E rows instead of N: general, not fast.
+
+    - ``x``: features in each point's own frame; a pair for a bipartite graph.
+    - ``pos``: positions in the world; the convolution sees :math:`R_i (x_j - x_i)` and, for receivers, zero.
+    - ``normal``, and what ``world`` names: tensors at the points, in the world's frame; it sees :math:`\rho(R_i) t_j`.
+    - ``edge_attr`` with ``edge_reps``: tensors on the edges, in the world's frame; it sees :math:`\rho_e(R_i) e_{ij}`.
+    - all else goes through as it is, and must be invariant.
+
+    Args:
+        conv: the convolution.
+        reps: of x; or a ``Messages``, which says what representation features of a width have.
+        edge_reps: of edge_attr; None where it is invariant.
+        world: representations of further arguments that hold a tensor for each point.
+        self_loops: add a loop at every point first, as PyG does for ``add_self_loops=True`` (existing ones are dropped,
+            attributes filled by ``conv.fill_value``). Only where senders are receivers.
+
+    Raises:
+        ValueError: the convolution cannot be used in this way (see ``refusal``).
+    """
+
+    def __init__(
+        self,
+        conv: MessagePassing,
+        reps: TensorReps | Messages,
+        edge_reps: TensorReps | str | None = None,
+        world: Mapping[str, TensorReps | str] | None = None,
+        self_loops: bool = False,
+    ) -> None:
+        super().__init__()
+        reason = refusal(conv)
+        if reason is not None:
+            raise ValueError(f"expected a convolution that works in local frames, got {type(conv).__name__}: {reason}")
+        self.conv, self.reps, self.self_loops = conv, reps, self_loops
+        self.edge_reps = TensorReps(edge_reps) if isinstance(edge_reps, str) else edge_reps
+        declared = {**VECTORS, **(world or {})}
+        self.world = {name: TensorReps(r) if isinstance(r, str) else r for name, r in declared.items()}
+        self.names = tuple(inspect.signature(conv.forward).parameters)
+
+    def forward(self, x: Any, edge_index: Tensor, frames: Frames | tuple[Frames, Frames], **arguments: Any) -> Any:
+        """What the convolution returns, in the receivers' frames.
+
+        Args:
+            x: (N, dim), or a pair ((S, dim), (R, dim)); the receivers' may be None, and x None where conv allows it.
+            edge_index: (2, E), row 0 sending to row 1.
+            frames: of the points, or a pair (senders', receivers').
+            arguments: the convolution's own, by name; tensors at the points as one or as pairs, like x.
+        """
+        senders, receivers = frames if isinstance(frames, tuple) else (frames, frames)
+        if self.self_loops:
+            edge_index, arguments = self._with_loops(edge_index, arguments, len(receivers), senders is receivers)
+        for name, value in arguments.items():
+            if name == "pos":
+                source, target = _pair(value)
+                edge = local_edge_vectors(source, target, edge_index, receivers)
+                arguments[name] = (edge, torch.zeros_like(target))
+            elif name in self.world and value is not None:
+                arguments[name] = self._seen(value, self.world[name], edge_index, receivers)
+            elif name == "edge_attr" and self.edge_reps is not None and value is not None:
+                arguments[name] = self.edge_reps.transform(value, receivers.matrices.index_select(0, edge_index[1]))
+        if x is not None:
+            source, target = _pair(x)
+            x = (transport(source, self.reps_of(source), edge_index, senders, receivers), target)
+        edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
+        if "size" in self.names:
+            arguments["size"] = (edges.shape[1], len(receivers))
+        return self.conv(x=x, edge_index=edges, **arguments)
+
+    def reps_of(self, x: Tensor) -> TensorReps:
+        """The representation of features x."""
+        return self.reps if isinstance(self.reps, TensorReps) else self.reps.reps(x.shape[-1])
+
+    def _with_loops(
+        self, edge_index: Tensor, arguments: dict[str, Any], count: int, same: bool
+    ) -> tuple[Tensor, dict[str, Any]]:
+        if not same:
+            raise ValueError("expected one set of points for self-loops, got senders and receivers")
+        name = next((name for name in ("edge_attr", "edge_weight") if arguments.get(name) is not None), None)
+        attribute = None if name is None else arguments[name]
+        fill = getattr(self.conv, "fill_value", None) if name == "edge_attr" else None
+        edge_index, attribute = remove_self_loops(edge_index, attribute)
+        edge_index, attribute = add_self_loops(edge_index, attribute, fill_value=fill, num_nodes=count)
+        return edge_index, arguments if name is None else {**arguments, name: attribute}
+
+    @staticmethod
+    def _seen(value: Any, reps: TensorReps, edge_index: Tensor, receivers: Frames) -> tuple[Tensor, Tensor]:
+        """Tensors at senders and receivers, given in the world, as each receiver sees them."""
+        source, target = _pair(value)
+        arrived = reps.transform(
+            source.index_select(0, edge_index[0]), receivers.matrices.index_select(0, edge_index[1])
+        )
+        return arrived, receivers.to_local(target, reps)
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+
+
+def in_local_frames(
+    network: nn.Module,
+    reps: TensorReps | Messages,
+    edge_reps: TensorReps | str | None = None,
+    world: Mapping[str, TensorReps | str] | None = None,
+    partial: bool = False,
+) -> LocalFramesNetwork:
+    """A network with every PyG convolution in it wrapped; called as before, with ``frames`` in addition.
+
+    Convolutions with ``add_self_loops=True`` are given their loops before the senders are copied. The network is
+    changed in place: its parameters stay the same objects, under longer names.
+
+    Args:
+        network: any module; PyG's own models too.
+        reps: of the features between its convolutions. Usually a ``Messages``, because widths differ.
+        edge_reps, world: as in ``InLocalFrames``.
+        partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
+
+    Raises:
+        ValueError: one of them cannot be converted (all are named, with reasons), or there is none.
+    """
+    return LocalFramesNetwork(network, reps, edge_reps, world, partial)
+
+
+class LocalFramesNetwork(nn.Module):
+    """See ``in_local_frames``. ``converted``: names of convolutions; ``refused``: name -> why not."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        reps: TensorReps | Messages,
+        edge_reps: TensorReps | str | None,
+        world: Mapping[str, TensorReps | str] | None,
+        partial: bool,
+    ) -> None:
+        super().__init__()
+        self.scope = Scope()
+        self.converted: list[str] = []
+        self.refused: dict[str, str] = {}
+        self.network = network
+        known: dict[MessagePassing, nn.Module] = {}  # a convolution that stands in two places stays one
+
+        def wrapped(conv: MessagePassing) -> nn.Module:
+            if conv in known:
+                return known[conv]
+            loops = bool(getattr(conv, "add_self_loops", False))
+            if loops:
+                conv.add_self_loops = False
+            try:
+                known[conv] = InScope(InLocalFrames(conv, reps, edge_reps, world, loops), self.scope)
+                return known[conv]
+            except ValueError:
+                if loops:
+                    conv.add_self_loops = True
+                raise
+
+        _convert(self, "", wrapped, self.converted, self.refused)
+        if self.refused and not partial:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
+            raise ValueError(f"expected convolutions that work in local frames, got {reasons}")
+        if not self.converted:
+            raise ValueError(f"expected a network with PyG convolutions, got none in {type(network).__name__}")
+
+    def forward(self, *args: Any, frames: Frames | tuple[Frames, Frames], **kwargs: Any) -> Any:
+        """The network's own arguments, and the frames of the points."""
+        self.scope.frames = frames
+        try:
+            return self.network(*args, **kwargs)
+        finally:
+            self.scope.frames = None
+
+
+class Scope:
+    """The frames of the call that is running."""
+
+    frames: Frames | tuple[Frames, Frames] | None = None
+
+
+class InScope(nn.Module):
+    """A wrapped convolution with the signature of the one inside; frames come from the network's call."""
+
+    def __init__(self, inner: InLocalFrames, scope: Scope) -> None:
+        super().__init__()
+        self.inner, self.scope = inner, scope
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        arguments = {**dict(zip(self.inner.names, args, strict=False)), **kwargs}
+        if self.scope.frames is None:
+            raise ValueError("expected a call of the network made by in_local_frames, which brings the frames")
+        return self.inner(arguments.pop("x"), arguments.pop("edge_index"), self.scope.frames, **arguments)
+
+    def reset_parameters(self) -> None:
+        """As PyG's models expect of a convolution."""
+        self.inner.conv.reset_parameters()
+
+
+def _convert(
+    module: nn.Module,
+    path: str,
+    wrapped: Callable[[MessagePassing], nn.Module],
+    converted: list[str],
+    refused: dict[str, str],
+) -> None:
+    """Replace every convolution below ``module``, noting its name."""
+    for name, child in module.named_children():
+        where = f"{path}.{name}" if path else name
+        if not isinstance(child, MessagePassing):
+            _convert(child, where, wrapped, converted, refused)
+            continue
+        shown = where.removeprefix("network.")
+        try:
+            setattr(module, name, wrapped(child))
+            converted.append(shown)
+        except ValueError as error:
+            refused[shown] = str(error).partition(", got ")[2]
