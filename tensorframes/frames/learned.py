@@ -1,35 +1,22 @@
-"""Learned frames: equivariant vectors, orthonormalised, with an equivariant way out where they fail."""
+"""Frames from vectors that a network predicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames.frames import Frames
-from tensorframes.frames.orthonormalise import complete_frames, last_axis
-from tensorframes.frames.vectors import EquivariantVectors, cloud_vectors
-from tensorframes.geometry import knn
-from tensorframes.reps import full_precision
-
-WIDER = 4  # the wider neighbourhood holds this many times the neighbours
+from tensorframes.frames.vector_frames import VectorFrames, axes_of
+from tensorframes.frames.vectors import EquivariantVectors
 
 
-class LearnedFrames(nn.Module):
-    r"""Frames predicted from each point's neighbourhood (Lippmann et al., arXiv 2405.15389, section 4).
+class LearnedFrames(VectorFrames):
+    r"""``VectorFrames`` of learned vectors (Lippmann et al., arXiv 2405.15389, section 4).
 
-    ``group="so"``: d - 1 learned vectors, Gram-Schmidt, and the generalised cross product as last axis. Under a
-    rotation :math:`R_i \to R_i g^T`, under a reflection :math:`R_i \to S R_i g^T` with S = diag(1, ..., 1, -1): the two
-    passes R_i and S R_i (``Frames.mirrored``) together are O(d)-equivariant. A flat neighbourhood carries such a frame.
-
-    ``group="o"``: d learned vectors; :math:`R_i \to R_i g^T` for every g in O(d), in one pass. A flat neighbourhood (in
-    a hyperplane) carries no such frame: its mirror image is itself. There the last axis comes from farther away.
-
-    Where the vectors are degenerate (orthogonal part below 1e-3 of their neighbourhood's scale) the missing axes come,
-    in this order, from the same rule over four times the neighbours, from the whole cloud's moments, from the world's
-    axes. Only the last is not equivariant; ``Frames.fallback`` says where each frame came from. A coarser level of a
-    cloud may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
+    Equivariant under O(d): in two passes for ``group="so"``, in one for ``group="o"``, as told in ``VectorFrames``,
+    which also tells what happens where a neighbourhood is flat or degenerate.
 
     Args:
         group: ``"so"`` or ``"o"``.
@@ -38,68 +25,50 @@ class LearnedFrames(nn.Module):
         d: dimension of space.
     """
 
-    per_level = True
-
     def __init__(self, group: Literal["so", "o"] = "so", hidden: int = 32, radial: int = 8, d: int = 3) -> None:
+        super().__init__(EquivariantVectors(axes_of(group, d), hidden, radial), group, d)
+
+
+class GravityFrames(VectorFrames):
+    r"""Frames whose first axis is given, the same everywhere: scans in which up is known.
+
+    The other axes are learned. Equivariant under translations and the rotations about the axis (with ``group="so"`` in
+    two passes, with ``group="o"`` in one, also under the reflections that keep it); not under any other rotation. Where
+    all neighbours lie along the axis, as on a thin pole, the second axis comes from farther away.
+
+    Args:
+        axis: of any length but zero; its number of entries is the dimension of space.
+        group, hidden, radial: as in ``LearnedFrames``.
+    """
+
+    def __init__(
+        self,
+        axis: Sequence[float] = (0.0, 0.0, 1.0),
+        group: Literal["so", "o"] = "so",
+        hidden: int = 32,
+        radial: int = 8,
+    ) -> None:
+        count = axes_of(group, len(axis)) - 1
+        if count < 1:
+            raise ValueError("expected an axis of at least 3 entries: in the plane it leaves nothing to learn")
+        super().__init__(AxisAndVectors(axis, EquivariantVectors(count, hidden, radial)), group, len(axis))
+
+
+class AxisAndVectors(nn.Module):
+    """One vector that is given, then others."""
+
+    axis: Tensor
+
+    def __init__(self, axis: Sequence[float], vectors: nn.Module) -> None:
         super().__init__()
-        if group not in ("so", "o"):
-            raise ValueError(f'expected group "so" or "o", got {group!r}')
-        self.group, self.d = group, d
-        self.vectors = EquivariantVectors(self.learned_axes, hidden, radial)
+        given = torch.tensor(axis, dtype=torch.float64)
+        if not bool(given.isfinite().all()) or not bool(given.any()):
+            raise ValueError(f"expected a finite axis that is not zero, got {tuple(axis)}")
+        self.register_buffer("axis", (given / given.norm()).float(), persistent=False)
+        self.vectors = vectors
 
-    @property
-    def learned_axes(self) -> int:
-        """How many axes come from learned vectors."""
-        return self.d - 1 if self.group == "so" else self.d
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether a reflection mirrors these frames, so that O(d)-equivariance takes two passes."""
-        return self.group == "so"
-
-    @full_precision
-    def forward(
-        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
-    ) -> Frames:
-        """Frames of points pos (N, d) from their neighbours along edge_index (2, E), row 0 sending to row 1.
-
-        ``finest``: for points of a coarser level, their frames at the finest one.
-        """
-        if pos.shape[-1] != self.d:
-            raise ValueError(f"expected positions (N, {self.d}), got shape {tuple(pos.shape)}")
-        axes, picks = complete_frames(self.vectors(pos, edge_index), self.learned_axes)
-        failed = (picks == self.learned_axes).any(-1).nonzero().squeeze(-1)
-        fallback = torch.zeros(len(pos), dtype=torch.uint8, device=pos.device)
-        if len(failed):
-            spare_axes, steps = self._fall_back(pos, edge_index, batch, failed, finest)
-            axes = axes.index_copy(0, failed, spare_axes)
-            fallback[failed] = steps
-        if self.group == "so":
-            axes = torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)
-        return Frames(axes, fallback)
-
-    def _fall_back(
-        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None, rows: Tensor, finest: Frames | None
-    ) -> tuple[Tensor, Tensor]:
-        """Axes (M, learned_axes, d) of the failed rows, and the step that completed each (M,)."""
-        batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
-        degree = int(torch.bincount(edge_index[1], minlength=1).max()) if edge_index.numel() else 0
-        wide = knn(pos, WIDER * degree + 1, query=pos[rows], batch=batch, query_batch=batch[rows])
-        target = torch.arange(len(rows), device=pos.device).repeat_interleave(wide.shape[1])
-        own = edge_index[:, torch.isin(edge_index[1], rows)]
-        place = torch.searchsorted(rows, own[1])
-        candidates = [
-            self.vectors(pos, torch.stack([own[0], place]), pos[rows]),
-            self.vectors(pos, torch.stack([wide.flatten(), target]), pos[rows]),
-        ]
-        if finest is None:
-            candidates.append(cloud_vectors(pos, batch, rows))
-            candidates.append(torch.eye(self.d, dtype=pos.dtype, device=pos.device).expand(len(rows), -1, -1))
-        else:
-            candidates.append(finest.matrices[rows, : self.learned_axes])
-        axes, picks = complete_frames(torch.cat(candidates, dim=1), self.learned_axes)
-        counts = torch.tensor([c.shape[1] for c in candidates], device=pos.device)
-        steps = torch.bucketize(picks.amax(-1), counts.cumsum(0), right=True).to(torch.uint8)
-        if finest is not None and finest.fallback is not None:
-            steps = torch.where(steps == 2, finest.fallback[rows].clamp_min(1), steps)
-        return axes, steps
+    def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
+        """Candidates (M, 1 + count, d)."""
+        others: Tensor = self.vectors(pos, edge_index, receivers)
+        first = self.axis.to(pos).expand(len(others), 1, -1)
+        return torch.cat([first / first.norm(dim=-1, keepdim=True), others], dim=1)

@@ -40,24 +40,19 @@ class EquivariantVectors(nn.Module):
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Vectors (M, count, d) of the receivers (M, d), by default pos (N, d), from the senders pos along (2, E)."""
         target = pos if receivers is None else receivers
-        source, index = edge_index[0], edge_index[1]
-        edge = pos.index_select(0, source) - target.index_select(0, index)  # (E, d)
-        length = edge.norm(dim=-1)
-        unit = edge / torch.where(length > 0, length, torch.ones_like(length)).unsqueeze(-1)
-        reach = length.new_zeros(len(target)).scatter_reduce(0, index, length, "amax")
-        relative = length / torch.where(reach > 0, reach, torch.ones_like(reach)).index_select(0, index)
-        eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))
-        eta = eta / _safe(_sum(eta, index, len(target))).index_select(0, index)
+        index = edge_index[1]
+        unit, eta, length = edge_units(pos, edge_index, target)
+        relative = length / reach_of(length, index, len(target)).index_select(0, index)
         invariants = self._invariants(unit, eta, index, len(target))
         weights = self.weights(torch.cat([self.radial(relative), invariants], dim=-1)).tanh()
         messages = (eta.unsqueeze(-1) * weights).unsqueeze(-1) * unit.unsqueeze(1)  # (E, count, d)
-        return _sum(messages, index, len(target))
+        return sum_rows(messages, index, len(target))
 
     @staticmethod
     def _invariants(unit: Tensor, eta: Tensor, index: Tensor, count: int) -> Tensor:
-        mean = _sum(eta.unsqueeze(-1) * unit, index, count)  # (M, d)
+        mean = sum_rows(eta.unsqueeze(-1) * unit, index, count)  # (M, d)
         outer = unit.unsqueeze(-1) * unit.unsqueeze(-2)
-        second = _sum(eta.view(-1, 1, 1) * outer, index, count)  # (M, d, d)
+        second = sum_rows(eta.view(-1, 1, 1) * outer, index, count)  # (M, d, d)
         along = (unit * mean.index_select(0, index)).sum(-1)
         spread = (outer * second.index_select(0, index)).sum((-2, -1))
         return torch.stack([along, spread, (mean * mean).sum(-1).index_select(0, index)], dim=-1)
@@ -74,13 +69,13 @@ def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
     Shapes: pos (N, d), batch (N,), rows (M,); returns (M, 4, d).
     """
     clouds = int(batch.max()) + 1
-    size = _sum(torch.ones_like(pos[:, 0]), batch, clouds)
-    y = pos - (_sum(pos, batch, clouds) / size.unsqueeze(-1)).index_select(0, batch)
-    radius = (_sum((y * y).sum(-1), batch, clouds) / size).sqrt()
+    size = sum_rows(torch.ones_like(pos[:, 0]), batch, clouds)
+    y = pos - (sum_rows(pos, batch, clouds) / size.unsqueeze(-1)).index_select(0, batch)
+    radius = (sum_rows((y * y).sum(-1), batch, clouds) / size).sqrt()
     y = y / _safe(radius).index_select(0, batch).unsqueeze(-1)
     square = (y * y).sum(-1, keepdim=True)
-    second = _sum(y.unsqueeze(-1) * y.unsqueeze(-2), batch, clouds) / size.view(-1, 1, 1)
-    third = _sum(square * y, batch, clouds) / size.unsqueeze(-1)
+    second = sum_rows(y.unsqueeze(-1) * y.unsqueeze(-2), batch, clouds) / size.view(-1, 1, 1)
+    third = sum_rows(square * y, batch, clouds) / size.unsqueeze(-1)
     of = batch.index_select(0, rows)
     y, square, second = y.index_select(0, rows), square.index_select(0, rows), second.index_select(0, of)
     trace = second.diagonal(dim1=-2, dim2=-1).sum(-1, keepdim=True)
@@ -90,7 +85,26 @@ def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
     return torch.cat([both, both @ second], dim=1)
 
 
-def _sum(values: Tensor, index: Tensor, count: int) -> Tensor:
+def edge_units(pos: Tensor, edge_index: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Directions (E, d) from receivers to senders, their weights eta (E,) that sum to 1 at each receiver, lengths (E,).
+
+    Edges of length zero have direction and weight zero. pos (N, d) of the senders, target (M, d) of the receivers.
+    """
+    index = edge_index[1]
+    edge = pos.index_select(0, edge_index[0]) - target.index_select(0, index)
+    length = edge.norm(dim=-1)
+    unit = edge / _safe(length).unsqueeze(-1)
+    relative = length / reach_of(length, index, len(target)).index_select(0, index)
+    eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))
+    return unit, eta / _safe(sum_rows(eta, index, len(target))).index_select(0, index), length
+
+
+def reach_of(length: Tensor, index: Tensor, count: int) -> Tensor:
+    """The longest edge at each of ``count`` receivers, 1 where there is none: (count,)."""
+    return _safe(length.new_zeros(count).scatter_reduce(0, index, length, "amax"))
+
+
+def sum_rows(values: Tensor, index: Tensor, count: int) -> Tensor:
     """Sums of the rows with equal index; as a matrix, because that is index_add's fast path on a CPU."""
     rows = values.reshape(len(values), math.prod(values.shape[1:]))
     return rows.new_zeros(count, rows.shape[1]).index_add(0, index, rows).view(count, *values.shape[1:])

@@ -1,0 +1,104 @@
+"""Frames that follow from the neighbourhood without learning: its principal axes, its nearest points."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames.vector_frames import VectorFrames, axes_of
+from tensorframes.frames.vectors import edge_units, sum_rows
+
+
+class PCAFrames(VectorFrames):
+    r"""``VectorFrames`` of principal axes with signs from the third moment.
+
+    Axis a is the eigenvector of the a-th largest eigenvalue of :math:`C_i = \sum_j \eta_{ij} \hat r \hat r^T`, with the
+    sign that makes :math:`t_a = \sum_j \eta_{ij} (e_a \cdot \hat r_{ij})^3` positive (:math:`\eta` and
+    :math:`\hat r` as in ``EquivariantVectors``). Where the skewness :math:`|t_a| / \lambda_a^{3/2}` is below 0.01 (as
+    heavy on one side as on the other), :math:`\lambda_a < 10^{-6}` (flat), or another eigenvalue is within
+    :math:`10^{-3}`, there is no such axis, and it comes from farther away. For ``group="so"`` it does not matter that a
+    flat neighbourhood has no third axis: it is a cross product. Equivariance as in ``VectorFrames``; the frames jump where a sign or an order changes.
+
+    Args:
+        group: ``"so"`` or ``"o"``.
+        d: dimension of space.
+    """
+
+    def __init__(self, group: Literal["so", "o"] = "so", d: int = 3) -> None:
+        super().__init__(PrincipalVectors(axes_of(group, d)), group, d)
+
+
+class PrincipalVectors(nn.Module):
+    """Principal axes (M, count, d) of neighbourhoods, zero where there is none; see ``PCAFrames``."""
+
+    def __init__(self, count: int, skew: float = 1e-2, flat: float = 1e-6, gap: float = 1e-3) -> None:
+        super().__init__()
+        self.count, self.skew, self.flat, self.gap = count, skew, flat, gap
+
+    @torch.no_grad()
+    def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
+        """Candidates of the receivers (M, d), by default pos (N, d)."""
+        target = pos if receivers is None else receivers
+        index = edge_index[1]
+        unit, eta, _ = edge_units(pos, edge_index, target)
+        outer = eta.view(-1, 1, 1) * unit.unsqueeze(-1) * unit.unsqueeze(-2)
+        values, vectors = torch.linalg.eigh(sum_rows(outer, index, len(target)))
+        values, axes = values.flip(-1), vectors.flip(-1).transpose(-1, -2)  # descending; a row is an axis
+        along = (axes.index_select(0, index) @ unit.unsqueeze(-1)).squeeze(-1)  # (E, d)
+        third = sum_rows(eta.unsqueeze(-1) * along**3, index, len(target))
+        apart = (values.unsqueeze(-1) - values.unsqueeze(-2)).abs()
+        apart = apart + torch.eye(values.shape[-1], dtype=pos.dtype, device=pos.device)
+        skewed = third.abs() > self.skew * values.clamp_min(0) ** 1.5
+        clear = skewed & (values > self.flat) & (apart.amin(-1) > self.gap)
+        sign = torch.where(clear, third.sign(), torch.zeros_like(third))
+        return (sign.unsqueeze(-1) * axes)[:, : self.count]
+
+
+class NearestNeighbourFrames(VectorFrames):
+    r"""``VectorFrames`` of the directions to the nearest neighbours, in order of distance.
+
+    The first axis points to the nearest neighbour, the second lies in the plane of the two nearest that are not on a
+    line, and so on. Neighbours at equal distances (within :math:`10^{-5}` of it) count as one, by the sum of their
+    directions, so that no order of points decides. Equivariance as in ``VectorFrames``; flat neighbourhoods have such
+    frames for ``group="so"``; noise changes them more than any others.
+
+    Args:
+        group: ``"so"`` or ``"o"``.
+        d: dimension of space.
+        candidates: how many distances are tried.
+    """
+
+    def __init__(self, group: Literal["so", "o"] = "so", d: int = 3, candidates: int = 8) -> None:
+        super().__init__(NearestVectors(candidates), group, d)
+
+
+class NearestVectors(nn.Module):
+    """Directions (M, count, d) to the nearest neighbours, zero where there are fewer (``NearestNeighbourFrames``)."""
+
+    def __init__(self, count: int, tolerance: float = 1e-5) -> None:
+        super().__init__()
+        self.count, self.tolerance = count, tolerance
+
+    @torch.no_grad()
+    def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
+        """Candidates of the receivers (M, d), by default pos (N, d)."""
+        target = pos if receivers is None else receivers
+        unit, _, length = edge_units(pos, edge_index, target)
+        kept = (length > 0).nonzero().squeeze(-1)
+        unit, length, index = unit[kept], length[kept], edge_index[1][kept]
+        order = length.argsort(stable=True)
+        order = order[index[order].argsort(stable=True)]  # by receiver, then by distance
+        unit, length, index = unit[order], length[order], index[order]
+        begins = torch.ones_like(index, dtype=torch.bool)
+        begins[1:] = (index[1:] != index[:-1]) | (length[1:] > (1 + self.tolerance) * length[:-1])
+        group = begins.cumsum(0) - 1  # of one receiver and one distance
+        owner = index[begins]
+        directions = sum_rows(unit, group, len(owner))
+        first = torch.searchsorted(owner, torch.arange(len(target), device=pos.device))
+        rank = torch.arange(len(owner), device=pos.device) - first.index_select(0, owner)
+        near = (rank < self.count).nonzero().squeeze(-1)
+        out = pos.new_zeros(len(target), self.count, pos.shape[-1])
+        out[owner[near], rank[near]] = directions[near]
+        return out
