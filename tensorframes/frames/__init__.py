@@ -6,12 +6,14 @@ from tensorframes.frames.frames import Frames
 from tensorframes.frames.learned import GravityFrames, LearnedFrames
 from tensorframes.frames.local import NearestNeighbourFrames, PCAFrames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
+from tensorframes.frames.refinement import FrameRefinement
 from tensorframes.frames.vector_frames import VectorFrames
 from tensorframes.frames.vectors import EquivariantVectors, cloud_vectors
 
 __all__ = [
     "EquivariantVectors",
     "FrameFinder",
+    "FrameRefinement",
     "Frames",
     "GravityFrames",
     "IdentityFrames",

@@ -48,16 +48,19 @@ class Frames:
         """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
         return reps.transform(x, self.matrices.transpose(-1, -2))
 
-    @full_precision
     def transition(self, edge_index: Tensor, senders: Frames | None = None) -> Tensor:
         """R_i R_j^T for each edge j -> i: (E, d, d), from the sender's frame into the receiver's (these frames)."""
         source = (senders or self).matrices.index_select(0, edge_index[0])
-        return self.matrices.index_select(0, edge_index[1]) @ source.transpose(-1, -2)
+        return _product(self.matrices.index_select(0, edge_index[1]), source.transpose(-1, -2))
 
     def index_select(self, rows: Tensor) -> Frames:
         """The frames of some points."""
         fallback = None if self.fallback is None else self.fallback.index_select(0, rows)
         return Frames(self.matrices.index_select(0, rows), fallback)
+
+    def turned(self, turn: Tensor) -> Frames:
+        """U_i R_i, for orthogonal turn (N, d, d), given in each point's own frame."""
+        return Frames(_product(turn, self.matrices), self.fallback)
 
     def mirrored(self) -> Frames:
         r"""S R_i with S = diag(1, ..., 1, -1): the last axis reversed, what a reflection makes of an SO(d) frame."""
@@ -67,3 +70,8 @@ class Frames:
 
     def __repr__(self) -> str:
         return f"Frames({len(self)} points, d={self.d})"
+
+
+@full_precision
+def _product(a: Tensor, b: Tensor) -> Tensor:
+    return a @ b

@@ -19,7 +19,8 @@ class PCAFrames(VectorFrames):
     :math:`\hat r` as in ``EquivariantVectors``). Where the skewness :math:`|t_a| / \lambda_a^{3/2}` is below 0.01 (as
     heavy on one side as on the other), :math:`\lambda_a < 10^{-6}` (flat), or another eigenvalue is within
     :math:`10^{-3}`, there is no such axis, and it comes from farther away. For ``group="so"`` it does not matter that a
-    flat neighbourhood has no third axis: it is a cross product. Equivariance as in ``VectorFrames``; the frames jump where a sign or an order changes.
+    flat neighbourhood has no third axis: it is a cross product. Equivariance as in ``VectorFrames``; the frames jump
+    where a sign or an order changes.
 
     Args:
         group: ``"so"`` or ``"o"``.

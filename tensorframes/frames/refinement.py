@@ -1,0 +1,48 @@
+"""Frames that turn between layers, as far as the features ask for."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames.frames import Frames
+from tensorframes.frames.orthonormalise import complete_frames, last_axis
+from tensorframes.reps import TensorReps
+
+
+class FrameRefinement(nn.Module):
+    r"""Each point's features turn its frame, and are told in the new one (Lippmann et al., arXiv 2405.15389):
+
+    .. math:: R_i \leftarrow U_i R_i, \qquad f_i \leftarrow \rho(U_i) f_i, \qquad
+        U_i = \mathrm{GramSchmidt}(1 + M(f_i)) \in SO(d),
+
+    with M an MLP that starts at zero, so that frames start as they were found. Features in a local frame are invariant,
+    so U is too, and the new frames turn with the cloud exactly as the old ones. Where Gram-Schmidt fails U = 1.
+
+    Args:
+        reps: of the features.
+        hidden: width of the MLP.
+    """
+
+    def __init__(self, reps: TensorReps, hidden: int = 32) -> None:
+        super().__init__()
+        self.reps = reps
+        last = nn.Linear(hidden, (reps.d - 1) * reps.d)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.net = nn.Sequential(nn.LayerNorm(reps.dim), nn.Linear(reps.dim, hidden), nn.SiLU(), last)
+
+    def forward(self, x: Tensor, frames: Frames) -> tuple[Tensor, Frames]:
+        """The features (N, reps.dim) told in the new frames, and these."""
+        turn = self._turn(x)
+        return self.reps.transform(x, turn), frames.turned(turn)
+
+    def _turn(self, x: Tensor) -> Tensor:
+        """U (N, d, d)."""
+        d = self.reps.d
+        eye = torch.eye(d, dtype=x.dtype, device=x.device)
+        rows = eye[:-1] + self.net(x).unflatten(-1, (d - 1, d))
+        axes, picks = complete_frames(rows, d - 1)
+        failed = (picks != torch.arange(d - 1, device=x.device)).any(-1).view(-1, 1, 1)
+        axes = torch.where(failed, eye[:-1], axes)
+        return torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)
