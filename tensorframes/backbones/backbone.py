@@ -25,5 +25,5 @@ class Backbone(Protocol):
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry it needs: pos (N, d) distinct points in units of the scale, batch (N,) ascending."""
 
-    def __call__(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> Tensor:
-        """Features (N, reps.dim) of level 0, each row in its own point's frame; frames of every level."""
+    def __call__(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim) of level 0, and the frames they are told in; from the frames of every level."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames import Frames
+from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
 from tensorframes.layers import MLP, NeighbourhoodMoments
 from tensorframes.messages import (
@@ -103,6 +103,7 @@ class PointNet2(nn.Module):
         radii: spacing of the points of level 1, 2, ..., in units of the cloud's scale.
         neighbours: of every point, in every graph.
         aggregations: of the messages.
+        refine: turn each level's frames by its features (``FrameRefinement``).
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class PointNet2(nn.Module):
         radii: Sequence[float] = (1.5, 3.0, 6.0),
         neighbours: int = 16,
         aggregations: Sequence[str] = ("max", "mean"),
+        refine: bool = False,
     ) -> None:
         super().__init__()
         if len(radii) != len(widths) - 1:
@@ -127,15 +129,16 @@ class PointNet2(nn.Module):
             SetAbstraction(source, target, neighbours, length, self.moments.reps.dim, aggregations)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
+        self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine) for fine, coarse in pairwise(reps))
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
         return build_hierarchy(pos, batch, self.radii, self.neighbours)
 
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> Tensor:
-        """Features (N, reps.dim) of level 0, each row in its own point's frame."""
-        levels = hierarchy.levels
+    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim) of level 0, and the frames they are told in."""
+        levels, frames = hierarchy.levels, list(frames)
         own = [
             frame.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
             for frame, level in zip(frames, levels, strict=True)
@@ -146,11 +149,13 @@ class PointNet2(nn.Module):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
+            if self.refinements is not None:
+                x, frames[depth] = self.refinements[depth](x, frames[depth])
             features.append(x)
         for depth in reversed(range(len(levels) - 1)):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
             x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
-        return x
+        return x, frames[0]
 
 
 def _scalar_only(kinds: Messages) -> bool:

@@ -104,8 +104,8 @@ class NormalEstimator(nn.Module):
         return normal, steps, fallback
 
     def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], plan: Any) -> tuple[Tensor, Tensor]:
-        features = self.backbone(hierarchy, frames)
-        normal, steps = self.head(features, frames[0], plan)
+        features, told_in = self.backbone(hierarchy, frames)
+        normal, steps = self.head(features, told_in, plan)
         return normal, steps
 
 
