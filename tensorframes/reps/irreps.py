@@ -1,0 +1,180 @@
+"""Direct sums of irreducible representations of O(3), as immutable values that hold no data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tensorframes.reps.wigner import wigner_matrices
+
+TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)([eo])$")
+
+
+class IrrepBlock(NamedTuple):
+    """``mul`` copies of the representation of one degree and parity (1: even, -1: odd)."""
+
+    mul: int
+    degree: int
+    parity: int
+
+    def __str__(self) -> str:
+        return f"{self.mul}x{self.degree}{'e' if self.parity == 1 else 'o'}"
+
+    @property
+    def pseudo(self) -> bool:
+        """Whether it takes one more factor det(g) than a Cartesian tensor of that order."""
+        return self.parity != (-1) ** self.degree
+
+
+class Irreps:
+    r"""A direct sum of irreducible representations of O(3), written as in e3nn (Geiger, Smidt 2022, arXiv 2207.09453).
+
+    ``"32x0e + 16x1o + 4x2e"``: 32 scalars, 16 vectors, 4 symmetric traceless matrices. A block of degree l and parity p
+    has mul (2l + 1) numbers, laid out as (mul, 2l + 1) in e3nn's basis, and transforms by
+
+    .. math:: \rho(g) = (\det g)^{q}\, D_l(g), \qquad q = [p \ne (-1)^l],
+
+    with :math:`D_l` of ``wigner_matrices``. In TensorReps' words ``1o`` is ``1``, ``1e`` is ``1p``, ``0o`` is ``0p``.
+
+    Args:
+        spec: the text, or the blocks. Their order is kept.
+
+    Raises:
+        ValueError: the text is not such a sum.
+    """
+
+    __slots__ = ("blocks",)
+    blocks: tuple[IrrepBlock, ...]
+    d = 3
+
+    def __init__(self, spec: str | Iterable[IrrepBlock] | Irreps) -> None:
+        if isinstance(spec, str):
+            blocks = _parse(spec)
+        else:
+            blocks = tuple(IrrepBlock(*block) for block in spec)
+        object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"Irreps is a value: {name} cannot be changed")
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one feature: the sum of mul (2l + 1)."""
+        return sum(self.block_dim(block) for block in self.blocks)
+
+    @property
+    def channels(self) -> int:
+        """The sum of mul."""
+        return sum(block.mul for block in self.blocks)
+
+    @property
+    def max_order(self) -> int:
+        """The highest degree present (0 for the empty sum)."""
+        return max((block.degree for block in self.blocks), default=0)
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether every g leaves every feature as it is: ``0e`` only."""
+        return all((block.degree, block.parity) == (0, 1) for block in self.blocks)
+
+    def block_dim(self, block: IrrepBlock) -> int:
+        """Numbers in one block."""
+        return block.mul * (2 * block.degree + 1)
+
+    def slices(self) -> list[slice]:
+        """Where each block lies in a feature's row."""
+        ends, start = [], 0
+        for block in self.blocks:
+            ends.append(slice(start, start + self.block_dim(block)))
+            start = ends[-1].stop
+        return ends
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """The blocks of features x (..., dim), each as (..., mul, 2l + 1)."""
+        self.check(x)
+        return [
+            x[..., part].reshape(*x.shape[:-1], block.mul, 2 * block.degree + 1)
+            for block, part in zip(self.blocks, self.slices(), strict=True)
+        ]
+
+    def transform(self, x: Tensor, g: Tensor) -> Tensor:
+        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, 3, 3), any orthogonal matrices; returns x's shape."""
+        lead = g.shape[:-2]
+        if g.shape[-2:] != (3, 3) or x.shape[: len(lead)] != lead:
+            raise ValueError(
+                f"expected matrices (*lead, 3, 3) for features (*lead, ..., dim), got {g.shape}, {x.shape}"
+            )
+        blocks = self.split(x)
+        if self.is_invariant:
+            return x
+        matrices = wigner_matrices(self.max_order, g)
+        sign = torch.linalg.det(g.detach()).sign() if any(block.pseudo for block in self.blocks) else g
+        parts = []
+        for block, part in zip(self.blocks, blocks, strict=True):
+            if block.degree:
+                d_l = matrices[block.degree]
+                rows = part.reshape(*lead, -1, 2 * block.degree + 1)
+                part = (rows.to(d_l.dtype) @ d_l.transpose(-1, -2)).reshape(part.shape)
+            if block.pseudo:
+                part = part * sign.reshape(*lead, *(1,) * (part.dim() - len(lead)))
+            parts.append(part.flatten(-2))
+        return torch.cat(parts, dim=-1)
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError unless the last dimension of x is ``dim``."""
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
+
+    def sorted(self) -> Irreps:
+        """By degree, then e3nn's order of parities (odd before even at odd degrees, even first at even), merged."""
+        kinds = sorted({(b.degree, b.pseudo, b.parity) for b in self.blocks})
+        return Irreps([IrrepBlock(self.count(degree, parity), degree, parity) for degree, _, parity in kinds])
+
+    def count(self, degree: int, parity: int) -> int:
+        """How many copies of one kind a feature holds."""
+        return sum(block.mul for block in self.blocks if (block.degree, block.parity) == (degree, parity))
+
+    def __add__(self, other: Irreps | str) -> Irreps:
+        return Irreps(self.blocks + Irreps(other).blocks)
+
+    def __mul__(self, times: int) -> Irreps:
+        return Irreps(self.blocks * times)
+
+    __rmul__ = __mul__
+
+    def __iter__(self) -> Iterator[IrrepBlock]:
+        return iter(self.blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Irreps) and self.blocks == other.blocks
+
+    def __hash__(self) -> int:
+        return hash(self.blocks)
+
+    def __reduce__(self) -> tuple[type[Irreps], tuple[str]]:
+        return Irreps, (str(self),)
+
+    def __str__(self) -> str:
+        return " + ".join(str(block) for block in self.blocks)
+
+    def __repr__(self) -> str:
+        return f"Irreps({str(self)!r})"
+
+
+def _parse(text: str) -> tuple[IrrepBlock, ...]:
+    if not text.strip():
+        return ()
+    blocks = []
+    for term in text.split("+"):
+        match = TERM.match(term.strip())
+        if match is None:
+            raise ValueError(f'expected a sum like "32x0e + 16x1o" (mul x degree, e even, o odd), got {text!r}')
+        blocks.append(IrrepBlock(int(match[1] or 1), int(match[2]), 1 if match[3] == "e" else -1))
+    return tuple(blocks)

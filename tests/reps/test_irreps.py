@@ -1,0 +1,108 @@
+"""Irreducible representations: a homomorphism, orthogonal, and e3nn's own matrices."""
+
+import pickle
+
+import pytest
+import torch
+
+from tensorframes.reps import Irreps
+from tensorframes.reps.harmonics import cartesian_basis, coupling, spherical_harmonics
+from tensorframes.reps.wigner import wigner_matrices
+from tensorframes.testing import random_orthogonal
+
+
+def sphere(count: int) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.randn(count, 3, dtype=torch.float64), dim=-1)
+
+
+@pytest.mark.parametrize("degree", range(7))
+@pytest.mark.parametrize("determinant", [1, -1])
+def test_harmonics_turn_by_wigner_matrices(degree: int, determinant: int) -> None:
+    points, g = sphere(20), random_orthogonal(1, determinant=determinant)[0]
+    turned = spherical_harmonics(degree, points @ g.T)
+    expected = spherical_harmonics(degree, points) @ wigner_matrices(degree, g)[degree].T
+    assert torch.allclose(turned, expected, atol=1e-12)
+    assert torch.allclose(turned.square().sum(-1), torch.ones(20, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("degree", range(7))
+def test_wigner_matrices_are_an_orthogonal_representation(degree: int) -> None:
+    a, b = random_orthogonal(6), random_orthogonal(6)
+    d_a, d_b, d_ab = (wigner_matrices(degree, g)[degree] for g in (a, b, a @ b))
+    assert torch.allclose(d_ab, d_a @ d_b, atol=1e-12)
+    eye = torch.eye(2 * degree + 1, dtype=torch.float64)
+    assert torch.allclose(d_a @ d_a.transpose(1, 2), eye.expand_as(d_a), atol=1e-12)
+
+
+def test_wigner_matrices_and_harmonics_are_e3nns() -> None:
+    o3 = pytest.importorskip("e3nn.o3", reason="e3nn is not installed")
+    g = random_orthogonal(5, determinant=1)
+    points = sphere(9)
+    for degree, found in enumerate(wigner_matrices(6, g)):
+        expected = o3.Irrep(degree, (-1) ** degree).D_from_matrix(g)
+        assert torch.allclose(found, expected, atol=1e-5)  # e3nn computes them from angles, with constants of float32
+        theirs = o3.spherical_harmonics(degree, points, normalize=True, normalization="norm")
+        assert torch.allclose(spherical_harmonics(degree, points), theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["3x0e + 2x1o + 1x2e", "1x1e + 2x1o + 1x0o + 2x3e", "4x0e", "2x2o+5x0e"])
+@pytest.mark.parametrize("determinant", [1, -1])
+def test_features_turn_as_e3nns(spec: str, determinant: int) -> None:
+    o3 = pytest.importorskip("e3nn.o3", reason="e3nn is not installed")
+    ours, theirs = Irreps(spec), o3.Irreps(spec)
+    g, x = random_orthogonal(1, determinant=determinant)[0], torch.randn(4, ours.dim, dtype=torch.float64)
+    assert ours.dim == theirs.dim
+    expected = x @ theirs.D_from_matrix(g).to(x).T
+    assert torch.allclose(ours.transform(x, g), expected, atol=1e-5)
+    assert str(ours.sorted()) == str(theirs.sort().irreps.simplify()).replace("+", " + ")
+
+
+@pytest.mark.parametrize(("a", "b", "c"), [(1, 1, 0), (1, 1, 1), (1, 1, 2), (2, 1, 2), (2, 2, 3), (3, 2, 4), (2, 2, 4)])
+def test_couplings_are_equivariant_isometries(a: int, b: int, c: int) -> None:
+    k, g = coupling(a, b, c), random_orthogonal(1, determinant=1)[0]
+    d = wigner_matrices(max(a, b, c), g)
+    turned = torch.einsum("ia,jb,ijm->abm", d[a], d[b], k)
+    assert torch.allclose(turned, k @ d[c].T, atol=1e-10)
+    flat = k.flatten(0, 1)
+    assert torch.allclose(flat.T @ flat, torch.eye(2 * c + 1, dtype=torch.float64), atol=1e-10)
+
+
+def test_two_vectors_couple_to_their_products() -> None:
+    u, v = torch.randn(2, 3, dtype=torch.float64)
+    scalar = torch.einsum("i,j,ijm->m", u, v, coupling(1, 1, 0))
+    cross = torch.einsum("i,j,ijm->m", u, v, coupling(1, 1, 1))
+    assert torch.allclose(scalar, (u @ v / 3**0.5).reshape(1))
+    assert torch.allclose(cross.abs(), (torch.linalg.cross(u, v) / 2**0.5).abs())
+
+
+def test_impossible_couplings_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected a degree from 1 to 3 for 2 x 1, got 4"):
+        coupling(2, 1, 4)
+
+
+@pytest.mark.parametrize("degree", range(5))
+def test_the_cartesian_basis_is_symmetric_traceless_and_orthonormal(degree: int) -> None:
+    basis = cartesian_basis(degree)
+    eye = torch.eye(2 * degree + 1, dtype=torch.float64)
+    assert torch.allclose(basis.T @ basis, eye, atol=1e-12)
+    tensors = basis.T.reshape(2 * degree + 1, *(3,) * degree)
+    for index in range(1, degree):
+        assert torch.allclose(tensors.transpose(index, index + 1), tensors, atol=1e-12)
+        assert tensors.diagonal(dim1=index, dim2=index + 1).sum(-1).abs().max() < 1e-12
+
+
+def test_irreps_are_values_with_the_interface_of_tensor_reps() -> None:
+    reps = Irreps("2x1o + 3x0e + 1x1o + 2x1e")
+    assert (reps.dim, reps.channels, reps.max_order, reps.is_invariant) == (18, 8, 1, False)
+    assert str(reps.sorted()) == "3x0e + 3x1o + 2x1e"
+    assert reps + "1x2e" == Irreps("2x1o + 3x0e + 1x1o + 2x1e + 1x2e")
+    assert 2 * Irreps("1x0e") == Irreps("1x0e + 1x0e")
+    assert pickle.loads(pickle.dumps(reps)) == reps
+    assert [part.shape for part in reps.split(torch.zeros(5, 18))] == [(5, 2, 3), (5, 3, 1), (5, 1, 3), (5, 2, 3)]
+    assert Irreps("0x1o") == Irreps("")
+    with pytest.raises(AttributeError, match="is a value"):
+        reps.blocks = ()  # type: ignore[misc]
+    with pytest.raises(ValueError, match='expected a sum like "32x0e'):
+        Irreps("3x1")
+    with pytest.raises(ValueError, match="expected features of 18 numbers"):
+        reps.transform(torch.zeros(5, 17), torch.eye(3))
