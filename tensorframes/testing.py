@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.frames import Frames
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation, representation
 
 Layer = Callable[[Tensor, Tensor, Tensor, Frames, Frames], Tensor]
 
@@ -35,7 +35,7 @@ def random_orthogonal(
 def assert_equivariant(
     function: Callable[[Tensor], Tensor],
     pos: Tensor,
-    reps: TensorReps | str,
+    reps: Representation | str,
     unoriented: bool = False,
     tolerance: float = 1e-10,
     trials: int = 4,
@@ -57,7 +57,7 @@ def assert_equivariant(
         AssertionError: naming the error found and the determinant of the g that shows it.
     """
     pos = pos.double()
-    reps = TensorReps(reps, d=pos.shape[-1])
+    reps = representation(reps, d=pos.shape[-1])
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         before = function(pos)
@@ -76,7 +76,7 @@ def assert_equivariant(
 
 def assert_transports(
     layer: Layer,
-    reps: TensorReps | str,
+    reps: Representation | str,
     tolerance: float = 1e-10,
     compile_modes: Sequence[bool] = (False, True),
     senders: int = 12,
@@ -100,7 +100,7 @@ def assert_transports(
         AssertionError: the receivers changed, or they depend on nothing that was sent.
     """
     generator = torch.Generator().manual_seed(seed)
-    reps = TensorReps(reps)
+    reps = representation(reps) if isinstance(reps, str) else reps
     draw = {"dtype": torch.float64, "generator": generator}
     x = torch.randn(senders, reps.dim, **draw)  # type: ignore[call-overload]
     pos = tuple(torch.randn(n, reps.d, **draw) for n in (senders, receivers))  # type: ignore[call-overload]

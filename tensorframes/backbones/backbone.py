@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation
 
 
 class Backbone(Protocol):
@@ -19,7 +19,7 @@ class Backbone(Protocol):
     levels: how many resolutions it works on; frames are found for each.
     """
 
-    reps: TensorReps
+    reps: Representation
     levels: int
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:

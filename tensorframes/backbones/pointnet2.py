@@ -19,7 +19,7 @@ from tensorframes.messages import (
     TensorMessages,
     local_edge_vectors,
 )
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation
 
 
 class SetAbstraction(TensorialMessagePassing):
@@ -38,8 +38,8 @@ class SetAbstraction(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps_in: TensorReps,
-        reps_out: TensorReps,
+        reps_in: Representation,
+        reps_out: Representation,
         degree: int,
         length: float = 1.0,
         own: int = 0,
@@ -76,7 +76,7 @@ class SetAbstraction(TensorialMessagePassing):
 class FeaturePropagation(nn.Module):
     """Coarse features interpolated to finer points, joined with theirs (Qi et al. 2017, section 3.4), in frames."""
 
-    def __init__(self, coarse: TensorReps, skip: TensorReps, out: TensorReps, degree: int = 3) -> None:
+    def __init__(self, coarse: Representation, skip: Representation, out: Representation, degree: int = 3) -> None:
         super().__init__()
         self.interpolate = FrameInterpolation(coarse, degree)
         self.net = MLP([coarse.dim + skip.dim, out.dim, out.dim], norm=True)

@@ -15,7 +15,7 @@ from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import Hierarchy, cloud_scale
 from tensorframes.geometry.distances import distinct_points
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation
 
 
 class NormalEstimator(nn.Module):
@@ -39,7 +39,7 @@ class NormalEstimator(nn.Module):
         self,
         frames: FrameFinder,
         backbone: Backbone,
-        head: Callable[[TensorReps], Head],
+        head: Callable[[Representation], Head],
         oriented: bool = False,
     ) -> None:
         super().__init__()

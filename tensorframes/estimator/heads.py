@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import MLP, planes_of_levels, smallest_eigenvector
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation, TensorReps
 
 
 class Head(Protocol):
@@ -32,7 +32,7 @@ class VectorHead(nn.Module):
         reps: of the features.
     """
 
-    def __init__(self, reps: TensorReps) -> None:
+    def __init__(self, reps: Representation) -> None:
         super().__init__()
         self.net = MLP([reps.dim, reps.dim, reps.d], norm=True)
         self.vector = TensorReps("1x1", d=reps.d)
@@ -61,7 +61,7 @@ class AxisHead(nn.Module):
         levels: how many levels' planes to start from.
     """
 
-    def __init__(self, reps: TensorReps, levels: int) -> None:
+    def __init__(self, reps: Representation, levels: int) -> None:
         super().__init__()
         self.levels = levels
         self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm=True)

@@ -14,7 +14,7 @@ from tensorframes.estimator.heads import AxisHead
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
-from tensorframes.reps import TensorReps, full_precision
+from tensorframes.reps import Representation, full_precision
 
 CHUNK = 16384  # points fitted at once outside training: bounds memory
 
@@ -40,7 +40,7 @@ class PlaneFitHead(nn.Module):
 
     def __init__(
         self,
-        reps: TensorReps,
+        reps: Representation,
         neighbours: Sequence[int] = (18, 12, 12, 12),
         fits: int = 1,
         hidden: int = 32,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tensorframes.reps import TensorReps, full_precision
+from tensorframes.reps import Representation, full_precision
 
 
 class Frames:
@@ -40,11 +40,11 @@ class Frames:
         """Dimension of space."""
         return self.matrices.shape[-1]
 
-    def to_local(self, x: Tensor, reps: TensorReps) -> Tensor:
+    def to_local(self, x: Tensor, reps: Representation) -> Tensor:
         """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
         return reps.transform(x, self.matrices)
 
-    def to_world(self, x: Tensor, reps: TensorReps) -> Tensor:
+    def to_world(self, x: Tensor, reps: Representation) -> Tensor:
         """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
         return reps.transform(x, self.matrices.transpose(-1, -2))
 

@@ -2,7 +2,7 @@
 
 from tensorframes.messages.aggregation import FixedDegree
 from tensorframes.messages.interpolation import FrameInterpolation
-from tensorframes.messages.kinds import Messages, ScalarMessages, TensorMessages
+from tensorframes.messages.kinds import IrrepMessages, Messages, ScalarMessages, TensorMessages
 from tensorframes.messages.refusal import refusal
 from tensorframes.messages.tensorial import TensorialMessagePassing
 from tensorframes.messages.transport import local_edge_vectors, transport
@@ -12,6 +12,7 @@ __all__ = [
     "FixedDegree",
     "FrameInterpolation",
     "InLocalFrames",
+    "IrrepMessages",
     "LocalFramesNetwork",
     "Messages",
     "ScalarMessages",

@@ -8,7 +8,7 @@ from torch import Tensor
 from tensorframes.frames import Frames
 from tensorframes.messages.aggregation import FixedDegree
 from tensorframes.messages.tensorial import TensorialMessagePassing
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation
 
 
 class FrameInterpolation(TensorialMessagePassing):
@@ -23,7 +23,7 @@ class FrameInterpolation(TensorialMessagePassing):
         epsilon: in squared units of the positions; small against the spacing of the senders.
     """
 
-    def __init__(self, reps: TensorReps, degree: int = 3, epsilon: float = 1e-3) -> None:
+    def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         self.degree, self.epsilon = degree, epsilon
 

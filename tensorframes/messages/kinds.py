@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tensorframes.reps import TensorReps
+from tensorframes.reps import IrrepBlock, Irreps, Representation, TensorReps
 
 
 class Messages(Protocol):
     """From a width in numbers to the representation of features of that width."""
 
-    def reps(self, width: int, d: int = 3) -> TensorReps:
+    def reps(self, width: int, d: int = 3) -> Representation:
         """A representation of exactly ``width`` numbers in dimension d."""
 
 
@@ -24,9 +24,7 @@ class TensorMessages:
     """
 
     def __init__(self, shares: Sequence[float] = (0.375, 0.25)) -> None:
-        if any(share < 0 for share in shares) or sum(shares) > 1:
-            raise ValueError(f"expected shares of at least 0 that sum to at most 1, got {tuple(shares)}")
-        self.shares = tuple(shares)
+        self.shares = _checked(shares)
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """A representation of exactly ``width`` numbers in dimension d."""
@@ -36,9 +34,34 @@ class TensorMessages:
         return TensorReps(" + ".join(spec), d=d)
 
 
+class IrrepMessages:
+    """Features that are irreducible: scalars, vectors, symmetric traceless matrices, ... in stated shares; d = 3 only.
+
+    Args:
+        shares: of the width for degree 1, 2, ...; the rest are scalars. All of natural parity (``0e``, ``1o``, ``2e``).
+    """
+
+    def __init__(self, shares: Sequence[float] = (0.375, 0.25)) -> None:
+        self.shares = _checked(shares)
+
+    def reps(self, width: int, d: int = 3) -> Irreps:
+        """A representation of exactly ``width`` numbers."""
+        if d != 3:
+            raise ValueError(f"expected d=3 for irreducible representations, got d={d}")
+        muls = [round(width * share) // (2 * degree + 1) for degree, share in enumerate(self.shares, start=1)]
+        scalars = width - sum(mul * (2 * degree + 1) for degree, mul in enumerate(muls, start=1))
+        return Irreps([IrrepBlock(mul, degree, (-1) ** degree) for degree, mul in enumerate([scalars, *muls])])
+
+
 class ScalarMessages:
     """Features are passed on as bare numbers, whatever the frames (what earlier local-frame methods did)."""
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """``width`` scalars."""
         return TensorReps(f"{width}x0", d=d)
+
+
+def _checked(shares: Sequence[float]) -> tuple[float, ...]:
+    if any(share < 0 for share in shares) or sum(shares) > 1:
+        raise ValueError(f"expected shares of at least 0 that sum to at most 1, got {tuple(shares)}")
+    return tuple(shares)

@@ -12,7 +12,7 @@ from torch_geometric.nn import MessagePassing
 
 from tensorframes.frames import Frames
 from tensorframes.messages.transport import transport
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation, representation
 
 SENDER_ONLY = ("edge_index", "edge_index_j", "size_j", "size", "adj_t")
 
@@ -40,14 +40,14 @@ class TensorialMessagePassing(MessagePassing):
 
     def __init__(
         self,
-        transport: Mapping[str, TensorReps | str],
+        transport: Mapping[str, Representation | str],
         aggr: str | list[str] | torch.nn.Module | None = "sum",
         *,
         aggr_kwargs: dict[str, Any] | None = None,
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, aggr_kwargs=aggr_kwargs, node_dim=node_dim)
-        self.transport = {name: TensorReps(reps) if isinstance(reps, str) else reps for name, reps in transport.items()}
+        self.transport = {name: read_reps(reps) for name, reps in transport.items()}
         parameters = inspect.signature(self.message).parameters
         for name in SENDER_ONLY:
             if name in parameters:
@@ -102,3 +102,7 @@ class TensorialMessagePassing(MessagePassing):
         if name in self.transport:
             return transport(source, self.transport[name], edge_index, senders, receivers), target
         return source.index_select(self.node_dim, edge_index[0]), target
+
+
+def read_reps(reps: Representation | str) -> Representation:
+    return representation(reps) if isinstance(reps, str) else reps

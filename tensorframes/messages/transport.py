@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from tensorframes.frames import Frames
-from tensorframes.reps import TensorReps, full_precision
+from tensorframes.reps import Representation, full_precision
 
 
-def transport(x: Tensor, reps: TensorReps, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
+def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
     r"""Features of the senders as they arrive: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
 
     Done in two steps, each sender once into the world's frame, then each edge into its receiver's, so that no matrix

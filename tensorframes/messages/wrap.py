@@ -14,8 +14,9 @@ from torch_geometric.utils import add_self_loops, remove_self_loops
 from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.refusal import refusal
+from tensorframes.messages.tensorial import read_reps
 from tensorframes.messages.transport import local_edge_vectors, transport
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Representation
 
 VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors of the world
 
@@ -47,9 +48,9 @@ class InLocalFrames(nn.Module):
     def __init__(
         self,
         conv: MessagePassing,
-        reps: TensorReps | Messages,
-        edge_reps: TensorReps | str | None = None,
-        world: Mapping[str, TensorReps | str] | None = None,
+        reps: Representation | Messages,
+        edge_reps: Representation | str | None = None,
+        world: Mapping[str, Representation | str] | None = None,
         self_loops: bool = False,
     ) -> None:
         super().__init__()
@@ -57,9 +58,9 @@ class InLocalFrames(nn.Module):
         if reason is not None:
             raise ValueError(f"expected a convolution that works in local frames, got {type(conv).__name__}: {reason}")
         self.conv, self.reps, self.self_loops = conv, reps, self_loops
-        self.edge_reps = TensorReps(edge_reps) if isinstance(edge_reps, str) else edge_reps
+        self.edge_reps = None if edge_reps is None else read_reps(edge_reps)
         declared = {**VECTORS, **(world or {})}
-        self.world = {name: TensorReps(r) if isinstance(r, str) else r for name, r in declared.items()}
+        self.world = {name: read_reps(reps) for name, reps in declared.items()}
         self.names = tuple(inspect.signature(conv.forward).parameters)
 
     def forward(self, x: Any, edge_index: Tensor, frames: Frames | tuple[Frames, Frames], **arguments: Any) -> Any:
@@ -91,9 +92,9 @@ class InLocalFrames(nn.Module):
             arguments["size"] = (edges.shape[1], len(receivers))
         return self.conv(x=x, edge_index=edges, **arguments)
 
-    def reps_of(self, x: Tensor) -> TensorReps:
+    def reps_of(self, x: Tensor) -> Representation:
         """The representation of features x."""
-        return self.reps if isinstance(self.reps, TensorReps) else self.reps.reps(x.shape[-1])
+        return self.reps.reps(x.shape[-1]) if hasattr(self.reps, "reps") else self.reps
 
     def _with_loops(
         self, edge_index: Tensor, arguments: dict[str, Any], count: int, same: bool
@@ -108,7 +109,7 @@ class InLocalFrames(nn.Module):
         return edge_index, arguments if name is None else {**arguments, name: attribute}
 
     @staticmethod
-    def _seen(value: Any, reps: TensorReps, edge_index: Tensor, receivers: Frames) -> tuple[Tensor, Tensor]:
+    def _seen(value: Any, reps: Representation, edge_index: Tensor, receivers: Frames) -> tuple[Tensor, Tensor]:
         """Tensors at senders and receivers, given in the world, as each receiver sees them."""
         source, target = _pair(value)
         arrived = reps.transform(
@@ -123,9 +124,9 @@ def _pair(value: Any) -> tuple[Any, Any]:
 
 def in_local_frames(
     network: nn.Module,
-    reps: TensorReps | Messages,
-    edge_reps: TensorReps | str | None = None,
-    world: Mapping[str, TensorReps | str] | None = None,
+    reps: Representation | Messages,
+    edge_reps: Representation | str | None = None,
+    world: Mapping[str, Representation | str] | None = None,
     partial: bool = False,
 ) -> LocalFramesNetwork:
     """A network with every PyG convolution in it wrapped; called as before, with ``frames`` in addition.
@@ -151,9 +152,9 @@ class LocalFramesNetwork(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        reps: TensorReps | Messages,
-        edge_reps: TensorReps | str | None,
-        world: Mapping[str, TensorReps | str] | None,
+        reps: Representation | Messages,
+        edge_reps: Representation | str | None,
+        world: Mapping[str, Representation | str] | None,
         partial: bool,
     ) -> None:
         super().__init__()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 from torch import Tensor
 
@@ -54,8 +52,6 @@ def irreducible_product(x: Tensor, y: Tensor, a: int, b: int, c: int) -> Tensor:
     return irreducible_part(product, c)
 
 
-@torch.compiler.assume_constant_result
-@cache
 def _projector(degree: int) -> Tensor:
     """(3^l, 3^l), float64."""
     basis = cartesian_basis(degree)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import torch
 from torch import Tensor
@@ -43,8 +42,9 @@ def _legendre(degree: int, m: int, y: Tensor) -> Tensor:
     return value
 
 
-@torch.compiler.assume_constant_result
-@cache
+KNOWN: dict[tuple[int, int, int], Tensor] = {}  # couplings computed so far: what is compiled can only read them
+
+
 def coupling(a: int, b: int, c: int) -> Tensor:
     r"""The map (2a + 1, 2b + 1, 2c + 1), float64, that couples degrees a and b to c: equivariant under rotations.
 
@@ -56,6 +56,12 @@ def coupling(a: int, b: int, c: int) -> Tensor:
     """
     if not abs(a - b) <= c <= a + b:
         raise ValueError(f"expected a degree from {abs(a - b)} to {a + b} for {a} x {b}, got {c}")
+    if (a, b, c) not in KNOWN:
+        KNOWN[a, b, c] = _coupling(a, b, c)
+    return KNOWN[a, b, c]
+
+
+def _coupling(a: int, b: int, c: int) -> Tensor:
     if (a + b + c) % 2 == 0:
         points, weights = _quadrature(a + b + c)
         left, right, out = (spherical_harmonics(degree, points) for degree in (a, b, c))
@@ -101,7 +107,6 @@ def rotation_about(axis: int, angle: float) -> Tensor:
     return g
 
 
-@cache
 def cartesian_basis(degree: int) -> Tensor:
     r"""Orthonormal basis (3^l, 2l + 1), float64, of the symmetric traceless tensors of order l, ordered as harmonics.
 

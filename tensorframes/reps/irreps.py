@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tensorframes.reps.harmonics import coupling
 from tensorframes.reps.wigner import wigner_matrices
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)([eo])$")
@@ -57,6 +58,8 @@ class Irreps:
         else:
             blocks = tuple(IrrepBlock(*block) for block in spec)
         object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
+        for degree in range(2, self.max_order + 1):
+            coupling(1, degree - 1, degree)  # known from here on, also to compiled code
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"Irreps is a value: {name} cannot be changed")
@@ -74,7 +77,7 @@ class Irreps:
     @property
     def max_order(self) -> int:
         """The highest degree present (0 for the empty sum)."""
-        return max((block.degree for block in self.blocks), default=0)
+        return max([block.degree for block in self.blocks], default=0)
 
     @property
     def is_invariant(self) -> bool:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tensorframes.backbones import FeaturePropagation, PointNet2, SetAbstraction
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
-from tensorframes.messages import ScalarMessages, TensorMessages
+from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, assert_transports
 
@@ -44,9 +44,10 @@ def test_feature_propagation_transports() -> None:
     assert_transports(forward, REPS)
 
 
+@pytest.mark.parametrize("messages", [TensorMessages(), IrrepMessages(), ScalarMessages()])
 @pytest.mark.parametrize("refine", [False, True])
-def test_features_are_equivariant_tensors(refine: bool) -> None:
-    network, finder = small(refine=refine), LearnedFrames(group="o").double()
+def test_features_are_equivariant_tensors(refine: bool, messages: Messages) -> None:
+    network, finder = small(messages, refine), LearnedFrames(group="o").double()
 
     def world(pos: Tensor) -> Tensor:
         x, frames = run(network, finder, pos)

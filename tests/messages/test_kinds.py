@@ -1,6 +1,6 @@
 import pytest
 
-from tensorframes.messages import ScalarMessages, TensorMessages
+from tensorframes.messages import IrrepMessages, ScalarMessages, TensorMessages
 
 
 @pytest.mark.parametrize("width", [5, 16, 32, 64, 100, 128])
@@ -19,3 +19,12 @@ def test_shares_are_those_of_the_docstring() -> None:
 def test_impossible_shares_are_refused() -> None:
     with pytest.raises(ValueError, match="expected shares"):
         TensorMessages((0.8, 0.4))
+
+
+@pytest.mark.parametrize("width", [5, 16, 64, 100])
+def test_irreducible_features_have_exactly_the_width(width: int) -> None:
+    for shares in ((), (1.0,), (0.375, 0.25), (0.2, 0.2, 0.6)):
+        assert IrrepMessages(shares).reps(width).dim == width
+    assert str(IrrepMessages().reps(64)) == "25x0e + 8x1o + 3x2e"
+    with pytest.raises(ValueError, match="expected d=3"):
+        IrrepMessages().reps(width, d=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, transport
-from tensorframes.reps import TensorReps
+from tensorframes.reps import Irreps, TensorReps
 from tensorframes.testing import assert_transports, random_orthogonal
 
 REPS = TensorReps("2x0 + 1x0p + 2x1 + 1x1p + 1x2")
@@ -178,3 +178,27 @@ def test_interpolation_reproduces_a_constant_tensor_field() -> None:
     pos = torch.randn(5, 3, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
     out = FrameInterpolation(reps)(x, edge_index, pos, (coarse, fine))
     assert torch.allclose(fine.to_world(out, reps), world.expand(8, -1), atol=1e-12)
+
+
+def test_irreducible_features_arrive() -> None:
+    reps = Irreps("2x0e + 1x0o + 2x1o + 1x1e + 1x2e + 1x3o")
+    conv = Conv(reps=reps)
+
+    def layer(x: Tensor, edge_index: Tensor, pos: tuple, src: Frames, dst: Frames) -> Tensor:
+        own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
+        return conv.propagate(edge_index, x=(x, own), frames=(src, dst))
+
+    assert_transports(layer, reps)
+
+
+def test_representations_are_read_from_either_spelling() -> None:
+    class Two(TensorialMessagePassing):
+        def message(self, x_j: Tensor, y_j: Tensor) -> Tensor:
+            return torch.cat([x_j, y_j], dim=-1)
+
+    assert Two({"x": "2x0 + 1x1", "y": "2x0e + 1x1o"}).transport == {
+        "x": TensorReps("2x0 + 1x1"),
+        "y": Irreps("2x0e + 1x1o"),
+    }
+    with pytest.raises(ValueError, match='expected a sum like "32x0'):
+        Two({"x": "2x0 + 1x1o", "y": "1x0"})

@@ -1,0 +1,66 @@
+"""What every representation has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from tensorframes.reps.irreps import Irreps
+from tensorframes.reps.tensor_reps import TensorReps
+
+
+class Representation(Protocol):
+    """How a feature transforms; a value without data. ``TensorReps`` and ``Irreps`` are the ones there are."""
+
+    @property
+    def d(self) -> int:
+        """Dimension of space."""
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one feature."""
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether every g leaves every feature as it is."""
+
+    def transform(self, x: Tensor, g: Tensor) -> Tensor:
+        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, d, d), orthogonal."""
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """The blocks of features x (..., dim), each as (..., mul, numbers of one copy)."""
+
+    def slices(self) -> list[slice]:
+        """Where each block lies in a feature's row."""
+
+    def sorted(self) -> Any:
+        """The canonical order, equal kinds merged."""
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError unless the last dimension of x is ``dim``."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Its blocks."""
+
+
+def representation(spec: str | Representation, d: int = 3) -> Representation:
+    """A representation from its text: ``"2x0 + 1x1"`` is TensorReps, ``"2x0e + 1x1o"`` Irreps; others are passed on.
+
+    Raises:
+        ValueError: it is neither, or its dimension is not d.
+    """
+    if not isinstance(spec, str):
+        if spec.d != d:
+            raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
+        return spec
+    try:
+        return TensorReps(spec, d=d)
+    except ValueError as first:
+        if d != 3:
+            raise
+        try:
+            return Irreps(spec)
+        except ValueError:
+            raise first from None
