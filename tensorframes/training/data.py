@@ -24,7 +24,7 @@ class CountedBatches:
 
     def __init__(self, batch_size: int, start: int = 0, rank: int = 0, ranks: int = 1) -> None:
         if batch_size < 1 or batch_size % ranks:
-            raise ValueError(f"expected data.batch_size to be a multiple of the {ranks} device(s), got {batch_size}")
+            raise ValueError(f"expected loader.batch_size to be a multiple of the {ranks} device(s), got {batch_size}")
         self.batch_size, self.start, self.rank, self.ranks = batch_size, start, rank, ranks
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -39,11 +39,11 @@ class ScoredClouds(WholeClouds):
     """Whole clouds with their category; ``inner`` marks the rows that the protocol scores."""
 
     def __getitem__(self, index: int) -> Data:
-        """Cloud ``index`` as tensors, with ``category``, a text."""
+        """Cloud ``index`` as tensors, with ``category``, a text, and its ``place`` among the clouds."""
         data, cloud = super().__getitem__(index), self.clouds[index]
         if cloud.scored is not None:
             data.inner = torch.zeros_like(data.inner).index_fill(0, torch.as_tensor(cloud.scored), True)
-        data.category = cloud.category
+        data.category, data.place = cloud.category, index
         return data
 
 
@@ -77,9 +77,10 @@ class CloudDataModule(pl.LightningDataModule):
         return self._loader(self.samples, batch_sampler=batches)
 
     def val_dataloader(self) -> DataLoader[Data]:
-        """Whole validation clouds, one a batch, every rank its share."""
+        """Whole validation clouds, one a batch, every rank equally many: the last ones repeat the first."""
         rank, ranks, _ = self._place()
-        share = range(rank, len(self.validation), ranks)
+        count = len(self.validation)
+        share = [place % count for place in range(rank, -(-count // ranks) * ranks, ranks)]
         return self._loader(ScoredClouds(self.validation), batch_size=1, sampler=share)
 
     def _place(self) -> tuple[int, int, int]:

@@ -49,8 +49,8 @@ class NormalTraining(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Reseed: draws inside the network are then a function of (seed, step, rank) and survive a resumption."""
-        torch.manual_seed(hash((self.seed, self.global_step, self.global_rank)) % 2**63)
+        """Reseed: draws inside the network are a function of (seed, step), on every rank, and survive a resumption."""
+        torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds)."""
@@ -72,10 +72,7 @@ class NormalTraining(pl.LightningModule):
         """Score whole clouds; returns the normals predicted at the inner points (M, 3) for the callbacks."""
         normal = self._predict(batch).normal
         rmse = rmse_degrees(normal, batch, self.loss.oriented).tolist()
-        rank, world = self.global_rank, self.trainer.world_size
-        first = (batch_idx * world + rank) * len(rmse)
-        places = range(first, first + len(rmse))
-        self._scores += list(zip(places, batch.category, rmse, strict=True))
+        self._scores += list(zip(batch.place.tolist(), batch.category, rmse, strict=True))
         return normal
 
     def on_validation_epoch_end(self) -> None:
@@ -96,12 +93,13 @@ class NormalTraining(pl.LightningModule):
         return prediction
 
     def _gather(self) -> list[tuple[int, str, float]]:
-        """The scores of every rank, in the clouds' order."""
-        if self.trainer.world_size == 1:
-            return sorted(self._scores)
-        everyone: list[list[tuple[int, str, float]]] = [[] for _ in range(self.trainer.world_size)]
-        torch.distributed.all_gather_object(everyone, self._scores)
-        return sorted(score for scores in everyone for score in scores)
+        """The scores of every rank, in the clouds' order, each cloud once."""
+        everyone = [self._scores]
+        if self.trainer.world_size > 1:
+            everyone = [[] for _ in range(self.trainer.world_size)]
+            torch.distributed.all_gather_object(everyone, self._scores)
+        once = {score[0]: score for scores in everyone for score in scores}
+        return [once[place] for place in sorted(once)]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what is needed to build the estimator from the file alone."""
