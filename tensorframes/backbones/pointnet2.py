@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
+from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.hierarchy import check_radii
 from tensorframes.layers import MLP, NeighbourhoodMoments
 from tensorframes.messages import (
     FixedDegree,
@@ -118,6 +120,8 @@ class PointNet2(nn.Module):
         super().__init__()
         if len(radii) != len(widths) - 1:
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
+        check_radii(radii)
+        check_count(neighbours, "neighbours")
         self.radii, self.neighbours, self.levels = tuple(radii), neighbours, len(widths)
         kinds = messages or TensorMessages()
         reps = [kinds.reps(width) for width in widths]

@@ -65,6 +65,9 @@ class NormalEstimator(nn.Module):
         """
         if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
             raise ValueError(f"expected positions (N, 3) of at least one point, got shape {tuple(pos.shape)}")
+        expected = next(self.parameters()).dtype
+        if pos.dtype != expected:
+            raise ValueError(f"expected positions of {expected}, the network's, got {pos.dtype}")
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
         distinct = distinct_points(pos, batch)
         points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)

@@ -47,10 +47,10 @@ class PlaneFitHead(nn.Module):
         told: int = 16,
     ) -> None:
         super().__init__()
-        if not neighbours or neighbours[0] < 3:
-            raise ValueError(f"expected at least 3 neighbours at level 0, got {tuple(neighbours)}")
-        if fits < 1:
-            raise ValueError(f"expected at least one fit, got {fits}")
+        if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
+            raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
+        if min(fits, hidden // 2, told) < 1:
+            raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
         self.neighbours = tuple(neighbours)
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm=True)
@@ -109,7 +109,9 @@ def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) ->
         if count:
             found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])
-            edges.append(level.pos.index_select(0, found.flatten()).view(*found.shape, -1) - query.unsqueeze(1))
+            edges.append(
+                level.pos.index_select(0, found.flatten()).view(*found.shape, query.shape[-1]) - query.unsqueeze(1)
+            )
             kinds += [kind] * count
     kind_of = torch.tensor(kinds, device=rows.device)
     return Neighbourhoods(hierarchy, rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
@@ -161,7 +163,7 @@ class PlaneFit(nn.Module):
         edge, kind, table = near.edge, near.kind, near.table
         shape = edge.new_zeros(len(near.rows), 2) if values is None else _shape(values)
         receivers = self.receiver(torch.cat([told.index_select(0, near.rows), shape], dim=-1))
-        senders = self.sender(told).index_select(0, table.flatten()).view(*table.shape, -1)
+        senders = self.sender(told).index_select(0, table.flatten()).view(*table.shape, receivers.shape[-1])
         invariants = _invariants(edge, sights, before.detach(), kind)
         hidden = self.geometry(invariants) + senders + receivers.unsqueeze(1) + self.level[kind]
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()

@@ -63,8 +63,7 @@ def build_hierarchy(
         neighbours: k of every graph within a level and from one level to the next coarser.
         interpolated: how many coarse points a finer one is interpolated from.
     """
-    if any(coarse <= fine for fine, coarse in pairwise(radii)):
-        raise ValueError(f"expected increasing radii, got {tuple(radii)}")
+    check_radii(radii)
     clouds = int(batch.max()) + 1 if len(batch) else 0
     own = knn(pos, neighbours, batch=batch)
     levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
@@ -81,6 +80,12 @@ def build_hierarchy(
         levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
         above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
     return Hierarchy(tuple(levels), tuple(above), clouds)
+
+
+def check_radii(radii: Sequence[float]) -> None:
+    """Raise ValueError unless the radii of the levels are positive and increase."""
+    if any(coarse <= fine for fine, coarse in pairwise([0.0, *radii])):
+        raise ValueError(f"expected increasing radii above 0, got {list(radii)}")
 
 
 def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> Tensor:

@@ -27,12 +27,13 @@ TITLES = {
     "vardensity_gradient": "gradient density",
 }
 INK, FAINT = "#1f2430", "#6b7280"
+POINTS = 15_000  # of a panel: more cannot be told apart at its size
 CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One cloud with the error of a method's normals at each point."""
+    """One cloud, or some of its points, with the error of a method's normals at each."""
 
     cloud: Cloud
     degrees: NDArray[np.float64]  # (N,) unoriented
@@ -44,12 +45,16 @@ class Panel:
         return TITLES.get(self.cloud.category, self.cloud.category)
 
 
-def error_panel(method: Method, cloud: Cloud) -> Panel:
-    """The method's errors at all points of a cloud, of which the scored rows make the RMSE shown."""
+def error_panel(method: Method, cloud: Cloud, points: int = POINTS) -> Panel:
+    """The method's errors at about ``points`` points of a cloud: its scored rows, which make the RMSE, and others."""
     if cloud.normal is None:
         raise ValueError(f"expected a cloud with normals, got {cloud.name!r} without")
-    degrees = angles(method(cloud.pos, None), cloud.normal)
-    return Panel(cloud, degrees, rmse(degrees if cloud.scored is None else degrees[cloud.scored]))
+    scored = np.arange(len(cloud.pos)) if cloud.scored is None else cloud.scored
+    spread = np.linspace(0, len(cloud.pos) - 1, min(points, len(cloud.pos))).round().astype(np.int64)
+    rows = np.unique(spread if cloud.scored is None else np.concatenate([scored, spread]))
+    degrees = angles(method(cloud.pos, rows), cloud.normal[rows])
+    shown = Cloud(cloud.name, cloud.pos[rows], cloud.normal[rows], cloud.oriented, category=cloud.category)
+    return Panel(shown, degrees, rmse(degrees[np.isin(rows, scored)]))
 
 
 def worst_clouds(metrics: Metrics, clouds: Sequence[Cloud]) -> list[Cloud]:

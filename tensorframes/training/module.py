@@ -11,6 +11,7 @@ from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_deg
 from tensorframes.training.schedule import OptimizerFactory, WarmupCosine, parameter_groups
 
 FORMAT = 1
+FALLBACKS = ("wider", "cloud", "world")  # where frames came from that a point's neighbourhood did not carry
 
 
 class NormalTraining(pl.LightningModule):
@@ -53,13 +54,18 @@ class NormalTraining(pl.LightningModule):
         torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds)."""
+        """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds), and the
+        share of points whose frames came from farther away (``Frames.fallback``)."""
         prediction = self._predict(batch)
         loss = self.loss(prediction, batch)
         rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
         sync = self.trainer.world_size > 1
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
+        fallback = getattr(prediction, "fallback", None)
+        for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
+            share = (fallback == step).float().mean()
+            self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
         return loss
 

@@ -102,4 +102,8 @@ def test_levels_and_radii_must_agree() -> None:
     with pytest.raises(ValueError, match="expected one radius per level"):
         PointNet2(widths=(8, 8), radii=(1.0, 2.0))
     with pytest.raises(ValueError, match="expected increasing radii"):
-        PointNet2(widths=(8, 8, 8), radii=(2.0, 1.0)).plan(torch.randn(9, 3), torch.zeros(9, dtype=torch.long))
+        PointNet2(widths=(8, 8, 8), radii=(2.0, 1.0))
+    with pytest.raises(ValueError, match="expected increasing radii above 0"):
+        PointNet2(widths=(8, 8), radii=(0.0,))
+    with pytest.raises(ValueError, match="whole number neighbours >= 1"):
+        PointNet2(neighbours=0)

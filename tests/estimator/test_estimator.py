@@ -8,6 +8,7 @@ import torch
 from tensorframes.backbones import PointNet2
 from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
+from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
 
@@ -155,8 +156,20 @@ def test_identity_frames_are_the_plain_network() -> None:
         assert_equivariant(lambda pos: network(pos).normal, surface(), "1x1", unoriented=True)
 
 
+def test_no_row_asked_for_is_no_normal_given() -> None:
+    for head in (None, VectorHead):
+        prediction = estimator(head=head)(surface(), rows=torch.zeros(0, dtype=torch.long))
+        assert prediction.normal.shape == (0, 3)
+        assert prediction.steps.shape[1:] == (0, 3)
+
+
 def test_wrong_input_is_refused() -> None:
     network = estimator()
+    with pytest.raises(ValueError, match=r"expected positions of torch.float64, the network's, got torch.float32"):
+        network(surface().float())
+    for wrong in ({"neighbours": [18, -1]}, {"neighbours": [2]}, {"fits": 0}, {"told": 0}):
+        with pytest.raises(ValueError, match="expected"):
+            PlaneFitHead(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):
         network(torch.zeros(4, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="at least one point"):

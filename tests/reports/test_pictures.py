@@ -80,6 +80,15 @@ def test_a_panel_has_all_errors_but_the_rmse_of_the_scored_rows():
     assert len(panel.degrees) == 1500
     assert panel.rmse < 1e-3
     assert panel.degrees[300:].min() == 90
+    asked = []
+
+    class Asked(Half):
+        def __call__(self, points, rows=None):
+            asked.append(rows)
+            return super().__call__(points)[rows]
+
+    assert error_panel(Asked(), sphere(), points=50).rmse < 1e-3
+    assert 300 <= len(asked[0]) <= 350  # the scored rows and a few others, not all
     with pytest.raises(ValueError, match="without"):
         error_panel(Half(), Cloud("bare", pos=np.zeros((3, 3))))
 
