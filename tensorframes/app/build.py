@@ -1,6 +1,6 @@
 """From configuration to objects. A component that refuses its settings is the user's mistake, told by its key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,9 +8,11 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tensorframes.app.checks import BESIDE_DATA
 from tensorframes.errors import UserError
+from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
 
 
@@ -32,11 +34,11 @@ def told_by(key: str) -> Iterator[None]:
     """What a constructor refuses (a value, an unknown argument) becomes the user's mistake, told by its key."""
     try:
         yield
-    except (InstantiationException, ValueError, TypeError) as error:
+    except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError) or (isinstance(cause, TypeError) and "argument" in str(cause)):
+        if isinstance(cause, ValueError | MisconfigurationException) or (isinstance(cause, TypeError) and "argument" in str(cause)):
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
 
@@ -53,6 +55,22 @@ def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
     samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
     module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
     return module
+
+
+def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
+    """How the data set is scored; its settings are checked here, since it is called only when training has ended.
+
+    Raises:
+        UserError: it turns the clouds by an unknown group, or by none, or draws from a negative seed.
+    """
+    made: Callable[..., dict[str, Any]] = component(cfg.data.protocol, "data.protocol")
+    rotations, seed = cfg.data.protocol.get("rotations", ROTATIONS), cfg.data.protocol.get("seed", 0)
+    if not rotations or (unknown := [name for name in rotations if name not in ROTATIONS]):
+        found = ", ".join(map(str, unknown)) if rotations else "none"
+        raise UserError(f"expected data.protocol.rotations of {', '.join(ROTATIONS)}, got {found}")
+    if seed < 0:
+        raise UserError(f"expected data.protocol.seed >= 0, got {seed}")
+    return made
 
 
 def training_module(cfg: DictConfig) -> NormalTraining:

@@ -27,7 +27,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_settings(cfg)
     method = chosen_method(cfg)
     OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
-    protocol = build.component(cfg.data.protocol, "data.protocol")
+    protocol = build.protocol(cfg)
     return score_and_report([method], build.data_set(cfg).test, protocol, run.folder)
 
 

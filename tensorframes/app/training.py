@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
@@ -17,10 +17,11 @@ from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
-from tensorframes.app.results import flat, score_and_report, shown
+from tensorframes.app.results import Protocol, flat, score_and_report, shown
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
+from tensorframes.scoring import Method
 from tensorframes.training import FinalValidation, MetricsFile, NormalTraining
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
+    comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
         log.info(
@@ -46,8 +48,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     try:
         with one_run(run):
             trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        finished = run.rank == 0 and not trainer.interrupted
-        return test(cfg, run.folder, clouds, module, trainer) if finished and cfg.test else None
+        return None if comparison is None or trainer.interrupted else test(run.folder, comparison, module, trainer)
     finally:
         finish_wandb()
 
@@ -121,7 +122,30 @@ def place(trainer: pl.Trainer) -> str:
     return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
 
 
-def test(cfg: DictConfig, folder: Path, clouds: Any, module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
+class Comparison(NamedTuple):
+    """What the trained network will be scored on, beside what, and how."""
+
+    clouds: Sequence[Cloud]
+    baselines: list[Method]
+    protocol: Protocol
+
+
+def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
+    """Everything the test needs, before training: a mistake in it must not be told hours later.
+
+    Raises:
+        UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
+    """
+    protocol, baselines = build.protocol(cfg), list(build.each(cfg.baselines, "baselines").values())
+    tested = evenly_chosen(clouds.test, cfg.test_clouds)
+    if len(tested) == 0:
+        raise UserError("expected at least one test cloud, got none; without a test: test=false")
+    if len(tested) < len(clouds.test):
+        log.info("%d of the %d test clouds will be scored; evaluate.py scores all", len(tested), len(clouds.test))
+    return Comparison(tested, baselines, protocol)
+
+
+def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
     """Score the checkpoint that validated best (the last one if none did) beside the baselines."""
     checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
     kept = next((path for path in checkpoints if path.is_file()), None)
@@ -129,11 +153,7 @@ def test(cfg: DictConfig, folder: Path, clouds: Any, module: NormalTraining, tra
         load_weights(module, kept)
         log.info("scoring %s", shown(kept))
     network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
-    methods = [network, *build.each(cfg.baselines, "baselines").values()]
-    tested = evenly_chosen(clouds.test, cfg.test_clouds)
-    if len(tested) < len(clouds.test):
-        log.info("scoring %d of the %d test clouds; evaluate.py scores all", len(tested), len(clouds.test))
-    results = score_and_report(methods, tested, build.component(cfg.data.protocol, "data.protocol"), folder)
+    results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)
     return results

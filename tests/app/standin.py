@@ -40,9 +40,16 @@ class Ellipsoids(Sequence[Cloud]):
 class Spheres:
     """The splits; ``root`` is only there to be set."""
 
-    def __init__(self, points: int = 64, root: str = "data/spheres", archive: str | None = None) -> None:
-        self.root, self.archive = root, archive
-        self.train, self.val, self.test = (Ellipsoids(count, points, seed) for seed, count in enumerate((6, 3, 2)))
+    def __init__(
+        self,
+        points: int = 64,
+        root: str = "data/spheres",
+        archive: str | None = None,
+        validated: int = 3,
+        tested: int = 2,
+    ) -> None:
+        self.root, self.archive, counts = root, archive, (6, validated, tested)
+        self.train, self.val, self.test = (Ellipsoids(count, points, seed) for seed, count in enumerate(counts))
 
 
 class Answer(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 App = Callable[..., tuple[int, str, str]]
@@ -39,6 +40,14 @@ TRAINING = {
     "model._target_=nowhere.Net": "expected model._target_ to name",
 }
 
+ABOUT_THE_TEST = {
+    ("data/protocol=rotations", "data.protocol.rotations=[foo]"): "data.protocol.rotations of none, z, so3, o3, got foo",
+    ("data/protocol=rotations", "data.protocol.rotations=[]"): "data.protocol.rotations of none, z, so3, o3, got none",
+    ("data/protocol=rotations", "data.protocol.seed=-1"): "expected data.protocol.seed >= 0, got -1",
+    ("baselines.pca_18.k=1",): "baselines.pca_18: expected at least 3 neighbours, got 1",
+    ("data.tested=0",): "expected at least one test cloud, got none",
+}
+
 EVALUATING = {
     "data=tiny": "expected a value for checkpoint",
     "checkpoint=foo": "expected checkpoint to be a file or one of pca, jet, open3d, got foo",
@@ -58,6 +67,34 @@ def assert_one_line(ended: tuple[int, str, str], expected: str) -> None:
 @pytest.mark.parametrize("override", TRAINING)
 def test_training_mistakes(app: App, override: str) -> None:
     assert_one_line(app("train", "experiment=tiny", override), TRAINING[override])
+
+
+@pytest.mark.parametrize("overrides", ABOUT_THE_TEST)
+def test_mistakes_about_the_test_are_told_before_training(app: App, overrides: tuple[str, ...]) -> None:
+    assert_one_line(app("train", "experiment=tiny", *overrides), ABOUT_THE_TEST[overrides])
+    assert not list(Path("outputs/tiny").glob("*/metrics.csv"))
+
+
+PCPNET = ("experiment=tiny", "data=pcpnet", "data.root=clouds", "data.train_list=train", "data.sources=[]")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("al", "expected one of the lists all, train, got al"), ("all", "list all names, no absent.xyz, absent.normals")],
+)
+def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str, expected: str) -> None:
+    (tmp_path / "clouds").mkdir()
+    rows = np.random.default_rng(0).normal(size=(50, 3))
+    for cloud in ("one", "two"):
+        np.savetxt(tmp_path / "clouds" / f"{cloud}.xyz", rows)
+        np.savetxt(tmp_path / "clouds" / f"{cloud}.normals", rows)
+    for file, names in (("train.txt", "one\ntwo\n"), ("all.txt", "one\nabsent\n")):
+        (tmp_path / "clouds" / file).write_text(names)
+    code, _, err = app("train", *PCPNET, f"data.test_list={name}", "data/samples=whole")
+    assert code == 2
+    assert [line for line in err.splitlines() if line.startswith("error: ")] == [err.splitlines()[-1]], err
+    assert expected in err.splitlines()[-1]
+    assert not list(Path("outputs/tiny").glob("*/metrics.csv"))
 
 
 @pytest.mark.parametrize("override", EVALUATING)

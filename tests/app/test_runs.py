@@ -57,7 +57,7 @@ def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> N
 def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     code, out, _ = app("train", "experiment=tiny", "trainer.max_steps=1", "test_clouds=1")
     assert code == 0
-    assert "scoring 1 of the 2 test clouds" in out
+    assert "1 of the 2 test clouds will be scored" in out
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
 
 
