@@ -10,14 +10,15 @@ from tensorframes.geometry.ragged import CHUNK, enumerate_ranges, pieces, pieces
 
 SLACK = 1e-3  # cells are this much wider or narrower than the geometry asks for, far above what rounding can move
 WIDEST = 2.0**38  # cells along an axis; with fewer than 2^24 points keys stay within 63 bits
+EMPTY = 64.0  # cells left of an empty stretch where a cloud has more than WIDEST; more than any reach
 
 
 class Grid:
     """The occupied cells of one grid for each cloud, cell widths (B,).
 
     A cell's key is built axis by axis: (cloud, c_0) that occur are numbered, then (that number, c_1) that occur, and so
-    on. Keys never overflow, however far apart the points are, and a neighbour that does not exist is dropped as soon as
-    a leading coordinate is missing.
+    on. A neighbour that does not exist is dropped as soon as a leading coordinate is missing. Keys never overflow,
+    however far apart the points are: where an axis has more than WIDEST cells, empty stretches are shortened.
 
     Attributes:
         cell: (N,) the occupied cell of each point. count: (C,) points in each cell.
@@ -25,8 +26,8 @@ class Grid:
 
     def __init__(self, points: Tensor, batch: Tensor, width: Tensor) -> None:
         place = (points - points.amin(0)) / width[batch][:, None] if len(points) else points
-        if len(points) and float(place.max()) > WIDEST:
-            raise ValueError(f"expected a radius above {1 / WIDEST:.0e} of the cloud's extent, got {width.min():g}")
+        if len(points) and not float(place.max()) <= WIDEST:
+            place = torch.stack([_shortened(axis, batch, width[batch]) for axis in points.unbind(1)], dim=1)
         coordinates = place.floor().long()
         self._span = coordinates.amax(0) + 1 if len(points) else coordinates.new_ones(points.shape[1])
         self._tables, self._batches = [], torch.unique_consecutive(batch)
@@ -66,6 +67,18 @@ class Grid:
             coordinates.append(key % self._span[axis])
             number = key // self._span[axis]
         return torch.stack(coordinates[::-1], dim=1), number
+
+
+def _shortened(values: Tensor, batch: Tensor, width: Tensor) -> Tensor:
+    """Values (N,) along an axis in widths (N,), from each cloud's smallest, no gap between neighbours above EMPTY."""
+    order = torch.sort(values, stable=True).indices
+    order = order[torch.sort(batch[order], stable=True).indices]
+    gap = (values[order].diff() / width[order[1:]]).clamp(max=EMPTY)
+    first = torch.cat([batch.new_ones(1), batch[order].diff()]) > 0
+    total = torch.cat([gap.new_zeros(1), torch.where(first[1:], 0.0, gap)]).cumsum(0)
+    place = torch.empty_like(total)
+    place[order] = total - total[first][first.cumsum(0) - 1]
+    return place
 
 
 def grid_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
