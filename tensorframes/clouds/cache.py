@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from tensorframes.clouds.cleaning import Cleaned, Counts
 from tensorframes.errors import UserError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
 
 ARRAYS = ("pos", "normal", "scored", "curvature")

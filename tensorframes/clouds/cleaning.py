@@ -1,9 +1,11 @@
 """The written rule for rows of real data that can't be used as they are.
 
 1. A row whose position or normal is not finite (in float32) is dropped.
-2. A row whose normal is shorter than 1e-6 is dropped: it has no direction (text files have six digits).
-3. A normal whose length is off 1 by more than 1e-3 is counted. All normals are divided by their length.
-4. Where the bounding box's centre is farther from the origin than 100 of its diagonals (survey coordinates), the
+2. A row farther from the coordinate-wise median of the rows that 1 left than 10,000 times the median distance is
+   dropped (`geometry.outliers.far_rows`): some scanners write 1e15 where they saw nothing.
+3. A row whose normal is shorter than 1e-6 is dropped: it has no direction (text files have six digits).
+4. A normal whose length is off 1 by more than 1e-3 is counted. All normals are divided by their length.
+5. Where the bounding box's centre is farther from the origin than 100 of its diagonals (survey coordinates), the
    cloud is moved to the origin, in float64: float32 would round the points onto a grid.
 
 Row numbers (`.pidx`) are counted anew without the dropped rows; those of dropped rows are dropped.
@@ -17,17 +19,19 @@ import numpy as np
 
 from tensorframes.clouds.cloud import UNIT_TOLERANCE
 from tensorframes.errors import UserError
+from tensorframes.geometry.outliers import far_rows
 
 SHORTEST = 1e-6
-FARTHEST = 100.0
+OFFSET = 100.0
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many rows the rule met: read, not finite, without direction, not of unit length; row numbers dropped."""
+    """How many rows the rule met: read, not finite, far, without direction, not of unit length; row numbers dropped."""
 
     rows: int = 0
     not_finite: int = 0
+    far: int = 0
     no_direction: int = 0
     renormalised: int = 0
     unscored: int = 0
@@ -71,14 +75,17 @@ def clean(
     length = np.ones(len(pos)) if normal is None else np.linalg.norm(normal.astype(np.float64), axis=1)
     with np.errstate(over="ignore"):
         finite = np.isfinite(pos.astype(np.float32)).all(1) & np.isfinite(length)
-    keep = finite & (length >= SHORTEST)
+    near = finite.copy()
+    near[finite] = ~far_rows(pos[finite])
+    keep = near & (length >= SHORTEST)
     if not keep.any():
         raise UserError(f"{name}: expected points with finite positions and normals, got none in {len(pos)} rows")
     kept_scored = None if scored is None else (np.cumsum(keep) - 1)[scored[keep[scored]]]
     counts = Counts(
         rows=len(pos),
         not_finite=int((~finite).sum()),
-        no_direction=int((finite & ~keep).sum()),
+        far=int((finite & ~near).sum()),
+        no_direction=int((near & ~keep).sum()),
         renormalised=int((np.abs(length[keep] - 1) > UNIT_TOLERANCE).sum()),
         unscored=0 if scored is None else len(scored) - len(kept_scored),
     )
@@ -87,17 +94,23 @@ def clean(
     return Cleaned(_near_origin(pos[keep]), unit, kept_scored, kept_curvature, counts)
 
 
+WORDS = (
+    "rows not finite dropped",
+    "far rows dropped",
+    "rows without a direction dropped",
+    "normals made unit",
+    "row numbers dropped",
+)
+"""What report calls the numbers of Counts after the first."""
+
+
 def report(what: str, counts: Iterable[Counts]) -> None:
     """Logs one line on what the rule met in a data set, as a warning where rows were dropped or changed."""
     clouds = list(counts)
     total = sum(clouds, Counts())
     met = [
         f"{getattr(total, field.name):,} {words}"
-        for field, words in zip(
-            fields(Counts)[1:],
-            ("rows not finite dropped", "rows without a direction dropped", "normals made unit", "row numbers dropped"),
-            strict=True,
-        )
+        for field, words in zip(fields(Counts)[1:], WORDS, strict=True)
         if getattr(total, field.name)
     ]
     level = logging.WARNING if met else logging.INFO
@@ -108,5 +121,5 @@ def report(what: str, counts: Iterable[Counts]) -> None:
 def _near_origin(pos: np.ndarray) -> np.ndarray:
     low, high = pos.min(0).astype(np.float64), pos.max(0).astype(np.float64)
     centre = (low + high) / 2
-    far = np.linalg.norm(centre) > FARTHEST * np.linalg.norm(high - low)
+    far = np.linalg.norm(centre) > OFFSET * np.linalg.norm(high - low)
     return (pos - centre if far and len(pos) > 1 else pos).astype(np.float32)

@@ -26,6 +26,16 @@ def test_rows_are_dropped_and_row_numbers_follow():
     assert cleaned.counts == Counts(rows=6, not_finite=3, no_direction=1, renormalised=0, unscored=2)
 
 
+def test_far_rows_are_dropped_and_counted_before_the_origin_is_chosen():
+    pos = np.random.default_rng(0).standard_normal((100, 3)) + 50
+    spoiled = np.insert(pos, [7, 60], [[1e15, 50, 50], [0, 0, -1e6]], axis=0)
+    spoiled = np.insert(spoiled, 0, np.nan, axis=0)
+    cleaned = clean("a", spoiled, np.tile(UNIT[0], (103, 1)), scored=np.array([8, 62, 9]))
+    np.testing.assert_array_equal(cleaned.pos, pos.astype(np.float32))
+    np.testing.assert_array_equal(cleaned.scored, [7])
+    assert cleaned.counts == Counts(rows=103, not_finite=1, far=2, unscored=2)
+
+
 def test_normals_off_unit_length_are_counted_and_divided():
     normal = UNIT * np.array([1, 1.0005, 1.002, 0.5, 1, 1])[:, None]
     cleaned = clean("a", POS, normal)
@@ -58,10 +68,10 @@ def test_nothing_left_and_rows_out_of_range():
 
 def test_report_is_one_line_with_the_sums(caplog):
     with caplog.at_level(logging.INFO):
-        report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, renormalised=3)])
+        report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, renormalised=3)])
         report("other list", [Counts(rows=7)])
     assert caplog.messages == [
-        "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 5 normals made unit",
+        "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 2 far rows dropped, 5 normals made unit",
         "other list: clouds 1, rows 7; all clean",
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

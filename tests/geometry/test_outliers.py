@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from tensorframes.geometry.outliers import FARTHEST, far_rows
+
+RNG = np.random.default_rng(0)
+BALL = RNG.standard_normal((2000, 3))
+NORMAL_CLOUDS = {
+    "ball": BALL,
+    "plate": BALL * [1, 1, 1e-9],
+    "wire": BALL * [1, 1e-6, 1e-9],
+    "survey": BALL + [3.4e6, 5.8e6, 100],
+    "one dense cluster": np.concatenate([BALL[:1500] * 1e-3, BALL[1500:] + 1]),
+    "eight clusters": BALL[:1000] * 1e-5 + np.resize(np.argwhere(np.ones((2, 2, 2))), (1000, 3)),
+    "along a road": np.c_[np.geomspace(1, 1000, 2000), BALL[:, 1:]],
+    "mostly copies": np.concatenate([np.zeros((1500, 3)), BALL[:500]]),
+    "one place": np.ones((5, 3)),
+    "two points": np.array([[0.0, 0, 0], [1e9, 0, 0]]),
+    "one point": np.array([[1e9, 0, 0]]),
+    "none": np.zeros((0, 3)),
+}
+
+
+@pytest.mark.parametrize("name", NORMAL_CLOUDS)
+def test_normal_clouds_keep_every_row(name: str) -> None:
+    points = NORMAL_CLOUDS[name]
+    assert far_rows(points).shape == (len(points),)
+    assert not far_rows(points).any()
+
+
+@pytest.mark.parametrize("far", [1e6, -1e15, 1e200, 1.7e308])
+def test_sentinels_are_far_wherever_the_cloud_lies(far: float) -> None:
+    for offset in (0.0, 100.0):
+        points = np.insert(BALL + offset, [3, 900, 2000], [0.0, far, 0.0], axis=0)
+        np.testing.assert_array_equal(np.flatnonzero(far_rows(points)), [3, 901, 2002])
+
+
+def test_the_bound_is_the_written_one() -> None:
+    ring = np.stack([np.cos(np.arange(8) * np.pi / 4), np.sin(np.arange(8) * np.pi / 4), np.zeros(8)], 1)
+    ring = np.concatenate([ring, np.zeros((3, 3))])
+    for factor, expected in ((0.99, False), (1.01, True)):
+        points = np.concatenate([ring, [[0, 0, factor * FARTHEST]]])
+        assert far_rows(points)[-1] == expected
