@@ -42,6 +42,40 @@ def test_rows_and_points_that_are_not_finite(network: NormalEstimator, sphere: n
     assert angle(normals[[0, 2]], normals_of(network, sphere)[[399, 0]]).max() < 0.1
 
 
+@pytest.mark.parametrize("far", [1e6, -1e15])
+def test_far_rows_take_no_part(network: NormalEstimator, sphere: np.ndarray, far: float) -> None:
+    normals = normals_of(network, np.insert(sphere, 5, [far, 0, 0], axis=0))
+    assert (normals[5] == 0).all()
+    np.testing.assert_array_equal(np.delete(normals, 5, axis=0), normals_of(network, sphere))
+
+
+def test_no_row_asked_for_that_could_have_a_normal(network: NormalEstimator, sphere: np.ndarray) -> None:
+    spoiled = np.insert(sphere, [0, 0], [[np.nan, 0, 0], [1e15, 0, 0]], axis=0)
+    for rows in ([], np.zeros(len(spoiled), dtype=bool)):
+        assert normals_of(network, spoiled, rows).shape == (0, 3)
+    np.testing.assert_array_equal(normals_of(network, spoiled, [1, 0, 0]), np.zeros((3, 3)))
+
+
+def test_rows_may_be_a_mask(network: NormalEstimator, sphere: np.ndarray) -> None:
+    mask = np.arange(len(sphere)) % 7 == 0
+    np.testing.assert_array_equal(normals_of(network, sphere, mask), normals_of(network, sphere, np.flatnonzero(mask)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([True, False], r"expected rows \(M,\) of integers or a mask \(400,\), got bool \(2,\)"),
+        ([[1, 2]], r"expected rows \(M,\) of integers .*, got int64 \(1, 2\)"),
+        ([0.5], r"expected rows \(M,\) of integers .*, got float64 \(1,\)"),
+        ([3, 400], r"expected rows in 0\.\.399, got 3\.\.400"),
+        ([-1], r"expected rows in 0\.\.399, got -1\.\.-1"),
+    ],
+)
+def test_wrong_rows_are_refused(network: NormalEstimator, sphere: np.ndarray, rows: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        normals_of(network, sphere, rows)
+
+
 def test_method_claims_what_the_estimator_claims(network: NormalEstimator, sphere: np.ndarray) -> None:
     method = EstimatorMethod(network, "mine")
     assert (method.name, method.oriented) == ("mine", False)
