@@ -9,9 +9,12 @@ from itertools import product
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+
+from tensorframes.clouds import read_cloud, write_cloud
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -89,7 +92,8 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> QuickRun:
 
 def test_the_readme_has_what_is_tested() -> None:
     assert len(composed()) >= 12
-    assert len(blocks("python")) == 2
+    assert len(blocks("python")) == 3
+    assert "<!--" not in README, "a place that was to be filled"
 
 
 @pytest.mark.parametrize("words", [words for words in commands() if words[0] == "make"], ids=" ".join)
@@ -99,7 +103,7 @@ def test_make_targets_exist(words: list[str]) -> None:
 
 
 def test_every_command_is_known() -> None:
-    known = {"make", "python", "docker"}
+    known = {"make", "python", "docker", "mkdir"}
     assert [words for words in commands() if words[0] not in known] == []
 
 
@@ -129,14 +133,17 @@ def test_a_checkpoint_is_scored(quick_run: QuickRun) -> None:
     assert list((quick_run.folder / "outputs" / "evaluate").glob("*/metrics.json"))
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_python_runs_as_written(quick_run: QuickRun, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = blocks("python")[number]
-    code = code.replace("outputs/shapes/TIME/checkpoints/best.ckpt", str(quick_run.checkpoint))
+def test_python_runs_as_written(quick_run: QuickRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = torch.nn.functional.normalize(torch.randn(500, 3, generator=torch.Generator().manual_seed(0)), dim=-1)
+    np.savetxt(tmp_path / "scan.xyz", points.numpy())
+    write_cloud(tmp_path / "scan.ply", read_cloud(tmp_path / "scan.xyz"))
+    monkeypatch.chdir(tmp_path)
     module = ModuleType("readme")
     monkeypatch.setitem(sys.modules, "readme", module)  # PyG looks a layer's module up by name
-    module.points = points
-    exec(compile(code, "README.md", "exec"), vars(module))
-    name, shape = [("normals", (500, 3)), ("x", (500, 116))][number]
-    assert tuple(getattr(module, name).shape) == shape
+    shapes = [("normals", (500, 3)), ("x", (500, 116)), ("features", (500, 8))]
+    for code, (name, shape) in zip(blocks("python"), shapes, strict=True):
+        module.points = points
+        code = code.replace("outputs/shapes/TIME/checkpoints/best.ckpt", str(quick_run.checkpoint))
+        exec(compile(code, "README.md", "exec"), vars(module))
+        assert tuple(getattr(module, name).shape) == shape
+    assert read_cloud("scan_with_normals.ply").normal is not None
