@@ -25,7 +25,7 @@ from tensorframes.errors import UserError
 FORMAT_VERSION = 2
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
 
-ARRAYS = ("pos", "normal", "scored", "curvature")
+ARRAYS = ("pos", "normal", "scored")
 
 
 def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
@@ -88,12 +88,19 @@ def fingerprint(sources: Iterable[Path]) -> str:
 
 
 def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of one cloud: pos, and of normal, scored and curvature those that it has.
+    """The arrays of one cloud: pos, and of normal and scored those that it has.
 
     The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
     """
     with h5py.File(file, "r", locking=False) as store:
         return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+
+
+def scored_rows(file: Path, name: str) -> int | None:
+    """How many rows of one cloud are scored, None where all are; nothing else is read."""
+    with h5py.File(file, "r", locking=False) as store:
+        cloud = store["clouds"][_key(name)]
+        return len(cloud["scored"]) if "scored" in cloud else None
 
 
 def read_counts(file: Path) -> list[Counts]:

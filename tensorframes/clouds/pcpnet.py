@@ -1,7 +1,6 @@
 """PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
-NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all), NAME.curv two
-curvatures a row (may be absent); a list NAME.txt holds one cloud's name a line. What a name ends in tells the
+NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all); a list NAME.txt holds one cloud's name a line. What a name ends in tells the
 category.
 
 The original's validation lists name test shapes, so by default validation clouds are held out of the training list.
@@ -15,7 +14,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from tensorframes.clouds.cache import cache_folder
+from tensorframes.clouds.cache import cache_folder, scored_rows
 from tensorframes.clouds.cleaning import Cleaned, clean
 from tensorframes.clouds.corruption import PROTOCOL_SUFFIX
 from tensorframes.clouds.locate import Layout, Origin, locate
@@ -88,21 +87,29 @@ class PCPNet:
     def val(self) -> CachedClouds:
         """The validation clouds."""
         if self.val_list is not None:
-            return self._clouds(self.val_list, read_list(self.folder, self.val_list))
+            return self._scored(self.val_list, read_list(self.folder, self.val_list))
         names = [name for name in read_list(self.folder, self.train_list) if shape_of(name) in self._held_out]
         logging.getLogger(__name__).info("held out of %s for validation: %s", self.train_list, ", ".join(names))
-        return self._clouds(f"{self.train_list} (held out)", names)
+        return self._scored(f"{self.train_list} (held out)", names)
 
     @cached_property
     def test(self) -> CachedClouds:
         """The test clouds."""
-        return self._clouds(self.test_list, read_list(self.folder, self.test_list))
+        return self._scored(self.test_list, read_list(self.folder, self.test_list))
 
     @cached_property
     def _held_out(self) -> set[str]:
         if self.val_list is not None:
             return set()
         return held_out(map(shape_of, read_list(self.folder, self.train_list)), self.val_share, self.seed)
+
+    def _scored(self, which: str, names: Sequence[str]) -> CachedClouds:
+        clouds = self._clouds(which, names)
+        if empty := [entry.name for entry in clouds.entries if scored_rows(entry.cache, entry.name) == 0]:
+            more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+            there = f"{', '.join(empty[:3])}{more}"
+            raise UserError(f"{self.folder}: expected rows to score that can be used, got none in .pidx of {there}")
+        return clouds
 
     def _clouds(self, which: str, names: Sequence[str]) -> CachedClouds:
         check_files(self.folder, which, names)
@@ -130,22 +137,20 @@ class Reader:
         """The cloud; UserError with the file, and the line if there is one, where something is wrong."""
         pos = read_values(self._file("xyz"), 3)
         normal = read_values(self._file("normals"), 3)
-        curvature = read_values(self._file("curv"), 2) if self._file("curv").is_file() else None
-        for kind, values in (("normals", normal), ("curv", curvature)):
-            if values is not None and len(values) != len(pos):
-                raise UserError(f"{self._file(kind)}: expected {len(pos)} rows as in .xyz, got {len(values)}")
+        if len(normal) != len(pos):
+            raise UserError(f"{self._file('normals')}: expected {len(pos)} rows as in .xyz, got {len(normal)}")
         pidx = self._file("pidx")
         scored = read_rows(pidx) if pidx.is_file() else None
-        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored, curvature)
+        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored)
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{self.name}.{kind}"
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:
-    """The files of one cloud: .xyz and .normals, and of .pidx and .curv those that are there."""
-    optional = (folder / f"{name}.{kind}" for kind in ("pidx", "curv"))
-    return (folder / f"{name}.xyz", folder / f"{name}.normals", *(file for file in optional if file.is_file()))
+    """The files of one cloud: .xyz and .normals, and .pidx if it is there."""
+    pidx = folder / f"{name}.pidx"
+    return (folder / f"{name}.xyz", folder / f"{name}.normals", *((pidx,) if pidx.is_file() else ()))
 
 
 def read_list(folder: Path, name: str) -> list[str]:
