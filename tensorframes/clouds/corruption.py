@@ -26,7 +26,7 @@ PROTOCOL_SUFFIX = {
 """What the files of a category append to the name of the shape."""
 
 MIN_SHARE = 0.2
-"""A density keeps at least this part of a cloud, however its points lie along the axis."""
+"""A density keeps at least this part of a cloud unless told otherwise, however its points lie along the axis."""
 
 
 def diagonal(pos: np.ndarray) -> float:
@@ -53,6 +53,7 @@ class Density:
         layers: number of stripes.
         reverse: t runs the other way.
         axis: (3,) direction; None takes the longest principal axis.
+        least: part of the cloud that stays in any case, in [0, 1]: all shares grow alike until it does.
     """
 
     pattern: str = "uniform"
@@ -61,12 +62,15 @@ class Density:
     layers: int = 8
     reverse: bool = False
     axis: tuple[float, float, float] | None = None
+    least: float = MIN_SHARE
 
     def __post_init__(self) -> None:
         if self.pattern not in ("uniform", "gradient", "striped"):
             raise ValueError(f"expected a pattern of uniform, gradient, striped, got {self.pattern!r}")
         if not 0 < self.low <= self.high <= 1:
             raise ValueError(f"expected shares 0 < low <= high <= 1, got low={self.low}, high={self.high}")
+        if not 0 <= self.least <= 1:
+            raise ValueError(f"expected a least part in [0, 1], got {self.least}")
 
     def share(self, pos: np.ndarray) -> np.ndarray:
         """(N,) float64 probability of each of (N, 3) points to stay."""
@@ -81,11 +85,11 @@ class Density:
         return np.where((t * self.layers).astype(np.int64) % 2 == 0, self.high, self.low)
 
     def kept(self, pos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Ascending rows that stay, at least the part MIN_SHARE of them and one."""
+        """Ascending rows that stay, at least the part `least` of them and one."""
         if self.pattern == "uniform" and self.high == 1:
             return np.arange(len(pos))
         chance = rng.random(len(pos)) / self.share(pos)
-        least = max(1, int(np.ceil(MIN_SHARE * len(pos))))
+        least = max(1, int(np.ceil(self.least * len(pos))))
         if (chance < 1).sum() >= least:
             return np.flatnonzero(chance < 1)
         return np.sort(np.argpartition(chance, least - 1)[:least])

@@ -1,7 +1,7 @@
 """PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
-NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all); a list NAME.txt holds one cloud's name a line. What a name ends in tells the
-category.
+NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all); a list NAME.txt
+holds one cloud's name a line. What a name ends in tells the category.
 
 The original's validation lists name test shapes, so by default validation clouds are held out of the training list.
 The layout has no mark for clouds whose normals' signs are not consistent: name them in `unoriented`, or one a line in

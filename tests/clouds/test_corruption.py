@@ -51,6 +51,7 @@ def test_a_part_of_every_cloud_stays():
     rows = Density("gradient", low=0.01).kept(pos.astype(np.float32), rng)
     assert len(rows) == MIN_SHARE * len(pos)
     assert (np.diff(rows) > 0).all()
+    assert len(Density("gradient", low=0.01, least=0.35).kept(pos.astype(np.float32), rng)) == 350
 
 
 def test_a_mix_draws_its_categories_by_weight():
@@ -80,6 +81,7 @@ def test_a_mix_covers_the_protocols_levels_and_densities():
         (lambda: Corruption(-1.0), "expected noise >= 0, got -1.0"),
         (lambda: Density("dotted"), "expected a pattern of uniform, gradient, striped, got 'dotted'"),
         (lambda: Density(low=0.0), "expected shares 0 < low <= high <= 1, got low=0.0"),
+        (lambda: Density(least=1.5), "expected a least part in .0, 1., got 1.5"),
         (lambda: CorruptionMix({"loud": 1}), "expected categories of .*, got loud"),
         (lambda: CorruptionMix({"no_noise": 0}), "expected weights >= 0 with a positive sum"),
     ],

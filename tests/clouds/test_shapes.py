@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tensorframes.clouds import PCPNet
-from tensorframes.clouds.cloud import CATEGORIES
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, meshes, write_pcpnet
+from tensorframes.clouds.shapes.dataset import LEAST, InCategories, kind_of
 from tensorframes.clouds.shapes.kinds import KINDS
 from tensorframes.clouds.shapes.sampling import HALF, Implicit, evaluate, value_and_gradient
 from tensorframes.errors import UserError
@@ -193,7 +194,7 @@ def test_splits_are_made_once_and_read_from_the_cache(tmp_path):
     assert len(train) == 3
     (file,) = tmp_path.rglob("*.h5")
     written = file.stat().st_mtime_ns
-    assert np.array_equal(train[2].pos, make_shape(0, "train", 2, 400).pos)
+    assert np.array_equal(train[2].pos, make_shape(0, "train", 2, 400, count=3).pos)
     assert np.array_equal(small(tmp_path, workers=0).train[1].normal, train[1].normal)
     assert file.stat().st_mtime_ns == written
     assert len(small(tmp_path, seed=1).train) == 3
@@ -207,9 +208,30 @@ def test_test_shapes_come_in_every_category(tmp_path):
     for cloud in clouds:
         assert len(cloud.clean_pos) == 600
         assert len(cloud.scored) == len(cloud.pos)
-        assert len(cloud.pos) >= 120
+        assert len(cloud.pos) >= 240
     assert np.array_equal(clouds[-1].pos, small(tmp_path).test[11].pos)
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
+
+
+@pytest.mark.parametrize(("split", "key"), [("val", "val_shapes"), ("test", "test_shapes")])
+def test_few_shapes_are_spread_over_all_kinds(tmp_path, split, key):
+    names = [kind.__name__ for kind in KINDS]
+    clouds = getattr(small(tmp_path, **{key: 4, "test_points": 30}), split).clean
+    assert [names.index(cloud.name.split("_", 1)[1]) for cloud in clouds] == [0, 3, 7, 10]
+    assert [len(cloud) for cloud in clouds] == [30] * 4
+    assert np.array_equal(clouds[3].pos, make_shape(0, split, 3, 30, count=4).pos)
+    for count in (1, 2, 13, 14, 32):
+        kinds = [kind_of(index, count) for index in range(count)]
+        assert len(set(kinds)) == min(count, len(KINDS))
+        assert max(np.diff([*kinds[: len(KINDS)], len(KINDS)])) == math.ceil(len(KINDS) / min(count, len(KINDS)))
+
+
+def test_thinned_clouds_keep_their_part_however_the_points_lie():
+    along = np.concatenate([np.geomspace(1e-4, 1, 450), [1.0] * 50])
+    for sign in (1, -1):  # a ramp runs along either
+        pos = np.stack([sign * along, np.zeros(500), np.zeros(500)], 1)
+        clouds = InCategories([Cloud("a", pos, np.tile([0.0, 0.0, 1.0], (500, 1)))], CATEGORIES, (0, 2))
+        assert min(len(cloud) for cloud in clouds) == LEAST * 500
 
 
 def test_pcpnets_layout_holds_the_same_clouds(tmp_path):

@@ -25,23 +25,32 @@ from tensorframes.errors import UserError
 SPLITS = ("train", "val", "test")
 SCORED = 5000
 
-GENERATOR_VERSION = 2
+LEAST = 0.4
+"""Thinned validation and test clouds keep at least this part of the clean ones: 20,000 points of 50,000."""
+
+GENERATOR_VERSION = 3
 """Raise it whenever the same seed gives other shapes: cached ones are then made anew."""
 
 
-def shape_name(split: str, index: int) -> str:
-    """What shape `index` of a split is called; its kind is the last part."""
-    return f"{split}{index:03d}_{KINDS[index % len(KINDS)].__name__}"
+def kind_of(index: int, count: int) -> int:
+    """Row in KINDS of shape `index` of `count`: all kinds in turn; a few shapes are spread evenly over them."""
+    return index % len(KINDS) if count >= len(KINDS) else index * len(KINDS) // count
 
 
-def make_shape(seed: int, split: str, index: int, points: int) -> Cloud:
-    """Shape `index` of a split, clean: a function of its arguments alone. No two splits share random numbers.
+def shape_name(split: str, index: int, count: int = len(KINDS)) -> str:
+    """What shape `index` of a split of `count` is called; its kind is the last part."""
+    return f"{split}{index:03d}_{KINDS[kind_of(index, count)].__name__}"
+
+
+def make_shape(seed: int, split: str, index: int, points: int, count: int = len(KINDS)) -> Cloud:
+    """Shape `index` of a split of `count`, clean: a function of its arguments alone. No two splits share random numbers.
 
     Raises:
         ValueError: the split is unknown, or no surface was drawn in 20 tries.
     """
     if split not in SPLITS:
         raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
+    name, draw = shape_name(split, index, count), KINDS[kind_of(index, count)]
     threads = torch.get_num_threads()
     # With several threads the blocks, and so the last bits, depend on their number.
     torch.set_num_threads(1)
@@ -49,27 +58,27 @@ def make_shape(seed: int, split: str, index: int, points: int) -> Cloud:
         for attempt in range(20):
             rng = np.random.default_rng((seed, SPLITS.index(split), index, attempt, 7))
             try:
-                pos, normal = KINDS[index % len(KINDS)](rng).sample(points, rng)
+                pos, normal = draw(rng).sample(points, rng)
             except ValueError:
                 continue
             order = rng.permutation(points)
-            return Cloud(shape_name(split, index), pos[order], normal[order])
+            return Cloud(name, pos[order], normal[order])
     finally:
         torch.set_num_threads(threads)
-    raise ValueError(f"expected a surface for {shape_name(split, index)}, got none in 20 tries")
+    raise ValueError(f"expected a surface for {name}, got none in 20 tries")
 
 
 class Shapes:
     """Training, validation and test shapes; each split is made when it is first asked for.
 
     Training shapes are clean: noise and density are drawn with the samples. Validation and test shapes come in each of
-    the categories, thinned first and then made noisy; thinned clouds keep at least a fifth of their points.
+    the categories, thinned first and then made noisy; thinned clouds keep at least LEAST of their points.
 
     Args:
         root: the cache lies below it.
-        train_shapes, val_shapes, test_shapes: how many of each, any kind in turn.
-        points: of each training and validation shape.
-        test_points: of each test shape, before it is thinned.
+        train_shapes, val_shapes, test_shapes: how many of each, the kinds as in kind_of.
+        points: of each training shape.
+        test_points: of each validation and test shape, before it is thinned.
         seed: of everything.
         categories: that test shapes come in.
         val_categories: that validation shapes come in.
@@ -105,7 +114,7 @@ class Shapes:
             Corruption.protocol(category)
         self.root, self.seed, self.workers, self.cache_dir = Path(root), seed, workers, cache_dir
         self.counts = {"train": train_shapes, "val": val_shapes, "test": test_shapes}
-        self.points = {"train": points, "val": points, "test": test_points}
+        self.points = {"train": points, "val": test_points, "test": test_points}
         self.categories, self.val_categories = tuple(categories), tuple(val_categories)
 
     @cached_property
@@ -132,11 +141,11 @@ class Shapes:
         mark = json.dumps([GENERATOR_VERSION, self.seed, split, len(made), self.points[split]])
         name = f"shapes_{split}_{hashlib.sha256(mark.encode()).hexdigest()[:12]}.h5"
         file = ensure_cache(cache_folder(self.root, self.cache_dir) / name, (), lambda: made.all(self.workers))
-        return CachedClouds(Entry(shape_name(split, index), file) for index in range(len(made)))
+        return CachedClouds(Entry(shape_name(split, index, len(made)), file) for index in range(len(made)))
 
 
 class InCategories(Sequence[Cloud]):
-    """Every cloud in each category, SCORED random rows to score in each; corrupted when read.
+    """Every cloud in each category, SCORED random rows to score in each; corrupted when read, LEAST of the points left.
 
     Args:
         clean: clean clouds.
@@ -163,7 +172,9 @@ class InCategories(Sequence[Cloud]):
         column, row = divmod(range(len(self))[index], len(self.clean))
         category = self.categories[column]
         rng = np.random.default_rng((*self.seed, row, CATEGORIES.index(category), 11))
-        cloud = Corruption.protocol(category).apply(self.clean[row], rng)
+        corruption = Corruption.protocol(category)
+        corruption = replace(corruption, density=replace(corruption.density, least=LEAST))
+        cloud = corruption.apply(self.clean[row], rng)
         scored = np.sort(rng.choice(len(cloud.pos), min(SCORED, len(cloud.pos)), replace=False))
         return replace(cloud, name=cloud.name + PROTOCOL_SUFFIX[category], scored=scored)
 
@@ -178,7 +189,7 @@ class _Making(Dataset):
         return self.count
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        cloud = make_shape(self.seed, self.split, index, self.points)
+        cloud = make_shape(self.seed, self.split, index, self.points, self.count)
         return cloud.pos, cloud.normal
 
     def all(self, workers: int) -> Iterator[tuple[str, Cleaned]]:
@@ -190,5 +201,5 @@ class _Making(Dataset):
         for index, (pos, normal) in zip(
             progress(range(self.count), f"making shapes ({self.split})"), loader, strict=True
         ):
-            name = shape_name(self.split, index)
+            name = shape_name(self.split, index, self.count)
             yield name, clean(name, np.asarray(pos), np.asarray(normal))

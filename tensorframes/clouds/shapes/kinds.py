@@ -120,4 +120,4 @@ KINDS: tuple[Kind, ...] = (
     pipes,
     primitive,
 )
-"""Shape i of a split is of kind i modulo their number."""
+"""Which of them shape i of a split is: dataset.kind_of."""
