@@ -38,7 +38,8 @@ def told_by(key: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        if isinstance(cause, ValueError | MisconfigurationException) or (isinstance(cause, TypeError) and "argument" in str(cause)):
+        refused = isinstance(cause, ValueError | MisconfigurationException)
+        if refused or (isinstance(cause, TypeError) and "argument" in str(cause)):
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
 

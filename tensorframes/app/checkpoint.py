@@ -1,38 +1,64 @@
 """Checkpoints: read safely, and turned into an estimator or into the configuration of the run they belong to."""
 
 import pickle
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from pydoc import locate
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from torch import Tensor
 
 from tensorframes.app.build import component
 from tensorframes.errors import UserError
 from tensorframes.training.module import FORMAT
+
+UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError)
+"""What the ZIP and torch's readers raise on files they cannot make sense of."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """A training checkpoint's content; nothing in the file is executed (``weights_only``).
 
     Raises:
-        UserError: there is no such file, it isn't a checkpoint of this program, or its format is unknown.
+        UserError: there is no such file, it is damaged, or it isn't a checkpoint of this program in this format.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"expected a checkpoint file, got {path}, which is none")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        damaged = _damaged(path)
+        content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
+    except (*UNREADABLE, pickle.UnpicklingError) as error:
         raise UserError(f"expected a checkpoint written by train.py, got {path}, which cannot be read") from error
-    if not isinstance(content, dict) or "tensorframes" not in content:
+    if damaged:
+        raise UserError(f"expected a whole checkpoint, got {path}, which is damaged ({damaged})")
+    if not isinstance(content, dict) or not isinstance(content.get("tensorframes"), dict):
         raise UserError(f"expected a checkpoint written by train.py, got {path}, which holds something else")
     found = content["tensorframes"].get("format")
     if found != FORMAT:
         raise UserError(f"expected a checkpoint of format {FORMAT}, got format {found} in {path}")
+    for key in ("model", "config"):
+        if not isinstance(content["tensorframes"].get(key), dict):
+            raise UserError(f"expected a checkpoint with its {key}, got {path}, which has none")
+    if not _are_weights(content.get("state_dict")):
+        raise UserError(f"expected a checkpoint with a state_dict of tensors, got {path}, which has none")
     return content
+
+
+def _damaged(path: Path) -> str | None:
+    """The first part of the file whose checksum is wrong, which ``torch.load`` would take as it is."""
+    with ZipFile(path) as archive:
+        return archive.testzip()
+
+
+def _are_weights(state: Any) -> bool:
+    return isinstance(state, dict) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    )
 
 
 def load_estimator(path: str | Path, trusted: Sequence[str] = ("tensorframes", "torch")) -> torch.nn.Module:
@@ -58,11 +84,6 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ("tensorframes", "
     except RuntimeError as error:
         raise UserError(f"expected weights that fit the model in {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
-
-
-def saved_config(path: str | Path) -> DictConfig:
-    """The configuration, interpolations unresolved, of the run that wrote a checkpoint."""
-    return OmegaConf.create(read_checkpoint(path)["tensorframes"]["config"])
 
 
 def _refuse_foreign(node: Any, trusted: Sequence[str], path: str | Path) -> None:

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Subset
 
 from tensorframes.app import build
-from tensorframes.app.checkpoint import read_checkpoint, saved_config
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
+from tensorframes.app.continuing import check_continues, continued, load_weights
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
@@ -32,6 +31,8 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     silence_libraries()
     cfg = continued(cfg, run.overrides)
     check_all(cfg, run)
+    if cfg.ckpt_path is not None:
+        check_continues(cfg.ckpt_path, cfg.trainer.max_steps)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = build.training_module(cfg)
     if cfg.ckpt_path is not None:
@@ -64,36 +65,6 @@ def check_all(cfg: DictConfig, run: Run) -> None:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
     if cfg.test_clouds is not None and cfg.test_clouds < 1:
         raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
-
-
-def load_weights(module: NormalTraining, path: str | Path) -> None:
-    """The checkpoint's weights, averaged if there is an average.
-
-    Raises:
-        UserError: they are another model's.
-    """
-    try:
-        module.load_state_dict(read_checkpoint(path)["state_dict"])
-    except RuntimeError as error:
-        raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error
-
-
-def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
-    """The configuration to continue with: the checkpoint's own, with what this command line sets on top.
-
-    Where an experiment is named again, the command line is taken to be whole, and the checkpoint's is not used.
-    """
-    if cfg.ckpt_path is None:
-        return cfg
-    saved = saved_config(cfg.ckpt_path)
-    given = OverridesParser.create().parse_overrides(list(overrides))
-    if any(override.key_or_group == "experiment" for override in given):
-        return cfg
-    for override in given:
-        key = (override.package or override.key_or_group).replace("/", ".")
-        if not override.is_delete():
-            OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
-    return saved
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

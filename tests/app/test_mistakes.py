@@ -41,7 +41,7 @@ TRAINING = {
 }
 
 ABOUT_THE_TEST = {
-    ("data/protocol=rotations", "data.protocol.rotations=[foo]"): "data.protocol.rotations of none, z, so3, o3, got foo",
+    ("data/protocol=rotations", "data.protocol.rotations=[foo]"): "rotations of none, z, so3, o3, got foo",
     ("data/protocol=rotations", "data.protocol.rotations=[]"): "data.protocol.rotations of none, z, so3, o3, got none",
     ("data/protocol=rotations", "data.protocol.seed=-1"): "expected data.protocol.seed >= 0, got -1",
     ("baselines.pca_18.k=1",): "baselines.pca_18: expected at least 3 neighbours, got 1",

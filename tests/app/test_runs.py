@@ -6,10 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-
-from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-from tensorframes.errors import UserError
 
 App = Callable[..., tuple[int, str, str]]
 LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
@@ -111,25 +107,3 @@ def test_wandb_without_an_account_is_offline_and_silent(
     assert len(rows_of(folder)) == 2
     (run,) = (folder / "wandb").glob("offline-run-*")
     assert list(run.rglob("*.pts.json"))
-
-
-def test_checkpoints_that_are_none_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="expected a checkpoint file"):
-        read_checkpoint(tmp_path / "none.ckpt")
-    for content, message in (({"weights": 1}, "something else"), ({"tensorframes": {"format": 99}}, "format 99")):
-        torch.save(content, tmp_path / "other.ckpt")
-        with pytest.raises(UserError, match=message):
-            read_checkpoint(tmp_path / "other.ckpt")
-    (tmp_path / "text.ckpt").write_text("no checkpoint")
-    with pytest.raises(UserError, match="cannot be read"):
-        read_checkpoint(tmp_path / "text.ckpt")
-
-
-@pytest.mark.parametrize(
-    "target", ["os.system", "tensorframes.app.cli.os.system", "torch.hub.load", "standin.TinyEstimator"]
-)
-def test_a_checkpoint_may_not_name_what_is_called(tmp_path: Path, target: str) -> None:
-    path = tmp_path / "mean.ckpt"
-    torch.save({"tensorframes": {"format": 1, "model": {"_target_": target}}, "state_dict": {}}, path)
-    with pytest.raises(UserError, match="expected a model made of classes of tensorframes, torch"):
-        load_estimator(path)

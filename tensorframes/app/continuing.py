@@ -1,0 +1,89 @@
+"""To go on with a run: its checkpoint's configuration, with what the command line sets on top, and what it may not."""
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from tensorframes.app.checkpoint import read_checkpoint
+from tensorframes.errors import UserError
+from tensorframes.training import NormalTraining
+
+KEPT = ("backbone", "frames", "messages", "task", "model")
+"""What the weights were trained for."""
+
+STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers")
+SETTINGS = ("trainer.max_steps", "loader.batch_size", "task.loss", "data.samples", "data.protocol")
+
+
+def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
+    """The configuration to continue with: the checkpoint's own, with what this command line sets on top.
+
+    Where an experiment is named again, the command line is taken to be whole, and the checkpoint's is not used.
+
+    Raises:
+        UserError: the checkpoint can't be read or lacks settings, or the command line changes what was trained.
+    """
+    if cfg.ckpt_path is None:
+        return cfg
+    config = read_checkpoint(cfg.ckpt_path)["tensorframes"]["config"]
+    given = OverridesParser.create().parse_overrides(list(overrides))
+    if any(override.key_or_group == "experiment" for override in given):
+        return cfg
+    check_whole(config, cfg)
+    saved = OmegaConf.create(config)
+    for override in given:
+        key = key_of(override)
+        if key.partition(".")[0] in KEPT:
+            raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
+        if not override.is_delete():
+            OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
+    return saved
+
+
+def key_of(override: Override) -> str:
+    """Where in the configuration an override writes."""
+    return str(override.package or override.key_or_group).replace("/", ".")
+
+
+def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
+    """A checkpoint's configuration has every setting of the program's own that is read whatever is trained.
+
+    Raises:
+        UserError: one is missing.
+    """
+    for path in (*map(str, cfg), *SETTINGS):
+        node: Any = config
+        for key in path.split("."):
+            if not isinstance(node, dict) or key not in node:
+                raise UserError(f"expected the whole configuration of a run in {cfg.ckpt_path}, got one without {path}")
+            node = node[key]
+
+
+def check_continues(path: str | Path, max_steps: int) -> None:
+    """A checkpoint holds the training's state, and there is something left to train.
+
+    Raises:
+        UserError: it doesn't, or there isn't.
+    """
+    content = read_checkpoint(path)
+    if missing := [key for key in STATE if key not in content]:
+        raise UserError(f"expected a checkpoint to continue from, got {path}, which has no {missing[0]}")
+    if content["global_step"] >= max_steps:
+        raise UserError(
+            f"expected trainer.max_steps above the {content['global_step']} steps already trained, got {max_steps}"
+        )
+
+
+def load_weights(module: NormalTraining, path: str | Path) -> None:
+    """The checkpoint's weights, averaged if there is an average.
+
+    Raises:
+        UserError: they are another model's.
+    """
+    try:
+        module.load_state_dict(read_checkpoint(path)["state_dict"])
+    except RuntimeError as error:
+        raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error

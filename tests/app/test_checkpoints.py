@@ -1,0 +1,123 @@
+"""Checkpoints that are none, that are damaged, that name what they must not, and that cannot be continued."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+from tensorframes.errors import UserError
+
+App = Callable[..., tuple[int, str, str]]
+
+WHOLE: dict[str, Any] = {"format": 1, "model": {}, "config": {}}
+NONE = {
+    "something else": {"weights": 1},
+    "got .*, which holds something": {"tensorframes": 5},
+    "format 99": {"tensorframes": {"format": 99}},
+    "with its model, got .*other.ckpt": {"tensorframes": {"format": 1}},
+    "with its config, got .*other.ckpt": {"tensorframes": {"format": 1, "model": {}}},
+    "with its config": {"tensorframes": {**WHOLE, "config": 3}},
+    "state_dict of tensors, got .*other.ckpt": {"tensorframes": WHOLE},
+    "a state_dict of tensors": {"tensorframes": WHOLE, "state_dict": {"weight": "heavy"}},
+    "state_dict of": {"tensorframes": WHOLE, "state_dict": [1.0]},
+}
+
+
+@pytest.fixture
+def trained(app: App) -> Path:
+    """The last checkpoint of a run of four steps, without a test."""
+    assert app("train", "experiment=tiny", "trainer.max_steps=4", "test=false")[0] == 0
+    (path,) = Path("outputs/tiny").glob("*/checkpoints/last.ckpt")
+    return path
+
+
+def assert_refused(ended: tuple[int, str, str], *expected: str) -> None:
+    code, _, err = ended
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert all(text in err for text in expected), err
+
+
+@pytest.mark.parametrize("message", NONE)
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, message: str) -> None:
+    torch.save(NONE[message], tmp_path / "other.ckpt")
+    with pytest.raises(UserError, match=message):
+        read_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_files_of_another_kind_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected a checkpoint file"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("no checkpoint")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(tmp_path / "text.ckpt")
+
+
+def test_damage_is_told(tmp_path: Path) -> None:
+    path, weight = tmp_path / "whole.ckpt", torch.arange(1000.0)
+    torch.save({"tensorframes": WHOLE, "state_dict": {"weight": weight}}, path)
+    assert torch.equal(read_checkpoint(path)["state_dict"]["weight"], weight)
+    content = bytearray(path.read_bytes())
+    start = content.index(weight.numpy().tobytes())
+    content[start + 400 : start + 404] = torch.tensor([1e9]).numpy().tobytes()
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["state_dict"]["weight"].max() == 1e9  # torch doesn't notice
+    with pytest.raises(UserError, match=r"expected a whole checkpoint, got .*whole.ckpt, which is damaged"):
+        read_checkpoint(path)
+    path.write_bytes(content[:2000])
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "tensorframes.app.cli.os.system", "torch.hub.load", "standin.TinyEstimator"]
+)
+def test_a_checkpoint_may_not_name_what_is_called(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "mean.ckpt"
+    torch.save({"tensorframes": {**WHOLE, "model": {"_target_": target}}, "state_dict": {}}, path)
+    with pytest.raises(UserError, match="expected a model made of classes of tensorframes, torch"):
+        load_estimator(path)
+
+
+def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
+    over = "expected trainer.max_steps above the 4 steps already trained, got "
+    assert_refused(app("train", f"ckpt_path={trained}"), f"{over}4")
+    assert_refused(app("train", f"ckpt_path={trained}", "trainer.max_steps=3"), f"{over}3")
+    assert_refused(app("train", "experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=2"), f"{over}2")
+
+
+@pytest.mark.parametrize("override", ["model.oriented=true", "frames=identity", "++backbone.width=3"])
+def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
+    key = override.lstrip("+").partition("=")[0]
+    given = ("trainer.max_steps=8", override)
+    assert_refused(app("train", f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}")
+
+
+def test_a_copied_checkpoint_continues_in_silence(app: App, trained: Path, recwarn: pytest.WarningsRecorder) -> None:
+    copied = Path("elsewhere/checkpoints/last.ckpt")
+    copied.parent.mkdir(parents=True)
+    shutil.copy(trained, copied)
+    code, _, err = app("train", f"ckpt_path={copied}", "trainer.max_steps=6", "optimizer.lr=0.01")
+    assert (code, err) == (0, "")
+    assert not [warning for warning in recwarn if "dirpath has changed" in str(warning.message)]
+    assert read_checkpoint(copied)["global_step"] == 6
+
+
+@pytest.mark.parametrize("without", ["config", "seed", "trainer.max_steps", "optimizer_states"])
+def test_what_a_checkpoint_lacks_is_told_with_its_name(app: App, trained: Path, without: str) -> None:
+    content = read_checkpoint(trained)
+    config = content["tensorframes"]["config"]
+    if without == "config":
+        config.clear()
+    elif without == "optimizer_states":
+        del content[without]
+    else:
+        parent, _, key = without.rpartition(".")
+        del (config[parent] if parent else config)[key]
+    torch.save(content, "less.ckpt")
+    told = "got one without" if without == "config" else without
+    assert_refused(app("train", "ckpt_path=less.ckpt", "trainer.max_steps=8"), "less.ckpt", told)
