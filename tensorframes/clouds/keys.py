@@ -1,10 +1,11 @@
-"""Every tensor of a batch: its name, shape, type and meaning. A batch is a torch_geometric Data or Batch.
+"""Everything in a batch: its name, shape, type and meaning. A batch is a torch_geometric Data or Batch.
 
 N points in B clouds (or patches of clouds). Lengths are in the source's own unit.
 """
 
 POS = "pos"
-"""(N, 3) float32: positions, moved so that the centre of the patch is the origin."""
+"""(N, 3) float32: positions, moved: the origin is the point that a training sample was drawn around, or the mean of the
+points of a cloud to validate on."""
 
 NORMAL = "normal"
 """(N, 3) float32: unit normals of the clean surface, turned with the positions."""
@@ -20,3 +21,9 @@ INNER = "inner"
 
 ORIENTED = "oriented"
 """(B,) bool: the signs of the cloud's normals are consistent."""
+
+CATEGORY = "category"
+"""(B,) list of str, of clouds to validate on alone: the protocol's category of each, as in Cloud."""
+
+PLACE = "place"
+"""(B,) int64, of clouds to validate on alone: the row of each in its split."""
