@@ -10,22 +10,33 @@ import hashlib
 import json
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 from filelock import FileLock, Timeout
 
-from tensorframes.clouds.cleaning import Cleaned, Counts
+from tensorframes.clouds.cleaning import Cleaned, Counts, report
+from tensorframes.clouds.progress import progress
 from tensorframes.errors import UserError
 
 FORMAT_VERSION = 2
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
 
 ARRAYS = ("pos", "normal", "scored")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One cloud of a data set: its name, the files it is made from, and what reads and cleans them."""
+
+    name: str
+    files: tuple[Path, ...]
+    read: Callable[[], Cleaned]
 
 
 def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
@@ -41,6 +52,46 @@ def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
         cache_dir = Path(base) / "tensorframes"
     path = str(root.resolve())
     return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]:
+    """Caches each cloud in a file of its own, which several lists may share, and reports what was met.
+
+    Args:
+        what: the split, for the report.
+        sources: the clouds.
+        folder: where the cache files go.
+
+    Returns:
+        The cache files, in the order of the sources.
+
+    Raises:
+        UserError: a source can't be read, or the cache can't be written.
+    """
+    files = [_cache_one(source, folder) for source in progress(sources, f"reading {what}")]
+    report(what, [counts for file in files for counts in read_counts(file)])
+    return files
+
+
+def cache_together(what: str, sources: Sequence[Source], file: Path) -> Path:
+    """Caches all clouds in one file, and reports what was met; for data sets of thousands of small clouds."""
+    paths = [path for source in sources for path in source.files]
+
+    def build() -> Iterator[tuple[str, Cleaned]]:
+        return ((source.name, source.read()) for source in progress(sources, f"reading {what}"))
+
+    ensure_cache(file, paths, build)
+    report(what, read_counts(file))
+    return file
+
+
+def file_name(name: str) -> str:
+    """Of a cloud's cache file: its name if that is one on any disk, else what can be kept of it and a digest."""
+    if re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,99}", name):
+        return f"{name}.h5"
+    # The name could be a path, too long, or differ from another in capitals only.
+    kept = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:80]
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.h5"
 
 
 def ensure_cache(file: Path, sources: Sequence[Path], build: Callable[[], Iterable[tuple[str, Cleaned]]]) -> Path:
@@ -107,6 +158,10 @@ def read_counts(file: Path) -> list[Counts]:
     """What the cleaning rule met, one a cloud, in the order of the build."""
     with h5py.File(file, "r", locking=False) as store:
         return [Counts(**counts) for counts in json.loads(store["counts"][()])]
+
+
+def _cache_one(source: Source, folder: Path) -> Path:
+    return ensure_cache(folder / file_name(source.name), source.files, lambda: [(source.name, source.read())])
 
 
 def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from tensorframes.clouds.cache import cache_folder
+from tensorframes.clouds.cache import Source, cache_each, cache_folder
 from tensorframes.clouds.cleaning import Cleaned, clean
 from tensorframes.clouds.formats import SUFFIXES, read_cloud
 from tensorframes.clouds.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
-from tensorframes.clouds.sequence import CachedClouds, Entry, Source, cache_each
+from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.splits import held_out, partition
 from tensorframes.clouds.text import read_names
 from tensorframes.errors import UserError

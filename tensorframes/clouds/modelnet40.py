@@ -16,10 +16,11 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 
-from tensorframes.clouds.cache import cache_folder, ensure_cache, read_counts
+from tensorframes.clouds.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
 from tensorframes.clouds.cleaning import Cleaned, clean, report
 from tensorframes.clouds.locate import Layout, Origin, locate
-from tensorframes.clouds.sequence import CachedClouds, Entry, Source, cache_together, progress
+from tensorframes.clouds.progress import progress
+from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.splits import held_out
 from tensorframes.clouds.text import read_names, read_values
 from tensorframes.errors import UserError

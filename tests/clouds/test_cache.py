@@ -174,6 +174,15 @@ def test_a_cache_that_cannot_be_written_is_one_line(source, tmp_path):
         ensure_cache(tmp_path / "file" / "a.h5", [source], Build(source))
 
 
+def test_names_of_cache_files_differ_on_any_disk():
+    names = ["bunny_1.00e-02", "a/b", "a_b", "A_b", "a_B", "a%b", "Л", "л", "..", ".", "x" * 100, "x" * 300, "x" * 301]
+    files = [cache.file_name(name) for name in names]
+    assert files[0] == "bunny_1.00e-02.h5"
+    assert len({file.lower() for file in files}) == len(names)
+    assert all(file.isascii() and len(file) < 120 and not set(file) & set("/\\%:") for file in files)
+    assert not any(file.startswith(".") for file in files)
+
+
 def test_missing_sources_are_one_line(tmp_path):
     with pytest.raises(UserError, match=r"no\.xyz: expected a readable file"):
         ensure_cache(tmp_path / "a.h5", [tmp_path / "no.xyz"], list)

@@ -18,7 +18,8 @@ from tensorframes.clouds.cache import cache_folder, ensure_cache
 from tensorframes.clouds.cleaning import Cleaned, clean
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.corruption import PROTOCOL_SUFFIX, Corruption
-from tensorframes.clouds.sequence import CachedClouds, Entry, progress
+from tensorframes.clouds.progress import progress
+from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.shapes.kinds import KINDS
 from tensorframes.errors import UserError
 
@@ -43,7 +44,7 @@ def shape_name(split: str, index: int, count: int = len(KINDS)) -> str:
 
 
 def make_shape(seed: int, split: str, index: int, points: int, count: int = len(KINDS)) -> Cloud:
-    """Shape `index` of a split of `count`, clean: a function of its arguments alone. No two splits share random numbers.
+    """Shape `index` of a split of `count`, clean: a function of its arguments. No two splits share random numbers.
 
     Raises:
         ValueError: the split is unknown, or no surface was drawn in 20 tries.

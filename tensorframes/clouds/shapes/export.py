@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.sequence import progress
+from tensorframes.clouds.progress import progress
 from tensorframes.clouds.shapes.dataset import InCategories, Shapes
 
 TRAINING_LISTS = {
