@@ -1,4 +1,4 @@
-"""What a table of scores holds, before it is drawn on a screen, in Markdown or as CSV."""
+"""What a table of scores holds, before it is drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

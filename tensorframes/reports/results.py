@@ -1,13 +1,10 @@
-"""metrics.json: written whole or not at all, read back, and compared between runs."""
+"""metrics.json: written whole or not at all, and what it holds for a table."""
 
 import json
 import os
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from tensorframes.errors import UserError
 from tensorframes.reports.grid import Metrics
 
 FILE = "metrics.json"
@@ -37,39 +34,6 @@ def write_metrics(path: Path | str, metrics: Metrics) -> Path:
         os.unlink(temporary)
         raise
     return path
-
-
-def load_metrics(path: Path | str) -> dict[str, Any]:
-    """The metrics of a run, given its folder or the file.
-
-    Raises:
-        UserError: if there is no such file, or it holds no scores.
-    """
-    path = file_of(path)
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"expected {path}, which a finished run leaves, got no such file") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"expected scores in {path}, got a file that cannot be read ({error})") from None
-    if not isinstance(metrics, dict) or not ({"average", "per_rotation"} & set(metrics)):
-        raise UserError(f"expected scores in {path} (average or per_rotation), got neither")
-    return metrics
-
-
-def load_runs(folders: Sequence[Path | str]) -> dict[str, dict[str, Any]]:
-    """The metrics of several runs by the shortest names that tell them apart, for `compare`.
-
-    Raises:
-        UserError: if a run has none, or one run is named twice.
-    """
-    paths = [file_of(folder).parent.resolve() for folder in folders]
-    if len(set(paths)) < len(paths):
-        raise UserError(f"expected different runs, got one twice: {', '.join(map(str, folders))}")
-    depth = 1
-    while len({path.parts[-depth:] for path in paths}) < len(paths):
-        depth += 1
-    return {"/".join(path.parts[-depth:]): load_metrics(path) for path in paths}
 
 
 def methods_of(metrics: Metrics) -> dict[str, Metrics]:
