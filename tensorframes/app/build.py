@@ -39,7 +39,7 @@ def told_by(key: str) -> Iterator[None]:
         if isinstance(cause, UserError):
             raise cause from None
         refused = isinstance(cause, ValueError | MisconfigurationException)
-        if refused or (isinstance(cause, TypeError) and "argument" in str(cause)):
+        if refused or (isinstance(cause, TypeError) and any(word in str(cause) for word in ("argument", "should be"))):
             raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
         raise
 

@@ -14,6 +14,7 @@ MESSAGES = (
     r".*number of training batches .* is smaller than the logging interval.*",
     r".*resuming from a checkpoint that ended before the epoch ended.*",  # the sampler counts samples itself
     r".*The dirpath has changed from .*",  # a checkpoint moved elsewhere continues in its new folder
+    r".*Total length of `.*` across ranks is zero.*",  # a run without validation clouds says so itself
     r".*Found .* module\(s\) in eval mode at the start of training.*",
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*lr_scheduler\.step.*before.*optimizer\.step.*",  # not so: Lightning restores the schedule first

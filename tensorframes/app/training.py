@@ -11,12 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from torch.utils.data import Subset
 
 from tensorframes.app import build
-from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.continuing import check_continues, continued, load_weights
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
+from tensorframes.app.values import check_all, check_validation
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
@@ -30,7 +30,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     """Train by ``cfg`` into ``run.folder``; returns the test's results (None where there is no test, or not rank 0)."""
     silence_libraries()
     cfg = continued(cfg, run.overrides)
-    check_all(cfg, run)
+    check_all(cfg, run.overrides)
     if cfg.ckpt_path is not None:
         check_continues(cfg.ckpt_path, cfg.trainer.max_steps)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
@@ -40,6 +40,8 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
+    if check_validation(cfg, clouds.val) == 0:
+        log.info("no validation clouds: last.ckpt is scored")
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
@@ -52,19 +54,6 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
         return None if comparison is None or trainer.interrupted else test(run.folder, comparison, module, trainer)
     finally:
         finish_wandb()
-
-
-def check_all(cfg: DictConfig, run: Run) -> None:
-    """Every setting, before anything is built."""
-    check_added(cfg, run.overrides)
-    check_plain(cfg, {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None})
-    check_settings(cfg)
-    if cfg.trainer.max_steps < 1:
-        raise UserError(f"expected trainer.max_steps >= 1, got {cfg.trainer.max_steps}")
-    if not 0 <= cfg.seed < 2**32:
-        raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
-    if cfg.test_clouds is not None and cfg.test_clouds < 1:
-        raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

@@ -17,6 +17,20 @@ TRAINING = {
     "data.augmentation.group=so4": "data.augmentation: expected a group of off, z, so3, o3, got 'so4'",
     "trainer.max_steps=abc": "expected trainer.max_steps to be a whole number, got 'abc'",
     "trainer.max_steps=0": "expected trainer.max_steps >= 1, got 0",
+    "trainer.devices=0": "trainer: ",
+    "trainer.devices=[7]": "trainer: ",
+    "trainer.val_check_interval=0": "trainer.val_check_interval to be a whole number of steps, 1 or more, got 0",
+    "trainer.val_check_interval=0.5": "a whole number of steps, 1 or more, got 0.5",
+    "trainer.val_check_interval=null": "a whole number of steps, 1 or more, got None",
+    "trainer.accumulate_grad_batches=0": "expected trainer.accumulate_grad_batches >= 1, got 0",
+    "trainer.log_every_n_steps=-1": "expected trainer.log_every_n_steps >= 0, got -1",
+    "callbacks.best.monitor=foo": "expected callbacks.best.monitor to be val/rmse or val/rmse/CATEGORY, got foo",
+    "callbacks.best.monitor=val/rmse/foo": "one of val/rmse, val/rmse/no_noise, val/rmse/low_noise, got val/rmse/foo",
+    "trainer.limit_val_batches=0.1": "expected trainer.limit_val_batches to leave one cloud of 3, got 0.1",
+    "trainer.limit_val_batches=-1": "trainer: ",
+    "callbacks.best=5": "expected callbacks.best to be a component with a _target_, or null, got 5",
+    "logger.csv=5": "expected logger.csv to be a component",
+    "baselines.pca_18=5": "expected baselines.pca_18 to be a component",
     "trainer.precision=17": "bf16-mixed",
     "trainer.accelerator=abacus": "abacus",
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
@@ -100,6 +114,18 @@ def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str
 @pytest.mark.parametrize("override", EVALUATING)
 def test_evaluation_mistakes(app: App, override: str) -> None:
     assert_one_line(app("evaluate", "data=tiny", override), EVALUATING[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("callbacks.early_stopping.monitor=foo", "monitor to be val/rmse or val/rmse/CATEGORY, got foo"),
+        ("data.validated=0", "expected validation clouds for callbacks.early_stopping, got none"),
+        ("trainer.limit_val_batches=0", "expected validation clouds for callbacks.early_stopping, got none"),
+    ],
+)
+def test_early_stopping_that_cannot_judge(app: App, override: str, expected: str) -> None:
+    assert_one_line(app("train", "experiment=tiny", "callbacks=early_stopping", override), expected)
 
 
 def test_a_batch_that_devices_cannot_share(app: App) -> None:

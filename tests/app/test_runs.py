@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tensorframes.app.checkpoint import read_checkpoint
+
 App = Callable[..., tuple[int, str, str]]
 LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
 
@@ -55,6 +57,27 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     assert code == 0
     assert "1 of the 2 test clouds will be scored" in out
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
+
+
+def test_without_validation_clouds_the_last_weights_are_scored(app: App, recwarn: pytest.WarningsRecorder) -> None:
+    code, out, err = app("train", "experiment=tiny", "data.validated=0")
+    assert (code, err) == (0, "")
+    assert "no validation clouds: last.ckpt is scored" in out
+    assert not [warning for warning in recwarn if "across ranks is zero" in str(warning.message)]
+    folder = only_run("tiny")
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 12
+    assert (folder / "metrics.json").is_file()
+
+
+def test_a_run_that_does_not_improve_stops_early_and_is_scored(app: App) -> None:
+    stopping = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1")
+    settings = ("+callbacks.early_stopping.min_delta=1000", "trainer.max_steps=40")
+    assert app("train", "experiment=tiny", *stopping, *settings)[0] == 0
+    folder = only_run("tiny")
+    assert [int(row["step"]) for row in rows_of(folder)][-1] == 10
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 10
+    assert (folder / "metrics.json").is_file()
 
 
 def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
