@@ -8,13 +8,6 @@
 ARG PYTHON_VERSION=3.11
 FROM python:${PYTHON_VERSION}-slim-bookworm
 
-ARG DEBIAN_FRONTEND=noninteractive
-# torch.compile builds kernels at run time; without a compiler the program runs eager.
-# hadolint ignore=DL3008
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends g++ \
-    && rm -rf /var/lib/apt/lists/*
-
 RUN useradd --create-home --uid 1000 tensorframes
 # USER is for libraries that look the user's name up: with docker run --user it may have none.
 ENV HOME=/home/tensorframes \
