@@ -2,20 +2,38 @@
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from tensorframes.clouds.shapes import Shapes, write_pcpnet
+from tensorframes.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells what is wrong in one line, as train.py does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {' '.join(message.split())}\n")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go; the shapes are cached in it, too")
     for name, default in (("train", 8), ("val", 3), ("test", 4)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"number of {name} shapes (%(default)s)")
     parser.add_argument("--points", type=int, default=100_000, help="points of each clean shape (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of every draw (%(default)s)")
     given = parser.parse_args()
-    shapes = Shapes(given.folder, given.train, given.val, given.test, given.points, given.points, given.seed)
-    write_pcpnet(shapes, given.folder)
+    try:
+        shapes = Shapes(given.folder, given.train, given.val, given.test, given.points, given.points, given.seed)
+        given.folder.mkdir(parents=True, exist_ok=True)
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"expected a folder that can be written to, got {given.folder} ({error.strerror})")
+    try:
+        write_pcpnet(shapes, given.folder)
+    except (UserError, OSError) as error:  # the cache's, or a full disk's
+        parser.error(str(error))
 
 
 if __name__ == "__main__":
