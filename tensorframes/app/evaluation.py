@@ -1,6 +1,7 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
 import logging
+import re
 from typing import Any
 
 import torch
@@ -54,8 +55,10 @@ def chosen_device(name: str) -> torch.device:
     """A device by name; ``auto`` takes the first GPU if there is one.
 
     Raises:
-        UserError: no such device here.
+        UserError: no such device here, or one that holds no numbers (meta) or that nothing here was tried on.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

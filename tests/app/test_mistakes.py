@@ -89,6 +89,17 @@ def test_mistakes_about_the_test_are_told_before_training(app: App, overrides: t
     assert not list(Path("outputs/tiny").glob("*/metrics.csv"))
 
 
+@pytest.mark.parametrize("device", ["meta", "xla", "cpu:0x", "cuda:", "gpu", "vulkan"])
+def test_devices_that_are_none(app: App, device: str) -> None:
+    ended = app("evaluate", "data=tiny", "checkpoint=pca", f"device='{device}'")
+    assert_one_line(ended, f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {device}")
+
+
+def test_a_device_that_this_machine_lacks(app: App) -> None:
+    ended = app("evaluate", "data=tiny", "checkpoint=pca", "device=cuda:99")
+    assert_one_line(ended, "expected device to be auto, cpu or one that this machine has, got cuda:99")
+
+
 PCPNET = ("experiment=tiny", "data=pcpnet", "data.root=clouds", "data.train_list=train", "data.sources=[]")
 
 
