@@ -27,7 +27,7 @@ from tensorframes.errors import UserError
 FORMAT_VERSION = 2
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
 
-ARRAYS = ("pos", "normal", "scored")
+ARRAYS = ("pos", "normal", "scored", "curvature")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def fingerprint(sources: Iterable[Path]) -> str:
 
 
 def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of one cloud: pos, and of normal and scored those that it has.
+    """The arrays of one cloud: pos, and of normal, scored and curvature those that it has.
 
     The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
     """

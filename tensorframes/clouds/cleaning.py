@@ -47,6 +47,7 @@ class Cleaned:
     pos: np.ndarray
     normal: np.ndarray | None
     scored: np.ndarray | None
+    curvature: np.ndarray | None
     counts: Counts
 
 
@@ -55,6 +56,7 @@ def clean(
     pos: np.ndarray,
     normal: np.ndarray | None = None,
     scored: np.ndarray | None = None,
+    curvature: np.ndarray | None = None,
 ) -> Cleaned:
     """Applies the rule above.
 
@@ -63,6 +65,7 @@ def clean(
         pos: (N, 3) floats.
         normal: (N, 3) floats of any length, or None.
         scored: (M,) row numbers in 0..N-1, or None.
+        curvature: (N, 2) floats, or None.
 
     Raises:
         UserError: nothing is left, or row numbers are out of range.
@@ -87,7 +90,8 @@ def clean(
         unscored=0 if scored is None else len(scored) - len(kept_scored),
     )
     unit = None if normal is None else (normal[keep] / length[keep, None]).astype(np.float32)
-    return Cleaned(_near_origin(pos[keep]), unit, kept_scored, counts)
+    kept_curvature = None if curvature is None else curvature[keep].astype(np.float32)
+    return Cleaned(_near_origin(pos[keep]), unit, kept_scored, kept_curvature, counts)
 
 
 WORDS = (

@@ -25,6 +25,7 @@ class Cloud:
         scored: (M,) int64 rows that are scored, distinct or not; None scores all.
         category: one of CATEGORIES for clouds of the protocol.
         label: class number, or None.
+        curvature: (N, 2) float32 largest and smallest principal curvature in 1 / length, NaN where unknown, or None.
         clean_pos: (P, 3) float32, points of the same shape before noise, or None.
 
     Raises:
@@ -38,16 +39,18 @@ class Cloud:
     scored: np.ndarray | None = None
     category: str = "no_noise"
     label: int | None = None
+    curvature: np.ndarray | None = None
     clean_pos: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        pos = self._convert("pos")
+        pos = self._convert("pos", 3)
         if pos is None or len(pos) == 0:
             raise ValueError(f"{self.name}: expected at least one point, got none")
-        normal = self._convert("normal")
-        if normal is not None and len(normal) != len(pos):
-            raise ValueError(f"{self.name}: expected {len(pos)} rows of normal, one a point, got {len(normal)}")
-        self._convert("clean_pos")
+        for field in ("normal", "curvature"):
+            values = self._convert(field, 3 if field == "normal" else 2)
+            if values is not None and len(values) != len(pos):
+                raise ValueError(f"{self.name}: expected {len(pos)} rows of {field}, one a point, got {len(values)}")
+        self._convert("clean_pos", 3)
         self._check_unit()
         self._check_rows(len(pos))
 
@@ -55,15 +58,17 @@ class Cloud:
         """N, the number of points."""
         return len(self.pos)
 
-    def _convert(self, field: str) -> np.ndarray | None:
-        """The field as a (rows, 3) float32 array, finite, stored back; None stays None."""
+    def _convert(self, field: str, columns: int) -> np.ndarray | None:
+        """The field as a (rows, columns) float32 array, finite but for curvature, stored back; None stays None."""
         given = getattr(self, field)
         if given is None:
             return None
         values = np.ascontiguousarray(given, dtype=np.float32)
-        if values.ndim != 2 or values.shape[1] != 3:
-            raise ValueError(f"{self.name}: expected {field} of shape (N, 3), got {values.shape}")
-        if not np.isfinite(values).all():
+        if values.ndim != 2 or values.shape[1] != columns:
+            raise ValueError(f"{self.name}: expected {field} of shape (N, {columns}), got {values.shape}")
+        if field == "curvature":
+            values = np.where(np.isfinite(values), values, np.float32("nan"))
+        elif not np.isfinite(values).all():
             raise ValueError(f"{self.name}: expected finite {field}, got NaN or infinity")
         object.__setattr__(self, field, values)
         return values

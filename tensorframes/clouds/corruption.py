@@ -144,6 +144,7 @@ class Corruption:
             cloud,
             pos=pos,
             normal=None if cloud.normal is None else cloud.normal[rows],
+            curvature=None if cloud.curvature is None else cloud.curvature[rows],
             scored=cloud.scored if whole else None,
             category=self.category,
             clean_pos=cloud.pos,

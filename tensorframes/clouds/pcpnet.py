@@ -1,7 +1,7 @@
 """PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
-NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all); a list NAME.txt
-holds one cloud's name a line. What a name ends in tells the category.
+NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all), NAME.curv two
+curvatures a row (may be absent); a list NAME.txt holds one cloud's name a line. What a name ends in tells the category.
 
 The original's validation lists name test shapes, so by default validation clouds are held out of the training list.
 The layout has no mark for clouds whose normals' signs are not consistent: name them in `unoriented`, or one a line in
@@ -137,20 +137,22 @@ class Reader:
         """The cloud; UserError with the file, and the line if there is one, where something is wrong."""
         pos = read_values(self._file("xyz"), 3)
         normal = read_values(self._file("normals"), 3)
-        if len(normal) != len(pos):
-            raise UserError(f"{self._file('normals')}: expected {len(pos)} rows as in .xyz, got {len(normal)}")
+        curvature = read_values(self._file("curv"), 2) if self._file("curv").is_file() else None
+        for kind, values in (("normals", normal), ("curv", curvature)):
+            if values is not None and len(values) != len(pos):
+                raise UserError(f"{self._file(kind)}: expected {len(pos)} rows as in .xyz, got {len(values)}")
         pidx = self._file("pidx")
         scored = read_rows(pidx) if pidx.is_file() else None
-        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored)
+        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored, curvature)
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{self.name}.{kind}"
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:
-    """The files of one cloud: .xyz and .normals, and .pidx if it is there."""
-    pidx = folder / f"{name}.pidx"
-    return (folder / f"{name}.xyz", folder / f"{name}.normals", *((pidx,) if pidx.is_file() else ()))
+    """The files of one cloud: .xyz and .normals, and of .pidx and .curv those that are there."""
+    optional = (folder / f"{name}.{kind}" for kind in ("pidx", "curv"))
+    return (folder / f"{name}.xyz", folder / f"{name}.normals", *(file for file in optional if file.is_file()))
 
 
 def read_list(folder: Path, name: str) -> list[str]:

@@ -18,9 +18,10 @@ def test_rows_are_dropped_and_row_numbers_follow():
     normal[2] = np.inf
     normal[3] = 0
     pos[5, 0] = 1e300  # finite in float64 alone
-    cleaned = clean("a", pos, normal, scored=np.array([4, 0, 3, 1]))
+    cleaned = clean("a", pos, normal, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
     np.testing.assert_array_equal(cleaned.pos, POS[[0, 4]])
     np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 4]])
+    np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [4, 4]])
     np.testing.assert_array_equal(cleaned.scored, [1, 0])
     assert cleaned.counts == Counts(rows=6, not_finite=3, no_direction=1, renormalised=0, unscored=2)
 

@@ -26,8 +26,14 @@ def test_arrays_are_converted():
         ({"scored": [4]}, r"scored rows in 0\.\.3, got 4\.\.4"),
         ({"scored": [-1, 2]}, r"got -1\.\.2"),
         ({"scored": [0.5]}, "integers"),
+        ({"curvature": np.zeros((3, 2))}, "4 rows of curvature.*got 3"),
     ],
 )
 def test_wrong_fields_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Cloud(**{"name": "a", "pos": POS, "normal": UNIT, **fields})
+
+
+def test_curvature_may_be_unknown():
+    cloud = Cloud("a", POS, UNIT, curvature=[[1, np.nan], [0, 0], [np.inf, 0], [1, 2]])
+    assert np.isnan(cloud.curvature).sum() == 2
