@@ -62,12 +62,13 @@ def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
             node = node[key]
 
 
-def check_continues(path: str | Path, max_steps: int) -> None:
-    """A checkpoint holds the training's state, and there is something left to train.
+def check_continues(cfg: DictConfig) -> None:
+    """A checkpoint holds the training's state, of the model configured, and there is something left to train.
 
     Raises:
         UserError: it doesn't, or there isn't.
     """
+    path, max_steps = cfg.ckpt_path, cfg.trainer.max_steps
     content = read_checkpoint(path)
     if missing := [key for key in STATE if key not in content]:
         raise UserError(f"expected a checkpoint to continue from, got {path}, which has no {missing[0]}")
@@ -75,6 +76,20 @@ def check_continues(path: str | Path, max_steps: int) -> None:
         raise UserError(
             f"expected trainer.max_steps above the {content['global_step']} steps already trained, got {max_steps}"
         )
+    check_same(content["tensorframes"]["model"], OmegaConf.to_container(cfg.model, resolve=True), "model", path)
+
+
+def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:
+    """What two descriptions of a model both have is the same; a newer version's may have more.
+
+    Raises:
+        UserError: something differs.
+    """
+    if isinstance(saved, dict) and isinstance(given, dict):
+        for name in saved.keys() & given.keys():
+            check_same(saved[name], given[name], f"{key}.{name}", path)
+    elif saved != given:
+        raise UserError(f"expected {key} to stay what it was in {path}, {saved}, got {given}")
 
 
 def load_weights(module: NormalTraining, path: str | Path) -> None:

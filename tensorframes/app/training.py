@@ -32,11 +32,19 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     cfg = continued(cfg, run.overrides)
     check_all(cfg, run.overrides)
     if cfg.ckpt_path is not None:
-        check_continues(cfg.ckpt_path, cfg.trainer.max_steps)
+        check_continues(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = build.training_module(cfg)
     if cfg.ckpt_path is not None:
         load_weights(module, cfg.ckpt_path)
+    try:
+        return trained(cfg, run, module)
+    finally:
+        finish_wandb()
+
+
+def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
+    """Train ``module`` and test it; everything that can be wrong is looked at before the first step."""
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
@@ -45,15 +53,11 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
-        log.info(
-            "%s: %s trained parameters on %s", shown(run.folder), f"{build.parameter_count(module):,}", place(trainer)
-        )
-    try:
-        with one_run(run):
-            trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
-        return None if comparison is None or trainer.interrupted else test(run.folder, comparison, module, trainer)
-    finally:
-        finish_wandb()
+        parameters = f"{build.parameter_count(module):,}"
+        log.info("%s: %s trained parameters on %s", shown(run.folder), parameters, place(trainer))
+    with one_run(run):
+        trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    return None if comparison is None or trainer.interrupted else test(run.folder, comparison, module, trainer)
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:

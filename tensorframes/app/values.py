@@ -1,5 +1,6 @@
 """Settings of a training run whose types are right but whose values can't work: told before anything is built."""
 
+import logging
 from collections.abc import Sequence
 
 from omegaconf import DictConfig
@@ -7,6 +8,8 @@ from omegaconf import DictConfig
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SCORE = "val/rmse"
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
@@ -27,6 +30,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     for key, monitor in monitors(cfg).items():
         if monitor != SCORE and not str(monitor).startswith(f"{SCORE}/"):
             raise UserError(f"expected {key} to be {SCORE} or {SCORE}/CATEGORY, got {monitor}")
+    warn_of_late_stopping(cfg)
 
 
 def check_trainer(trainer: DictConfig) -> None:
@@ -61,6 +65,22 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
             if monitor not in there:
                 raise UserError(f"expected {key} to be one of {', '.join(there)}, got {monitor}")
     return count
+
+
+def warn_of_late_stopping(cfg: DictConfig) -> None:
+    """Tell where patience is longer than the run."""
+    for name, node in parts(cfg, "callbacks").items():
+        if str(node._target_).endswith(".EarlyStopping"):
+            first = cfg.trainer.val_check_interval * (1 + node.get("patience", 3))
+            if first >= cfg.trainer.max_steps:
+                log.warning(
+                    "callbacks.%s cannot stop before step %d, and there are %d: lower trainer.val_check_interval or "
+                    "callbacks.%s.patience",
+                    name,
+                    first,
+                    cfg.trainer.max_steps,
+                    name,
+                )
 
 
 def monitors(cfg: DictConfig) -> dict[str, str]:

@@ -97,6 +97,12 @@ def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
     assert_refused(app("train", f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}")
 
 
+def test_what_was_trained_stays_where_the_experiment_is_named_again(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=6", "test=false")
+    assert_refused(app("train", *given, "model.dropout=0.5"), "expected model.dropout to stay", "0.1, got 0.5")
+    assert app("train", *given)[0] == 0
+
+
 def test_a_copied_checkpoint_continues_in_silence(app: App, trained: Path, recwarn: pytest.WarningsRecorder) -> None:
     copied = Path("elsewhere/checkpoints/last.ckpt")
     copied.parent.mkdir(parents=True)

@@ -80,6 +80,14 @@ def test_a_run_that_does_not_improve_stops_early_and_is_scored(app: App) -> None
     assert (folder / "metrics.json").is_file()
 
 
+def test_a_patience_longer_than_the_run_is_told(app: App) -> None:
+    for patience, told in ((1, False), (2, True)):
+        stopping = ("callbacks=early_stopping", f"callbacks.early_stopping.patience={patience}", "test=false")
+        code, out, _ = app("train", "experiment=tiny", *stopping)
+        assert code == 0
+        assert ("callbacks.early_stopping cannot stop before step 15, and there are 12" in out) == told
+
+
 def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
     for name in ("one", "two"):
         settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
