@@ -1,0 +1,58 @@
+"""PointNet in tensor frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.backbones.edge_conv import GlobalFeature
+from tensorframes.frames import Frames
+from tensorframes.geometry import Hierarchy, build_hierarchy
+from tensorframes.layers import MLP, NeighbourhoodMoments
+from tensorframes.messages import Messages, TensorMessages
+
+
+class PointNet(nn.Module):
+    """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): points alone, and their maximum.
+
+    No messages travel, so that frames matter only through what a point knows of itself: the moments of its
+    neighbourhood, in place of the bare coordinates and the learned transforms of the published network, which no
+    equivariant one can read.
+
+    Args:
+        messages: which representation features of a given width have.
+        widths: of the perceptron on each point; the last one is that of the features.
+        pooled: width of the cloud's feature.
+        neighbours: of every point, for the frames and the moments.
+    """
+
+    levels = 1
+
+    def __init__(
+        self,
+        messages: Messages | None = None,
+        widths: Sequence[int] = (64, 128, 64),
+        pooled: int = 256,
+        neighbours: int = 16,
+    ) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+        self.reps = (messages or TensorMessages()).reps(widths[-1])
+        self.moments = NeighbourhoodMoments()
+        self.each = MLP([self.moments.reps.dim, *widths])
+        self.whole = GlobalFeature(widths[-1], pooled)
+        self.join = MLP([widths[-1] + pooled, *widths], norm=True)
+
+    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+        """All of the geometry: one level."""
+        return build_hierarchy(pos, batch, (), self.neighbours)
+
+    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim), and the frames they are told in."""
+        (level,) = hierarchy.levels
+        own = frames[0].to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
+        x = self.each(own)
+        x = self.join(torch.cat([x, self.whole(x, level.batch, hierarchy.clouds)], dim=-1))
+        return x, frames[0]

@@ -1,0 +1,106 @@
+"""Every backbone, with every kind of messages: equivariant, blind to order and to other clouds, compiled or not."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.backbones import DGCNN, Backbone, FrameEdgeConv, PointNet, PointNet2
+from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
+from tensorframes.frames import Frames, LearnedFrames, PCAFrames
+from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
+from tensorframes.reps import TensorReps
+from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
+
+MADE = {
+    "pointnet2": partial(PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8),
+    "pointnet": partial(PointNet, widths=(16, 24), pooled=8, neighbours=8),
+    "dgcnn": partial(DGCNN, widths=(16, 16), width=24, pooled=8, neighbours=8, refine=True),
+    "graph": partial(DGCNN, widths=(16, 16), width=24, pooled=0, neighbours=8, dynamic=False),
+}
+KINDS = [TensorMessages(), IrrepMessages(), ScalarMessages()]
+
+
+def made(name: str, messages: Messages | None = None) -> Backbone:
+    torch.manual_seed(0)
+    network = MADE[name](messages).double()
+    for module in getattr(network, "refinements", None) or []:
+        torch.nn.init.normal_(module.net[-1].weight)
+    return network
+
+
+def run(network: Backbone, pos: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Frames]:
+    batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
+    torch.manual_seed(1)
+    finder, hierarchy = LearnedFrames("o").double(), network.plan(pos, batch)
+    first = finder(pos, hierarchy.levels[0].edge_index, batch)
+    return network(hierarchy, [first.index_select(level.rows) for level in hierarchy.levels])
+
+
+def cloud(count: int = 90) -> Tensor:
+    return 2 * torch.randn(count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("messages", KINDS, ids=lambda kind: type(kind).__name__)
+def test_features_are_equivariant(name: str, messages: Messages) -> None:
+    network = made(name, messages)
+    assert network.reps.dim == run(network, cloud())[0].shape[1]
+
+    def world(pos: Tensor) -> Tensor:
+        x, frames = run(network, pos)
+        return frames.to_world(x, network.reps)
+
+    assert_equivariant(world, cloud(), network.reps)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_order_and_other_clouds_do_not_matter(name: str) -> None:
+    network, pos, order = made(name), cloud(), torch.randperm(90)
+    assert torch.allclose(run(network, pos[order])[0], run(network, pos)[0][order], atol=1e-9)
+    clouds = [cloud(40), cloud(1) + 3, 5 * cloud(25)]
+    batch = torch.arange(3).repeat_interleave(torch.tensor([40, 1, 25]))
+    apart = torch.cat([run(network, each)[0] for each in clouds])
+    assert torch.allclose(run(network, torch.cat(clouds), batch)[0], apart, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in MADE if name != "dgcnn"])  # its graph is found on the way
+def test_compiled_networks_give_the_same_numbers_and_gradients(name: str) -> None:
+    network, pos = made(name), cloud()
+    hierarchy = network.plan(pos, torch.zeros(90, dtype=torch.long))
+    frames = [Frames(random_orthogonal(len(level))) for level in hierarchy.levels]
+    torch.compiler.reset()
+    results = []
+    for call in (network, torch.compile(network, backend="aot_eager", fullgraph=True)):
+        network.zero_grad()
+        out = call(hierarchy, frames)[0]
+        out.square().sum().backward()
+        results.append((out.detach(), [p.grad.clone() for p in network.parameters() if p.grad is not None]))
+    assert torch.allclose(results[0][0], results[1][0], atol=1e-12)
+    for one, other in zip(results[0][1], results[1][1], strict=True):
+        assert torch.allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("aggr", ["max", "mean", "sum"])
+def test_edge_convolutions_transport(aggr: str) -> None:
+    reps = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
+    conv = FrameEdgeConv(reps, TensorReps("8x0"), degree=4, aggr=aggr).double()
+
+    def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
+        own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
+        edge = torch.ones(edge_index.shape[1], 4, dtype=x.dtype)
+        return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
+
+    assert_transports(layer, reps)
+
+
+@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("finder", [PCAFrames("so"), LearnedFrames("so")], ids=["pca", "learned"])
+@pytest.mark.parametrize("head", [partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2), VectorHead])
+def test_any_backbone_frames_and_head_make_an_equivariant_estimator(
+    name: str, finder: torch.nn.Module, head: object
+) -> None:
+    torch.manual_seed(0)
+    network = NormalEstimator(finder, made(name), head).double().eval()
+    assert_equivariant(lambda pos: network(pos).normal, cloud(), "1x1", unoriented=True)
