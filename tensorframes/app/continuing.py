@@ -36,11 +36,17 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     saved = OmegaConf.create(config)
     for override in given:
         key = key_of(override)
-        if key.partition(".")[0] in KEPT:
+        if key.partition(".")[0] in KEPT and plain(saved, key) != plain(cfg, key):
             raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
     return saved
+
+
+def plain(cfg: DictConfig, key: str) -> Any:
+    """A setting as plain values, interpolations resolved; None where there is none."""
+    node = OmegaConf.select(cfg, key)
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def key_of(override: Override) -> str:
