@@ -1,0 +1,37 @@
+"""Draw a network's errors beside PCA's on one of the generated test shapes: the README's picture.
+
+python scripts/draw_errors.py outputs/shapes/TIME/checkpoints/best.ckpt 1 docs/images/errors.png
+"""
+
+import argparse
+from pathlib import Path
+
+from tensorframes.app.checkpoint import load_estimator
+from tensorframes.clouds import CATEGORIES, Shapes
+from tensorframes.errors import UserError
+from tensorframes.inference import EstimatorMethod
+from tensorframes.reports import error_picture
+from tensorframes.scoring import PCA
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="errors of a network, PCA 18 and PCA 112 on one test shape")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("shape", type=int, help="which of the test shapes")
+    parser.add_argument("picture", type=Path, help="the file to write")
+    parser.add_argument("--root", default="data/shapes", help="where the shapes are kept")
+    arguments = parser.parse_args()
+    try:
+        network = EstimatorMethod(load_estimator(arguments.checkpoint))
+        clouds = Shapes(arguments.root, test_points=50_000).test
+    except (UserError, OSError) as error:
+        parser.error(str(error))
+    shapes = len(clouds) // len(CATEGORIES)
+    if not 0 <= arguments.shape < shapes:
+        parser.error(f"expected a shape from 0 to {shapes - 1}, got {arguments.shape}")
+    chosen = [clouds[column * shapes + arguments.shape] for column in range(len(CATEGORIES))]
+    print(error_picture([network, PCA(18), PCA(112)], chosen, arguments.picture))
+
+
+if __name__ == "__main__":
+    main()
