@@ -72,7 +72,7 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ("tensorframes", "
     """
     content = read_checkpoint(path)
     model = OmegaConf.create(content["tensorframes"]["model"])
-    _refuse_foreign(model, trusted, path)
+    refuse_foreign(model, trusted, path)
     estimator: torch.nn.Module = component(model, "model")
     weights = {
         name.removeprefix("estimator."): value
@@ -86,20 +86,29 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ("tensorframes", "
     return estimator.eval()
 
 
-def _refuse_foreign(node: Any, trusted: Sequence[str], path: str | Path) -> None:
-    """Only classes, and only of trusted packages: a file must not be able to name any function to call."""
+def refuse_foreign(node: Any, trusted: Sequence[str], path: str | Path, functions: bool = False) -> None:
+    """Only classes, and only of trusted packages: a file must not be able to name anything to call.
+
+    With ``functions`` also those of this package, which a whole configuration names.
+
+    Raises:
+        UserError: a ``_target_`` is something else.
+    """
     if isinstance(node, ListConfig):
         for item in node:
-            _refuse_foreign(item, trusted, path)
+            refuse_foreign(item, trusted, path, functions)
     if isinstance(node, DictConfig):
         target = node.get("_target_")
         if target is not None:
             package = str(target).partition(".")[0]
             found = locate(target) if package in trusted else None
-            if not isinstance(found, type) or found.__module__.partition(".")[0] not in trusted:
+            home = str(getattr(found, "__module__", "")).partition(".")[0]
+            own = functions and callable(found) and home == "tensorframes"
+            if home not in trusted or not (isinstance(found, type) or own):
                 raise UserError(
-                    f"expected a model made of classes of {', '.join(trusted)}, got {target} in {path}; if the file is "
-                    f"trustworthy: 'trusted=[{','.join([*trusted, package])}]'"
+                    f"expected a checkpoint made of classes of {', '.join(trusted)}, got {target} in {path}; if the "
+                    f"file is trustworthy: 'trusted=[{','.join([*trusted, package])}]'"
                 )
         for key in node:
-            _refuse_foreign(node[key], trusted, path)
+            if not OmegaConf.is_missing(node, key):
+                refuse_foreign(node[key], trusted, path, functions)

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from tensorframes.app.checkpoint import read_checkpoint
+from tensorframes.app.checkpoint import read_checkpoint, refuse_foreign
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
 
@@ -34,6 +34,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         return cfg
     check_whole(config, cfg)
     saved = OmegaConf.create(config)
+    refuse_foreign(saved, cfg.trusted, cfg.ckpt_path, functions=True)
     for override in given:
         key = key_of(override)
         if key.partition(".")[0] in KEPT and plain(saved, key) != plain(cfg, key):

@@ -26,6 +26,8 @@ NONE = {
     "state_dict of": {"tensorframes": WHOLE, "state_dict": [1.0]},
 }
 
+TRUST = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
+
 
 @pytest.fixture
 def trained(app: App) -> Path:
@@ -79,14 +81,14 @@ def test_damage_is_told(tmp_path: Path) -> None:
 def test_a_checkpoint_may_not_name_what_is_called(tmp_path: Path, target: str) -> None:
     path = tmp_path / "mean.ckpt"
     torch.save({"tensorframes": {**WHOLE, "model": {"_target_": target}}, "state_dict": {}}, path)
-    with pytest.raises(UserError, match="expected a model made of classes of tensorframes, torch"):
+    with pytest.raises(UserError, match="expected a checkpoint made of classes of tensorframes, torch"):
         load_estimator(path)
 
 
 def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
     over = "expected trainer.max_steps above the 4 steps already trained, got "
-    assert_refused(app("train", f"ckpt_path={trained}"), f"{over}4")
-    assert_refused(app("train", f"ckpt_path={trained}", "trainer.max_steps=3"), f"{over}3")
+    assert_refused(app("train", TRUST, f"ckpt_path={trained}"), f"{over}4")
+    assert_refused(app("train", TRUST, f"ckpt_path={trained}", "trainer.max_steps=3"), f"{over}3")
     assert_refused(app("train", "experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=2"), f"{over}2")
 
 
@@ -94,7 +96,9 @@ def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
 def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
     key = override.lstrip("+").partition("=")[0]
     given = ("trainer.max_steps=8", override)
-    assert_refused(app("train", f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}")
+    assert_refused(
+        app("train", TRUST, f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}"
+    )
 
 
 def test_what_was_trained_stays_where_the_experiment_is_named_again(app: App, trained: Path) -> None:
@@ -107,7 +111,7 @@ def test_a_copied_checkpoint_continues_in_silence(app: App, trained: Path, recwa
     copied = Path("elsewhere/checkpoints/last.ckpt")
     copied.parent.mkdir(parents=True)
     shutil.copy(trained, copied)
-    code, _, err = app("train", f"ckpt_path={copied}", "trainer.max_steps=6", "optimizer.lr=0.01")
+    code, _, err = app("train", TRUST, f"ckpt_path={copied}", "trainer.max_steps=6", "optimizer.lr=0.01")
     assert (code, err) == (0, "")
     assert not [warning for warning in recwarn if "dirpath has changed" in str(warning.message)]
     assert read_checkpoint(copied)["global_step"] == 6
@@ -126,4 +130,12 @@ def test_what_a_checkpoint_lacks_is_told_with_its_name(app: App, trained: Path, 
         del (config[parent] if parent else config)[key]
     torch.save(content, "less.ckpt")
     told = "got one without" if without == "config" else without
-    assert_refused(app("train", "ckpt_path=less.ckpt", "trainer.max_steps=8"), "less.ckpt", told)
+    assert_refused(app("train", TRUST, "ckpt_path=less.ckpt", "trainer.max_steps=8"), "less.ckpt", told)
+
+
+def test_a_checkpoint_to_continue_from_may_not_name_what_is_called(app: App, trained: Path) -> None:
+    assert_refused(app("train", f"ckpt_path={trained}", "trainer.max_steps=8"), "got standin.", "trusted=[")
+    content = torch.load(trained, weights_only=True)
+    content["tensorframes"]["config"]["callbacks"]["best"]["_target_"] = "os.system"
+    torch.save(content, "mean.ckpt")
+    assert_refused(app("train", TRUST, "ckpt_path=mean.ckpt", "trainer.max_steps=8"), "got os.system in mean.ckpt")
