@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,10 +13,15 @@ from tensorframes.app.checkpoint import load_estimator
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.quiet import silence_libraries
-from tensorframes.app.results import score_and_report
+from tensorframes.app.results import bar, score_and_report, show
+from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
-from tensorframes.scoring import Method
+from tensorframes.reports import equivariance_table, write_metrics
+from tensorframes.scoring import Method, equivariance_error
+
+ELEMENTS = 4
+"""How many rotations and reflections are drawn for each cloud."""
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +30,27 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
     silence_libraries()
     check_added(cfg, run.overrides)
-    check_plain(cfg, {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str]})
+    plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
+    check_plain(cfg, plain)
     check_settings(cfg)
     method = chosen_method(cfg)
     OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
     protocol = build.protocol(cfg)
-    return score_and_report([method], build.data_set(cfg).test, protocol, run.folder)
+    clouds = build.data_set(cfg).test
+    results = score_and_report([method], clouds, protocol, run.folder)
+    if cfg.equivariance:
+        results["equivariance"] = report_equivariance(method, clouds, cfg.seed)
+        write_metrics(run.folder, results)
+    return results
+
+
+def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, Any]]:
+    """Measure each cloud's error of equivariance under random rotations and reflections, and print the table."""
+    names = [cloud.name for cloud in clouds]
+    walk = bar(f"equivariance of {method.name}")(range(len(names)))
+    found = {names[index]: equivariance_error(method, clouds[index], ELEMENTS, seed=seed).as_dict() for index in walk}
+    show(equivariance_table(found))
+    return found
 
 
 def chosen_method(cfg: DictConfig) -> Method:

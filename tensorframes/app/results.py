@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from tensorframes.app.runlog import write_to_log
 from tensorframes.clouds import Cloud
@@ -49,8 +50,12 @@ def shown(path: Path) -> str:
 
 
 def show_table(results: Mapping[str, Any]) -> None:
-    """The table on the screen, in colour where it can, and in the run's log."""
-    table = compare(methods_of(results))
+    """Scores on the screen and in the run's log."""
+    show(compare(methods_of(results)))
+
+
+def show(table: Table) -> None:
+    """A table on the screen, in colour where it can, and in the run's log."""
     Console().print(table)
     text = io.StringIO()
     Console(file=text, width=120, color_system=None).print(table)

@@ -2,11 +2,12 @@
 
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, pgp_picture, worst_clouds
 from tensorframes.reports.results import methods_of, write_metrics
-from tensorframes.reports.table import compare
+from tensorframes.reports.table import compare, equivariance_table
 
 __all__ = [
     "compare",
     "draw_panels",
+    "equivariance_table",
     "error_panel",
     "error_picture",
     "methods_of",

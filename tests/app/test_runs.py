@@ -43,6 +43,21 @@ def test_a_run_leaves_one_folder_and_its_checkpoint_scores_alike_alone(app: App)
     assert scored["average"]["rmse"] == pytest.approx(trained["average"]["rmse"], rel=1e-5)
 
 
+def test_equivariance_is_measured_and_told(app: App) -> None:
+    assert app("train", "experiment=tiny", "test=false")[0] == 0
+    trained = f"checkpoint={only_run('tiny')}/checkpoints/last.ckpt"
+    largest = []
+    for name, checkpoint in (("none", trained), ("exact", "checkpoint=pca")):
+        trust = "trusted=[tensorframes,torch,standin]"
+        code, out, _ = app("evaluate", "data=tiny", checkpoint, trust, "equivariance=true", f"name={name}")
+        assert code == 0
+        assert "RMSE change" in out
+        found = json.loads((only_run(name) / "metrics.json").read_text())["equivariance"]
+        largest.append(max(cloud["p99_9"] for cloud in found.values()))
+    assert largest[0] > 10  # a perceptron on positions
+    assert largest[1] < 0.1
+
+
 def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> None:
     assert (
         app("train", "-m", "experiment=tiny", "optimizer.lr=0.001,0.002", "trainer.max_steps=1", "test=false")[0] == 0
