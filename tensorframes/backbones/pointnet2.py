@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
+from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
 from tensorframes.layers import MLP, NeighbourhoodMoments
@@ -153,6 +153,7 @@ class PointNet2(nn.Module):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
+            x = self.within(depth, x, level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])
             features.append(x)
@@ -160,6 +161,10 @@ class PointNet2(nn.Module):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
             x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
         return x, frames[0]
+
+    def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
+        """What else is done on the way down at each level; here nothing."""
+        return x
 
 
 def _scalar_only(kinds: Messages) -> bool:

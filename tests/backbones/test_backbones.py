@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tensorframes.backbones import DGCNN, Backbone, FrameEdgeConv, PointNet, PointNet2
+from tensorframes.backbones import DGCNN, Backbone, FrameAttention, FrameEdgeConv, PointNet, PointNet2, PointTransformer
 from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import Frames, LearnedFrames, PCAFrames
 from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
@@ -15,6 +15,7 @@ from tensorframes.testing import assert_equivariant, assert_transports, random_o
 
 MADE = {
     "pointnet2": partial(PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8),
+    "point_transformer": partial(PointTransformer, widths=(16, 24), radii=(1.5,), neighbours=8),
     "pointnet": partial(PointNet, widths=(16, 24), pooled=8, neighbours=8),
     "dgcnn": partial(DGCNN, widths=(16, 16), width=24, pooled=8, neighbours=8, refine=True),
     "graph": partial(DGCNN, widths=(16, 16), width=24, pooled=0, neighbours=8, dynamic=False),
@@ -90,6 +91,18 @@ def test_edge_convolutions_transport(aggr: str) -> None:
     def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
         own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
         edge = torch.ones(edge_index.shape[1], 4, dtype=x.dtype)
+        return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
+
+    assert_transports(layer, reps)
+
+
+def test_attention_transports() -> None:
+    reps = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
+    conv = FrameAttention(reps, degree=4).double()
+
+    def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
+        own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
+        edge = torch.ones(edge_index.shape[1], 3, dtype=x.dtype)
         return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
 
     assert_transports(layer, reps)

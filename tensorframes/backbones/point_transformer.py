@@ -1,0 +1,81 @@
+"""Point Transformer in tensor frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from tensorframes.backbones.pointnet2 import PointNet2
+from tensorframes.frames import Frames
+from tensorframes.geometry import Level, table_edges
+from tensorframes.layers import MLP
+from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
+from tensorframes.reps import Representation
+
+
+class FrameAttention(TensorialMessagePassing):
+    r"""Vector attention over neighbours (Zhao et al. 2021, arXiv 2012.09164, eq. 3), in frames, with a skip:
+
+    .. math:: f_i' = f_i + o\Big( \sum_j \mathrm{softmax}_j\, \gamma\big(\varphi(f_i) - \psi(f_{ij}) + \delta_{ij}\big)
+        \odot \big(\alpha(f_{ij}) + \delta_{ij}\big) \Big), \qquad f_{ij} = \rho(R_i R_j^T) f_j,
+        \quad \delta_{ij} = \theta\big(R_i (x_j - x_i) / \ell\big).
+
+    Args:
+        reps: of the features.
+        degree: neighbours of every receiver; edges are sorted by receiver.
+        length: l, in units of the positions.
+    """
+
+    def __init__(self, reps: Representation, degree: int, length: float = 1.0) -> None:
+        super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
+        width = reps.dim
+        self.degree, self.length = degree, length
+        self.norm = nn.LayerNorm(width)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.where = MLP([reps.d, width, width])
+        self.score = MLP([width, width, width])
+
+    def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
+        """Features (N, reps.dim) from x (N, reps.dim)."""
+        edge = local_edge_vectors(pos, pos, edge_index, frames) / self.length
+        out: Tensor = self.out(self.propagate(edge_index, x=self.norm(x), edge=edge, frames=frames))
+        return x + out
+
+    def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
+        where = self.where(edge)
+        score = self.score(self.query(x_i) - self.key(x_j) + where)
+        share = score.unflatten(0, (-1, self.degree)).softmax(dim=1).flatten(0, 1)
+        out: Tensor = share * (self.value(x_j) + where)
+        return out
+
+
+class PointTransformer(PointNet2):
+    """Point Transformer (Zhao et al. 2021, arXiv 2012.09164, figure 3): PointNet++'s levels, with attention in each.
+
+    Going down, each level's features are gathered from the level below (``SetAbstraction`` in place of the published
+    transition, which samples farthest points), then attend to their neighbours; going up they are interpolated.
+
+    Args:
+        messages, widths, radii, neighbours, aggregations, refine: as in ``PointNet2``.
+    """
+
+    def __init__(
+        self,
+        messages: Messages | None = None,
+        widths: Sequence[int] = (32, 64, 96, 128),
+        radii: Sequence[float] = (1.5, 3.0, 6.0),
+        neighbours: int = 16,
+        aggregations: Sequence[str] = ("max",),
+        refine: bool = False,
+    ) -> None:
+        super().__init__(messages, widths, radii, neighbours, aggregations, refine)
+        kinds, lengths = messages or TensorMessages(), [1.0, *radii]
+        self.attend = nn.ModuleList(
+            FrameAttention(kinds.reps(width), neighbours, length) for width, length in zip(widths, lengths, strict=True)
+        )
+
+    def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
+        """Attention among the points of a level."""
+        out: Tensor = self.attend[depth](x, table_edges(level.neighbours), level.pos, frames)
+        return out
