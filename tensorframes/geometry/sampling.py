@@ -148,7 +148,7 @@ def independent_set(
         pos: (N, d). radius: a length, or one for each cloud (B,). batch: (N,) cloud of each point, ascending.
         priority: (N,) the higher survives; `intrinsic_priority` if None.
     Raises:
-        ValueError: as `knn`; a radius that is not positive or below 1e-11 of the cloud; a priority of the wrong shape.
+        ValueError: as `knn`; a radius that is not positive; a priority of the wrong shape.
     """
     check_points(pos)
     batch = check_batch(batch, pos)
