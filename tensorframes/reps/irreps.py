@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.reps.harmonics import coupling
+from tensorframes.reps.precision import full_precision
 from tensorframes.reps.wigner import wigner_matrices
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)([eo])$")
@@ -104,6 +105,7 @@ class Irreps:
             for block, part in zip(self.blocks, self.slices(), strict=True)
         ]
 
+    @full_precision
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
         """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, 3, 3), any orthogonal matrices; returns x's shape."""
         lead = g.shape[:-2]

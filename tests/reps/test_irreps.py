@@ -106,3 +106,11 @@ def test_irreps_are_values_with_the_interface_of_tensor_reps() -> None:
         Irreps("3x1")
     with pytest.raises(ValueError, match="expected features of 18 numbers"):
         reps.transform(torch.zeros(5, 17), torch.eye(3))
+
+
+def test_rotations_are_not_rounded_by_mixed_precision() -> None:
+    reps, g = Irreps("2x0e + 1x1o + 1x2e + 1x1e"), random_orthogonal(5).float()
+    x = torch.randn(5, reps.dim)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = reps.transform(x, g)
+    assert torch.equal(mixed, reps.transform(x, g))
