@@ -100,7 +100,7 @@ def assert_transports(
         AssertionError: the receivers changed, or they depend on nothing that was sent.
     """
     generator = torch.Generator().manual_seed(seed)
-    reps = representation(reps) if isinstance(reps, str) else reps
+    reps = representation(reps)
     draw = {"dtype": torch.float64, "generator": generator}
     x = torch.randn(senders, reps.dim, **draw)  # type: ignore[call-overload]
     pos = tuple(torch.randn(n, reps.d, **draw) for n in (senders, receivers))  # type: ignore[call-overload]

@@ -46,9 +46,10 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
 
 def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, Any]]:
     """Measure each cloud's error of equivariance under random rotations and reflections, and print the table."""
-    names = [cloud.name for cloud in clouds]
-    walk = bar(f"equivariance of {method.name}")(range(len(names)))
-    found = {names[index]: equivariance_error(method, clouds[index], ELEMENTS, seed=seed).as_dict() for index in walk}
+    found: dict[str, dict[str, Any]] = {}
+    for index in bar(f"equivariance of {method.name}")(range(len(clouds))):
+        cloud = clouds[index]
+        found[cloud.name] = equivariance_error(method, cloud, ELEMENTS, seed=seed).as_dict()
     show(equivariance_table(found))
     return found
 

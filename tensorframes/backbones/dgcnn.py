@@ -52,9 +52,7 @@ class DGCNN(nn.Module):
         self.neighbours, self.dynamic = neighbours, dynamic
         kinds = messages or TensorMessages()
         self.moments = NeighbourhoodMoments()
-        invariant = kinds.reps(64).is_invariant
-        first = kinds.reps(self.moments.reps.dim) if invariant else self.moments.reps
-        reps = [first, *(kinds.reps(each) for each in widths)]
+        reps = [self.moments.reps_for(kinds), *(kinds.reps(each) for each in widths)]
         self.reps = kinds.reps(width)
         self.convs = nn.ModuleList(FrameEdgeConv(a, b, neighbours, aggr) for a, b in pairwise(reps))
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None

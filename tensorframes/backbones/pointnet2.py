@@ -127,8 +127,7 @@ class PointNet2(nn.Module):
         reps = [kinds.reps(width) for width in widths]
         self.reps = reps[0]
         self.moments = NeighbourhoodMoments()
-        first = kinds.reps(self.moments.reps.dim) if _scalar_only(kinds) else self.moments.reps
-        sources, lengths = [first, *reps[:-1]], [1.0, *radii]
+        sources, lengths = [self.moments.reps_for(kinds), *reps[:-1]], [1.0, *radii]
         self.down = nn.ModuleList(
             SetAbstraction(source, target, neighbours, length, self.moments.reps.dim, aggregations)
             for source, target, length in zip(sources, reps, lengths, strict=True)
@@ -165,7 +164,3 @@ class PointNet2(nn.Module):
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
         """What else is done on the way down at each level; here nothing."""
         return x
-
-
-def _scalar_only(kinds: Messages) -> bool:
-    return kinds.reps(64).is_invariant

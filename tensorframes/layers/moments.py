@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tensorframes.reps import TensorReps, full_precision
+from tensorframes.messages import Messages
+from tensorframes.reps import Representation, TensorReps, full_precision
 
 
 class NeighbourhoodMoments(nn.Module):
@@ -21,6 +22,11 @@ class NeighbourhoodMoments(nn.Module):
     """
 
     reps = TensorReps("2x0 + 1x1 + 2x2")
+
+    def reps_for(self, kinds: Messages) -> Representation:
+        """How a network that sends these messages passes the moments on: as tensors, or as bare numbers."""
+        numbers = kinds.reps(self.reps.dim)
+        return numbers if numbers.is_invariant else self.reps
 
     @full_precision
     def forward(self, pos: Tensor, neighbours: Tensor) -> Tensor:

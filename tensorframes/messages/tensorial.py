@@ -47,7 +47,7 @@ class TensorialMessagePassing(MessagePassing):
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, aggr_kwargs=aggr_kwargs, node_dim=node_dim)
-        self.transport = {name: read_reps(reps) for name, reps in transport.items()}
+        self.transport = {name: representation(reps) for name, reps in transport.items()}
         parameters = inspect.signature(self.message).parameters
         for name in SENDER_ONLY:
             if name in parameters:
@@ -102,7 +102,3 @@ class TensorialMessagePassing(MessagePassing):
         if name in self.transport:
             return transport(source, self.transport[name], edge_index, senders, receivers), target
         return source.index_select(self.node_dim, edge_index[0]), target
-
-
-def read_reps(reps: Representation | str) -> Representation:
-    return representation(reps) if isinstance(reps, str) else reps

@@ -14,9 +14,8 @@ from torch_geometric.utils import add_self_loops, remove_self_loops
 from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.refusal import refusal
-from tensorframes.messages.tensorial import read_reps
 from tensorframes.messages.transport import local_edge_vectors, transport
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors of the world
 
@@ -58,9 +57,9 @@ class InLocalFrames(nn.Module):
         if reason is not None:
             raise ValueError(f"expected a convolution that works in local frames, got {type(conv).__name__}: {reason}")
         self.conv, self.reps, self.self_loops = conv, reps, self_loops
-        self.edge_reps = None if edge_reps is None else read_reps(edge_reps)
+        self.edge_reps = None if edge_reps is None else representation(edge_reps)
         declared = {**VECTORS, **(world or {})}
-        self.world = {name: read_reps(reps) for name, reps in declared.items()}
+        self.world = {name: representation(reps) for name, reps in declared.items()}
         self.names = tuple(inspect.signature(conv.forward).parameters)
 
     def forward(self, x: Any, edge_index: Tensor, frames: Frames | tuple[Frames, Frames], **arguments: Any) -> Any:

@@ -45,16 +45,20 @@ class Representation(Protocol):
         """Its blocks."""
 
 
-def representation(spec: str | Representation, d: int = 3) -> Representation:
+def representation(spec: str | Representation, d: int | None = None) -> Representation:
     """A representation from its text: ``"2x0 + 1x1"`` is TensorReps, ``"2x0e + 1x1o"`` Irreps; others are passed on.
+
+    Args:
+        spec: the text, or the representation. d: dimension of space; None takes 3 for a text, and any other as it is.
 
     Raises:
         ValueError: it is neither, or its dimension is not d.
     """
     if not isinstance(spec, str):
-        if spec.d != d:
+        if d is not None and spec.d != d:
             raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
         return spec
+    d = 3 if d is None else d
     try:
         return TensorReps(spec, d=d)
     except ValueError as first:
