@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from tensorframes.reps.direct_sum import DirectSum
 from tensorframes.reps.harmonics import coupling
 from tensorframes.reps.precision import full_precision
 from tensorframes.reps.wigner import wigner_matrices
@@ -32,7 +33,7 @@ class IrrepBlock(NamedTuple):
         return self.parity != (-1) ** self.degree
 
 
-class Irreps:
+class Irreps(DirectSum[IrrepBlock]):
     r"""A direct sum of irreducible representations of O(3), written as in e3nn (Geiger, Smidt 2022, arXiv 2207.09453).
 
     ``"32x0e + 16x1o + 4x2e"``: 32 scalars, 16 vectors, 4 symmetric traceless matrices. A block of degree l and parity p
@@ -49,31 +50,20 @@ class Irreps:
         ValueError: the text is not such a sum.
     """
 
-    __slots__ = ("blocks",)
-    blocks: tuple[IrrepBlock, ...]
-    d = 3
+    __slots__ = ()
 
     def __init__(self, spec: str | Iterable[IrrepBlock] | Irreps) -> None:
         if isinstance(spec, str):
             blocks = _parse(spec)
         else:
             blocks = tuple(IrrepBlock(*block) for block in spec)
-        object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
+        super().__init__(blocks, d=3)
         for degree in range(2, self.max_order + 1):
             coupling(1, degree - 1, degree)  # known from here on, also to compiled code
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"Irreps is a value: {name} cannot be changed")
-
-    @property
-    def dim(self) -> int:
-        """Numbers in one feature: the sum of mul (2l + 1)."""
-        return sum(self.block_dim(block) for block in self.blocks)
-
-    @property
-    def channels(self) -> int:
-        """The sum of mul."""
-        return sum(block.mul for block in self.blocks)
+    def copy_shape(self, block: IrrepBlock) -> tuple[int, ...]:
+        """(2l + 1,)."""
+        return (2 * block.degree + 1,)
 
     @property
     def max_order(self) -> int:
@@ -84,26 +74,6 @@ class Irreps:
     def is_invariant(self) -> bool:
         """Whether every g leaves every feature as it is: ``0e`` only."""
         return all((block.degree, block.parity) == (0, 1) for block in self.blocks)
-
-    def block_dim(self, block: IrrepBlock) -> int:
-        """Numbers in one block."""
-        return block.mul * (2 * block.degree + 1)
-
-    def slices(self) -> list[slice]:
-        """Where each block lies in a feature's row."""
-        ends, start = [], 0
-        for block in self.blocks:
-            ends.append(slice(start, start + self.block_dim(block)))
-            start = ends[-1].stop
-        return ends
-
-    def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, 2l + 1)."""
-        self.check(x)
-        return [
-            x[..., part].reshape(*x.shape[:-1], block.mul, 2 * block.degree + 1)
-            for block, part in zip(self.blocks, self.slices(), strict=True)
-        ]
 
     @full_precision
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
@@ -129,11 +99,6 @@ class Irreps:
             parts.append(part.flatten(-2))
         return torch.cat(parts, dim=-1)
 
-    def check(self, x: Tensor) -> None:
-        """Raise ValueError unless the last dimension of x is ``dim``."""
-        if x.shape[-1] != self.dim:
-            raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
-
     def sorted(self) -> Irreps:
         """By degree, then e3nn's order of parities (odd before even at odd degrees, even first at even), merged."""
         kinds = sorted({(b.degree, b.pseudo, b.parity) for b in self.blocks})
@@ -151,23 +116,8 @@ class Irreps:
 
     __rmul__ = __mul__
 
-    def __iter__(self) -> Iterator[IrrepBlock]:
-        return iter(self.blocks)
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Irreps) and self.blocks == other.blocks
-
-    def __hash__(self) -> int:
-        return hash(self.blocks)
-
     def __reduce__(self) -> tuple[type[Irreps], tuple[str]]:
         return Irreps, (str(self),)
-
-    def __str__(self) -> str:
-        return " + ".join(str(block) for block in self.blocks)
 
     def __repr__(self) -> str:
         return f"Irreps({str(self)!r})"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from torch import Tensor
 
+from tensorframes.reps.direct_sum import DirectSum
 from tensorframes.reps.rotate import transform_tensors
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)(p?)$")
@@ -24,7 +25,7 @@ class TensorBlock(NamedTuple):
         return f"{self.mul}x{self.order}{'p' if self.pseudo else ''}"
 
 
-class TensorReps:
+class TensorReps(DirectSum[TensorBlock]):
     r"""A direct sum of Cartesian tensor representations of O(d) (Lippmann et al., arXiv 2405.15389, section 3).
 
     A tensor of order r has :math:`d^r` numbers and transforms with one factor g per index,
@@ -44,9 +45,7 @@ class TensorReps:
         ValueError: the text is not such a sum, or d < 2.
     """
 
-    __slots__ = ("blocks", "d")
-    blocks: tuple[TensorBlock, ...]
-    d: int
+    __slots__ = ()
 
     def __init__(self, spec: str | Iterable[TensorBlock] | TensorReps, d: int = 3) -> None:
         if d < 2:
@@ -59,21 +58,11 @@ class TensorReps:
             blocks = _parse(spec)
         else:
             blocks = tuple(TensorBlock(*block) for block in spec)
-        object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
-        object.__setattr__(self, "d", d)
+        super().__init__(blocks, d)
 
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"TensorReps is a value: {name} cannot be changed")
-
-    @property
-    def dim(self) -> int:
-        """Numbers in one feature: the sum of mul * d**order."""
-        return sum(self.block_dim(block) for block in self.blocks)
-
-    @property
-    def channels(self) -> int:
-        """Tensors in one feature: the sum of mul."""
-        return sum(block.mul for block in self.blocks)
+    def copy_shape(self, block: TensorBlock) -> tuple[int, ...]:
+        """(d, ..., d), one for each index."""
+        return (self.d,) * block.order
 
     @property
     def max_order(self) -> int:
@@ -85,36 +74,10 @@ class TensorReps:
         """Whether every g leaves every feature as it is: true scalars only."""
         return all(block.order == 0 and not block.pseudo for block in self.blocks)
 
-    def block_dim(self, block: TensorBlock) -> int:
-        """Numbers in one block."""
-        return int(block.mul * self.d**block.order)
-
-    def slices(self) -> list[slice]:
-        """Where each block lies in a feature's row."""
-        ends, start = [], 0
-        for block in self.blocks:
-            ends.append(slice(start, start + self.block_dim(block)))
-            start = ends[-1].stop
-        return ends
-
-    def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, d, ..., d)."""
-        self.check(x)
-        lead = x.shape[:-1]
-        return [
-            x[..., part].reshape(*lead, block.mul, *(self.d,) * block.order)
-            for block, part in zip(self.blocks, self.slices(), strict=True)
-        ]
-
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
         """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, d, d), any orthogonal matrices; returns x's shape."""
         self.check(x)
         return transform_tensors(self.blocks, x, g)
-
-    def check(self, x: Tensor) -> None:
-        """Raise ValueError unless the last dimension of x is ``dim``."""
-        if x.shape[-1] != self.dim:
-            raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
 
     def sorted(self) -> TensorReps:
         """The canonical order: by order of the tensor, plain before pseudo, equal kinds merged."""
@@ -137,23 +100,8 @@ class TensorReps:
 
     __rmul__ = __mul__
 
-    def __iter__(self) -> Iterator[TensorBlock]:
-        return iter(self.blocks)
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, TensorReps) and (self.blocks, self.d) == (other.blocks, other.d)
-
-    def __hash__(self) -> int:
-        return hash((self.blocks, self.d))
-
     def __reduce__(self) -> tuple[type[TensorReps], tuple[str, int]]:
         return TensorReps, (str(self), self.d)
-
-    def __str__(self) -> str:
-        return " + ".join(str(block) for block in self.blocks)
 
     def __repr__(self) -> str:
         return f"TensorReps({str(self)!r}, d={self.d})"

@@ -1,0 +1,92 @@
+"""What direct sums of representations have in common: blocks one after the other in a feature's row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+from torch import Tensor
+
+
+class Block(Protocol):
+    """``mul`` copies of one representation."""
+
+    @property
+    def mul(self) -> int:
+        """How many."""
+
+
+B = TypeVar("B", bound=Block)
+
+
+class DirectSum(Generic[B]):
+    """An immutable sequence of blocks that holds no data. A subclass says how many numbers one copy has.
+
+    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, *numbers of one copy).
+    """
+
+    __slots__ = ("blocks", "d")
+    blocks: tuple[B, ...]
+    d: int
+
+    def __init__(self, blocks: Iterable[B], d: int) -> None:
+        object.__setattr__(self, "blocks", tuple(block for block in blocks if block.mul > 0))
+        object.__setattr__(self, "d", d)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is a value: {name} cannot be changed")
+
+    def copy_shape(self, block: B) -> tuple[int, ...]:
+        """The shape of one copy."""
+        raise NotImplementedError
+
+    @property
+    def dim(self) -> int:
+        """Numbers in one feature: the sum over the blocks of mul times those of one copy."""
+        return sum([self.block_dim(block) for block in self.blocks])
+
+    @property
+    def channels(self) -> int:
+        """Copies in one feature: the sum of mul."""
+        return sum([block.mul for block in self.blocks])
+
+    def block_dim(self, block: B) -> int:
+        """Numbers in one block."""
+        return block.mul * math.prod(self.copy_shape(block))
+
+    def slices(self) -> list[slice]:
+        """Where each block lies in a feature's row."""
+        ends, start = [], 0
+        for block in self.blocks:
+            ends.append(slice(start, start + self.block_dim(block)))
+            start = ends[-1].stop
+        return ends
+
+    def split(self, x: Tensor) -> list[Tensor]:
+        """The blocks of features x (..., dim), each as (..., mul, *numbers of one copy)."""
+        self.check(x)
+        return [
+            x[..., part].reshape(*x.shape[:-1], block.mul, *self.copy_shape(block))
+            for block, part in zip(self.blocks, self.slices(), strict=True)
+        ]
+
+    def check(self, x: Tensor) -> None:
+        """Raise ValueError unless the last dimension of x is ``dim``."""
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
+
+    def __iter__(self) -> Iterator[B]:
+        return iter(self.blocks)
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and (self.blocks, self.d) == (other.blocks, other.d)
+
+    def __hash__(self) -> int:
+        return hash((self.blocks, self.d))
+
+    def __str__(self) -> str:
+        return " + ".join(str(block) for block in self.blocks)
