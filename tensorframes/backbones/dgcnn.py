@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +12,8 @@ from tensorframes.backbones.edge_conv import FrameEdgeConv, GlobalFeature
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, knn, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, NeighbourhoodMoments
-from tensorframes.messages import Messages, TensorMessages
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm
+from tensorframes.messages import Messages, Pooling, TensorMessages
 
 
 class DGCNN(nn.Module):
@@ -30,7 +29,9 @@ class DGCNN(nn.Module):
         pooled: width of the cloud's feature; 0 for none.
         neighbours: of every point, in every graph.
         dynamic: take neighbours in features after the first layer; else in space throughout.
-        aggr: of the messages: ``"max"`` (as published), ``"mean"`` or ``"sum"``.
+        aggregations: of the messages: ``"max"`` (as published), ``"mean"``, ``"sum"``, ``"softmax"``, or several.
+        radial, directional: encodings of the edges, see ``EdgeEncoding``.
+        norm: ``"layer"``, or ``"batch"`` as published.
         refine: turn the frames after each layer (``FrameRefinement``).
     """
 
@@ -44,7 +45,10 @@ class DGCNN(nn.Module):
         pooled: int = 256,
         neighbours: int = 20,
         dynamic: bool = True,
-        aggr: Literal["max", "mean", "sum"] = "max",
+        aggregations: Pooling | Sequence[Pooling] = "max",
+        radial: int = 0,
+        directional: int = 0,
+        norm: Norm = "layer",
         refine: bool = False,
     ) -> None:
         super().__init__()
@@ -54,10 +58,12 @@ class DGCNN(nn.Module):
         self.moments = NeighbourhoodMoments()
         reps = [self.moments.reps_for(kinds), *(kinds.reps(each) for each in widths)]
         self.reps = kinds.reps(width)
-        self.convs = nn.ModuleList(FrameEdgeConv(a, b, neighbours, aggr) for a, b in pairwise(reps))
+        self.convs = nn.ModuleList(
+            FrameEdgeConv(a, b, neighbours, aggregations, radial, directional, norm) for a, b in pairwise(reps)
+        )
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
-        self.whole = GlobalFeature(sum(widths), pooled) if pooled else None
-        self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=True)
+        self.whole = GlobalFeature(sum(widths), pooled, norm) if pooled else None
+        self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry that is known beforehand: one level."""

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.layers import MLP
-from tensorframes.messages import FixedDegree, TensorialMessagePassing, local_edge_vectors
+from tensorframes.layers import MLP, EdgeEncoding, Norm
+from tensorframes.messages import Pooling, TensorialMessagePassing, local_edge_vectors, pooled
 from tensorframes.reps import Representation
 
 
 class FrameEdgeConv(TensorialMessagePassing):
     r"""EdgeConv (Wang et al. 2019, arXiv 1801.07829, eq. 7) in frames, with the edge itself:
 
-    .. math:: f_i' = \mathrm{AGG}_j\; h\big(f_i,\; \rho(R_i R_j^T) f_j - f_i,\; R_i (x_j - x_i),\; |x_j - x_i|\big).
+    .. math:: f_i' = \mathrm{AGG}_j\; h\big(f_i,\; \rho(R_i R_j^T) f_j - f_i,\; e_{ij}\big),
+
+    :math:`e_{ij}` the edge in the receiver's frame, :math:`R_i (x_j - x_i)`, with its encodings (``EdgeEncoding``).
 
     Args:
         reps_in, reps_out: representations of the features before and after.
         degree: neighbours of every receiver; edges are sorted by receiver.
-        aggr: ``"max"`` (as published), ``"mean"`` or ``"sum"``.
+        aggregations: ``"max"`` (as published), ``"mean"``, ``"sum"``, ``"softmax"``, or several, then mixed.
+        radial, directional: encodings of the edges, see ``EdgeEncoding``.
+        norm: ``"layer"``, or ``"batch"`` as published.
     """
 
     def __init__(
@@ -29,17 +33,21 @@ class FrameEdgeConv(TensorialMessagePassing):
         reps_in: Representation,
         reps_out: Representation,
         degree: int,
-        aggr: Literal["max", "mean", "sum"] = "max",
+        aggregations: Pooling | Sequence[Pooling] = "max",
+        radial: int = 0,
+        directional: int = 0,
+        norm: Norm = "layer",
     ) -> None:
-        super().__init__(transport={"x": reps_in}, aggr=FixedDegree(aggr, degree))
-        widths = [2 * reps_in.dim + reps_in.d + 1, reps_out.dim, reps_out.dim]
-        self.net = MLP(widths, norm=True, last_activation=True)
+        aggr, width = pooled(aggregations, degree), reps_out.dim
+        super().__init__(transport={"x": reps_in}, aggr=aggr)
+        self.encode = EdgeEncoding(1.0, radial, directional, reps_in.d)
+        self.net = MLP([2 * reps_in.dim + self.encode.dim, width, width], norm=norm, last_activation=True)
+        self.join = nn.Linear(len(aggr) * width, width) if len(aggr) > 1 else nn.Identity()
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps_out.dim) from x (N, reps_in.dim)."""
-        edge = local_edge_vectors(pos, pos, edge_index, frames)
-        edge = torch.cat([edge, edge.norm(dim=-1, keepdim=True)], dim=-1)
-        out: Tensor = self.propagate(edge_index, x=x, edge=edge, frames=frames)
+        edge = self.encode(local_edge_vectors(pos, pos, edge_index, frames))
+        out: Tensor = self.join(self.propagate(edge_index, x=x, edge=edge, frames=frames))
         return out
 
     def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
@@ -53,9 +61,9 @@ class GlobalFeature(nn.Module):
     Numbers in local frames are invariant, so their maximum is; it joins the features as scalars.
     """
 
-    def __init__(self, width_in: int, width: int) -> None:
+    def __init__(self, width_in: int, width: int, norm: Norm = "layer") -> None:
         super().__init__()
-        self.net = MLP([width_in, width, width], norm=True)
+        self.net = MLP([width_in, width, width], norm=norm)
 
     def forward(self, x: Tensor, batch: Tensor, clouds: int) -> Tensor:
         """(N, width): the same for all points of a cloud; x (N, width_in), batch (N,)."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
 from tensorframes.backbones.pointnet2 import PointNet2
+from tensorframes.backbones.set_abstraction import SetAbstraction
 from tensorframes.frames import Frames
 from tensorframes.geometry import Level, table_edges
-from tensorframes.layers import MLP
+from tensorframes.layers import MLP, Norm, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
 from tensorframes.reps import Representation
 
@@ -25,13 +27,14 @@ class FrameAttention(TensorialMessagePassing):
         reps: of the features.
         degree: neighbours of every receiver; edges are sorted by receiver.
         length: l, in units of the positions.
+        norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    def __init__(self, reps: Representation, degree: int, length: float = 1.0) -> None:
+    def __init__(self, reps: Representation, degree: int, length: float = 1.0, norm: Norm = "layer") -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         width = reps.dim
         self.degree, self.length = degree, length
-        self.norm = nn.LayerNorm(width)
+        self.norm = made_norm(norm, width)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
         self.where = MLP([reps.d, width, width])
         self.score = MLP([width, width, width])
@@ -57,7 +60,7 @@ class PointTransformer(PointNet2):
     transition, which samples farthest points), then attend to their neighbours; going up they are interpolated.
 
     Args:
-        messages, widths, radii, neighbours, aggregations, refine: as in ``PointNet2``.
+        messages, widths, radii, neighbours, norm, refine: as in ``PointNet2``.
     """
 
     def __init__(
@@ -66,13 +69,15 @@ class PointTransformer(PointNet2):
         widths: Sequence[int] = (32, 64, 96, 128),
         radii: Sequence[float] = (1.5, 3.0, 6.0),
         neighbours: int = 16,
-        aggregations: Sequence[str] = ("max",),
+        norm: Norm = "layer",
         refine: bool = False,
     ) -> None:
-        super().__init__(messages, widths, radii, neighbours, aggregations, refine)
+        gather = partial(SetAbstraction, aggregations="max", norm=norm)
+        super().__init__(messages, widths, radii, neighbours, gather, norm, refine)
         kinds, lengths = messages or TensorMessages(), [1.0, *radii]
         self.attend = nn.ModuleList(
-            FrameAttention(kinds.reps(width), neighbours, length) for width, length in zip(widths, lengths, strict=True)
+            FrameAttention(kinds.reps(width), neighbours, length, norm)
+            for width, length in zip(widths, lengths, strict=True)
         )
 
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:

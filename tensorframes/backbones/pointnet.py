@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy
-from tensorframes.layers import MLP, NeighbourhoodMoments
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm
 from tensorframes.messages import Messages, TensorMessages
 
 
@@ -26,6 +26,7 @@ class PointNet(nn.Module):
         widths: of the perceptron on each point; the last one is that of the features.
         pooled: width of the cloud's feature.
         neighbours: of every point, for the frames and the moments.
+        norm: ``"layer"``, or ``"batch"`` as published.
     """
 
     levels = 1
@@ -36,14 +37,15 @@ class PointNet(nn.Module):
         widths: Sequence[int] = (64, 128, 64),
         pooled: int = 256,
         neighbours: int = 16,
+        norm: Norm = "layer",
     ) -> None:
         super().__init__()
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
         self.moments = NeighbourhoodMoments()
         self.each = MLP([self.moments.reps.dim, *widths])
-        self.whole = GlobalFeature(widths[-1], pooled)
-        self.join = MLP([widths[-1] + pooled, *widths], norm=True)
+        self.whole = GlobalFeature(widths[-1], pooled, norm)
+        self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry: one level."""

@@ -3,93 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 
+from tensorframes.backbones.set_abstraction import FeaturePropagation, Gathering, SetAbstraction
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import MLP, NeighbourhoodMoments
-from tensorframes.messages import (
-    FixedDegree,
-    FrameInterpolation,
-    Messages,
-    TensorialMessagePassing,
-    TensorMessages,
-    local_edge_vectors,
-)
-from tensorframes.reps import Representation
-
-
-class SetAbstraction(TensorialMessagePassing):
-    r"""A PointNet on the neighbourhood of each receiver (Qi et al. 2017, arXiv 1706.02413, section 3.2), in frames:
-
-    .. math:: f_i' = \gamma\Big( \mathrm{AGG}_{j} \; h\big(\rho(R_i R_j^T) f_j,\; R_i (x_j - x_i) / \ell,\;
-        |x_j - x_i| / \ell\big),\; o_i \Big)
-
-    Args:
-        reps_in, reps_out: representations of the features before and after.
-        degree: neighbours of every receiver; edges are sorted by receiver.
-        length: the level's length l, in units of the positions.
-        own: numbers each receiver knows of itself, o_i.
-        aggregations: of ``"max"`` (as published), ``"mean"`` and ``"sum"``, concatenated.
-    """
-
-    def __init__(
-        self,
-        reps_in: Representation,
-        reps_out: Representation,
-        degree: int,
-        length: float = 1.0,
-        own: int = 0,
-        aggregations: Sequence[str] = ("max", "mean"),
-    ) -> None:
-        aggr = [FixedDegree(name, degree) for name in aggregations]  # type: ignore[arg-type]
-        super().__init__(transport={"x": reps_in}, aggr=aggr)
-        width = reps_out.dim
-        self.length = length
-        self.message_net = MLP([reps_in.dim + reps_in.d + 1, width, width], last_activation=True)
-        self.update_net = MLP([width * len(aggr) + own, width, width], norm=True)
-
-    def forward(
-        self,
-        x: Tensor,
-        edge_index: Tensor,
-        pos: tuple[Tensor, Tensor],
-        frames: tuple[Frames, Frames],
-        own: Tensor | None = None,
-    ) -> Tensor:
-        """Features (R, reps_out.dim) of the receivers from x (S, reps_in.dim); pos and frames: (senders, receivers)."""
-        edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1]) / self.length
-        edge = torch.cat([edge, edge.norm(dim=-1, keepdim=True)], dim=-1)
-        receivers = x.new_zeros(len(pos[1]), 0)
-        pooled = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
-        out: Tensor = self.update_net(pooled if own is None else torch.cat([pooled, own], dim=-1))
-        return out
-
-    def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
-        out: Tensor = self.message_net(torch.cat([x_j, edge], dim=-1))
-        return out
-
-
-class FeaturePropagation(nn.Module):
-    """Coarse features interpolated to finer points, joined with theirs (Qi et al. 2017, section 3.4), in frames."""
-
-    def __init__(self, coarse: Representation, skip: Representation, out: Representation, degree: int = 3) -> None:
-        super().__init__()
-        self.interpolate = FrameInterpolation(coarse, degree)
-        self.net = MLP([coarse.dim + skip.dim, out.dim, out.dim], norm=True)
-
-    def forward(
-        self, x: Tensor, skip: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], frames: tuple[Frames, Frames]
-    ) -> Tensor:
-        """Features (R, out.dim) from x (S, coarse.dim) and skip (R, skip.dim); pos and frames: (coarse, fine)."""
-        arrived = self.interpolate(x, edge_index, pos, frames)
-        out: Tensor = self.net(torch.cat([arrived, skip], dim=-1))
-        return out
+from tensorframes.layers import NeighbourhoodMoments, Norm
+from tensorframes.messages import Messages, TensorMessages
 
 
 class PointNet2(nn.Module):
@@ -104,7 +29,9 @@ class PointNet2(nn.Module):
         widths: of the features of level 0, 1, ...; their number is the number of levels.
         radii: spacing of the points of level 1, 2, ..., in units of the cloud's scale.
         neighbours: of every point, in every graph.
-        aggregations: of the messages.
+        layer: gathers each level's features from the level below: ``SetAbstraction`` by default (single-scale grouping,
+            SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``.
+        norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
     """
 
@@ -114,7 +41,8 @@ class PointNet2(nn.Module):
         widths: Sequence[int] = (32, 64, 96, 128),
         radii: Sequence[float] = (1.5, 3.0, 6.0),
         neighbours: int = 16,
-        aggregations: Sequence[str] = ("max", "mean"),
+        layer: Gathering | None = None,
+        norm: Norm = "layer",
         refine: bool = False,
     ) -> None:
         super().__init__()
@@ -128,12 +56,13 @@ class PointNet2(nn.Module):
         self.reps = reps[0]
         self.moments = NeighbourhoodMoments()
         sources, lengths = [self.moments.reps_for(kinds), *reps[:-1]], [1.0, *radii]
+        make = layer or partial(SetAbstraction, norm=norm)
         self.down = nn.ModuleList(
-            SetAbstraction(source, target, neighbours, length, self.moments.reps.dim, aggregations)
+            make(source, target, degree=neighbours, length=length, own=self.moments.reps.dim)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
-        self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine) for fine, coarse in pairwise(reps))
+        self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine, norm=norm) for fine, coarse in pairwise(reps))
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""

@@ -34,7 +34,7 @@ class VectorHead(nn.Module):
 
     def __init__(self, reps: Representation) -> None:
         super().__init__()
-        self.net = MLP([reps.dim, reps.dim, reps.d], norm=True)
+        self.net = MLP([reps.dim, reps.dim, reps.d], norm="layer")
         self.vector = TensorReps("1x1", d=reps.d)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ class AxisHead(nn.Module):
     def __init__(self, reps: Representation, levels: int) -> None:
         super().__init__()
         self.levels = levels
-        self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm=True)
+        self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
         self.tensor = TensorReps("1x2", d=reps.d)
         with torch.no_grad():  # begin close to the planes
             for parameter in self.net.layers[-1].parameters():

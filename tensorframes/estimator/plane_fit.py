@@ -53,7 +53,7 @@ class PlaneFitHead(nn.Module):
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
         self.neighbours = tuple(neighbours)
         self.guess = AxisHead(reps, len(self.neighbours))
-        self.tell = MLP([reps.dim, reps.dim, told + fits], norm=True)
+        self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, told) for _ in range(fits))
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Neighbourhoods, Any]:

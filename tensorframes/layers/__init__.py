@@ -1,8 +1,21 @@
-"""What networks are built from: perceptrons, and the features a cloud starts with."""
+"""What networks are built from: perceptrons, encodings of edges, and the features a cloud starts with."""
 
-from tensorframes.layers.mlp import MLP
+from tensorframes.layers.edges import EdgeEncoding
+from tensorframes.layers.fusion import EdgeProduct, Fusion
+from tensorframes.layers.mlp import MLP, Norm, made_norm
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.symmetric import smallest_eigenvector
 
-__all__ = ["MLP", "NeighbourhoodMoments", "normalised_adjugate", "planes_of_levels", "smallest_eigenvector"]
+__all__ = [
+    "MLP",
+    "EdgeEncoding",
+    "EdgeProduct",
+    "Fusion",
+    "NeighbourhoodMoments",
+    "Norm",
+    "made_norm",
+    "normalised_adjugate",
+    "planes_of_levels",
+    "smallest_eigenvector",
+]

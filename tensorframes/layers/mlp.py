@@ -4,35 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 from torch import Tensor, nn
 
+Norm = Literal["layer", "batch"]
+
 
 class MLP(nn.Module):
-    """Linear layers with an activation between them; a LayerNorm comes first if asked for.
+    """Linear layers with an activation between them; a norm comes first if asked for.
 
     Args:
         widths: of the input, the hidden layers and the output, at least two.
-        norm: normalise the input.
+        norm: of the input: ``"layer"`` (Ba et al. 2016), which looks at one row alone; ``"batch"`` (Ioffe and Szegedy
+            2015), as published for the networks of its time: in training mode a row then depends on the others of its
+            batch. None: no norm.
         activation: between the linear layers; also after the last one if ``last_activation``.
+
+    Raises:
+        ValueError: fewer than two widths, or an unknown norm.
     """
 
     def __init__(
         self,
         widths: Sequence[int],
-        norm: bool = False,
+        norm: Norm | None = None,
         activation: type[nn.Module] = nn.SiLU,
         last_activation: bool = False,
     ) -> None:
         super().__init__()
         if len(widths) < 2:
             raise ValueError(f"expected at least two widths, got {tuple(widths)}")
-        layers: list[nn.Module] = [nn.LayerNorm(widths[0])] if norm else []
+        layers: list[nn.Module] = [] if norm is None else [made_norm(norm, widths[0])]
         for narrow, wide in pairwise(widths):
             layers += [nn.Linear(narrow, wide), activation()]
         self.layers = nn.Sequential(*(layers if last_activation else layers[:-1]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """From (..., widths[0]) to (..., widths[-1])."""
+        """From (..., widths[0]) to (..., widths[-1]); with ``norm="batch"`` from two dimensions."""
         out: Tensor = self.layers(x)
         return out
+
+
+def made_norm(name: Norm, width: int) -> nn.Module:
+    """The norm of that name over ``width`` numbers. Raises ValueError for an unknown name."""
+    if name not in ("layer", "batch"):
+        raise ValueError(f'expected norm to be "layer" or "batch", got {name!r}')
+    return nn.LayerNorm(width) if name == "layer" else nn.BatchNorm1d(width)

@@ -1,6 +1,6 @@
 """How a feature travels: from the sender's frame into the receiver's."""
 
-from tensorframes.messages.aggregation import FixedDegree
+from tensorframes.messages.aggregation import FixedDegree, Pooling, pooled
 from tensorframes.messages.interpolation import FrameInterpolation
 from tensorframes.messages.kinds import IrrepMessages, Messages, ScalarMessages, TensorMessages
 from tensorframes.messages.refusal import refusal
@@ -15,11 +15,13 @@ __all__ = [
     "IrrepMessages",
     "LocalFramesNetwork",
     "Messages",
+    "Pooling",
     "ScalarMessages",
     "TensorMessages",
     "TensorialMessagePassing",
     "in_local_frames",
     "local_edge_vectors",
+    "pooled",
     "refusal",
     "transport",
 ]

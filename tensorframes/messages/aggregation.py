@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation
+
+Pooling = Literal["sum", "mean", "max", "softmax"]
+POOLINGS = ("sum", "mean", "max", "softmax")
 
 
 class FixedDegree(Aggregation):
-    """Maximum, mean or sum over exactly ``degree`` consecutive edges per receiver.
+    r"""Sum, mean, maximum or softmax over exactly ``degree`` consecutive edges per receiver.
 
     For graphs sorted by receiver with ``degree`` edges each, such as those of ``knn``. The gradient of a maximum goes
-    to one edge instead of all that are equal.
+    to one edge instead of all that are equal. Softmax (Li et al. 2020, arXiv 2006.07739, section 3.2) weighs each
+    number by itself, :math:`\sum_j m_{jc}\, e^{t m_{jc}} / \sum_j e^{t m_{jc}}`, with a learned t: between mean (0) and
+    maximum.
 
     Raises:
-        ValueError: the edges are not ``degree`` times the receivers.
+        ValueError: an unknown name; the edges are not ``degree`` times the receivers.
     """
 
-    def __init__(self, aggr: Literal["max", "mean", "sum"], degree: int) -> None:
+    def __init__(self, aggr: Pooling, degree: int) -> None:
         super().__init__()
-        if aggr not in ("max", "mean", "sum"):
-            raise ValueError(f'expected "max", "mean" or "sum", got {aggr!r}')
+        if aggr not in POOLINGS:
+            raise ValueError(f"expected an aggregation of {', '.join(POOLINGS)}, got {aggr!r}")
         self.aggr, self.degree = aggr, degree
+        self.sharpness = nn.Parameter(torch.ones(())) if aggr == "softmax" else None
 
     def forward(
         self,
@@ -38,7 +46,21 @@ class FixedDegree(Aggregation):
         grouped = x.view(count, self.degree, *x.shape[1:])
         if self.aggr == "max":
             return grouped.max(dim=1)[0]
+        if self.sharpness is not None:
+            return ((self.sharpness * grouped).softmax(dim=1) * grouped).sum(dim=1)
         return grouped.mean(dim=1) if self.aggr == "mean" else grouped.sum(dim=1)
 
     def __repr__(self) -> str:
         return f"FixedDegree({self.aggr!r}, degree={self.degree})"
+
+
+def pooled(names: Pooling | Sequence[Pooling], degree: int) -> list[FixedDegree]:
+    """The aggregations of these names, for ``aggr=`` of a message passing layer, which concatenates their results.
+
+    Raises:
+        ValueError: there is none, or an unknown one.
+    """
+    listed = [names] if isinstance(names, str) else list(names)
+    if not listed:
+        raise ValueError(f"expected at least one aggregation of {', '.join(POOLINGS)}, got none")
+    return [FixedDegree(name, degree) for name in listed]

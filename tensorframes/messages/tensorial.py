@@ -22,11 +22,13 @@ class TensorialMessagePassing(MessagePassing):
 
     .. math:: f_i' = \psi\big(f_i, \mathrm{AGG}_j\, \phi(f_i, \rho(R_i R_j^T) f_j, \dots)\big)
 
-    (Lippmann et al., arXiv 2405.15389, eq. 6). In ``message``, ``x_j`` of a declared ``x`` has already arrived; ``x_i``
-    and what is not declared is as PyG gives it.
+    (Lippmann et al., arXiv 2405.15389, eq. 6). In ``message``, ``x_j`` of a declared ``x`` has already arrived, and so
+    has a declared feature of the edges; ``x_i`` and what is not declared is as PyG gives it.
 
     Args:
         transport: for each travelling argument of ``propagate`` its representation, e.g. ``{"x": reps}``.
+        edge_transport: for each argument that holds tensors on the edges (E, dim), told in the world's frame, its
+            representation, e.g. ``{"edge_attr": "1x1"}``: ``message`` sees :math:`\rho_e(R_i)\, e_{ij}`.
         aggr, others: as in ``torch_geometric.nn.MessagePassing`` (flow from source to target only).
 
     The transition does not live in a hook (PyG skips its hooks under ``torch.compile``). Each edge gets its own copy of
@@ -43,11 +45,13 @@ class TensorialMessagePassing(MessagePassing):
         transport: Mapping[str, Representation | str],
         aggr: str | list[str] | torch.nn.Module | None = "sum",
         *,
+        edge_transport: Mapping[str, Representation | str] | None = None,
         aggr_kwargs: dict[str, Any] | None = None,
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, aggr_kwargs=aggr_kwargs, node_dim=node_dim)
         self.transport = {name: representation(reps) for name, reps in transport.items()}
+        self.edge_transport = {name: representation(reps) for name, reps in (edge_transport or {}).items()}
         parameters = inspect.signature(self.message).parameters
         for name in SENDER_ONLY:
             if name in parameters:
@@ -56,6 +60,9 @@ class TensorialMessagePassing(MessagePassing):
         missing = [name for name in self.transport if name not in self._gathered]
         if missing:
             raise TypeError(f"{type(self).__name__}.message does not take {missing[0]}_j, which is declared to travel")
+        unseen = [name for name in self.edge_transport if name not in parameters]
+        if unseen:
+            raise TypeError(f"{type(self).__name__}.message does not take {unseen[0]}, which is declared on the edges")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -90,6 +97,9 @@ class TensorialMessagePassing(MessagePassing):
         arrived = dict(kwargs)
         for name in self._gathered:
             arrived[name] = self._arrive(name, kwargs.get(name), edge_index, senders, receivers)
+        for name, reps in self.edge_transport.items():
+            if arrived.get(name) is not None:
+                arrived[name] = reps.transform(arrived[name], receivers.matrices.index_select(0, edge_index[1]))
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], len(receivers)), **arrived)
         return out

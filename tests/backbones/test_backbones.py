@@ -6,7 +6,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from tensorframes.backbones import DGCNN, Backbone, FrameAttention, FrameEdgeConv, PointNet, PointNet2, PointTransformer
+from tensorframes.backbones import (
+    DGCNN,
+    GIN,
+    Backbone,
+    FrameAttention,
+    FrameEdgeConv,
+    FrameGINConv,
+    FrameTransformerLayer,
+    FusionAbstraction,
+    LoCaFormer,
+    MultiScaleAbstraction,
+    PointNet,
+    PointNet2,
+    PointTransformer,
+)
 from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import Frames, LearnedFrames, PCAFrames
 from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
@@ -15,17 +29,38 @@ from tensorframes.testing import assert_equivariant, assert_transports, random_o
 
 MADE = {
     "pointnet2": partial(PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8),
+    "pointnet2_msg": partial(
+        PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8, layer=partial(MultiScaleAbstraction, shares=(0.5, 1.0))
+    ),
+    "pointnet2_fusion": partial(
+        PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8, layer=partial(FusionAbstraction, channels=2)
+    ),
+    "pointnet2_batch_norm": partial(PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8, norm="batch"),
     "point_transformer": partial(PointTransformer, widths=(16, 24), radii=(1.5,), neighbours=8),
     "pointnet": partial(PointNet, widths=(16, 24), pooled=8, neighbours=8),
     "dgcnn": partial(DGCNN, widths=(16, 16), width=24, pooled=8, neighbours=8, refine=True),
     "graph": partial(DGCNN, widths=(16, 16), width=24, pooled=0, neighbours=8, dynamic=False),
+    "graph_softmax": partial(
+        DGCNN,
+        widths=(16,),
+        width=16,
+        pooled=0,
+        neighbours=8,
+        dynamic=False,
+        aggregations=("softmax", "sum"),
+        radial=3,
+        directional=2,
+        norm="batch",
+    ),
+    "gin": partial(GIN, widths=(16, 16), width=24, neighbours=8, directional=3, refine=True),
+    "locaformer": partial(LoCaFormer, width=16, layers=2, heads=2, neighbours=8, refine=True),
 }
 KINDS = [TensorMessages(), IrrepMessages(), ScalarMessages()]
 
 
 def made(name: str, messages: Messages | None = None) -> Backbone:
     torch.manual_seed(0)
-    network = MADE[name](messages).double()
+    network = MADE[name](messages).double().eval()  # in training, batch norms look at other points
     for module in getattr(network, "refinements", None) or []:
         torch.nn.init.normal_(module.net[-1].weight)
     return network
@@ -83,29 +118,33 @@ def test_compiled_networks_give_the_same_numbers_and_gradients(name: str) -> Non
         assert torch.allclose(one, other, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("aggr", ["max", "mean", "sum"])
-def test_edge_convolutions_transport(aggr: str) -> None:
-    reps = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
-    conv = FrameEdgeConv(reps, TensorReps("8x0"), degree=4, aggr=aggr).double()
+REPS, OUT = TensorReps("4x0 + 2x1 + 1x1p + 1x2"), TensorReps("8x0")
+ON_ONE_CLOUD = {  # layer, and how many numbers its messages know of an edge
+    **{f"edge_{name}": (FrameEdgeConv(REPS, OUT, 4, name), 4) for name in ("max", "mean", "sum", "softmax")},
+    "edge_multi": (FrameEdgeConv(REPS, OUT, 4, ("max", "softmax"), radial=2, directional=2), 14),
+    "attention": (FrameAttention(REPS, 4), 3),
+    "gin": (FrameGINConv(REPS, OUT, 4), REPS.dim),
+    "transformer": (FrameTransformerLayer(REPS, 4, heads=2), 2 * REPS.dim),
+}
+
+
+@pytest.mark.parametrize("name", ON_ONE_CLOUD)
+def test_layers_on_one_cloud_transport(name: str) -> None:
+    conv, numbers = ON_ONE_CLOUD[name]
+    conv = conv.double()
 
     def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
-        own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
-        edge = torch.ones(edge_index.shape[1], 4, dtype=x.dtype)
+        own = torch.ones(len(pos[1]), REPS.dim, dtype=x.dtype)
+        edge = torch.ones(edge_index.shape[1], numbers, dtype=x.dtype)
         return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
 
-    assert_transports(layer, reps)
+    assert_transports(layer, REPS)
 
 
-def test_attention_transports() -> None:
-    reps = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
-    conv = FrameAttention(reps, degree=4).double()
-
-    def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
-        own = torch.ones(len(pos[1]), reps.dim, dtype=x.dtype)
-        edge = torch.ones(edge_index.shape[1], 3, dtype=x.dtype)
-        return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
-
-    assert_transports(layer, reps)
+@pytest.mark.parametrize("make", [partial(MultiScaleAbstraction, shares=(0.5, 1.0)), partial(FusionAbstraction)])
+def test_gathering_layers_transport(make: object) -> None:
+    layer = make(REPS, OUT, degree=4).double()
+    assert_transports(lambda x, e, pos, *frames: layer(x, e, pos, frames), REPS)
 
 
 @pytest.mark.parametrize("name", MADE)

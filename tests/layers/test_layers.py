@@ -55,7 +55,7 @@ def test_moments_of_coinciding_points_are_finite() -> None:
 
 
 def test_mlp_has_the_widths_asked_for() -> None:
-    assert MLP([4, 8, 2], norm=True)(torch.randn(5, 4)).shape == (5, 2)
+    assert MLP([4, 8, 2], norm="layer")(torch.randn(5, 4)).shape == (5, 2)
     assert (MLP([4, 6], activation=torch.nn.ReLU, last_activation=True)(torch.randn(50, 4)) >= 0).all()
     with pytest.raises(ValueError, match="at least two widths"):
         MLP([4])

@@ -1,0 +1,82 @@
+"""A many-body block in place of a message network, in tensor frames."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames import Frames
+from tensorframes.geometry.radial import RadialEncoding
+from tensorframes.layers import MLP, EdgeProduct, Fusion, Norm
+from tensorframes.layers.edges import REACH
+from tensorframes.messages import FixedDegree, TensorialMessagePassing, local_edge_vectors
+from tensorframes.reps import Representation
+
+
+class FusionAbstraction(TensorialMessagePassing):
+    r"""A fusion block (Li et al. 2024, arXiv 2211.07482) where ``SetAbstraction`` has a message network:
+
+    .. math:: A_i = \frac{1}{k} \sum_j m\big(W \rho(R_i R_j^T) f_j,\; R_i (x_j - x_i)\big), \qquad
+        f_i' = \gamma\big(B_1(A_i), \dots, B_n(A_i),\; o_i\big),
+
+    m the product with the edge's direction (``EdgeProduct``), its weights from the edge's length; B the products of one
+    to n neighbours (``Fusion``). What lies between W and :math:`\gamma` is equivariant without frames, too.
+
+    Args:
+        reps_in, reps_out: representations of the features before and after; d = 3.
+        degree: neighbours of every receiver; edges are sorted by receiver.
+        length: the level's length, in units of the positions.
+        own: numbers each receiver knows of itself, o_i.
+        channels: copies of every degree of the irreducible tensors.
+        order: their highest degree.
+        bodies: n, how many neighbours are coupled at once.
+        radial: cosines that the weights of the edges are made from.
+        norm: ``"layer"`` or ``"batch"``.
+
+    Raises:
+        ValueError: d is not 3.
+    """
+
+    def __init__(
+        self,
+        reps_in: Representation,
+        reps_out: Representation,
+        degree: int,
+        length: float = 1.0,
+        own: int = 0,
+        channels: int = 8,
+        order: int = 2,
+        bodies: int = 3,
+        radial: int = 8,
+        norm: Norm = "layer",
+    ) -> None:
+        if reps_in.d != 3:
+            raise ValueError(f"expected d=3 for irreducible tensors, got d={reps_in.d}")
+        product = EdgeProduct(channels, order)
+        super().__init__(transport={"x": reps_in}, aggr=FixedDegree("mean", degree))
+        self.length, self.product, self.fusion = length, product, Fusion(channels, order, bodies)
+        self.enter = nn.Linear(reps_in.dim, product.irreps.dim)
+        self.radial = RadialEncoding(radial)
+        self.weigh = MLP([radial, 32, channels * len(product.paths)])
+        self.update_net = MLP([bodies * product.irreps.dim + own, reps_out.dim, reps_out.dim], norm=norm)
+
+    def forward(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        pos: tuple[Tensor, Tensor],
+        frames: tuple[Frames, Frames],
+        own: Tensor | None = None,
+    ) -> Tensor:
+        """Features (R, reps_out.dim) of the receivers from x (S, reps_in.dim); pos and frames: (senders, receivers)."""
+        edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1]) / self.length
+        receivers = x.new_zeros(len(pos[1]), 0)
+        arrived = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
+        known = [*self.fusion(arrived), *([] if own is None else [own])]
+        out: Tensor = self.update_net(torch.cat(known, dim=-1))
+        return out
+
+    def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
+        weight = self.weigh(self.radial(edge.norm(dim=-1) / REACH)).unflatten(-1, (-1, self.product.channels))
+        out: Tensor = self.product(self.enter(x_j), edge, weight)
+        return out

@@ -1,0 +1,131 @@
+"""A transformer on local frames, in the spirit of LoCaFormer: keys and values are tensors that travel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from tensorframes.frames import FrameRefinement, Frames
+from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
+from tensorframes.geometry.checks import check_count
+from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, made_norm
+from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
+from tensorframes.reps import Representation
+
+
+class FrameTransformerLayer(TensorialMessagePassing):
+    r"""Attention with several heads among neighbours, then a perceptron, each with a skip and its norm before it:
+
+    .. math:: g_i &= f_i + W_o \sum_j a_{ij} \odot \big(W_v \rho(R_i R_j^T) f_j + V e_{ij}\big), \qquad
+        a_{ij} = \mathrm{softmax}_j\; (W_q f_i) \cdot \big(W_k \rho(R_i R_j^T) f_j + K e_{ij}\big) / \sqrt{c}, \\
+        f_i' &= g_i + h(g_i),
+
+    each head with c numbers of its own (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2, the norms as in Xiong et
+    al. 2020, arXiv 2002.04745), :math:`e_{ij}` the edge in the receiver's frame with its encodings (``EdgeEncoding``):
+    attention with tensorial messages, the idea of Lippmann et al. (arXiv 2405.15389).
+
+    Args:
+        reps: of the features.
+        degree: neighbours of every receiver; edges are sorted by receiver.
+        heads: of the attention; the width ``reps.dim`` is a multiple.
+        radial, directional: encodings of the edges.
+        norm: ``"layer"`` as published, or ``"batch"``.
+
+    Raises:
+        ValueError: the width is no multiple of ``heads``.
+    """
+
+    def __init__(
+        self,
+        reps: Representation,
+        degree: int,
+        heads: int = 4,
+        radial: int = 8,
+        directional: int = 2,
+        norm: Norm = "layer",
+    ) -> None:
+        super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
+        width = reps.dim
+        if heads < 1 or width % heads:
+            raise ValueError(f"expected heads that divide the width {width}, got {heads}")
+        self.degree, self.heads = degree, heads
+        self.norm = made_norm(norm, width)
+        self.encode = EdgeEncoding(1.0, radial, directional, reps.d)
+        self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
+        self.arriving, self.edge = nn.Linear(width, 2 * width, bias=False), nn.Linear(self.encode.dim, 2 * width)
+        self.net = MLP([width, 2 * width, width], norm=norm)
+
+    def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
+        """Features (N, reps.dim) from x (N, reps.dim)."""
+        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames)))
+        x = x + self.out(self.propagate(edge_index, x=self.norm(x), edge=edge, frames=frames))
+        out: Tensor = x + self.net(x)
+        return out
+
+    def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
+        key, value = (self.arriving(x_j) + edge).unflatten(-1, (2, self.heads, -1)).unbind(-3)
+        query = self.query(x_i).unflatten(-1, (self.heads, -1))
+        score = (query * key).sum(-1) / math.sqrt(key.shape[-1])  # (E, heads)
+        share = score.unflatten(0, (-1, self.degree)).softmax(dim=1).flatten(0, 1)
+        return (share.unsqueeze(-1) * value).flatten(-2)
+
+
+class LoCaFormer(nn.Module):
+    """Layers of attention on one graph in space, in frames, in the spirit of LoCaFormer (Lippmann et al., 2405.15389).
+
+    What is theirs: attention with tensorial messages between local frames. Theirs reads molecules; this one starts from
+    the moments of each point's neighbourhood, and its layer is the usual one of transformers, written from that idea.
+
+    Args:
+        messages: which representation features of a given width have.
+        width: of the features throughout.
+        layers: how many.
+        heads: of the attention.
+        neighbours: of every point.
+        radial, directional: encodings of the edges, see ``EdgeEncoding``.
+        norm: ``"layer"`` as published, or ``"batch"``.
+        refine: turn the frames after each layer (``FrameRefinement``).
+    """
+
+    levels = 1
+
+    def __init__(
+        self,
+        messages: Messages | None = None,
+        width: int = 64,
+        layers: int = 3,
+        heads: int = 4,
+        neighbours: int = 20,
+        radial: int = 8,
+        directional: int = 2,
+        norm: Norm = "layer",
+        refine: bool = False,
+    ) -> None:
+        super().__init__()
+        check_count(neighbours, "neighbours")
+        check_count(layers, "layers")
+        self.neighbours = neighbours
+        self.reps = (messages or TensorMessages()).reps(width)
+        self.moments = NeighbourhoodMoments()
+        self.embed = MLP([self.moments.reps.dim, width, width])
+        self.layers = nn.ModuleList(
+            FrameTransformerLayer(self.reps, neighbours, heads, radial, directional, norm) for _ in range(layers)
+        )
+        self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
+        self.norm = made_norm(norm, width)
+
+    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+        """All of the geometry: one level."""
+        return build_hierarchy(pos, batch, (), self.neighbours)
+
+    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim), and the frames they are told in."""
+        (level,), told_in = hierarchy.levels, frames[0]
+        x = self.embed(told_in.to_local(self.moments(level.pos, level.neighbours), self.moments.reps))
+        for depth, layer in enumerate(self.layers):
+            x = layer(x, table_edges(level.neighbours), level.pos, told_in)
+            if self.refinements is not None:
+                x, told_in = self.refinements[depth](x, told_in)
+        return self.norm(x), told_in
