@@ -1,8 +1,6 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
-import logging
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,18 +10,13 @@ from tensorframes.app import build
 from tensorframes.app.checkpoint import load_estimator
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
+from tensorframes.app.equivariance import report_equivariance
 from tensorframes.app.quiet import silence_libraries
-from tensorframes.app.results import bar, score_and_report, show
-from tensorframes.clouds import Cloud
+from tensorframes.app.results import score_and_report
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
-from tensorframes.reports import equivariance_table, write_metrics
-from tensorframes.scoring import Method, equivariance_error
-
-ELEMENTS = 4
-"""How many rotations and reflections are drawn for each cloud."""
-
-log = logging.getLogger(__name__)
+from tensorframes.reports import write_metrics
+from tensorframes.scoring import Method
 
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
@@ -39,19 +32,9 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     clouds = build.data_set(cfg).test
     results = score_and_report([method], clouds, protocol, run.folder)
     if cfg.equivariance:
-        results["equivariance"] = report_equivariance(method, clouds, cfg.seed)
+        results |= report_equivariance(method, clouds, cfg.seed, run.folder)
         write_metrics(run.folder, results)
     return results
-
-
-def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, Any]]:
-    """Measure each cloud's error of equivariance under random rotations and reflections, and print the table."""
-    found: dict[str, dict[str, Any]] = {}
-    for index in bar(f"equivariance of {method.name}")(range(len(clouds))):
-        cloud = clouds[index]
-        found[cloud.name] = equivariance_error(method, cloud, ELEMENTS, seed=seed).as_dict()
-    show(equivariance_table(found))
-    return found
 
 
 def chosen_method(cfg: DictConfig) -> Method:

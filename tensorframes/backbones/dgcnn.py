@@ -12,7 +12,7 @@ from tensorframes.backbones.edge_conv import FrameEdgeConv, GlobalFeature
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, knn, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe
 from tensorframes.messages import Messages, Pooling, TensorMessages
 
 
@@ -61,6 +61,7 @@ class DGCNN(nn.Module):
         self.convs = nn.ModuleList(
             FrameEdgeConv(a, b, neighbours, aggregations, radial, directional, norm) for a, b in pairwise(reps)
         )
+        self.told = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
         self.whole = GlobalFeature(sum(widths), pooled, norm) if pooled else None
         self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
@@ -79,11 +80,12 @@ class DGCNN(nn.Module):
             x = conv(x, table_edges(table), level.pos, told_in)
             if self.refinements is not None:
                 x, told_in = self.refinements[depth](x, told_in)
+            x = self.told[depth](x, told_in)
             found.append(x)
         joined = torch.cat(found, dim=-1)
         if self.whole is not None:
             joined = torch.cat([joined, self.whole(joined, level.batch, hierarchy.clouds)], dim=-1)
-        return self.join(joined), told_in
+        return self.told[-1](self.join(joined), told_in), told_in
 
     @torch.no_grad()
     def _nearest(self, x: Tensor, batch: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm
+from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe
 from tensorframes.messages import (
     Messages,
     Pooling,
@@ -104,6 +104,7 @@ class GIN(nn.Module):
         self.convs = nn.ModuleList(
             FrameGINConv(a, b, neighbours, aggregation, radial, directional, norm) for a, b in pairwise(reps)
         )
+        self.told = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
 
@@ -120,5 +121,6 @@ class GIN(nn.Module):
             x = conv(x, table_edges(level.neighbours), level.pos, told_in)
             if self.refinements is not None:
                 x, told_in = self.refinements[depth](x, told_in)
+            x = self.told[depth](x, told_in)
             found.append(x)
-        return self.join(torch.cat(found, dim=-1)), told_in
+        return self.told[-1](self.join(torch.cat(found, dim=-1)), told_in), told_in

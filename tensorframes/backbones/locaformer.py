@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, made_norm
+from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
 from tensorframes.reps import Representation
 
@@ -113,6 +113,7 @@ class LoCaFormer(nn.Module):
         self.layers = nn.ModuleList(
             FrameTransformerLayer(self.reps, neighbours, heads, radial, directional, norm) for _ in range(layers)
         )
+        self.told = nn.ModuleList(Probe(self.reps) for _ in range(layers))
         self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
         self.norm = made_norm(norm, width)
 
@@ -128,4 +129,5 @@ class LoCaFormer(nn.Module):
             x = layer(x, table_edges(level.neighbours), level.pos, told_in)
             if self.refinements is not None:
                 x, told_in = self.refinements[depth](x, told_in)
+            x = self.told[depth](x, told_in)
         return self.norm(x), told_in

@@ -73,7 +73,7 @@ class PointTransformer(PointNet2):
         refine: bool = False,
     ) -> None:
         gather = partial(SetAbstraction, aggregations="max", norm=norm)
-        super().__init__(messages, widths, radii, neighbours, gather, norm, refine)
+        super().__init__(messages, widths, radii, neighbours, gather, 0, norm, refine)
         kinds, lengths = messages or TensorMessages(), [1.0, *radii]
         self.attend = nn.ModuleList(
             FrameAttention(kinds.reps(width), neighbours, length, norm)

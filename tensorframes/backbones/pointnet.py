@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe
 from tensorframes.messages import Messages, TensorMessages
 
 
@@ -42,6 +42,7 @@ class PointNet(nn.Module):
         super().__init__()
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
+        self.told = Probe(self.reps)
         self.moments = NeighbourhoodMoments()
         self.each = MLP([self.moments.reps.dim, *widths])
         self.whole = GlobalFeature(widths[-1], pooled, norm)
@@ -57,4 +58,4 @@ class PointNet(nn.Module):
         own = frames[0].to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
         x = self.each(own)
         x = self.join(torch.cat([x, self.whole(x, level.batch, hierarchy.clouds)], dim=-1))
-        return x, frames[0]
+        return self.told(x, frames[0]), frames[0]

@@ -13,7 +13,7 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import NeighbourhoodMoments, Norm
+from tensorframes.layers import NeighbourhoodMoments, Norm, Probe
 from tensorframes.messages import Messages, TensorMessages
 
 
@@ -31,6 +31,7 @@ class PointNet2(nn.Module):
         neighbours: of every point, in every graph.
         layer: gathers each level's features from the level below: ``SetAbstraction`` by default (single-scale grouping,
             SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``.
+        decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
     """
@@ -42,6 +43,7 @@ class PointNet2(nn.Module):
         radii: Sequence[float] = (1.5, 3.0, 6.0),
         neighbours: int = 16,
         layer: Gathering | None = None,
+        decoder_layers: int = 1,
         norm: Norm = "layer",
         refine: bool = False,
     ) -> None:
@@ -62,7 +64,15 @@ class PointNet2(nn.Module):
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
+        self.told_down = nn.ModuleList(Probe(each) for each in reps)
+        self.told_up = nn.ModuleList(Probe(each) for each in reps[:-1])
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine, norm=norm) for fine, coarse in pairwise(reps))
+
+        self.decoder = nn.ModuleList(
+            make(reps[0], reps[0], degree=neighbours, length=1.0, own=self.moments.reps.dim)
+            for _ in range(decoder_layers)
+        )
+        self.told_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
 
     def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
@@ -84,11 +94,17 @@ class PointNet2(nn.Module):
             x = self.within(depth, x, level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])
+            x = self.told_down[depth](x, frames[depth])
             features.append(x)
         for depth in reversed(range(len(levels) - 1)):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
             x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
-        return x, frames[0]
+            x = self.told_up[depth](x, frames[depth])
+        level, told_in = levels[0], frames[0]
+        for layer, told in zip(self.decoder, self.told_decoder, strict=True):
+            x = x + layer(x, level.edge_index, (level.pos, level.pos), (told_in, told_in), own[0])
+            x = told(x, told_in)
+        return x, told_in
 
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
         """What else is done on the way down at each level; here nothing."""

@@ -24,7 +24,7 @@ NOISE_LEVELS = (0.0, 0.0005, 0.00125, 0.0025, 0.0045, 0.0075, 0.0115, 0.016)
 TABLES = 1
 """Ends the seeds of the scales: they are no sample's seeds."""
 
-CLOUDS_KEPT = 64
+CLOUDS_KEPT = 256
 """Clouds that a worker keeps in memory, with their scales: about 7 MB for 100,000 points."""
 
 

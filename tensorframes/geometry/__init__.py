@@ -6,6 +6,7 @@ from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
+from tensorframes.geometry.tape import recording, repeating
 
 __all__ = [
     "Hierarchy",
@@ -21,5 +22,7 @@ __all__ = [
     "knn",
     "knn_graph",
     "radius_graph",
+    "recording",
+    "repeating",
     "table_edges",
 ]

@@ -17,6 +17,7 @@ from tensorframes.geometry.distances import Distinct, distinct_points, squared_d
 from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
+from tensorframes.geometry.tape import discrete
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
 FREQUENCY = 10.0
@@ -130,6 +131,7 @@ def _ranks(priority: Tensor | None, pos: Tensor, batch: Tensor, groups: Distinct
     return rank, rank.new_zeros(len(groups.first)).scatter_reduce(0, groups.index, rank, "amax")
 
 
+@discrete
 @torch.no_grad()
 def independent_set(
     pos: Tensor, radius: Tensor | float, batch: Tensor | None = None, priority: Tensor | None = None

@@ -5,6 +5,7 @@ from tensorframes.layers.fusion import EdgeProduct, Fusion
 from tensorframes.layers.mlp import MLP, Norm, made_norm
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
+from tensorframes.layers.probe import Probe
 from tensorframes.layers.symmetric import smallest_eigenvector
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Fusion",
     "NeighbourhoodMoments",
     "Norm",
+    "Probe",
     "made_norm",
     "normalised_adjugate",
     "planes_of_levels",

@@ -1,8 +1,9 @@
 """Reports: tables and pictures of scores, and the files they are kept in."""
 
+from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, pgp_picture, worst_clouds
 from tensorframes.reports.results import methods_of, write_metrics
-from tensorframes.reports.table import compare, equivariance_table
+from tensorframes.reports.table import compare
 
 __all__ = [
     "compare",
@@ -10,6 +11,8 @@ __all__ = [
     "equivariance_table",
     "error_panel",
     "error_picture",
+    "lie_picture",
+    "lie_table",
     "methods_of",
     "pgp_picture",
     "worst_clouds",

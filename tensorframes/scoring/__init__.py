@@ -2,6 +2,7 @@
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
 from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
+from tensorframes.scoring.lie_derivative import LieDerivative, lie_derivative
 from tensorframes.scoring.method import Method
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
 from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
@@ -12,11 +13,13 @@ __all__ = [
     "ROTATIONS",
     "EquivarianceError",
     "Jet",
+    "LieDerivative",
     "Method",
     "Open3D",
     "angles",
     "equivariance_error",
     "flipped",
+    "lie_derivative",
     "pgp",
     "rmse",
     "score",

@@ -1,0 +1,63 @@
+"""How far a method is from equivariant: finite rotations and reflections, and for networks the Lie derivative."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tensorframes.app.results import bar, show, shown
+from tensorframes.clouds import Cloud
+from tensorframes.clouds.samples import nearest
+from tensorframes.estimator import NormalEstimator
+from tensorframes.inference import EstimatorMethod
+from tensorframes.reports import equivariance_table, lie_picture, lie_table
+from tensorframes.scoring import Method, equivariance_error, lie_derivative
+
+ELEMENTS = 4
+"""How many rotations and reflections are drawn for each cloud."""
+
+PATCH = 2048
+"""Points around a random one of each cloud, where the Lie derivative is measured."""
+
+log = logging.getLogger(__name__)
+
+
+def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, folder: Path) -> dict[str, Any]:
+    """Measure on every cloud, print tables and, for a network, draw lie_derivative.png; returns what JSON holds."""
+    finite: dict[str, dict[str, Any]] = {}
+    for index in bar(f"equivariance of {method.name}")(range(len(clouds))):
+        cloud = clouds[index]
+        finite[cloud.name] = equivariance_error(method, cloud, ELEMENTS, seed=seed).as_dict()
+    show(equivariance_table(finite))
+    results: dict[str, Any] = {"equivariance": finite}
+    if isinstance(method, EstimatorMethod):
+        results["lie_derivative"] = local = local_errors(method.estimator, clouds, seed)
+        show(lie_table(local))
+        lie_picture(local, "Where equivariance is lost", folder / "lie_derivative.png")
+        log.info("%s: lie_derivative.png", shown(folder))
+    return results
+
+
+def local_errors(estimator: NormalEstimator, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, float]]:
+    """The Lie derivative by mode (``frozen``, ``anew``) and place: root mean squares over patches of the clouds."""
+    rng = np.random.default_rng(seed)
+    squares: dict[str, dict[str, list[float]]] = {"frozen": {}, "anew": {}}
+    for index in bar("the Lie derivative")(range(len(clouds))):
+        pos = patch(clouds[index].pos, rng).to(next(estimator.parameters()).device)
+        for mode, places in squares.items():
+            found = lie_derivative(estimator, pos, frozen=mode == "frozen")
+            if found is not None:
+                for place, error in {"normal": found.normal, **found.layers}.items():
+                    places.setdefault(place, []).append(error**2)
+    by_mode = {mode: {place: float(np.sqrt(np.mean(v))) for place, v in each.items()} for mode, each in squares.items()}
+    return {mode: places for mode, places in by_mode.items() if places}
+
+
+def patch(pos: np.ndarray, rng: np.random.Generator) -> Tensor:
+    """The PATCH points of a cloud nearest to a random one, float64."""
+    exact = pos.astype(np.float64)
+    return torch.from_numpy(exact[nearest(np.square(exact - exact[rng.integers(len(exact))]).sum(1), PATCH)])

@@ -1,0 +1,29 @@
+"""Where the features of a network can be read."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from tensorframes.frames import Frames
+from tensorframes.reps import Representation
+
+
+class Probe(nn.Module):
+    """Says what representation a network's features have at this place, and in which frames they are told.
+
+    Changes nothing. Forward hooks on it read or replace features (``scoring.lie_derivative`` does both).
+
+    Args:
+        reps: of the features.
+    """
+
+    def __init__(self, reps: Representation) -> None:
+        super().__init__()
+        self.reps = reps
+
+    def forward(self, x: Tensor, frames: Frames) -> Tensor:
+        """x (N, reps.dim), as it is."""
+        return x
+
+    def extra_repr(self) -> str:
+        return str(self.reps)

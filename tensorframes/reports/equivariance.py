@@ -1,0 +1,98 @@
+"""Errors of equivariance on the screen and in a picture."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
+
+FLOOR = 1e-16  # what is drawn of an error of zero
+MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples chosen anew"}
+Errors = Mapping[str, Mapping[str, float]]
+
+
+def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]]) -> Table:
+    """A table to print with rich: for each cloud how far a method is from equivariant, the worst cloud last.
+
+    Args:
+        errors: `EquivarianceError.as_dict()` by cloud.
+    """
+    caption = Text(
+        "Degrees between the normals of the turned or reflected cloud and the turned normals, over all\n"
+        "scored points and elements drawn; the change of RMSE is the largest.",
+        style="dim",
+        justify="left",
+    )
+    table = Table(caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
+    table.add_column("cloud", overflow="fold")
+    for head in ("mean", "99.9 %", "largest", "RMSE change"):
+        table.add_column(head, justify="right")
+    for name, found in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):
+        values = [found[key] for key in ("mean", "p99_9", "max", "rmse_change")]
+        table.add_row(Text(name), *("-" if value is None else f"{value:.5f}" for value in values))
+    return table
+
+
+def lie_table(errors: Errors) -> Table:
+    """A table to print with rich: the Lie derivative of the normals and of each layer.
+
+    Args:
+        errors: by mode (``frozen``, ``anew``), by place (``normal`` or a layer's name).
+    """
+    caption = Text(
+        "Lie derivative under rotations, per radian: 0 turns along, 1 stays. Normals in radians; layers\n"
+        "relative to their features, each from inputs that turned along exactly.",
+        style="dim",
+        justify="left",
+    )
+    table = Table(caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
+    table.add_column("place")
+    for mode in errors:
+        table.add_column(MODES[mode], justify="right")
+    for place in places(errors):
+        table.add_row(label(place), *(f"{errors[mode][place]:.1e}" for mode in errors))
+    return table
+
+
+def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
+    """Draw the Lie derivative of the normals and of each layer on a logarithmic scale, from rounding to staying.
+
+    Args:
+        errors: as in ``lie_table``. title: of the picture. path: where to save it.
+    """
+    from matplotlib.figure import Figure
+
+    rows = places(errors)[::-1]
+    figure = Figure(figsize=(7.4, 1.3 + 0.3 * len(rows)), layout="constrained", dpi=160)
+    axis = figure.subplots()
+    for number, (mode, colour) in enumerate(zip(errors, CURVES[1::-1], strict=False)):
+        height = 0.8 / len(errors)
+        at = [row + 0.4 - (number + 0.5) * height for row in range(len(rows))]
+        size = [max(errors[mode][place], FLOOR) for place in rows]
+        axis.barh(at, size, height, FLOOR, color=colour, label=MODES[mode])
+    axis.set(xscale="log", xlim=(FLOOR, 10), yticks=range(len(rows)), yticklabels=[label(place) for place in rows])
+    for value, name in ((1e-12, "rounding (float64)"), (1.0, "stays")):
+        axis.axvline(value, color=FAINT, linewidth=0.8, linestyle=":")
+        axis.text(value, len(rows) - 0.35, name, fontsize=8, color=FAINT, ha="center", va="bottom")
+    axis.set_xlabel("Lie derivative under rotations, per radian", fontsize=9, color=INK)
+    axis.set_title(title, fontsize=11, color=INK, fontweight="bold", loc="left", pad=18)
+    axis.tick_params(labelsize=8, colors=INK, length=2)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    return saved(figure, path)
+
+
+def places(errors: Errors) -> list[str]:
+    """The places that every mode tells, in the order of the first."""
+    first, *others = errors.values()
+    return [place for place in first if all(place in other for other in others)]
+
+
+def label(place: str) -> str:
+    """A probe's name as a reader would say it: ``told_down.0`` is "down 0", ``told.1`` is "layer 1"."""
+    place = re.sub(r"\btold_", "", place)
+    return re.sub(r"\btold\b", "layer", place).replace(".", " ")
