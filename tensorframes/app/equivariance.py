@@ -12,7 +12,6 @@ from torch import Tensor
 from tensorframes.app.results import bar, show, shown
 from tensorframes.clouds import Cloud
 from tensorframes.clouds.samples import nearest
-from tensorframes.estimator import NormalEstimator
 from tensorframes.inference import EstimatorMethod
 from tensorframes.reports import equivariance_table, lie_picture, lie_table
 from tensorframes.scoring import Method, equivariance_error, lie_derivative
@@ -42,7 +41,7 @@ def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, fold
     return results
 
 
-def local_errors(estimator: NormalEstimator, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, float]]:
+def local_errors(estimator: torch.nn.Module, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, float]]:
     """The Lie derivative by mode (``frozen``, ``anew``) and place: root mean squares over patches of the clouds."""
     rng = np.random.default_rng(seed)
     squares: dict[str, dict[str, list[float]]] = {"frozen": {}, "anew": {}}

@@ -1,5 +1,6 @@
 """What networks are built from: perceptrons, encodings of edges, and the features a cloud starts with."""
 
+from tensorframes.layers.any_dimension import AnyDimensionConv, AnyDimensionFit, principal_axes
 from tensorframes.layers.edges import EdgeEncoding
 from tensorframes.layers.fusion import EdgeProduct, Fusion
 from tensorframes.layers.mlp import MLP, Norm, made_norm
@@ -10,6 +11,8 @@ from tensorframes.layers.symmetric import smallest_eigenvector
 
 __all__ = [
     "MLP",
+    "AnyDimensionConv",
+    "AnyDimensionFit",
     "EdgeEncoding",
     "EdgeProduct",
     "Fusion",
@@ -19,5 +22,6 @@ __all__ = [
     "made_norm",
     "normalised_adjugate",
     "planes_of_levels",
+    "principal_axes",
     "smallest_eigenvector",
 ]

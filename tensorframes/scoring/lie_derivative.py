@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tensorframes.estimator import NormalEstimator
 from tensorframes.frames import Frames
 from tensorframes.geometry import recording, repeating
 from tensorframes.layers import Probe
@@ -38,7 +37,7 @@ class LieDerivative:
 
 
 def lie_derivative(
-    estimator: NormalEstimator, pos: Tensor, frozen: bool = False, step: float = STEP
+    estimator: nn.Module, pos: Tensor, frozen: bool = False, step: float = STEP
 ) -> LieDerivative | None:
     r"""The Lie derivative of an estimator, whole and layer by layer (Gruver et al. 2022, arXiv 2210.02984):
 
@@ -51,7 +50,8 @@ def lie_derivative(
     It sees the connected component of the group only: reflections take the finite test, ``equivariance_error``.
 
     Args:
-        estimator: any, trained or not; a copy is measured, in evaluation mode.
+        estimator: a ``NormalEstimator``, trained or not, or any network from positions to an answer with ``normal``; a
+            copy is measured, in evaluation mode.
         pos: (N, 3), a cloud or a piece of one.
         frozen: keep the samples and neighbours of the cloud as it is, and measure the layers alone; otherwise they are
             chosen anew for the turned cloud.
@@ -100,13 +100,13 @@ class _Reading:
         self.found: dict[str, Tensor] = {}
 
     @contextmanager
-    def of(self, network: NormalEstimator) -> Iterator[None]:
+    def of(self, network: nn.Module) -> Iterator[None]:
         """Read while it lasts."""
         hooks = []
         for name, module in network.named_modules():
             if isinstance(module, Probe):
                 hooks.append(module.register_forward_hook(self._features(name.removeprefix("backbone."))))
-        for level, finder in enumerate(network.frames):
+        for level, finder in enumerate(getattr(network, "frames", ())):
             hooks.append(finder.register_forward_hook(self._frames(f"frames.{level}")))
         try:
             yield
@@ -138,7 +138,7 @@ class _Reading:
         return read
 
 
-def _normals(network: NormalEstimator, pos: Tensor) -> Tensor:
+def _normals(network: nn.Module, pos: Tensor) -> Tensor:
     with torch.no_grad():
         return network(pos).normal
 

@@ -1,0 +1,127 @@
+"""Layers with one set of weights for every dimension of space: they mix channels, never components."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.geometry.checks import check_count
+from tensorframes.layers.mlp import MLP
+
+
+class EdgeInvariants(nn.Module):
+    r"""A perceptron on what edges and the features at their ends have in common, whatever the dimension:
+
+    .. math:: h_{ij} = \mathrm{MLP}\big(\ell_{ij},\; u_{ij}^T T_i u_{ij},\; u_{ij}^T T_j u_{ij},\;
+        \langle T_i, T_j \rangle,\; s_i,\; s_j\big),
+
+    :math:`u_{ij}` the direction to neighbour j, :math:`\ell_{ij}` its distance in units of the neighbours' mean
+    distance, s scalars and T symmetric matrices.
+
+    Args:
+        channels: C, of s and of T. hidden: width of h.
+    """
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        check_count(channels, "channels")
+        self.net = MLP([1 + 5 * channels, hidden, hidden], last_activation=True)
+
+    def forward(
+        self, scalars: Tensor, tensors: Tensor, pos: Tensor, table: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """h (N, k, hidden), u (N, k, d), edges in units of the mean distance (N, k, d), T of the neighbours."""
+        edge = pos[table] - pos.unsqueeze(1)
+        length = edge.norm(dim=-1, keepdim=True)
+        mean = length.mean(1, keepdim=True)
+        u, edge = edge / torch.where(length > 0, length, 1), edge / torch.where(mean > 0, mean, 1)
+        theirs = tensors[table]  # (N, k, C, d, d)
+        invariants = [
+            edge.norm(dim=-1, keepdim=True),
+            torch.einsum("nka,ncab,nkb->nkc", u, tensors, u),
+            torch.einsum("nka,nkcab,nkb->nkc", u, theirs, u),
+            torch.einsum("ncab,nkcab->nkc", tensors, theirs),
+            scalars.unsqueeze(1).expand(-1, table.shape[1], -1),
+            scalars[table],
+        ]
+        return self.net(torch.cat(invariants, dim=-1)), u, edge, theirs
+
+
+class AnyDimensionConv(nn.Module):
+    r"""Messages between scalars s (N, C) and symmetric matrices T (N, C, d, d) that do not know d.
+
+    .. math:: T_i' = \nu\Big( A\, T_i + \tfrac{1}{k} \sum_j \big( a(h_{ij})\, u_{ij} u_{ij}^T
+        + b(h_{ij})\, B\, T_j \big) \Big), \qquad s_i' = s_i + \mathrm{MLP}\big(\tfrac{1}{k} \sum_j h_{ij}\big),
+
+    h and u of ``EdgeInvariants``. A and B mix channels; :math:`\nu` divides by the root mean square of the channels'
+    norms. Every number that a perceptron sees is invariant, and every weight belongs to a channel: the same weights act
+    in any dimension, on any number of points, and are O(d)-equivariant in each (after Levin and Diaz 2024, arXiv
+    2306.06327).
+
+    Args:
+        channels: C. hidden: width of the perceptrons.
+    """
+
+    def __init__(self, channels: int, hidden: int = 32) -> None:
+        super().__init__()
+        self.edges = EdgeInvariants(channels, hidden)
+        self.weigh = nn.Linear(hidden, 2 * channels)
+        self.scalars = MLP([hidden, hidden, channels])
+        self.keep, self.pass_on = (nn.Linear(channels, channels, bias=False) for _ in range(2))
+
+    def forward(self, scalars: Tensor, tensors: Tensor, pos: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        """s' and T' from s, T, positions (N, d) and neighbours (N, k), the point itself included."""
+        h, u, _, theirs = self.edges(scalars, tensors, pos, table)
+        own, passed = self.weigh(h).chunk(2, dim=-1)
+        new = torch.einsum("nkc,nka,nkb->ncab", own, u, u)
+        new = new + torch.einsum("nkc,nkcab->ncab", passed, mixed(theirs, self.pass_on))
+        out = mixed(tensors, self.keep) + new / table.shape[1]
+        square = out.square().sum((-1, -2)).mean(-1).view(-1, 1, 1, 1)
+        return scalars + self.scalars(h.mean(1)), out * torch.where(square > 0, square, 1).rsqrt()
+
+
+class AnyDimensionFit(nn.Module):
+    r"""Scatter matrices of the neighbours (N, d, d) with learned weights, after rounds of ``AnyDimensionConv``:
+
+    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r_i)(r_{ij} - \bar r_i)^T}{\sum_j w_{ij}}, \qquad
+        w_{ij} = \sigma\big(g(h_{ij})\big), \quad \bar r_i \text{ the weighted mean},
+
+    r edges in units of their mean length. Their largest eigenvector is the tangent of a curve, their smallest the
+    normal of a hypersurface, in any dimension (``principal_axes``). Untrained, all weights are nearly equal: principal
+    component analysis.
+
+    Args:
+        channels: of scalars and of matrices. layers: ``AnyDimensionConv`` in turn. hidden: width of perceptrons.
+    """
+
+    def __init__(self, channels: int = 8, layers: int = 2, hidden: int = 32) -> None:
+        super().__init__()
+        check_count(layers, "layers")
+        self.channels = channels
+        self.layers = nn.ModuleList(AnyDimensionConv(channels, hidden) for _ in range(layers))
+        self.edges = EdgeInvariants(channels, hidden)
+        self.weigh = nn.Linear(hidden, 1)
+
+    def forward(self, pos: Tensor, table: Tensor) -> Tensor:
+        """C (N, d, d) of positions (N, d) with neighbours (N, k), the point itself included."""
+        scalars = pos.new_zeros(len(pos), self.channels)
+        tensors = pos.new_zeros(len(pos), self.channels, pos.shape[-1], pos.shape[-1])
+        for layer in self.layers:
+            scalars, tensors = layer(scalars, tensors, pos, table)
+        h, _, edge, _ = self.edges(scalars, tensors, pos, table)
+        weight = self.weigh(h).sigmoid() + 1e-4
+        share = weight / weight.sum(1, keepdim=True)
+        centred = edge - (share * edge).sum(1, keepdim=True)
+        return (share * centred).transpose(1, 2) @ centred
+
+
+def principal_axes(matrices: Tensor) -> Tensor:
+    """Unit eigenvectors (N, d), up to sign, of the largest eigenvalues of symmetric matrices (N, d, d)."""
+    axes: Tensor = torch.linalg.eigh(matrices)[1][..., -1]
+    return axes
+
+
+def mixed(tensors: Tensor, mix: nn.Linear) -> Tensor:
+    """Matrices (..., C, d, d) with their channels mixed: (..., C', d, d)."""
+    out: Tensor = mix(tensors.movedim(-3, -1)).movedim(-1, -3)
+    return out

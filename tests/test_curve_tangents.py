@@ -1,0 +1,53 @@
+"""The worked example: weights learned in the plane are equivariant, and good, in spaces they have never seen."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tensorframes.layers import AnyDimensionFit
+from tensorframes.testing import assert_equivariant
+
+EXAMPLE = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "examples" / "curve_tangents.py")))
+
+
+@pytest.fixture(scope="module")
+def network() -> AnyDimensionFit:
+    return EXAMPLE.train(steps=150)
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 5])
+def test_what_was_learned_in_the_plane_holds_in_every_dimension(network: AnyDimensionFit, d: int) -> None:
+    own, pca = EXAMPLE.errors(network, d, points=256, noise=0.5)
+    assert own < 0.8 * pca
+
+
+def test_any_number_of_points(network: AnyDimensionFit) -> None:
+    errors = [EXAMPLE.errors(network, 3, points, noise=0.5)[0] for points in (128, 256, 1024)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 10
+
+
+@pytest.mark.parametrize("d", [2, 3, 5])
+def test_matrices_turn_with_the_cloud(d: int) -> None:
+    torch.manual_seed(0)
+    network = AnyDimensionFit(channels=3, layers=2, hidden=8).double()
+    pos = torch.randn(40, d, dtype=torch.float64)
+    assert_equivariant(lambda pos: network(pos, EXAMPLE.neighbours(pos)).flatten(1), pos, "1x2")
+
+
+def test_untrained_it_is_close_to_principal_components() -> None:
+    torch.manual_seed(0)
+    own, pca = EXAMPLE.errors(AnyDimensionFit(), 3, points=512, noise=0.5)
+    assert own == pytest.approx(pca, rel=0.15)
+
+
+def test_points_that_coincide_give_finite_numbers_and_gradients() -> None:
+    pos = torch.zeros(8, 3, requires_grad=True)
+    network = AnyDimensionFit(channels=2, layers=1, hidden=4)
+    matrices = network(pos, torch.arange(8).expand(8, 8))
+    matrices.sum().backward()
+    assert matrices.isfinite().all()
+    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
