@@ -23,7 +23,7 @@ def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]]) -
     """
     caption = Text(
         "Degrees between the normals of the turned or reflected cloud and the turned normals, over all\n"
-        "scored points and elements drawn; the change of RMSE is the largest.",
+        "points and elements drawn; the change of RMSE (scored points) is the largest.",
         style="dim",
         justify="left",
     )

@@ -34,7 +34,9 @@ class EquivarianceError:
 def equivariance_error(
     method: Method, cloud: Cloud, elements: int = 8, group: str = "o3", seed: int = 0
 ) -> EquivarianceError:
-    """Turn a cloud about its mean by random elements of a group and compare normals at its scored rows.
+    """Turn a cloud about its mean by random elements of a group and compare the normals of all its points.
+
+    Scored rows are too few to see a tail: of 5,000, five are 0.1 %. The RMSE is that of the scored rows.
 
     The angle is oriented if the method is. Two rows without a normal agree (0 degrees), one without does not (90).
     The cloud is turned in float64 and rounded to float32, as a user's rotated file would be: this rounding, not the
@@ -52,15 +54,15 @@ def equivariance_error(
     rows, rng, rotation = scored_rows(cloud), np.random.default_rng(seed), RandomRotation(group)
     centred = cloud.pos - cloud.pos.mean(axis=0, dtype=np.float64)
     truth = None if cloud.normal is None else cloud.normal[rows].astype(np.float64)
-    still = normals_at(method, centred.astype(np.float32), cloud.scored)
-    start = None if truth is None else rmse(angles(still, truth))
+    still = normals_at(method, centred.astype(np.float32), None)
+    start = None if truth is None else rmse(angles(still[rows], truth))
     degrees, changes = [], []
     for _ in range(elements):
         g = rotation.draw(rng)
-        moved = normals_at(method, (centred @ g.T).astype(np.float32), cloud.scored)
+        moved = normals_at(method, (centred @ g.T).astype(np.float32), None)
         degrees.append(disagreement(moved, still @ g.T, method.oriented))
         if truth is not None and start is not None:
-            changes.append(abs(rmse(angles(moved, truth @ g.T)) - start))
+            changes.append(abs(rmse(angles(moved[rows], truth @ g.T)) - start))
     found = np.concatenate(degrees)
     return EquivarianceError(
         mean=float(found.mean()),
@@ -69,7 +71,7 @@ def equivariance_error(
         rmse=start,
         rmse_change=max(changes, default=None),
         elements=elements,
-        points=len(rows),
+        points=len(cloud.pos),
     )
 
 
