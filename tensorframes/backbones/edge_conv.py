@@ -46,7 +46,7 @@ class FrameEdgeConv(TensorialMessagePassing):
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps_out.dim) from x (N, reps_in.dim)."""
-        edge = self.encode(local_edge_vectors(pos, pos, edge_index, frames))
+        edge = self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree))
         out: Tensor = self.join(self.propagate(edge_index, x=x, edge=edge, frames=frames))
         return out
 

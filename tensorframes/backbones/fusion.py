@@ -69,7 +69,7 @@ class FusionAbstraction(TensorialMessagePassing):
         own: Tensor | None = None,
     ) -> Tensor:
         """Features (R, reps_out.dim) of the receivers from x (S, reps_in.dim); pos and frames: (senders, receivers)."""
-        edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1]) / self.length
+        edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1], self.fixed_degree) / self.length
         receivers = x.new_zeros(len(pos[1]), 0)
         arrived = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
         known = [*self.fusion(arrived), *([] if own is None else [own])]

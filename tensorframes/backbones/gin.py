@@ -56,7 +56,7 @@ class FrameGINConv(TensorialMessagePassing):
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps_out.dim) from x (N, reps_in.dim)."""
-        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames)))
+        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
         out: Tensor = self.net((1 + self.epsilon) * x + self.propagate(edge_index, x=x, edge=edge, frames=frames))
         return out
 

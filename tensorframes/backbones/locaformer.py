@@ -59,7 +59,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps.dim) from x (N, reps.dim)."""
-        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames)))
+        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
         x = x + self.out(self.propagate(edge_index, x=self.norm(x), edge=edge, frames=frames))
         out: Tensor = x + self.net(x)
         return out

@@ -41,7 +41,7 @@ class FrameAttention(TensorialMessagePassing):
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps.dim) from x (N, reps.dim)."""
-        edge = local_edge_vectors(pos, pos, edge_index, frames) / self.length
+        edge = local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree) / self.length
         out: Tensor = self.out(self.propagate(edge_index, x=self.norm(x), edge=edge, frames=frames))
         return x + out
 

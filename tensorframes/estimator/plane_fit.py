@@ -16,7 +16,7 @@ from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
 from tensorframes.reps import Representation, full_precision
 
-CHUNK = 16384  # points fitted at once outside training: bounds memory
+CHUNK = 1024  # points fitted at once outside training: bounds memory
 
 
 class PlaneFitHead(nn.Module):

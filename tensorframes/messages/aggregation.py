@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn.aggr import Aggregation
+from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
 Pooling = Literal["sum", "mean", "max", "softmax"]
 POOLINGS = ("sum", "mean", "max", "softmax")
@@ -52,6 +52,13 @@ class FixedDegree(Aggregation):
 
     def __repr__(self) -> str:
         return f"FixedDegree({self.aggr!r}, degree={self.degree})"
+
+
+def degree_of(aggr: nn.Module) -> int | None:
+    """The number of edges that an aggregation takes of every receiver; None if it takes any."""
+    parts = list(aggr.aggrs) if isinstance(aggr, MultiAggregation) else [aggr]
+    degrees = {part.degree if isinstance(part, FixedDegree) else None for part in parts}
+    return degrees.pop() if len(degrees) == 1 else None
 
 
 def pooled(names: Pooling | Sequence[Pooling], degree: int) -> list[FixedDegree]:

@@ -11,9 +11,11 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from tensorframes.frames import Frames
-from tensorframes.messages.transport import transport
+from tensorframes.messages.aggregation import degree_of
+from tensorframes.messages.transport import arrive, turned_by_receivers
 from tensorframes.reps import Representation, representation
 
+PIECE = 2048  # receivers that are served at once where no gradient is wanted: what they take stays in the cache
 SENDER_ONLY = ("edge_index", "edge_index_j", "size_j", "size", "adj_t")
 
 
@@ -50,6 +52,7 @@ class TensorialMessagePassing(MessagePassing):
         node_dim: int = -2,
     ) -> None:
         super().__init__(aggr, aggr_kwargs=aggr_kwargs, node_dim=node_dim)
+        self.fixed_degree = degree_of(self.aggr_module)
         self.transport = {name: representation(reps) for name, reps in transport.items()}
         self.edge_transport = {name: representation(reps) for name, reps in (edge_transport or {}).items()}
         parameters = inspect.signature(self.message).parameters
@@ -94,21 +97,52 @@ class TensorialMessagePassing(MessagePassing):
             raise ValueError(f"expected frames=Frames or a pair of Frames, got {type(frames).__name__}")
         if size is not None and tuple(size) != (len(senders), len(receivers)):
             raise ValueError(f"expected size {(len(senders), len(receivers))}, that of the frames, got {tuple(size)}")
-        arrived = dict(kwargs)
         for name in self._gathered:
-            arrived[name] = self._arrive(name, kwargs.get(name), edge_index, senders, receivers)
+            kwargs[name] = self._sent(name, kwargs.get(name), senders)
+        degree = self.fixed_degree
+        if degree is not None and edge_index.shape[1] != degree * len(receivers):
+            raise ValueError(
+                f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
+            )
+        if degree is None or torch.compiler.is_compiling() or torch.is_grad_enabled() or len(receivers) <= PIECE:
+            return self._serve(edge_index, receivers, kwargs)
+        served = []
+        for start in range(0, len(receivers), PIECE):
+            rows = slice(start, min(start + PIECE, len(receivers)))
+            edges = slice(rows.start * degree, rows.stop * degree)
+            part = {name: self._part(name, value, rows, edges, edge_index.shape[1]) for name, value in kwargs.items()}
+            own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
+            served.append(self._serve(own, Frames(receivers.matrices[rows]), part))
+        return torch.cat(served)
+
+    def _sent(self, name: str, value: Any, senders: Frames) -> Any:
+        """One argument of the points as a pair (senders', receivers'), the senders' told in the world's frame."""
+        source, target = value if isinstance(value, (tuple, list)) else (value, value)
+        reps = self.transport.get(name)
+        if source is None or reps is None or reps.is_invariant:
+            return source, target
+        return senders.to_world(source, reps), target
+
+    def _part(self, name: str, value: Any, rows: slice, edges: slice, count: int) -> Any:
+        """One argument, for some of the receivers: their rows, or those of their edges of which there are ``count``."""
+        if name in self._gathered:
+            source, target = value
+            return source, target[rows] if isinstance(target, Tensor) else target
+        return value[edges] if isinstance(value, Tensor) and value.dim() and len(value) == count else value
+
+    def _serve(self, edge_index: Tensor, receivers: Frames, arguments: dict[str, Any]) -> Tensor:
+        """What PyG makes of it, once every edge has a sender of its own, told in its receiver's frame."""
+        arrived = dict(arguments)
+        for name in self._gathered:
+            source, target = arguments[name]
+            if source is not None and name in self.transport:
+                source = arrive(source, self.transport[name], edge_index, receivers, self.fixed_degree)
+            elif source is not None:
+                source = source.index_select(self.node_dim, edge_index[0])
+            arrived[name] = (source, target)
         for name, reps in self.edge_transport.items():
             if arrived.get(name) is not None:
-                arrived[name] = reps.transform(arrived[name], receivers.matrices.index_select(0, edge_index[1]))
+                arrived[name] = turned_by_receivers(arrived[name], reps, edge_index, receivers, self.fixed_degree)
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], len(receivers)), **arrived)
         return out
-
-    def _arrive(self, name: str, value: Any, edge_index: Tensor, senders: Frames, receivers: Frames) -> Any:
-        """One argument as the pair (a row per edge, a row per receiver) that PyG gathers."""
-        source, target = value if isinstance(value, (tuple, list)) else (value, value)
-        if source is None:
-            return value
-        if name in self.transport:
-            return transport(source, self.transport[name], edge_index, senders, receivers), target
-        return source.index_select(self.node_dim, edge_index[0]), target

@@ -8,23 +8,53 @@ from tensorframes.frames import Frames
 from tensorframes.reps import Representation, full_precision
 
 
-def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
+def transport(
+    x: Tensor,
+    reps: Representation,
+    edge_index: Tensor,
+    senders: Frames,
+    receivers: Frames,
+    degree: int | None = None,
+) -> Tensor:
     r"""Features of the senders as they arrive: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
 
     Done in two steps, each sender once into the world's frame, then each edge into its receiver's, so that no matrix
     per edge is multiplied out and the first step runs on S rows instead of E.
 
-    Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
+    Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim). ``degree``: every
+    receiver has so many edges, one receiver after the other; its frame is then applied to all of them at once.
     """
+    world = x if reps.is_invariant else senders.to_world(x, reps)
+    return arrive(world, reps, edge_index, receivers, degree)
+
+
+def arrive(
+    world: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
+) -> Tensor:
+    """The second step of ``transport``: from features (S, reps.dim) told in the world's frame to (E, reps.dim)."""
+    sent = world.index_select(0, edge_index[0])
     if reps.is_invariant:
-        return x.index_select(0, edge_index[0])
-    world = senders.to_world(x, reps).index_select(0, edge_index[0])
-    return reps.transform(world, receivers.matrices.index_select(0, edge_index[1]))
+        return sent
+    return turned_by_receivers(sent, reps, edge_index, receivers, degree)
+
+
+def turned_by_receivers(
+    edges: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
+) -> Tensor:
+    """Tensors on the edges (E, reps.dim), told in the world's frame, in their receivers'."""
+    if degree is None:
+        return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
+    return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)
 
 
 @full_precision
-def local_edge_vectors(pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames) -> Tensor:
-    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d)."""
+def local_edge_vectors(
+    pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames, degree: int | None = None
+) -> Tensor:
+    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``transport``."""
+    if degree is not None:
+        ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (len(receivers), degree))
+        return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)
     edge = pos_src.index_select(0, edge_index[0]) - pos_dst.index_select(0, edge_index[1])
     matrices = receivers.matrices.index_select(0, edge_index[1])
     return (matrices @ edge.unsqueeze(-1)).squeeze(-1)

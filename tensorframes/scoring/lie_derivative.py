@@ -36,9 +36,7 @@ class LieDerivative:
         return asdict(self)
 
 
-def lie_derivative(
-    estimator: nn.Module, pos: Tensor, frozen: bool = False, step: float = STEP
-) -> LieDerivative | None:
+def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step: float = STEP) -> LieDerivative | None:
     r"""The Lie derivative of an estimator, whole and layer by layer (Gruver et al. 2022, arXiv 2210.02984):
 
     .. math:: (\mathcal{L}_X f)(x) = \frac{d}{dt}\Big|_{t = 0}\, \rho_{\mathrm{out}}(e^{-tX})\, f(e^{tX} x),
