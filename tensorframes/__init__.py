@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tensorframes.estimator import NormalEstimator
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
     from tensorframes.geometry import knn_graph
+    from tensorframes.inference import estimate_normals
     from tensorframes.messages import InLocalFrames, TensorialMessagePassing, in_local_frames
     from tensorframes.reps import TensorReps
 
@@ -27,6 +28,7 @@ _ROOM_OF = {
     "NormalEstimator": "estimator",
     "TensorReps": "reps",
     "TensorialMessagePassing": "messages",
+    "estimate_normals": "inference",
     "in_local_frames": "messages",
     "knn_graph": "geometry",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "NormalEstimator",
     "TensorReps",
     "TensorialMessagePassing",
+    "estimate_normals",
     "in_local_frames",
     "knn_graph",
 ]

@@ -1,4 +1,4 @@
-"""torch.compile with its default backend, which needs a C++ compiler: one convolution, and one backbone with gradients."""
+"""torch.compile with its default backend, which needs a C++ compiler: a convolution, and a backbone with gradients."""
 
 import shutil
 

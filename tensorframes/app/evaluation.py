@@ -14,9 +14,12 @@ from tensorframes.app.equivariance import report_equivariance
 from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import score_and_report
 from tensorframes.errors import UserError
-from tensorframes.inference import EstimatorMethod
+from tensorframes.inference import EstimatorMethod, load_weights, pretrained
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
+
+SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
+"""The weights that come with the package, as ``checkpoint`` names them."""
 
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
@@ -47,12 +50,15 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in cfg.methods:
         method: Method = build.component(cfg.methods[name], f"methods.{name}")
         return method
+    if name in SHIPPED:
+        return EstimatorMethod(pretrained(SHIPPED[name]), name, device)
     try:
-        estimator = load_estimator(name, cfg.trusted)
+        estimator = load_weights(name) if name.endswith(".safetensors") else load_estimator(name, cfg.trusted)
     except UserError as error:
         if "/" in name or "." in name:
             raise
-        raise UserError(f"expected checkpoint to be a file or one of {', '.join(cfg.methods)}, got {name}") from error
+        known = ", ".join([*SHIPPED, *cfg.methods])
+        raise UserError(f"expected checkpoint to be a file or one of {known}, got {name}") from error
     return EstimatorMethod(estimator, device=device)
 
 

@@ -1,5 +1,26 @@
 """A whole cloud in, normals out."""
 
+from tensorframes.inference.estimate import estimate_normals
+from tensorframes.inference.weights import (
+    PRETRAINED,
+    about,
+    built,
+    load_weights,
+    pretrained,
+    pretrained_path,
+    save_weights,
+)
 from tensorframes.inference.whole import EstimatorMethod, normals_of
 
-__all__ = ["EstimatorMethod", "normals_of"]
+__all__ = [
+    "PRETRAINED",
+    "EstimatorMethod",
+    "about",
+    "built",
+    "estimate_normals",
+    "load_weights",
+    "normals_of",
+    "pretrained",
+    "pretrained_path",
+    "save_weights",
+]

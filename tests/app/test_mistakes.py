@@ -64,7 +64,7 @@ ABOUT_THE_TEST = {
 
 EVALUATING = {
     "data=tiny": "expected a value for checkpoint",
-    "checkpoint=foo": "expected checkpoint to be a file or one of pca, jet, open3d, got foo",
+    "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "expected a checkpoint file, got a/foo.ckpt",
     "chekpoint=pca": "(did you mean checkpoint?)",
 }

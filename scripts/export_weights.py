@@ -1,0 +1,33 @@
+"""Weights to ship, from a checkpoint: python scripts/export_weights.py PATH/best.ckpt FILE.safetensors
+
+With "best" or "fast" in place of a file: tensorframes/weights/NAME.safetensors, where the package looks for them.
+"""
+
+import argparse
+from pathlib import Path
+
+from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+from tensorframes.errors import UserError
+from tensorframes.inference import PRETRAINED, save_weights
+
+HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("target", help="a file, or best, or fast")
+    given = parser.parse_args()
+    target = HOME / f"{given.target}.safetensors" if given.target in PRETRAINED else Path(given.target)
+    try:
+        content = read_checkpoint(given.checkpoint)
+        recipe, config = content["tensorframes"]["model"], content["tensorframes"]["config"]
+        about = {"experiment": config.get("name"), "steps": content["global_step"], "seed": config.get("seed")}
+        save_weights(load_estimator(given.checkpoint), recipe, target, about)
+    except UserError as error:
+        parser.exit(2, f"error: {error}\n")
+    print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {about}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Normals in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from tensorframes.estimator import NormalEstimator
+from tensorframes.inference.weights import PRETRAINED, chosen_device, load_weights, pretrained
+from tensorframes.inference.whole import normals_of
+from tensorframes.messages import TensorialMessagePassing
+
+
+def estimate_normals(
+    points: ArrayLike,
+    weights: str | Path = "best",
+    device: str | torch.device | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> NDArray[np.float32]:
+    """Unoriented unit normals of a point cloud, by a trained network.
+
+    The cloud may have any scale, offset and pose: normals of a turned or reflected cloud are the turned or reflected
+    normals, up to their signs, and the order of the points does not matter.
+
+    Args:
+        points: (N, 3) numbers, an array or anything that becomes one.
+        weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file.
+        device: where to compute; by default a GPU if there is one.
+        progress: is told the share of the work that is done, from 0 to 1.
+
+    Returns:
+        (N, 3) float32 unit vectors. The sign means nothing. A row of zeros is "no normal": the point is not finite or
+        very far from all others, or the cloud is a line or a single point.
+
+    Raises:
+        ValueError: the points are not (N, 3) finite numbers, or there are no such weights (``UserError``).
+    """
+    estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
+    estimator = estimator.to(chosen_device(device))
+    values = points.detach().cpu().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
+    if progress is None:
+        return normals_of(estimator, values)
+    with _told(estimator, progress):
+        return normals_of(estimator, values)
+
+
+@contextmanager
+def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[None]:
+    """Tell how many of the layers that send messages have run."""
+    layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
+    total, ran = (2 if estimator.mirrors else 1) * len(layers) + 1, [0]
+
+    def count(*_: object) -> None:
+        ran[0] += 1
+        progress(min(1.0, ran[0] / total))
+
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    progress(0.0)
+    try:
+        yield
+        progress(1.0)
+    finally:
+        for hook in hooks:
+            hook.remove()
