@@ -107,7 +107,10 @@ def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) ->
     tables, edges, kinds = [], [], []
     for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
         if count:
-            found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
+            if kind == 0 and count <= level.neighbours.shape[1]:
+                found = level.neighbours[rows, :count]
+            else:
+                found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])
             edges.append(
                 level.pos.index_select(0, found.flatten()).view(*found.shape, query.shape[-1]) - query.unsqueeze(1)

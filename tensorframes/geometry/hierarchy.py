@@ -13,6 +13,8 @@ from tensorframes.geometry.neighbours import knn
 from tensorframes.geometry.radial import envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 
+PRIORITY_NEIGHBOURS = 8  # whose distances decide which points are sampled
+
 
 @dataclass(frozen=True)
 class Level:
@@ -65,10 +67,11 @@ def build_hierarchy(
     """
     check_radii(radii)
     clouds = int(batch.max()) + 1 if len(batch) else 0
-    own = knn(pos, neighbours, batch=batch)
+    near = knn(pos, max(neighbours, PRIORITY_NEIGHBOURS + 1), batch=batch)
+    own = near[:, :neighbours].contiguous()
     levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
     above = []
-    priority = intrinsic_priority(pos, batch, scale=1.0) if radii else None
+    priority = intrinsic_priority(pos, batch, 1.0, PRIORITY_NEIGHBOURS, near) if radii else None
     for radius in radii:
         fine = levels[-1]
         kept = independent_set(fine.pos, radius, fine.batch, priority)

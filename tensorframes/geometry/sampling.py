@@ -16,7 +16,7 @@ from tensorframes.geometry.checks import check_batch, check_points, per_cloud
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
-from tensorframes.geometry.scale import cloud_scale, distinct_distances
+from tensorframes.geometry.scale import cloud_scale, distinct_distances, table_distances
 from tensorframes.geometry.tape import discrete
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
@@ -27,7 +27,11 @@ OPEN, KEPT, DROPPED = 0, 1, 2
 
 @torch.no_grad()
 def intrinsic_priority(
-    pos: Tensor, batch: Tensor | None = None, scale: Tensor | float | None = None, k: int = 8
+    pos: Tensor,
+    batch: Tensor | None = None,
+    scale: Tensor | float | None = None,
+    k: int = 8,
+    table: Tensor | None = None,
 ) -> Tensor:
     """A number for every point that looks random, yet depends on distances alone: (N,) float64 in [-1, 1].
 
@@ -41,13 +45,18 @@ def intrinsic_priority(
         pos: (N, d). batch: (N,) cloud of each point, ascending.
         scale: s, a length for each cloud (B,), `cloud_scale` if None. A tile of a cloud needs the whole cloud's.
         k: number of neighbours. Copies of a point have its priority and are nobody's neighbour.
+        table: (N, K) neighbours of distinct points, K > k, nearest first, the point itself included: if known.
     Raises:
         ValueError: as `knn`; a scale that is not positive.
     """
     check_points(pos)
     batch = check_batch(batch, pos)
     lengths = per_cloud(cloud_scale(pos.double(), batch) if scale is None else scale, batch, "scale")
-    distance = distinct_distances(pos, k, batch) / lengths[batch][:, None]
+    if table is None:
+        distance = distinct_distances(pos, k, batch)
+    else:
+        distance = table_distances(pos.detach().double(), table[:, : k + 1])
+    distance = distance / lengths[batch][:, None]
     weight = torch.cos(GOLDEN_ANGLE * torch.arange(1, k + 1, dtype=torch.float64, device=pos.device))
     return torch.sin(FREQUENCY * (distance * weight).sum(1))
 

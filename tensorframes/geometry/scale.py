@@ -11,8 +11,12 @@ from tensorframes.geometry.neighbours import knn
 def _distances(pos: Tensor, k: int, batch: Tensor, groups: Distinct) -> Tensor:
     """(U, k) distances from each distinct point to the k nearest others, the last repeated where none is left."""
     points = pos[groups.first].detach().double()
-    rows = knn(points, k + 1, batch=batch[groups.first])
-    square = squared_distance(points[:, None], points[rows])
+    return table_distances(points, knn(points, k + 1, batch=batch[groups.first]))
+
+
+def table_distances(points: Tensor, table: Tensor) -> Tensor:
+    """(U, k) distances of distinct points (U, d) along a table (U, k + 1) that begins with the point itself."""
+    square = squared_distance(points[:, None], points[table])
     # A cloud with too few points repeats its first neighbour, the point itself, at distance zero.
     return square.cummax(dim=1).values[:, 1:].sqrt()
 
