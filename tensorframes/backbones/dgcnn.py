@@ -66,9 +66,9 @@ class DGCNN(nn.Module):
         self.whole = GlobalFeature(sum(widths), pooled, norm) if pooled else None
         self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
-    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry that is known beforehand: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours)
+        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are told in."""

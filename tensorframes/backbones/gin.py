@@ -108,9 +108,9 @@ class GIN(nn.Module):
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
 
-    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours)
+        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are told in."""

@@ -117,9 +117,9 @@ class LoCaFormer(nn.Module):
         self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
         self.norm = made_norm(norm, width)
 
-    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours)
+        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are told in."""

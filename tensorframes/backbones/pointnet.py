@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy
+from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe
 from tensorframes.messages import Messages, TensorMessages
 
@@ -40,6 +41,7 @@ class PointNet(nn.Module):
         norm: Norm = "layer",
     ) -> None:
         super().__init__()
+        check_count(neighbours, "neighbours")
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
         self.told = Probe(self.reps)
@@ -48,9 +50,9 @@ class PointNet(nn.Module):
         self.whole = GlobalFeature(widths[-1], pooled, norm)
         self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 
-    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours)
+        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are told in."""

@@ -74,9 +74,9 @@ class PointNet2(nn.Module):
         )
         self.told_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
 
-    def plan(self, pos: Tensor, batch: Tensor) -> Hierarchy:
+    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
-        return build_hierarchy(pos, batch, self.radii, self.neighbours)
+        return build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim) of level 0, and the frames they are told in."""

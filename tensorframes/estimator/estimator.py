@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from tensorframes.backbones import Backbone
 from tensorframes.estimator.heads import Head
 from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import Hierarchy, cloud_scale
+from tensorframes.geometry import Hierarchy, cloud_scale, nearest_neighbours
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.reps import Representation
 
@@ -24,9 +24,9 @@ class NormalEstimator(nn.Module):
     Equal points are merged first (they get the same normal); positions are centred and divided by their cloud's scale.
 
     SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
-    then runs twice, with all R_i and with all S R_i, and the normal is the top eigenvector of the sum of both
-    :math:`n n^T`: exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs
-    once, on one of the two, by the toss of a coin: both are learned, also from clouds that are never reflected.
+    then runs twice, with all R_i and with all S R_i, and the head decides by the mean of what both say: exactly
+    O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once, on one of the two,
+    by the toss of a coin: both are learned, also from clouds that are never reflected.
 
     Args:
         frames: finds the frames.
@@ -72,8 +72,9 @@ class NormalEstimator(nn.Module):
         distinct = distinct_points(pos, batch)
         points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
         with torch.no_grad():
-            points = _normalise(points, batch_of, scale)
-            hierarchy = self.backbone.plan(points, batch_of)
+            near = nearest_neighbours(points, batch_of, self.backbone.neighbours)
+            lengths = cloud_scale(points, batch_of, table=near) if scale is None else scale
+            hierarchy = self.backbone.plan(_normalise(points, batch_of, lengths), batch_of, near)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(hierarchy, needed)
@@ -98,38 +99,20 @@ class NormalEstimator(nn.Module):
         fallback = rows.new_zeros(len(rows), dtype=torch.uint8) if source is None else source.index_select(0, rows)
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
-            normal, steps = self._pass(hierarchy, mirrored if bool(torch.rand(()) < 0.5) else frames, plan)
-            return normal, steps, fallback
-        normal, steps = self._pass(hierarchy, frames, plan)
-        if self.mirrors:
-            other = self._pass(hierarchy, mirrored, plan)
-            normal, steps = _mean_axis(normal, other[0]), _mean_axis(steps, other[1])
+            passes = [mirrored if bool(torch.rand(()) < 0.5) else frames]
+        else:
+            passes = [frames, mirrored] if self.mirrors else [frames]
+        readings = [self.head.read(*self.backbone(hierarchy, each), plan) for each in passes]
+        normal, steps = self.head(readings, plan)
         return normal, steps, fallback
 
-    def _pass(self, hierarchy: Hierarchy, frames: Sequence[Frames], plan: Any) -> tuple[Tensor, Tensor]:
-        features, told_in = self.backbone(hierarchy, frames)
-        normal, steps = self.head(features, told_in, plan)
-        return normal, steps
 
-
-def _normalise(pos: Tensor, batch: Tensor, scale: Tensor | None) -> Tensor:
+def _normalise(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
     """Positions centred on their cloud's mean, in units of its scale; the subtraction in float64."""
     clouds = int(batch.max()) + 1
-    lengths = cloud_scale(pos, batch) if scale is None else scale
     if lengths.shape != (clouds,):
         raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
     exact = pos.double()
     count = torch.bincount(batch, minlength=clouds).clamp_min(1).unsqueeze(-1)
     mean = exact.new_zeros(clouds, pos.shape[-1]).index_add(0, batch, exact) / count
     return ((exact - mean.index_select(0, batch)) / lengths.double().index_select(0, batch).unsqueeze(-1)).to(pos.dtype)
-
-
-def _mean_axis(a: Tensor, b: Tensor) -> Tensor:
-    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (..., 3).
-
-    It is the top eigenvector of a a^T + b b^T. Zeros stay zeros.
-    """
-    toward = torch.where((a * b).sum(-1, keepdim=True) < 0, -1, 1)
-    total = a + toward * b
-    square = (total * total).sum(-1, keepdim=True)
-    return total * (square + (square == 0)).rsqrt()

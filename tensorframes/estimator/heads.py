@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import torch
@@ -14,13 +15,20 @@ from tensorframes.reps import Representation, TensorReps
 
 
 class Head(Protocol):
-    """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them."""
+    """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them.
+
+    SO(3) frames take two passes, with all R_i and with all S R_i. A head reads what each of them says, as tensors in
+    the world's frame, and decides by both at once: whatever treats the readings alike is equivariant.
+    """
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
-        """What depends on the geometry alone, found once for all passes; handed back to ``forward``."""
+        """What depends on the geometry alone, found once for all passes; handed back to ``read`` and ``forward``."""
 
-    def __call__(self, x: Tensor, frames: Frames, plan: Any) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3), and the normals they were corrected from (S, M, 3), the first guess first."""
+    def read(self, x: Tensor, frames: Frames, plan: Any) -> Any:
+        """What one pass says, told in the world's frame."""
+
+    def __call__(self, readings: Sequence[Any], plan: Any) -> tuple[Tensor, Tensor]:
+        """From one or two readings normals (M, 3), and what they were corrected from (S, M, 3), the guess first."""
 
 
 class VectorHead(nn.Module):
@@ -41,10 +49,14 @@ class VectorHead(nn.Module):
         """The rows (M,) asked for."""
         return rows
 
-    def forward(self, x: Tensor, frames: Frames, plan: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3), corrected from nothing (0, M, 3)."""
+    def read(self, x: Tensor, frames: Frames, plan: Tensor) -> Tensor:
+        """Unit vectors (M, 3)."""
         local = self.net(x.index_select(0, plan))
-        normal = unit(frames.index_select(plan).to_world(local, self.vector))
+        return unit(frames.index_select(plan).to_world(local, self.vector))
+
+    def forward(self, readings: Sequence[Tensor], plan: Tensor) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3), corrected from nothing (0, M, 3): the vectors, or the axis that two have in common."""
+        normal = readings[0] if len(readings) == 1 else mean_axis(*readings)
         return normal, normal.new_zeros(0, *normal.shape)
 
 
@@ -74,18 +86,36 @@ class AxisHead(nn.Module):
         """The rows (M,) asked for, and their planes (M, levels, d, d)."""
         return rows, planes_of_levels(hierarchy, self.levels).index_select(0, rows)
 
-    def forward(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3), corrected from nothing (0, M, 3)."""
+    def read(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> Tensor:
+        """The symmetric tensors (M, d, d)."""
         rows, planes = plan
         told = self.net(x.index_select(0, rows))
         choice, local = told[:, : planes.shape[1]].softmax(-1), told[:, self.levels :]
         start = (choice.view(*choice.shape, 1, 1) * planes).sum(1)
         world = frames.index_select(rows).to_world(local, self.tensor).view_as(start)
-        symmetric = start + world + world.transpose(-1, -2)
+        return start + world + world.transpose(-1, -2)
+
+    def forward(self, readings: Sequence[Tensor], plan: Any) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3) of the mean of the tensors, corrected from nothing (0, M, 3)."""
+        symmetric = mean_of(readings)
         size = symmetric.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
-        eye = torch.eye(self.tensor.d, dtype=x.dtype, device=x.device)
+        eye = torch.eye(self.tensor.d, dtype=symmetric.dtype, device=symmetric.device)
         normal, _ = smallest_eigenvector(size * eye - symmetric)
         return normal, normal.new_zeros(0, *normal.shape)
+
+
+def mean_of(readings: Sequence[Tensor]) -> Tensor:
+    """The mean of one or two tensors."""
+    return readings[0] if len(readings) == 1 else (readings[0] + readings[1]) / 2
+
+
+def mean_axis(a: Tensor, b: Tensor) -> Tensor:
+    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (..., 3).
+
+    It is the top eigenvector of a a^T + b b^T. Zeros stay zeros.
+    """
+    toward = torch.where((a * b).sum(-1, keepdim=True) < 0, -1, 1)
+    return unit(a + toward * b)
 
 
 def unit(v: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.estimator.degenerate import RANK, fall_back
-from tensorframes.estimator.heads import AxisHead
+from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
@@ -61,11 +61,17 @@ class PlaneFitHead(nn.Module):
         everyone = torch.arange(hierarchy.points, device=rows.device)
         return neighbourhoods(hierarchy, rows, self.neighbours), self.guess.plan(hierarchy, everyone)
 
-    def forward(self, x: Tensor, frames: Frames, plan: tuple[Neighbourhoods, Any]) -> tuple[Tensor, Tensor]:
+    def read(self, x: Tensor, frames: Frames, plan: tuple[Neighbourhoods, Any]) -> tuple[Tensor, Tensor]:
+        """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
+        return self.guess.read(x, frames, plan[1]), self.tell(x)
+
+    def forward(
+        self, readings: Sequence[tuple[Tensor, Tensor]], plan: tuple[Neighbourhoods, Any]
+    ) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
         near, planes = plan
-        guess, _ = self.guess(x, frames, planes)
-        told = self.tell(x)
+        guess, _ = self.guess([tensor for tensor, _ in readings], planes)
+        told = mean_of([told for _, told in readings])
         parts = [near] if self.training else near.split(CHUNK)
         fitted = [self._fit(part, guess, told) for part in parts]
         steps = torch.cat([steps for steps, _ in fitted], dim=1)

@@ -1,7 +1,7 @@
 """Neighbours, order-free sampling, edge vectors, scale, radial encodings and cut-offs."""
 
 from tensorframes.geometry.edges import edge_vectors
-from tensorframes.geometry.hierarchy import Hierarchy, Level, build_hierarchy, table_edges
+from tensorframes.geometry.hierarchy import Hierarchy, Level, build_hierarchy, nearest_neighbours, table_edges
 from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
@@ -21,6 +21,7 @@ __all__ = [
     "intrinsic_priority",
     "knn",
     "knn_graph",
+    "nearest_neighbours",
     "radius_graph",
     "recording",
     "repeating",

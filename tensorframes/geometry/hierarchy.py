@@ -50,7 +50,12 @@ class Hierarchy:
 
 
 def build_hierarchy(
-    pos: Tensor, batch: Tensor, radii: Sequence[float], neighbours: int = 16, interpolated: int = 3
+    pos: Tensor,
+    batch: Tensor,
+    radii: Sequence[float],
+    neighbours: int = 16,
+    interpolated: int = 3,
+    near: Tensor | None = None,
 ) -> Hierarchy:
     """Sample levels and connect them.
 
@@ -64,10 +69,11 @@ def build_hierarchy(
         radii: of the levels 1, 2, ..., in units of the scale, increasing.
         neighbours: k of every graph within a level and from one level to the next coarser.
         interpolated: how many coarse points a finer one is interpolated from.
+        near: ``nearest_neighbours`` of the points, if they are known.
     """
     check_radii(radii)
     clouds = int(batch.max()) + 1 if len(batch) else 0
-    near = knn(pos, max(neighbours, PRIORITY_NEIGHBOURS + 1), batch=batch)
+    near = nearest_neighbours(pos, batch, neighbours) if near is None else near
     own = near[:, :neighbours].contiguous()
     levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
     above = []
@@ -83,6 +89,11 @@ def build_hierarchy(
         levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
         above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
     return Hierarchy(tuple(levels), tuple(above), clouds)
+
+
+def nearest_neighbours(pos: Tensor, batch: Tensor, neighbours: int) -> Tensor:
+    """(N, K) nearest of distinct points (N, d), the point itself first: as many as graph, sampling and scale need."""
+    return knn(pos, max(neighbours, PRIORITY_NEIGHBOURS + 1), batch=batch)
 
 
 def check_radii(radii: Sequence[float]) -> None:

@@ -48,16 +48,20 @@ def distinct_distances(pos: Tensor, k: int, batch: Tensor | None = None) -> Tens
 
 
 @torch.no_grad()
-def cloud_scale(pos: Tensor, batch: Tensor | None = None, k: int = 8) -> Tensor:
+def cloud_scale(pos: Tensor, batch: Tensor | None = None, k: int = 8, table: Tensor | None = None) -> Tensor:
     """One strictly positive length for each cloud, (B,) in the type of pos (N, d), in its unit.
 
     The median over the cloud's distinct points of the distance to the k-th nearest distinct point (the farthest where
     there are fewer). 1 where all points are equal, and for an empty cloud. Raises ValueError as `knn` does.
+    ``table``: (N, K) neighbours of distinct points, K > k, nearest first, the point itself included, if they are known.
     """
     check_count(k)
     check_points(pos)
     batch = check_batch(batch, pos)
-    groups = distinct_points(pos, batch)
-    farthest = _distances(pos, k, batch, groups)[:, -1]
-    scale = _median(farthest, batch[groups.first], clouds_in(batch)).to(pos.dtype)
+    if table is None:
+        groups = distinct_points(pos, batch)
+        farthest, cloud = _distances(pos, k, batch, groups)[:, -1], batch[groups.first]
+    else:
+        farthest, cloud = table_distances(pos.detach().double(), table[:, : k + 1])[:, -1], batch
+    scale = _median(farthest, cloud, clouds_in(batch)).to(pos.dtype)
     return torch.where(scale > 0, scale, 1.0)

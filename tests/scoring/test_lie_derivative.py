@@ -59,8 +59,11 @@ def test_a_constant_normal_has_the_error_of_staying() -> None:
         def plan(self, hierarchy: object, rows: Tensor) -> Tensor:
             return rows
 
-        def forward(self, x: Tensor, frames: Frames, rows: Tensor) -> tuple[Tensor, Tensor]:
-            normal = x.new_tensor([0, 0, 1]).expand(len(rows), 3)
+        def read(self, x: Tensor, frames: Frames, rows: Tensor) -> Tensor:
+            return x
+
+        def forward(self, readings: list[Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
+            normal = readings[0].new_tensor([0, 0, 1]).expand(len(rows), 3)
             return normal, normal.new_zeros(0, *normal.shape)
 
     network = NormalEstimator(PCAFrames("o"), SMALL["pointnet"](), Up)
@@ -94,7 +97,7 @@ def test_samples_that_follow_the_axes_show_when_recomputed_only() -> None:
     """A backbone that keeps the rows with the largest z: its graph turns the answer, its layers don't."""
 
     class Sampled(GIN):
-        def plan(self, pos: Tensor, batch: Tensor) -> object:
+        def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> object:
             order = pos[:, 2].argsort()  # ranks along z decide who is whose neighbour
             hierarchy = super().plan(pos, batch)
             level = hierarchy.levels[0]
