@@ -7,18 +7,11 @@ import argparse
 import csv
 import json
 from pathlib import Path
-from typing import NoReturn
 
 from tensorframes.clouds import CATEGORIES
+from tensorframes.errors import LineParser
 
 Scores = dict[str, dict[str, float]]  # method -> cloud -> RMSE in degrees
-
-
-class Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {' '.join(message.split())}\n")
 
 
 def read_runs(named: list[str]) -> tuple[Scores, dict[str, str]]:
@@ -39,6 +32,8 @@ def read_csv(path: Path, without: tuple[str, ...] = ("cloud", "category")) -> Sc
     """Scores by method of a table with a row for each cloud; columns of seconds are left out."""
     with path.open() as file:
         rows = list(csv.DictReader(file))
+    if not rows:
+        raise ValueError(f"{path} without rows")
     methods = [key for key in rows[0] if key not in without and not key.endswith("seconds")]
     return {method: {row["cloud"]: float(row[method]) for row in rows} for method in methods}
 
@@ -49,7 +44,7 @@ def means(scores: Scores, category: dict[str, str]) -> dict[str, list[float]]:
     for method, by_cloud in scores.items():
         values = []
         for name in (name for name in CATEGORIES if name in category.values()):
-            clouds = [by_cloud[cloud] for cloud, its in category.items() if its == name and cloud in by_cloud]
+            clouds = [by_cloud[cloud] for cloud, its in category.items() if its == name]
             values.append(sum(clouds) / len(clouds))
         found[method] = [*values, sum(values) / len(values)]
     return found
@@ -62,15 +57,18 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="NAME=metrics.json")
     parser.add_argument("--csv", type=Path, help="scores of other methods on the same clouds")
     given = parser.parse_args()
     try:
         scores, category = read_runs(given.runs)
         scores |= read_csv(given.csv) if given.csv else {}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         parser.error(f"expected metrics.json of evaluate.py and a CSV of scores, got {error}")
+    for method, clouds in scores.items():
+        if missing := [cloud for cloud in category if cloud not in clouds]:
+            parser.error(f"expected all methods on the same clouds, got no {missing[0]} for {method}")
     shown = [name for name in CATEGORIES if name in category.values()]
     summary = means(scores, category)
     print(table(["method", *shown, "mean"], [[m, *(f"{v:.2f}" for v in values)] for m, values in summary.items()]))

@@ -3,19 +3,18 @@
 python scripts/draw_errors.py outputs/shapes/TIME/checkpoints/best.ckpt 1 docs/images/errors.png
 """
 
-import argparse
 from pathlib import Path
 
 from tensorframes.app.checkpoint import load_estimator
 from tensorframes.clouds import CATEGORIES, Shapes
-from tensorframes.errors import UserError
+from tensorframes.errors import LineParser, UserError
 from tensorframes.inference import EstimatorMethod
 from tensorframes.reports import error_picture
 from tensorframes.scoring import PCA
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="errors of a network, PCA 18 and PCA 112 on one test shape")
+    parser = LineParser(description="errors of a network, PCA 18 and PCA 112 on one test shape")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("shape", type=int, help="which of the test shapes")
     parser.add_argument("picture", type=Path, help="the file to write")

@@ -5,30 +5,26 @@ Reads and writes PLY, XYZ, NPY and the like; all other columns stay as they are.
 
 import argparse
 import sys
-from typing import NoReturn
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tensorframes.clouds import read_cloud, write_cloud
-from tensorframes.errors import UserError
+from tensorframes.clouds.formats import SUFFIXES
+from tensorframes.errors import LineParser, UserError
 from tensorframes.inference import estimate_normals
 
 
-class Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {' '.join(message.split())}\n")
-
-
 def main() -> None:
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="the cloud")
     parser.add_argument("target", help="the file to write; it may be the same")
     parser.add_argument("--weights", default="best", help="best, fast or a weights file (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     given = parser.parse_args()
+    if Path(given.target).suffix.lower() not in SUFFIXES:
+        parser.error(f"{given.target}: expected a file of type {', '.join(SUFFIXES)}")
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     try:

@@ -7,14 +7,14 @@ import argparse
 from pathlib import Path
 
 from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-from tensorframes.errors import UserError
+from tensorframes.errors import LineParser, UserError
 from tensorframes.inference import PRETRAINED, save_weights
 
 HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")
     given = parser.parse_args()

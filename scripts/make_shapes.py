@@ -1,22 +1,13 @@
 """Writes generated shapes in PCPNet's layout: python scripts/make_shapes.py FOLDER [--points 100000] [--seed 0] ..."""
 
-import argparse
 from pathlib import Path
-from typing import NoReturn
 
 from tensorframes.clouds.shapes import Shapes, write_pcpnet
-from tensorframes.errors import UserError
-
-
-class Parser(argparse.ArgumentParser):
-    """Tells what is wrong in one line, as train.py does."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {' '.join(message.split())}\n")
+from tensorframes.errors import LineParser, UserError
 
 
 def main() -> None:
-    parser = Parser(description=__doc__)
+    parser = LineParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go; the shapes are cached in it, too")
     for name, default in (("train", 8), ("val", 3), ("test", 4)):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"number of {name} shapes (%(default)s)")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tensorframes.layers import AnyDimensionFit
+from tensorframes.layers import AnyDimensionFit, principal_axes
 from tensorframes.testing import assert_equivariant
 
 EXAMPLE = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "examples" / "curve_tangents.py")))
@@ -50,4 +50,27 @@ def test_points_that_coincide_give_finite_numbers_and_gradients() -> None:
     matrices = network(pos, torch.arange(8).expand(8, 8))
     matrices.sum().backward()
     assert matrices.isfinite().all()
+    assert pos.grad is not None
+    assert pos.grad.isfinite().all()
     assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_straight_line_gives_its_direction_and_finite_gradients() -> None:
+    pos = torch.arange(40.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, 2.0]])
+    network = AnyDimensionFit(channels=2, layers=1, hidden=4)
+    axes = principal_axes(network(pos, EXAMPLE.neighbours(pos)))
+    assert torch.allclose((axes @ torch.tensor([1.0, 2.0, 2.0])).abs(), torch.full((40,), 3.0), atol=1e-4)
+    axes.square().sum(-1).sum().add(axes[:, 0].sum()).backward()
+    assert all(parameter.grad is None or parameter.grad.isfinite().all() for parameter in network.parameters())
+
+
+def test_the_gradient_of_an_axis_is_that_of_the_eigenvector() -> None:
+    torch.manual_seed(0)
+    a = torch.randn(4, 4, dtype=torch.float64)
+    matrix, change = (a @ a.T).unsqueeze(0).requires_grad_(), torch.randn(4, 4, dtype=torch.float64)
+    change, target = (change + change.T).unsqueeze(0), torch.randn(4, dtype=torch.float64)
+    (found,) = torch.autograd.grad((principal_axes(matrix) @ target).sum(), matrix)
+    exact = torch.autograd.functional.jvp(lambda m: torch.linalg.eigh(m)[1][..., -1], matrix.detach(), change)[1]
+    step = torch.autograd.functional.jvp(principal_axes, matrix.detach(), change)[1]
+    torch.testing.assert_close(step * (step * exact).sum().sign(), exact, rtol=1e-6, atol=1e-8)
+    assert found.isfinite().all()

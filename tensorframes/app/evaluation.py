@@ -1,9 +1,7 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
-import re
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app import build
@@ -14,7 +12,7 @@ from tensorframes.app.equivariance import report_equivariance
 from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import score_and_report
 from tensorframes.errors import UserError
-from tensorframes.inference import EstimatorMethod, load_weights, pretrained
+from tensorframes.inference import EstimatorMethod, chosen_device, load_weights, pretrained
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
 
@@ -60,21 +58,3 @@ def chosen_method(cfg: DictConfig) -> Method:
         known = ", ".join([*SHIPPED, *cfg.methods])
         raise UserError(f"expected checkpoint to be a file or one of {known}, got {name}") from error
     return EstimatorMethod(estimator, device=device)
-
-
-def chosen_device(name: str) -> torch.device:
-    """A device by name; ``auto`` takes the first GPU if there is one.
-
-    Raises:
-        UserError: no such device here, or one that holds no numbers (meta) or that nothing here was tried on.
-    """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"expected device to be auto, cpu or one that this machine has, got {name}") from error
-    return device

@@ -12,7 +12,7 @@ from tensorframes.backbones.edge_conv import FrameEdgeConv, GlobalFeature
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, knn, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, Pooling, TensorMessages
 
 
@@ -53,6 +53,9 @@ class DGCNN(nn.Module):
     ) -> None:
         super().__init__()
         check_count(neighbours, "neighbours")
+        check_widths(widths, width)
+        if pooled < 0:
+            raise ValueError(f"expected pooled >= 0, got {pooled}")
         self.neighbours, self.dynamic = neighbours, dynamic
         kinds = messages or TensorMessages()
         self.moments = NeighbourhoodMoments()

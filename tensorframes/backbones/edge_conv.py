@@ -28,6 +28,8 @@ class FrameEdgeConv(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
+    in_pieces = True
+
     def __init__(
         self,
         reps_in: Representation,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.layers import MLP, EdgeProduct, Fusion, Norm
 from tensorframes.layers.edges import REACH
@@ -37,6 +38,8 @@ class FusionAbstraction(TensorialMessagePassing):
         ValueError: d is not 3.
     """
 
+    in_pieces = True
+
     def __init__(
         self,
         reps_in: Representation,
@@ -52,6 +55,7 @@ class FusionAbstraction(TensorialMessagePassing):
     ) -> None:
         if reps_in.d != 3:
             raise ValueError(f"expected d=3 for irreducible tensors, got d={reps_in.d}")
+        check_count(radial, "radial")
         product = EdgeProduct(channels, order)
         super().__init__(transport={"x": reps_in}, aggr=FixedDegree("mean", degree))
         self.length, self.product, self.fusion = length, product, Fusion(channels, order, bodies)

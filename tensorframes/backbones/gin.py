@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe
+from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import (
     Messages,
     Pooling,
@@ -37,6 +37,8 @@ class FrameGINConv(TensorialMessagePassing):
         radial, directional: encodings of the edges.
         norm: ``"layer"``, or ``"batch"`` as published.
     """
+
+    in_pieces = True
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class GIN(nn.Module):
     ) -> None:
         super().__init__()
         check_count(neighbours, "neighbours")
+        check_widths(widths, width)
         self.neighbours = neighbours
         kinds = messages or TensorMessages()
         self.moments = NeighbourhoodMoments()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, made_norm
+from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, check_widths, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
 from tensorframes.reps import Representation
 
@@ -37,6 +37,8 @@ class FrameTransformerLayer(TensorialMessagePassing):
         ValueError: the width is no multiple of ``heads``.
     """
 
+    in_pieces = True
+
     def __init__(
         self,
         reps: Representation,
@@ -50,7 +52,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
         width = reps.dim
         if heads < 1 or width % heads:
             raise ValueError(f"expected heads that divide the width {width}, got {heads}")
-        self.degree, self.heads = degree, heads
+        self.heads = heads
         self.norm = made_norm(norm, width)
         self.encode = EdgeEncoding(1.0, radial, directional, reps.d)
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
@@ -68,7 +70,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
         key, value = (self.arriving(x_j) + edge).unflatten(-1, (2, self.heads, -1)).unbind(-3)
         query = self.query(x_i).unflatten(-1, (self.heads, -1))
         score = (query * key).sum(-1) / math.sqrt(key.shape[-1])  # (E, heads)
-        share = score.unflatten(0, (-1, self.degree)).softmax(dim=1).flatten(0, 1)
+        share = score.unflatten(0, (-1, self.fixed_degree)).softmax(dim=1).flatten(0, 1)
         return (share.unsqueeze(-1) * value).flatten(-2)
 
 
@@ -106,6 +108,7 @@ class LoCaFormer(nn.Module):
         super().__init__()
         check_count(neighbours, "neighbours")
         check_count(layers, "layers")
+        check_widths([width])
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(width)
         self.moments = NeighbourhoodMoments()
@@ -113,7 +116,7 @@ class LoCaFormer(nn.Module):
         self.layers = nn.ModuleList(
             FrameTransformerLayer(self.reps, neighbours, heads, radial, directional, norm) for _ in range(layers)
         )
-        self.told = nn.ModuleList(Probe(self.reps) for _ in range(layers))
+        self.told = nn.ModuleList(Probe(self.reps) for _ in range(layers + 1))
         self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
         self.norm = made_norm(norm, width)
 
@@ -130,4 +133,4 @@ class LoCaFormer(nn.Module):
             if self.refinements is not None:
                 x, told_in = self.refinements[depth](x, told_in)
             x = self.told[depth](x, told_in)
-        return self.norm(x), told_in
+        return self.told[-1](self.norm(x), told_in), told_in

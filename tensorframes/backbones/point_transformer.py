@@ -30,10 +30,12 @@ class FrameAttention(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
+    in_pieces = True
+
     def __init__(self, reps: Representation, degree: int, length: float = 1.0, norm: Norm = "layer") -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         width = reps.dim
-        self.degree, self.length = degree, length
+        self.length = length
         self.norm = made_norm(norm, width)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
         self.where = MLP([reps.d, width, width])
@@ -48,7 +50,7 @@ class FrameAttention(TensorialMessagePassing):
     def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
         where = self.where(edge)
         score = self.score(self.query(x_i) - self.key(x_j) + where)
-        share = score.unflatten(0, (-1, self.degree)).softmax(dim=1).flatten(0, 1)
+        share = score.unflatten(0, (-1, self.fixed_degree)).softmax(dim=1).flatten(0, 1)
         out: Tensor = share * (self.value(x_j) + where)
         return out
 

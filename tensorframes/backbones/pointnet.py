@@ -11,7 +11,7 @@ from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy, build_hierarchy
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 
 
@@ -42,11 +42,12 @@ class PointNet(nn.Module):
     ) -> None:
         super().__init__()
         check_count(neighbours, "neighbours")
+        check_widths(widths, pooled)
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
         self.told = Probe(self.reps)
         self.moments = NeighbourhoodMoments()
-        self.each = MLP([self.moments.reps.dim, *widths])
+        self.each = MLP([self.moments.reps.dim, *widths], norm=norm)
         self.whole = GlobalFeature(widths[-1], pooled, norm)
         self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 

@@ -13,7 +13,7 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import NeighbourhoodMoments, Norm, Probe
+from tensorframes.layers import NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 
 
@@ -30,7 +30,7 @@ class PointNet2(nn.Module):
         radii: spacing of the points of level 1, 2, ..., in units of the cloud's scale.
         neighbours: of every point, in every graph.
         layer: gathers each level's features from the level below: ``SetAbstraction`` by default (single-scale grouping,
-            SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``.
+            SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``; with a norm of its own.
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
@@ -48,6 +48,9 @@ class PointNet2(nn.Module):
         refine: bool = False,
     ) -> None:
         super().__init__()
+        check_widths(widths)
+        if decoder_layers < 0:
+            raise ValueError(f"expected decoder_layers >= 0, got {decoder_layers}")
         if len(radii) != len(widths) - 1:
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
         check_radii(radii)

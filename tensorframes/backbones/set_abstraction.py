@@ -40,6 +40,8 @@ class SetAbstraction(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
+    in_pieces = True
+
     def __init__(
         self,
         reps_in: Representation,
@@ -82,14 +84,14 @@ class SetAbstraction(TensorialMessagePassing):
 class MultiScaleAbstraction(nn.Module):
     """Set abstraction at several scales, joined (Qi et al. 2017, section 3.3: multi-scale grouping, MSG).
 
-    Every scale is a ``SetAbstraction`` of its own over the nearest so many of the receiver's neighbours; what they find
-    is concatenated and mixed. The balls are nested, as the published ones are, but told by numbers of points instead of
-    radii, so that uneven density leaves none empty.
+    Every scale is a ``SetAbstraction`` of its own over the first so many of the receiver's neighbours, those nearest to
+    where it was sampled; what they find is concatenated and mixed. The neighbourhoods are nested, as the published
+    balls are, but told by numbers of points instead of radii, so that uneven density leaves none empty.
 
     Args:
         reps_in, reps_out, degree, length, own: as in ``SetAbstraction``.
         shares: parts of ``degree`` that each scale sees, in (0, 1].
-        others: ``aggregations``, ``radial``, ``directional`` and ``norm`` of ``SetAbstraction``.
+        aggregations, radial, directional, norm: of each scale, as in ``SetAbstraction``.
 
     Raises:
         ValueError: there is no share, or one is not in (0, 1].
@@ -103,7 +105,10 @@ class MultiScaleAbstraction(nn.Module):
         length: float = 1.0,
         own: int = 0,
         shares: Sequence[float] = (0.25, 0.5, 1.0),
-        **others: object,
+        aggregations: Pooling | Sequence[Pooling] = "max",
+        radial: int = 0,
+        directional: int = 0,
+        norm: Norm = "layer",
     ) -> None:
         super().__init__()
         if not shares or not all(0 < share <= 1 for share in shares):
@@ -111,7 +116,7 @@ class MultiScaleAbstraction(nn.Module):
         self.degree = degree
         self.degrees = [max(1, round(share * degree)) for share in shares]
         self.scales = nn.ModuleList(
-            SetAbstraction(reps_in, reps_out, each, length, own, **others)  # type: ignore[arg-type]
+            SetAbstraction(reps_in, reps_out, each, length, own, aggregations, radial, directional, norm)
             for each in self.degrees
         )
         self.join = nn.Linear(len(self.degrees) * reps_out.dim, reps_out.dim)
@@ -124,7 +129,7 @@ class MultiScaleAbstraction(nn.Module):
         frames: tuple[Frames, Frames],
         own: Tensor | None = None,
     ) -> Tensor:
-        """As ``SetAbstraction.forward``; the edges of each receiver nearest first."""
+        """As ``SetAbstraction.forward``; the edges of each receiver in order of distance."""
         each = edge_index.view(2, -1, self.degree)
         found = [
             layer(x, each[..., :degree].reshape(2, -1), pos, frames, own)

@@ -24,8 +24,8 @@ NOISE_LEVELS = (0.0, 0.0005, 0.00125, 0.0025, 0.0045, 0.0075, 0.0115, 0.016)
 TABLES = 1
 """Ends the seeds of the scales: they are no sample's seeds."""
 
-CLOUDS_KEPT = 256
-"""Clouds that a worker keeps in memory, with their scales: about 7 MB for 100,000 points."""
+POINTS_KEPT = 20_000_000
+"""Points of clouds that a worker keeps in memory, with their scales: about 1.4 GB."""
 
 
 class DrawsCorruption(Protocol):
@@ -100,9 +100,9 @@ class TrainingSamples(Dataset):
 
     def _prepare(self, index: int) -> "_Prepared":
         if index not in self.prepared:
-            if len(self.prepared) >= CLOUDS_KEPT:
-                self.prepared.popitem(last=False)
             self.prepared[index] = _Prepared(self.clouds[index], (self.seed, index))
+            while len(self.prepared) > 1 and sum(len(each.pos) for each in self.prepared.values()) > POINTS_KEPT:
+                self.prepared.popitem(last=False)
         self.prepared.move_to_end(index)
         return self.prepared[index]
 

@@ -16,7 +16,8 @@ from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import MLP, smallest_eigenvector
 from tensorframes.reps import Representation, full_precision
 
-CHUNK = 1024  # points fitted at once outside training: bounds memory
+CHUNK = {"cpu": 1024}  # points fitted at once outside training: what they take stays in the cache
+LARGEST_CHUNK = 16384  # on other devices: bounds memory
 
 
 class PlaneFitHead(nn.Module):
@@ -72,7 +73,7 @@ class PlaneFitHead(nn.Module):
         near, planes = plan
         guess, _ = self.guess([tensor for tensor, _ in readings], planes)
         told = mean_of([told for _, told in readings])
-        parts = [near] if self.training else near.split(CHUNK)
+        parts = [near] if self.training else near.split(CHUNK.get(near.edge.device.type, LARGEST_CHUNK))
         fitted = [self._fit(part, guess, told) for part in parts]
         steps = torch.cat([steps for steps, _ in fitted], dim=1)
         failed = torch.cat([failed for _, failed in fitted])

@@ -6,11 +6,12 @@ from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
-from tensorframes.geometry.tape import recording, repeating
+from tensorframes.geometry.tape import OtherChoicesError, recording, repeating
 
 __all__ = [
     "Hierarchy",
     "Level",
+    "OtherChoicesError",
     "RadialEncoding",
     "build_hierarchy",
     "cloud_scale",

@@ -8,15 +8,21 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from torch import Tensor
+
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class OtherChoicesError(RuntimeError):
+    """What is repeated is not the computation that was recorded."""
 
 
 class Tape:
     """The choices of one run, in order."""
 
     def __init__(self) -> None:
-        self.choices: list[Any] = []
+        self.choices: list[tuple[Any, Any]] = []  # the shapes that were asked about, and what was chosen
         self.place: int | None = None  # of the next choice to repeat; None while recording
 
 
@@ -39,7 +45,7 @@ def repeating(tape: Tape) -> Iterator[None]:
     """While it lasts, choices come from the tape, in the order they were made, whatever the positions.
 
     Raises:
-        RuntimeError: more or fewer choices are asked for than were recorded: it is not the same computation.
+        OtherChoicesError: more or fewer choices are asked for than were recorded.
     """
     tape.place = 0
     token = CURRENT.set(tape)
@@ -48,7 +54,7 @@ def repeating(tape: Tape) -> Iterator[None]:
     finally:
         CURRENT.reset(token)
     if tape.place != len(tape.choices):
-        raise RuntimeError(f"expected {len(tape.choices)} choices, as recorded, got {tape.place}")
+        raise OtherChoicesError(f"expected {len(tape.choices)} choices, as recorded, got {tape.place}")
 
 
 def discrete(choose: Callable[P, T]) -> Callable[P, T]:
@@ -60,11 +66,23 @@ def discrete(choose: Callable[P, T]) -> Callable[P, T]:
         if tape is None:
             return choose(*args, **kwargs)
         if tape.place is None:
-            tape.choices.append(choose(*args, **kwargs))
-            return tape.choices[-1]
+            token = CURRENT.set(None)  # choices made on the way to this one are part of it
+            try:
+                found = choose(*args, **kwargs)
+            finally:
+                CURRENT.reset(token)
+            tape.choices.append((_shapes(*args, *kwargs.values()), found))
+            return found
         if tape.place == len(tape.choices):
-            raise RuntimeError(f"expected {len(tape.choices)} choices, as recorded, got more")
+            raise OtherChoicesError(f"expected {len(tape.choices)} choices, as recorded, got more")
+        shapes, repeated = tape.choices[tape.place]
+        if shapes != _shapes(*args, *kwargs.values()):
+            raise OtherChoicesError(f"expected choice {tape.place} to be about shapes {shapes}, as recorded")
         tape.place += 1
-        return tape.choices[tape.place - 1]
+        return repeated  # type: ignore[no-any-return]
 
     return chosen
+
+
+def _shapes(*values: object) -> list[tuple[int, ...]]:
+    return [tuple(value.shape) for value in values if isinstance(value, Tensor)]

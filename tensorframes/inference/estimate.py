@@ -42,7 +42,7 @@ def estimate_normals(
     """
     estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
     estimator = estimator.to(chosen_device(device))
-    values = points.detach().cpu().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
+    values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
     if progress is None:
         return normals_of(estimator, values)
     with _told(estimator, progress):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -55,7 +57,11 @@ def load_weights(path: str | Path) -> NormalEstimator:
 
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"expected a weights file, got {path}, which is none")
+        raise UserError(f"expected {', '.join(PRETRAINED)} or a weights file, got {path}, which is none")
+    if path.suffix == ".ckpt":
+        raise UserError(
+            f"expected a weights file, got the checkpoint {path}: scripts/export_weights.py makes one of it"
+        )
     try:
         with safe_open(str(path), framework="pt") as content:
             header = content.metadata() or {}
@@ -68,11 +74,11 @@ def load_weights(path: str | Path) -> NormalEstimator:
         raise UserError(f"expected weights of format 1 to {FORMAT}, got format {version} in {path}; a newer version?")
     try:
         estimator = built(recipe)
+        if not isinstance(estimator, NormalEstimator):
+            raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
         estimator.load_state_dict(state)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(estimator, NormalEstimator):
-        raise UserError(f"expected an estimator of normals, got {type(estimator).__name__} in {path}")
     return estimator.eval()
 
 
@@ -97,13 +103,17 @@ def pretrained_path(name: str = "best") -> Path:
     return path
 
 
-@cache
 def pretrained(name: str = "best") -> NormalEstimator:
-    """The estimator with the weights that come with the package, read once.
+    """An estimator with the weights that come with the package, on the CPU, in evaluation mode; the caller's own.
 
     Raises:
         UserError: there are none of that name.
     """
+    return copy.deepcopy(_read_once(name))
+
+
+@cache
+def _read_once(name: str) -> NormalEstimator:
     return load_weights(pretrained_path(name))
 
 
@@ -127,6 +137,20 @@ def built(recipe: Any) -> Any:
     return partial(found, **arguments) if recipe.get("_partial_") else found(**arguments)
 
 
-def chosen_device(device: str | torch.device | None) -> torch.device:
-    """A device by name; None takes a GPU where there is one."""
-    return torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+def chosen_device(device: str | torch.device | None = None) -> torch.device:
+    """A device by name; ``auto`` or None takes the first GPU if there is one.
+
+    Raises:
+        UserError: no such device here, or one that holds no numbers (meta) or that nothing here was tried on.
+    """
+    name = str(device or "auto")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        found = torch.device(name)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"expected device to be auto, cpu or one that this machine has, got {name}") from error
+    return found

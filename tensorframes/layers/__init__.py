@@ -3,7 +3,7 @@
 from tensorframes.layers.any_dimension import AnyDimensionConv, AnyDimensionFit, principal_axes
 from tensorframes.layers.edges import EdgeEncoding
 from tensorframes.layers.fusion import EdgeProduct, Fusion
-from tensorframes.layers.mlp import MLP, Norm, made_norm
+from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.probe import Probe
@@ -19,6 +19,7 @@ __all__ = [
     "NeighbourhoodMoments",
     "Norm",
     "Probe",
+    "check_widths",
     "made_norm",
     "normalised_adjugate",
     "planes_of_levels",

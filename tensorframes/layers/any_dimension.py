@@ -86,8 +86,8 @@ class AnyDimensionFit(nn.Module):
     .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r_i)(r_{ij} - \bar r_i)^T}{\sum_j w_{ij}}, \qquad
         w_{ij} = \sigma\big(g(h_{ij})\big), \quad \bar r_i \text{ the weighted mean},
 
-    r edges in units of their mean length. Their largest eigenvector is the tangent of a curve, their smallest the
-    normal of a hypersurface, in any dimension (``principal_axes``). Untrained, all weights are nearly equal: principal
+    r edges in units of their mean length. Their largest eigenvector (``principal_axes``) is the tangent of a curve, in
+    any dimension. Untrained, all weights are nearly equal: principal
     component analysis.
 
     Args:
@@ -115,10 +115,22 @@ class AnyDimensionFit(nn.Module):
         return (share * centred).transpose(1, 2) @ centred
 
 
-def principal_axes(matrices: Tensor) -> Tensor:
-    """Unit eigenvectors (N, d), up to sign, of the largest eigenvalues of symmetric matrices (N, d, d)."""
-    axes: Tensor = torch.linalg.eigh(matrices)[1][..., -1]
-    return axes
+def principal_axes(matrices: Tensor, gap: float = 1e-4) -> Tensor:
+    r"""Unit eigenvectors (N, d), up to sign, of the largest eigenvalues of symmetric matrices (N, d, d).
+
+    The gradient is that of perturbation theory, with differences of at least ``gap`` times the largest eigenvalue:
+
+    .. math:: dv_1 = \sum_k \frac{v_k^T\, dC\, v_1}{\lambda_1 - \lambda_k}\, v_k,
+
+    finite also where the other eigenvalues are equal, as on a straight line.
+    """
+    values, vectors = torch.linalg.eigh(matrices.detach())
+    axis, largest = vectors[..., -1:], values[..., -1:]
+    apart = (largest - values[..., :-1]).clamp_min(gap * largest.clamp_min(torch.finfo(values.dtype).tiny))
+    others = vectors[..., :-1]
+    spread = (others / apart.unsqueeze(-2)) @ others.transpose(-1, -2)
+    residual = (matrices - matrices.detach()) @ axis  # zero, but for its gradient
+    return (axis + spread @ residual).squeeze(-1)
 
 
 def mixed(tensors: Tensor, mix: nn.Linear) -> Tensor:

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.reps.harmonics import spherical_harmonics
 
-REACH = 4.0  # lengths that the radial encoding resolves; 16 neighbours on a surface reach about 2.3
+REACH = 4.0  # lengths, beyond which the radial encoding tells nothing
 
 
 class EdgeEncoding(nn.Module):
     r"""Numbers of an edge that is told in its receiver's frame, :math:`\hat r = R_i (x_j - x_i) / \ell`:
 
-    .. math:: \hat r, \quad |\hat r|, \quad \cos\big(n \pi |\hat r| / 4\big)_{n = 1 .. N}, \quad
+    .. math:: \hat r, \quad |\hat r|, \quad \cos\big(n \pi \min(|\hat r| / 4, 1)\big)_{n = 1 .. N}, \quad
         Y_l(\hat r / |\hat r|)_{l = 1 .. L},
 
     the real spherical harmonics Y_l of ``spherical_harmonics``, zero for an edge of length zero. In a local frame all
@@ -27,11 +27,13 @@ class EdgeEncoding(nn.Module):
         d: dimension of space.
 
     Raises:
-        ValueError: a negative number, or harmonics for d != 3.
+        ValueError: a length that is not positive, a negative number, or harmonics for d != 3.
     """
 
     def __init__(self, length: float = 1.0, radial: int = 0, directional: int = 0, d: int = 3) -> None:
         super().__init__()
+        if length <= 0:
+            raise ValueError(f"expected length > 0, got {length}")
         if min(radial, directional) < 0:
             raise ValueError(f"expected radial >= 0 and directional >= 0, got {radial} and {directional}")
         if directional and d != 3:

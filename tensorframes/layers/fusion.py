@@ -33,7 +33,8 @@ class _Couplings(nn.Module):
     def __init__(self, channels: int, degree: int) -> None:
         super().__init__()
         check_count(channels, "channels")
-        check_count(degree + 1, "degree + 1")
+        if degree < 0:
+            raise ValueError(f"expected an order of at least 0, got {degree}")
         self.channels, self.degree = channels, degree
         self.irreps = natural_irreps(channels, degree)
         self.paths = coupling_paths(degree)

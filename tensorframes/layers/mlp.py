@@ -46,6 +46,12 @@ class MLP(nn.Module):
         return out
 
 
+def check_widths(widths: Sequence[int], *others: int) -> None:
+    """Raise ValueError unless there is a width, and all are at least 1."""
+    if not widths or min(*widths, *others, 1) < 1:
+        raise ValueError(f"expected widths of at least 1, and one of them, got {[*widths, *others]}")
+
+
 def made_norm(name: Norm, width: int) -> nn.Module:
     """The norm of that name over ``width`` numbers. Raises ValueError for an unknown name."""
     if name not in ("layer", "batch"):

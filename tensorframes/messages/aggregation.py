@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
+from tensorframes.geometry.checks import check_count
+
 Pooling = Literal["sum", "mean", "max", "softmax"]
 POOLINGS = ("sum", "mean", "max", "softmax")
 
@@ -22,11 +24,12 @@ class FixedDegree(Aggregation):
     maximum.
 
     Raises:
-        ValueError: an unknown name; the edges are not ``degree`` times the receivers.
+        ValueError: an unknown name, a degree below 1; the edges are not ``degree`` times the receivers.
     """
 
     def __init__(self, aggr: Pooling, degree: int) -> None:
         super().__init__()
+        check_count(degree, "degree")
         if aggr not in POOLINGS:
             raise ValueError(f"expected an aggregation of {', '.join(POOLINGS)}, got {aggr!r}")
         self.aggr, self.degree = aggr, degree

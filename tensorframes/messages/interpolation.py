@@ -23,6 +23,8 @@ class FrameInterpolation(TensorialMessagePassing):
         epsilon: in squared units of the positions; small against the spacing of the senders.
     """
 
+    in_pieces = True
+
     def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         self.degree, self.epsilon = degree, epsilon

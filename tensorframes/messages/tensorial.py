@@ -15,7 +15,7 @@ from tensorframes.messages.aggregation import degree_of
 from tensorframes.messages.transport import arrive, turned_by_receivers
 from tensorframes.reps import Representation, representation
 
-PIECE = 2048  # receivers that are served at once where no gradient is wanted: what they take stays in the cache
+PIECE = 2048  # receivers that are served at once where ``in_pieces``: what they take stays in the processor's cache
 SENDER_ONLY = ("edge_index", "edge_index_j", "size_j", "size", "adj_t")
 
 
@@ -37,10 +37,16 @@ class TensorialMessagePassing(MessagePassing):
     its sender, already in the receiver's frame, and PyG then sees a bipartite graph in which edge k sends from row k.
     ``propagate`` is pinned on every subclass, because PyG's code template would replace it there.
 
+    A subclass may set ``in_pieces``: for inference on a CPU, receivers are then served some thousand at a time, to the
+    same result. It needs ``FixedDegree`` aggregations, edges sorted by receiver, and a ``message`` that reads nothing
+    but ``x_i``, ``x_j`` and what has a row for each edge.
+
     Raises:
         TypeError: a subclass overrides ``propagate``, or its ``message`` asks for what has no meaning on such a graph.
         ValueError: frames are missing, or a feature does not fit its representation.
     """
+
+    in_pieces = False
 
     def __init__(
         self,
@@ -104,8 +110,9 @@ class TensorialMessagePassing(MessagePassing):
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
-        if degree is None or torch.compiler.is_compiling() or torch.is_grad_enabled() or len(receivers) <= PIECE:
+        if not self._pieces_wanted(receivers):
             return self._serve(edge_index, receivers, kwargs)
+        assert degree is not None
         served = []
         for start in range(0, len(receivers), PIECE):
             rows = slice(start, min(start + PIECE, len(receivers)))
@@ -114,6 +121,12 @@ class TensorialMessagePassing(MessagePassing):
             own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
             served.append(self._serve(own, Frames(receivers.matrices[rows]), part))
         return torch.cat(served)
+
+    def _pieces_wanted(self, receivers: Frames) -> bool:
+        if not self.in_pieces or self.fixed_degree is None or self.training or torch.is_grad_enabled():
+            return False
+        on_cpu = receivers.matrices.device.type == "cpu"
+        return on_cpu and len(receivers) > PIECE and not torch.compiler.is_compiling()
 
     def _sent(self, name: str, value: Any, senders: Frames) -> Any:
         """One argument of the points as a pair (senders', receivers'), the senders' told in the world's frame."""

@@ -8,30 +8,25 @@ from tensorframes.frames import Frames
 from tensorframes.reps import Representation, full_precision
 
 
-def transport(
-    x: Tensor,
-    reps: Representation,
-    edge_index: Tensor,
-    senders: Frames,
-    receivers: Frames,
-    degree: int | None = None,
-) -> Tensor:
+def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
     r"""Features of the senders as they arrive: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
 
     Done in two steps, each sender once into the world's frame, then each edge into its receiver's, so that no matrix
     per edge is multiplied out and the first step runs on S rows instead of E.
 
-    Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim). ``degree``: every
-    receiver has so many edges, one receiver after the other; its frame is then applied to all of them at once.
+    Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
     """
-    world = x if reps.is_invariant else senders.to_world(x, reps)
-    return arrive(world, reps, edge_index, receivers, degree)
+    return arrive(x if reps.is_invariant else senders.to_world(x, reps), reps, edge_index, receivers)
 
 
 def arrive(
     world: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    """The second step of ``transport``: from features (S, reps.dim) told in the world's frame to (E, reps.dim)."""
+    """The second step of ``transport``: from features (S, reps.dim) told in the world's frame to (E, reps.dim).
+
+    ``degree``: every receiver has so many edges, one receiver after the other; its frame is then applied to all of them
+    at once.
+    """
     sent = world.index_select(0, edge_index[0])
     if reps.is_invariant:
         return sent
@@ -51,7 +46,7 @@ def turned_by_receivers(
 def local_edge_vectors(
     pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``transport``."""
+    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``arrive``."""
     if degree is not None:
         ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (len(receivers), degree))
         return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)

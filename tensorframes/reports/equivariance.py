@@ -74,7 +74,13 @@ def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
         at = [row + 0.4 - (number + 0.5) * height for row in range(len(rows))]
         size = [max(errors[mode][place], FLOOR) for place in rows]
         axis.barh(at, size, height, FLOOR, color=colour, label=MODES[mode])
-    axis.set(xscale="log", xlim=(FLOOR, 10), yticks=range(len(rows)), yticklabels=[label(place) for place in rows])
+    largest = max(errors[mode][place] for mode in errors for place in rows)
+    axis.set(
+        xscale="log",
+        xlim=(FLOOR, max(10, 3 * largest)),
+        yticks=range(len(rows)),
+        yticklabels=[label(place) for place in rows],
+    )
     for value, name in ((1e-12, "rounding (float64)"), (1.0, "stays")):
         axis.axvline(value, color=FAINT, linewidth=0.8, linestyle=":")
         axis.text(value, len(rows) - 0.35, name, fontsize=8, color=FAINT, ha="center", va="bottom")

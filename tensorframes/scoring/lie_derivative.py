@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry import recording, repeating
+from tensorframes.geometry import OtherChoicesError, recording, repeating
 from tensorframes.layers import Probe
 from tensorframes.reps.harmonics import rotation_about
 
@@ -56,7 +56,7 @@ def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step
         step: t, in radians.
 
     Returns:
-        The errors; None if ``frozen`` and a fallback asks for the neighbours of other points than it did.
+        The errors; None if ``frozen`` and the turned cloud takes other ways (a fallback where there was none).
     """
     network = copy.deepcopy(estimator).double().eval()
     pos = pos.double() - pos.double().mean(0)
@@ -75,7 +75,7 @@ def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step
                 readings.append(_Reading(still, g))
                 with repeating(tape) if frozen else nullcontext(), readings[-1].of(network):
                     _normals(network, pos @ g.T)
-            except (RuntimeError, IndexError):
+            except OtherChoicesError:
                 if not frozen:
                     raise
                 return None
@@ -104,7 +104,8 @@ class _Reading:
         for name, module in network.named_modules():
             if isinstance(module, Probe):
                 hooks.append(module.register_forward_hook(self._features(name.removeprefix("backbone."))))
-        for level, finder in enumerate(getattr(network, "frames", ())):
+        finders = getattr(network, "frames", None)
+        for level, finder in enumerate(finders if isinstance(finders, nn.ModuleList) else ()):
             hooks.append(finder.register_forward_hook(self._frames(f"frames.{level}")))
         try:
             yield

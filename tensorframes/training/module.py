@@ -10,7 +10,7 @@ from torch_geometric.data import Batch
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, WarmupCosine, parameter_groups
 
-FORMAT = 1
+FORMAT = 2  # of what a checkpoint carries; raised whenever older recipes no longer build
 FALLBACKS = ("wider", "cloud", "world")  # where frames came from that a point's neighbourhood did not carry
 
 

@@ -13,13 +13,13 @@ from tensorframes.errors import UserError
 
 App = Callable[..., tuple[int, str, str]]
 
-WHOLE: dict[str, Any] = {"format": 1, "model": {}, "config": {}}
+WHOLE: dict[str, Any] = {"format": 2, "model": {}, "config": {}}
 NONE = {
     "something else": {"weights": 1},
     "got .*, which holds something": {"tensorframes": 5},
     "format 99": {"tensorframes": {"format": 99}},
-    "with its model, got .*other.ckpt": {"tensorframes": {"format": 1}},
-    "with its config, got .*other.ckpt": {"tensorframes": {"format": 1, "model": {}}},
+    "with its model, got .*other.ckpt": {"tensorframes": {"format": 2}},
+    "with its config, got .*other.ckpt": {"tensorframes": {"format": 2, "model": {}}},
     "with its config": {"tensorframes": {**WHOLE, "config": 3}},
     "state_dict of tensors, got .*other.ckpt": {"tensorframes": WHOLE},
     "a state_dict of tensors": {"tensorframes": WHOLE, "state_dict": {"weight": "heavy"}},

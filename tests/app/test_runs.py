@@ -54,6 +54,10 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
         assert "RMSE change" in out
         found = json.loads((only_run(name) / "metrics.json").read_text())["equivariance"]
         largest.append(max(cloud["p99_9"] for cloud in found.values()))
+    results = json.loads((only_run("none") / "metrics.json").read_text())
+    assert results["lie_derivative"]["anew"]["normal"] > 0.1
+    assert (only_run("none") / "lie_derivative.png").stat().st_size > 1000
+    assert not (only_run("exact") / "lie_derivative.png").exists()  # of a network only
     assert largest[0] > 10  # a perceptron on positions
     assert largest[1] < 0.1
 

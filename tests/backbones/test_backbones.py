@@ -23,7 +23,14 @@ from tensorframes.backbones import (
 )
 from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import Frames, LearnedFrames, PCAFrames
-from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
+from tensorframes.messages import (
+    IrrepMessages,
+    Messages,
+    ScalarMessages,
+    TensorialMessagePassing,
+    TensorMessages,
+    tensorial,
+)
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
 
@@ -145,6 +152,26 @@ def test_layers_on_one_cloud_transport(name: str) -> None:
 def test_gathering_layers_transport(make: object) -> None:
     layer = make(REPS, OUT, degree=4).double()
     assert_transports(lambda x, e, pos, *frames: layer(x, e, pos, frames), REPS)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_receivers_served_in_pieces_get_what_they_would_get_together(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, pos = made(name), cloud()
+    together = run(network, pos)[0].detach()
+    monkeypatch.setattr(tensorial, "PIECE", 7)
+    served = []
+    whole = TensorialMessagePassing._serve
+    monkeypatch.setattr(
+        TensorialMessagePassing, "_serve", lambda self, *rest: served.append(len(rest[1])) or whole(self, *rest)
+    )
+    with torch.no_grad():
+        torch.testing.assert_close(run(network, pos)[0], together, rtol=1e-10, atol=1e-12)
+    assert name == "pointnet" or 7 in served
+    served.clear()
+    run(network, pos)
+    assert name == "pointnet" or 7 not in served  # with gradients everyone is served at once
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tensorframes
-from tensorframes.inference import PRETRAINED, normals_of, pretrained
+from tensorframes.inference import PRETRAINED, pretrained
 from tensorframes.scoring import PCA, angles, rmse
 from tensorframes.testing import assert_equivariant
 
@@ -70,6 +70,7 @@ def test_what_cannot_have_a_normal_has_none() -> None:
         (np.zeros((0, 3)), "expected at least one finite point"),
         (np.full((4, 3), np.inf), "expected at least one finite point"),
         ("scan.ply", "expected points"),
+        (torch.zeros(3, 2, dtype=torch.bfloat16), "expected points"),
     ],
 )
 def test_bad_points_are_refused(points: object, message: str) -> None:
@@ -84,5 +85,15 @@ def test_progress_is_told() -> None:
     assert told[-1] == 1
     assert told == sorted(told)
     assert len(told) > 5
-    assert (found == normals_of(pretrained(), cube(400)[0])).all()
-    assert not any(module._forward_hooks for module in pretrained().modules())
+    assert (found == tensorframes.estimate_normals(cube(400)[0])).all()
+    count = len(told)
+    tensorframes.estimate_normals(cube(400)[0])
+    assert len(told) == count
+
+
+def test_a_network_that_was_handed_out_is_the_callers_own() -> None:
+    before = tensorframes.estimate_normals(cube(300)[0])
+    mine = pretrained()
+    for parameter in mine.parameters():
+        parameter.data.zero_()
+    assert (tensorframes.estimate_normals(cube(300)[0]) == before).all()

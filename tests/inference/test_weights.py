@@ -57,13 +57,16 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     other["backbone"]["widths"] = [16, 32]
     save_file(state, tmp_path / "other.safetensors", {**told, "model": json.dumps(other)})
     save_file(state, tmp_path / "frames.safetensors", {**told, "model": json.dumps(foreign["head"])})
+    save_file(state, tmp_path / "nothing.safetensors", {**told, "model": "null"})
     for name, message in {
-        "none": "expected a weights file",
+        "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
         "newer": "expected weights of format 1 to 1, got format 99",
         "foreign": "expected a class of tensorframes, got os.system",
         "other": "expected weights that fit their model",
+        "frames": "expected an estimator of normals",
+        "nothing": "expected an estimator of normals",
     }.items():
         with pytest.raises(UserError, match=message) as caught:
             load_weights(tmp_path / f"{name}.safetensors")
@@ -81,7 +84,19 @@ def test_shipped_weights_are_small(name: str) -> None:
     path, estimator = pretrained_path(name), pretrained(name)
     assert path.stat().st_size <= 12e6
     assert sum(parameter.numel() for parameter in estimator.parameters()) <= 3e6
-    assert {"experiment", "steps", "seed"} <= set(about(path))
+    assert about(path)["experiment"] == f"shapes_{name}"
+    assert about(path)["steps"] >= 1000
+
+
+def test_fast_is_the_smaller_one() -> None:
+    best, fast = (sum(p.numel() for p in pretrained(name).parameters()) for name in PRETRAINED)
+    assert fast < best / 2
+
+
+def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"got a checkpoint, .*export_weights|export_weights"):
+        load_weights(tmp_path / "best.ckpt")
 
 
 def test_unknown_weights_are_named() -> None:

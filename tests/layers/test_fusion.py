@@ -37,8 +37,7 @@ def test_the_n_th_product_is_of_degree_n_in_its_input() -> None:
         assert once.abs().max() > 1e-3
 
 
-def test_three_bodies_tell_angles_between_three_neighbours() -> None:
-    """Two sets of directions with the same pairwise sums of harmonics up to degree 1 differ from the second body on."""
+def test_the_second_body_knows_the_angles_between_neighbours() -> None:
     fusion = Fusion(1, 2, bodies=2).double()
     product = EdgeProduct(1, 2).double()
     angles = torch.tensor([[0.0, 2.0, 4.0], [0.0, 3.0, 4.0]], dtype=torch.float64)

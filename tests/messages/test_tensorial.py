@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, transport
-from tensorframes.reps import Irreps, TensorReps
+from tensorframes.reps import Irreps, TensorReps, representation
 from tensorframes.testing import assert_transports, random_orthogonal
 
 REPS = TensorReps("2x0 + 1x0p + 2x1 + 1x1p + 1x2")
@@ -45,6 +45,48 @@ def bipartite(conv: Conv, x: Tensor, edge_index: Tensor, pos: tuple, src: Frames
 @pytest.mark.parametrize("kind", [Conv, Inherited])
 def test_messages_arrive(kind: type[Conv], aggr: str) -> None:
     assert_transports(partial(bipartite, kind(aggr)), REPS)
+
+
+@pytest.mark.parametrize("aggr", ["mean", FixedDegree("mean", 4)], ids=["scatter", "fixed"])
+def test_tensors_on_edges_are_told_in_the_receivers_frame(aggr: object) -> None:
+    class EdgeConv(TensorialMessagePassing):
+        def __init__(self) -> None:
+            super().__init__(transport={"x": REPS}, aggr=aggr, edge_transport={"attr": "1x1 + 1x0p"})
+
+        def message(self, x_j: Tensor, attr: Tensor) -> Tensor:
+            return torch.cat([x_j, attr], dim=-1)
+
+    conv = EdgeConv()
+
+    def forward(x: Tensor, e: Tensor, pos: tuple[Tensor, Tensor], src: Frames, dst: Frames) -> Tensor:
+        attr = torch.arange(4.0 * e.shape[1], dtype=x.dtype).view(-1, 4)
+        return conv.propagate(e, x=(x, torch.zeros(len(dst), 0)), attr=attr, frames=(src, dst))
+
+    assert_transports(forward, REPS)
+    # Under g the attributes turn and the frames turn against it: the receivers see the same.
+    g = random_orthogonal(1, determinant=-1)[0]
+    dst, x = Frames(random_orthogonal(3)), torch.zeros(5, REPS.dim, dtype=torch.float64)
+    edges = torch.stack([torch.arange(12) % 5, torch.arange(3).repeat_interleave(4)])
+    attr = torch.randn(12, 4, dtype=torch.float64)
+    turned = representation("1x1 + 1x0p").transform(attr, g.expand(12, 3, 3))
+    own = torch.zeros(3, 0)
+    before = conv.propagate(edges, x=(x, own), attr=attr, frames=(Frames.identity(5, like=x), dst))
+    after = conv.propagate(
+        edges, x=(x, own), attr=turned, frames=(Frames.identity(5, like=x), Frames(dst.matrices @ g.T))
+    )
+    torch.testing.assert_close(after, before)
+
+
+def test_an_edge_feature_that_nobody_takes_is_refused() -> None:
+    class Deaf(TensorialMessagePassing):
+        def __init__(self) -> None:
+            super().__init__(transport={"x": REPS}, edge_transport={"attr": "1x1"})
+
+        def message(self, x_j: Tensor) -> Tensor:
+            return x_j
+
+    with pytest.raises(TypeError, match="does not take attr, which is declared on the edges"):
+        Deaf()
 
 
 def test_interpolation_arrives() -> None:
