@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from tensorframes.clouds import read_cloud, write_cloud
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 # What makes the default run small enough for a test; nothing else about it changes.
@@ -113,10 +114,14 @@ def test_commands_compose(name: str, overrides: tuple[str, ...]) -> None:
         assert compose(name, list(overrides))
 
 
-def test_paths_exist() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-    assert targets
-    assert [path for path in targets if not (REPOSITORY / path).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_exist(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [path for path in targets if not (page.parent / path).exists()] == []
+
+
+def test_the_readme_has_paths() -> None:
+    assert len(re.findall(r"\]\((?!https?:)([^)#]+)", README)) > 3
 
 
 def test_training_leaves_what_is_listed(quick_run: QuickRun) -> None:
