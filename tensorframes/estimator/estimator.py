@@ -74,7 +74,9 @@ class NormalEstimator(nn.Module):
         with torch.no_grad():
             near = nearest_neighbours(points, batch_of, self.backbone.neighbours)
             lengths = cloud_scale(points, batch_of, table=near) if scale is None else scale
-            hierarchy = self.backbone.plan(_normalise(points, batch_of, lengths), batch_of, near)
+            # Samples and neighbours are chosen in float64: each further rounding could decide some of them otherwise.
+            exact = _normalise(points, batch_of, lengths)
+            hierarchy = self.backbone.plan(exact, batch_of, near).to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(hierarchy, needed)
@@ -108,11 +110,11 @@ class NormalEstimator(nn.Module):
 
 
 def _normalise(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
-    """Positions centred on their cloud's mean, in units of its scale; the subtraction in float64."""
+    """Positions centred on their cloud's mean, in units of its scale, float64."""
     clouds = int(batch.max()) + 1
     if lengths.shape != (clouds,):
         raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
     exact = pos.double()
     count = torch.bincount(batch, minlength=clouds).clamp_min(1).unsqueeze(-1)
     mean = exact.new_zeros(clouds, pos.shape[-1]).index_add(0, batch, exact) / count
-    return ((exact - mean.index_select(0, batch)) / lengths.double().index_select(0, batch).unsqueeze(-1)).to(pos.dtype)
+    return (exact - mean.index_select(0, batch)) / lengths.double().index_select(0, batch).unsqueeze(-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -42,6 +42,10 @@ class Hierarchy:
     levels: tuple[Level, ...]
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
+
+    def to(self, dtype: torch.dtype) -> Hierarchy:
+        """The same points and tables, positions in another precision."""
+        return replace(self, levels=tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels))
 
     @property
     def points(self) -> int:
