@@ -93,7 +93,7 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> QuickRun:
 
 def test_the_readme_has_what_is_tested() -> None:
     assert len(composed()) >= 12
-    assert len(blocks("python")) == 3
+    assert len(blocks("python")) == 4
     assert "<!--" not in README, "a place that was to be filled"
 
 
@@ -145,7 +145,7 @@ def test_python_runs_as_written(quick_run: QuickRun, tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     module = ModuleType("readme")
     monkeypatch.setitem(sys.modules, "readme", module)  # PyG looks a layer's module up by name
-    shapes = [("normals", (500, 3)), ("x", (500, 116)), ("features", (500, 8))]
+    shapes = [("normals", (500, 3)), ("normals", (500, 3)), ("x", (500, 116)), ("features", (500, 8))]
     for code, (name, shape) in zip(blocks("python"), shapes, strict=True):
         module.points = points
         code = code.replace("outputs/shapes/TIME/checkpoints/best.ckpt", str(quick_run.checkpoint))
