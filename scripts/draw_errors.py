@@ -24,10 +24,10 @@ def main() -> None:
         network = EstimatorMethod(load_estimator(arguments.checkpoint))
         clouds = Shapes(arguments.root, test_points=50_000).test
     except (UserError, OSError) as error:
-        parser.exit(2, f"error: {error}\n")
+        parser.error(str(error))
     shapes = len(clouds) // len(CATEGORIES)
     if not 0 <= arguments.shape < shapes:
-        parser.exit(2, f"error: expected a shape from 0 to {shapes - 1}, got {arguments.shape}\n")
+        parser.error(f"expected a shape from 0 to {shapes - 1}, got {arguments.shape}")
     chosen = [clouds[column * shapes + arguments.shape] for column in range(len(CATEGORIES))]
     print(error_picture([network, PCA(18), PCA(112)], chosen, arguments.picture))
 

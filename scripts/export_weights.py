@@ -24,8 +24,8 @@ def main() -> None:
         recipe, config = content["tensorframes"]["model"], content["tensorframes"]["config"]
         about = {"experiment": config.get("name"), "steps": content["global_step"], "seed": config.get("seed")}
         save_weights(load_estimator(given.checkpoint), recipe, target, about)
-    except UserError as error:
-        parser.exit(2, f"error: {error}\n")
+    except (UserError, OSError) as error:
+        parser.error(str(error))
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {about}")
 
 

@@ -110,9 +110,8 @@ class TensorialMessagePassing(MessagePassing):
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
-        if not self._pieces_wanted(receivers):
+        if degree is None or not self._pieces_wanted(receivers):
             return self._serve(edge_index, receivers, kwargs)
-        assert degree is not None
         served = []
         for start in range(0, len(receivers), PIECE):
             rows = slice(start, min(start + PIECE, len(receivers)))
@@ -123,7 +122,7 @@ class TensorialMessagePassing(MessagePassing):
         return torch.cat(served)
 
     def _pieces_wanted(self, receivers: Frames) -> bool:
-        if not self.in_pieces or self.fixed_degree is None or self.training or torch.is_grad_enabled():
+        if not self.in_pieces or self.training or torch.is_grad_enabled():
             return False
         on_cpu = receivers.matrices.device.type == "cpu"
         return on_cpu and len(receivers) > PIECE and not torch.compiler.is_compiling()
