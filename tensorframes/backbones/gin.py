@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
-from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, check_widths
+from tensorframes.backbones.graph_stack import GraphStack
+from tensorframes.frames import Frames
+from tensorframes.geometry import Hierarchy
+from tensorframes.layers import MLP, EdgeEncoding, Norm
 from tensorframes.messages import (
     Messages,
     Pooling,
     TensorialMessagePassing,
-    TensorMessages,
     local_edge_vectors,
     pooled,
 )
@@ -66,7 +65,7 @@ class FrameGINConv(TensorialMessagePassing):
         return (x_j + edge).relu()
 
 
-class GIN(nn.Module):
+class GIN(GraphStack):
     """A plain network of GIN layers on one graph in space (Xu et al. 2019, arXiv 1810.00826), in frames.
 
     The features of all layers are joined at the end, as published (Xu et al., eq. 4.2).
@@ -82,8 +81,6 @@ class GIN(nn.Module):
         refine: turn the frames after each layer (``FrameRefinement``).
     """
 
-    levels = 1
-
     def __init__(
         self,
         messages: Messages | None = None,
@@ -96,34 +93,18 @@ class GIN(nn.Module):
         norm: Norm = "layer",
         refine: bool = False,
     ) -> None:
-        super().__init__()
-        check_count(neighbours, "neighbours")
-        check_widths(widths, width)
-        self.neighbours = neighbours
-        kinds = messages or TensorMessages()
-        self.moments = NeighbourhoodMoments()
-        reps = [self.moments.reps_for(kinds), *(kinds.reps(each) for each in widths)]
-        self.reps = kinds.reps(width)
-        self.convs = nn.ModuleList(
-            FrameGINConv(a, b, neighbours, aggregation, radial, directional, norm) for a, b in pairwise(reps)
+        conv = partial(
+            FrameGINConv,
+            degree=neighbours,
+            aggregation=aggregation,
+            radial=radial,
+            directional=directional,
+            norm=norm,
         )
-        self.told = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
-        self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
+        super().__init__(messages, widths, width, neighbours, conv, refine)
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
-
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are told in."""
-        (level,), told_in = hierarchy.levels, frames[0]
-        x = told_in.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
-        found: list[Tensor] = []
-        for depth, conv in enumerate(self.convs):
-            x = conv(x, table_edges(level.neighbours), level.pos, told_in)
-            if self.refinements is not None:
-                x, told_in = self.refinements[depth](x, told_in)
-            x = self.told[depth](x, told_in)
-            found.append(x)
-        return self.told[-1](self.join(torch.cat(found, dim=-1)), told_in), told_in
+        found, told_in = self.found(hierarchy.levels[0], frames[0])
+        return self.told[-1](self.join(found), told_in), told_in
