@@ -61,12 +61,12 @@ def main() -> None:
 def row(pos: Tensor, k: int) -> str:
     """The timings of one cloud as one line of the table."""
     scale = cloud_scale(pos)
-    priority = intrinsic_priority(pos, scale=scale)
+    priority = intrinsic_priority(pos)
     work: dict[str, Callable[[], object]] = {
         "kdtree": lambda: knn(pos, k, method="kdtree"),
         "cells": lambda: knn(pos, k, method="cells"),
         "brute": lambda: knn(pos, k, method="brute"),
-        "priority": lambda: intrinsic_priority(pos, scale=scale),
+        "priority": lambda: intrinsic_priority(pos),
         "independent set": lambda: independent_set(pos, 1.5 * scale, priority=priority),
     }
     if len(pos) > BRUTE_UP_TO:

@@ -81,14 +81,15 @@ def build_hierarchy(
     own = near[:, :neighbours].contiguous()
     levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
     above = []
-    priority = intrinsic_priority(pos, batch, 1.0, PRIORITY_NEIGHBOURS, near) if radii else None
+    priority = intrinsic_priority(pos, batch, PRIORITY_NEIGHBOURS, near) if radii else None
     for radius in radii:
         fine = levels[-1]
         kept = independent_set(fine.pos, radius, fine.batch, priority)
         priority = priority.index_select(0, kept) if priority is not None else None
         sampled, coarse_batch = fine.pos.index_select(0, kept), fine.batch.index_select(0, kept)
-        below = knn(fine.pos, neighbours, query=sampled, batch=fine.batch, query_batch=coarse_batch)
-        coarse_pos = barycentres(fine.pos, sampled, below, 2 * radius)
+        around = knn(fine.pos, 2 * neighbours, query=sampled, batch=fine.batch, query_batch=coarse_batch)
+        coarse_pos = barycentres(fine.pos, sampled, around, 2 * radius)
+        below = around[:, :neighbours].contiguous()
         own = knn(coarse_pos, neighbours, batch=coarse_batch)
         levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
         above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
@@ -112,12 +113,17 @@ def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> T
 
     .. math:: \frac{\sum_j e(|x_j - c| / r)\, x_j}{\sum_j e(|x_j - c| / r)}.
 
+    The envelope e reaches zero at r, the cut-off or the farthest neighbour if that is nearer: which of two points at
+    equal distances the table holds does not matter.
+
     Args:
         pos: (N, d). centres: (M, d), each one of the points. table: (M, k) their neighbours, rows of pos.
-        cutoff: r, where the envelope e reaches zero.
+        cutoff: the largest r.
     """
     edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - centres.unsqueeze(1)
-    weight = envelope(edge.norm(dim=-1) / cutoff).unsqueeze(-1)
+    length = edge.norm(dim=-1)
+    farthest = length.amax(-1, keepdim=True).clamp(max=cutoff)
+    weight = envelope(length / torch.where(farthest > 0, farthest, cutoff)).unsqueeze(-1)
     return centres + (weight * edge).sum(1) / weight.sum(1)
 
 

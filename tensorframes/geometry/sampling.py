@@ -16,49 +16,40 @@ from tensorframes.geometry.checks import check_batch, check_points, per_cloud
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
-from tensorframes.geometry.scale import cloud_scale, distinct_distances, table_distances
+from tensorframes.geometry.scale import distinct_distances, table_distances
 from tensorframes.geometry.tape import discrete
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
-FREQUENCY = 10.0
 GOLDEN_ANGLE = 2.4
 OPEN, KEPT, DROPPED = 0, 1, 2
 
 
 @torch.no_grad()
-def intrinsic_priority(
-    pos: Tensor,
-    batch: Tensor | None = None,
-    scale: Tensor | float | None = None,
-    k: int = 8,
-    table: Tensor | None = None,
-) -> Tensor:
+def intrinsic_priority(pos: Tensor, batch: Tensor | None = None, k: int = 8, table: Tensor | None = None) -> Tensor:
     """A number for every point that looks random, yet depends on distances alone: (N,) float64 in [-1, 1].
 
-        p_i = sin( 10 sum_a cos(2.4 a) d_ia / s ),   d_ia the distance to the a-th nearest distinct point, a = 1 .. k
+        p_i = sum_a cos(2.4 a) d_ia / sum_a d_ia,   d_ia the distance to the a-th nearest distinct point, a = 1 .. k
 
-    The weights have both signs, so that density as such hardly moves p: the order among neighbours is random, and few
-    rounds decide. That allows a low frequency, and with it little amplification of rounding: turning a float32 cloud of
-    20,000 points changes about one survivor in 10,000, a float64 cloud none.
+    The weights have both signs and the sum is divided by the distances' own, so that density does not move p: the order
+    among neighbours is random, and few rounds decide. It is linear in the distances, with weights of at most 1: rounding
+    is not amplified, as it would be by anything that oscillates. 0 where all points are equal.
 
     Args:
         pos: (N, d). batch: (N,) cloud of each point, ascending.
-        scale: s, a length for each cloud (B,), `cloud_scale` if None. A tile of a cloud needs the whole cloud's.
         k: number of neighbours. Copies of a point have its priority and are nobody's neighbour.
         table: (N, K) neighbours of distinct points, K > k, nearest first, the point itself included: if known.
     Raises:
-        ValueError: as `knn`; a scale that is not positive.
+        ValueError: as `knn`.
     """
     check_points(pos)
     batch = check_batch(batch, pos)
-    lengths = per_cloud(cloud_scale(pos.double(), batch) if scale is None else scale, batch, "scale")
     if table is None:
         distance = distinct_distances(pos, k, batch)
     else:
         distance = table_distances(pos.detach().double(), table[:, : k + 1])
-    distance = distance / lengths[batch][:, None]
     weight = torch.cos(GOLDEN_ANGLE * torch.arange(1, k + 1, dtype=torch.float64, device=pos.device))
-    return torch.sin(FREQUENCY * (distance * weight).sum(1))
+    total = distance.sum(1)
+    return (distance * weight).sum(1) / torch.where(total > 0, total, 1.0)
 
 
 class _Selection:

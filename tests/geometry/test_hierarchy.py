@@ -72,6 +72,13 @@ def test_a_barycentre_is_the_mean_of_what_is_within_the_cutoff() -> None:
     assert torch.equal(barycentres(pos, pos[:1], table, 0.5), pos[:1])
 
 
+def test_which_of_two_points_at_the_same_distance_is_in_the_table_does_not_move_a_barycentre() -> None:
+    pos = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 2]], dtype=torch.float64)
+    one, other = (barycentres(pos, pos[:1], torch.tensor([table]), 9.0) for table in ([0, 1, 2], [0, 1, 3]))
+    assert torch.equal(one, other)
+    assert one[0, 0] > 0
+
+
 def test_radii_must_increase() -> None:
     with pytest.raises(ValueError, match="expected increasing radii"):
         build_hierarchy(torch.zeros(3, 3), torch.zeros(3, dtype=torch.long), [3.0, 1.5])

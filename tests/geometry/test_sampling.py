@@ -42,7 +42,7 @@ def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, level
 def test_survivors_are_apart_and_cover_the_rest_at_every_level() -> None:
     cloud = _sphere(3000)
     scale = cloud_scale(cloud)
-    rows, priority = torch.arange(3000), intrinsic_priority(cloud, scale=scale)
+    rows, priority = torch.arange(3000), intrinsic_priority(cloud)
     for level in range(3):
         radius = 1.5 * 2**level * scale.item()
         kept = rows[independent_set(cloud[rows], radius, priority=priority[rows])]
@@ -136,5 +136,3 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="got NaN"):
         independent_set(cloud, 1.0, priority=torch.full((5,), torch.nan))
     assert len(independent_set(cloud, 1e-30)) == 5
-    with pytest.raises(ValueError, match="expected a positive, finite scale"):
-        intrinsic_priority(cloud, scale=0.0)

@@ -85,6 +85,22 @@ def fine_facets(rng: np.random.Generator) -> Surface:
     return meshes.roughened(mesh, rng.uniform(0.0, 0.04), rng)
 
 
+def scanned(rng: np.random.Generator) -> Surface:
+    """A smooth shape as scans come: an even triangle mesh, edges of 2 to 6 spacings, its vertices hardly rough."""
+    return _triangulated(parts.smooth(rng), rng)
+
+
+def scanned_solids(rng: np.random.Generator) -> Surface:
+    """The same of solids with creases, which the triangles chamfer."""
+    return _triangulated(parts.combined(rng, 0.0) if rng.random() < 0.5 else parts.machined(rng, 0.0), rng)
+
+
+def _triangulated(field: fields.Field, rng: np.random.Generator) -> meshes.Mesh:
+    count = round(np.exp(rng.uniform(np.log(3000), np.log(24000))))
+    mesh = meshes.coarsened(meshes.polygonised(field, 128), count, int(rng.integers(1, 5)), rng)
+    return meshes.roughened(mesh, rng.uniform(0.0, 0.02), rng)
+
+
 def open_surface(rng: np.random.Generator) -> Surface:
     """A height field, or a smooth surface cut open: borders, and no inside."""
     if rng.random() < 0.5:
@@ -108,12 +124,14 @@ KINDS: tuple[Kind, ...] = (
     fine_facets,
     sharp_solids,
     relief,
+    scanned,
     extrusion,
     organic,
     sheets,
     facets,
     turned,
     smooth_solids,
+    scanned_solids,
     machine_part,
     lattice,
     open_surface,
