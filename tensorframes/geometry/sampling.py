@@ -31,8 +31,8 @@ def intrinsic_priority(pos: Tensor, batch: Tensor | None = None, k: int = 8, tab
         p_i = sum_a cos(2.4 a) d_ia / sum_a d_ia,   d_ia the distance to the a-th nearest distinct point, a = 1 .. k
 
     The weights have both signs and the sum is divided by the distances' own, so that density does not move p: the order
-    among neighbours is random, and few rounds decide. It is linear in the distances, with weights of at most 1: rounding
-    is not amplified, as it would be by anything that oscillates. 0 where all points are equal.
+    among neighbours is random, and few rounds decide. It is linear in the distances, with weights of at most 1, so that
+    rounding is not amplified, as it would be by anything that oscillates. 0 where all points are equal.
 
     Args:
         pos: (N, d). batch: (N,) cloud of each point, ascending.
