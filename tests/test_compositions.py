@@ -58,7 +58,11 @@ FRAMES: dict[str, Callable[[], nn.Module]] = {
     "pca_o": partial(PCAFrames, "o"),
     "nearest": partial(NearestNeighbourFrames, "so"),
 }
-HEADS = {"vector": VectorHead, "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2)}
+HEADS = {
+    "vector": VectorHead,
+    "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2),
+    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, told=2, robust=True),
+}
 BACKBONES = ("pointnet", "ssg", "msg", "fusion", "point_transformer", "dgcnn", "graph", "gin", "locaformer")
 
 

@@ -12,10 +12,10 @@ from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
 
-def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
+def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4)
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust)
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 
@@ -32,8 +32,9 @@ def axes_agree(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-9) -> boo
 
 @pytest.mark.parametrize("cloud", [surface(), 2 * torch.randn(150, 3)], ids=["surface", "volume"])
 @pytest.mark.parametrize("group", ["so", "o"])
-def test_unoriented_normals_are_equivariant(group: str, cloud: torch.Tensor) -> None:
-    network = estimator(group)
+@pytest.mark.parametrize("robust", [False, True])
+def test_unoriented_normals_are_equivariant(group: str, cloud: torch.Tensor, robust: bool) -> None:
+    network = estimator(group, robust=robust)
     assert_equivariant(lambda pos: network(pos).normal, cloud, "1x1", unoriented=True)
 
 

@@ -1,0 +1,206 @@
+"""A least-squares plane whose weights a network gives, as invariants of each neighbour ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.estimator.degenerate import RANK
+from tensorframes.estimator.neighbourhoods import Neighbourhoods
+from tensorframes.layers import smallest_eigenvector
+from tensorframes.reps import full_precision
+
+FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
+FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
+FAR = 8.0  # thicknesses; from there on a height is simply far
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Planes of M points; of a guess only its normal is known."""
+
+    normal: Tensor  # (M, 3)
+    values: Tensor | None = None  # (M, 3) eigenvalues, ascending
+    centre: Tensor | None = None  # (M,) height of the fitted points' mean above the point, along the normal
+    thickness: Tensor | None = None  # (M,) root mean square height of the fitted points above their mean
+    seen: Tensor | None = None  # (M, hidden) what the network made of the fitted points, their mean
+
+    def detach(self) -> Fit:
+        """The same, its geometry without gradients."""
+        values = (self.normal, self.values, self.centre, self.thickness)
+        return Fit(*(None if value is None else value.detach() for value in values), self.seen)
+
+
+class PlaneFit(nn.Module):
+    r"""One weighted least-squares plane with a prior.
+
+    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
+    of
+
+    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
+        + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
+
+    :math:`C^0` the first term and g the normal before. kappa is about the smallest eigenvalue of :math:`C^0`: the
+    residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
+    network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
+    :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
+    what the network tells of i and j. They fall off with the distance from the start, and coarse levels start low:
+    untrained, it is close to a plane through the nearest points.
+    """
+
+    of_edge, of_point = 5, 2  # how many numbers are known of each beside what the network tells
+    remembers = False  # whether a fit knows what the one before has seen
+
+    def __init__(self, levels: int, hidden: int, told: int) -> None:
+        super().__init__()
+        self.receiver = nn.Linear(told + self.of_point + (hidden if self.remembers else 0), hidden)
+        self.sender = nn.Linear(told, hidden, bias=False)
+        self.geometry = nn.Linear(self.of_edge, hidden, bias=False)
+        self.level = nn.Parameter(torch.zeros(levels, hidden))
+        self.weigh = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden // 2), nn.SiLU(), nn.Linear(hidden // 2, 1))
+        self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
+        self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
+
+    def forward(self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor) -> Fit:
+        """Planes of the M points, their normals toward the ones before.
+
+        Args:
+            near: which points are fitted. sights: (M, K, 3) guesses at these.
+            before: the fit before, or the guess. prior: (M,) b. told: (N, T) of every point.
+        """
+        edge, kind, table, own = near.edge, near.kind, near.table, before.normal
+        invariants, shape = self.known(near, sights, before.detach())
+        of_points = [told.index_select(0, near.rows), shape]
+        if self.remembers:
+            of_points.append(edge.new_zeros(len(edge), self.level.shape[1]) if before.seen is None else before.seen)
+        receivers = self.receiver(torch.cat(of_points, dim=-1))
+        senders = self.sender(told).index_select(0, table.flatten()).view(*table.shape, receivers.shape[-1])
+        hidden = self.weigh[0](self.geometry(invariants) + senders + receivers.unsqueeze(1) + self.level[kind])
+        start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
+        weight = (self.weigh[1:](hidden).squeeze(-1) + start).sigmoid() + 1e-4
+        mean, fit = weighted_covariance(edge, weight)
+        strength = prior.clamp(-8, 6).exp() * residual(fit)
+        eye = torch.eye(3, dtype=edge.dtype, device=edge.device)
+        total = fit + strength.view(-1, 1, 1) * (eye - own.unsqueeze(-1) * own.unsqueeze(-2))
+        normal, values = smallest_eigenvector(total)
+        normal = normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
+        variance = ((fit @ normal.unsqueeze(-1)).squeeze(-1) * normal).sum(-1)
+        return Fit(normal, values, (mean * normal).sum(-1), variance.clamp_min(0).sqrt(), hidden.mean(1))
+
+    def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
+        """What is known of the edges (M, K, of_edge), their lengths first, and of the points (M, of_point)."""
+        edges = _edges(near, sights, before.normal)
+        return torch.stack(edges.plain(), dim=-1), _shape(before, near)
+
+
+class RobustPlaneFit(PlaneFit):
+    r"""A plane fit that also sees how heights compare with the residual of the fit before, and heights of any size.
+
+    Added to the invariants of an edge: its height :math:`h = g_i \cdot r_{ij}` over the thickness
+    :math:`\sigma` of the fit before (its root mean square height), measured from the point and from that fit's mean,
+    as iteratively reweighted least squares weighs by residuals (Holland and Welsch 1977, *Robust regression using
+    iteratively reweighted least-squares*); the logarithms of :math:`|h|`, of the neighbour's
+    :math:`|g_j \cdot r_{ij}|` and of :math:`1 - (g_i \cdot g_j)^2`, so that points in one facet stand out from
+    points hardly off it; and to those of the point the logarithm of the thickness, and the mean over its neighbours of
+    the hidden features of the fit before. Several of them in turn close in on the facet that the point lies in.
+    """
+
+    of_edge, of_point = 11, 3
+    remembers = True
+
+    def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
+        """What is known of the edges (M, K, 11), their lengths first, and of the points (M, 3)."""
+        edges = _edges(near, sights, before.normal)
+        reach = edges.reach[:, :1]
+        centre, thickness = before.centre, before.thickness
+        if centre is None or thickness is None:
+            nearest = edges.height[:, : min(FIRST, int((near.kind == 0).sum()))]
+            centre, thickness = nearest.mean(-1), nearest.std(-1, correction=0)
+        centre, thickness = centre.unsqueeze(-1), thickness.unsqueeze(-1)
+        off = (edges.height - centre).abs()
+        unit = thickness + FLOOR * reach
+        more = [
+            off / edges.reach,
+            (off / unit).clamp(max=FAR) / 2,
+            (edges.height.abs() / unit).clamp(max=FAR) / 2,
+            _logarithm(edges.height.abs() / reach),
+            _logarithm(edges.far_height.abs() / reach),
+            (1 - edges.agreement + 1e-4).log() / 4 + 1,
+        ]
+        shape = torch.cat([_shape(before, near), _logarithm(thickness / reach)], dim=-1)
+        return torch.stack([*edges.plain(), *more], dim=-1), shape
+
+
+def _logarithm(share: Tensor) -> Tensor:
+    """A share in [0, 1] on a logarithmic scale from the floor up, about -1 to 1."""
+    return (share + FLOOR).log() / 3 + 1
+
+
+def _shape(before: Fit, near: Neighbourhoods) -> Tensor:
+    """Square roots of the two smaller eigenvalues over the largest (M, 2): how thick and wide the fit before was; zeros
+    of a guess."""
+    if before.values is None:
+        return near.edge.new_zeros(len(near.rows), 2)
+    largest = before.values[:, 2:]
+    ratios = before.values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
+    return ratios.sqrt()
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Invariants of edges, each (M, K)."""
+
+    length: Tensor
+    reach: Tensor  # the longest edge of the same level's
+    height: Tensor  # along the point's own normal, signed
+    far_height: Tensor  # along the neighbour's, signed
+    agreement: Tensor  # squared cosine between the two normals
+
+    def plain(self) -> list[Tensor]:
+        """Distance, reach, two heights, agreement."""
+        heights = [height.abs() / self.reach for height in (self.height, self.far_height)]
+        return [self.length / self.reach, self.reach.log1p(), *heights, self.agreement]
+
+
+@full_precision
+def _edges(near: Neighbourhoods, sights: Tensor, own: Tensor) -> _Edges:
+    length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
+    return _Edges(
+        length,
+        _reach(length, near.kind),
+        (near.edge @ own).squeeze(-1),
+        (near.edge * sights).sum(-1),
+        (sights @ own).squeeze(-1).square(),
+    )
+
+
+@full_precision
+def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (M, d) and covariance (M, d, d) of edges (M, K, d), with weights (M, K) that need not sum to one."""
+    share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(-1)
+    mean = (share * edge).sum(1)
+    centred = edge - mean.unsqueeze(1)
+    return mean, (share * centred).transpose(1, 2) @ centred
+
+
+def residual(covariance: Tensor) -> Tensor:
+    r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
+    a, b, c = covariance.unbind(-1)
+    minors = torch.linalg.cross(b, c)
+    determinant = (a * minors).sum(-1)
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
+    second = (trace.square() - (covariance * covariance).sum((-2, -1))) / 2
+    usable = (second > RANK * trace.square()) & (determinant > 0)
+    return torch.where(usable, determinant, 0) / torch.where(usable, second, torch.ones_like(second))
+
+
+def _reach(length: Tensor, kind: Tensor) -> Tensor:
+    """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
+    reach = torch.ones_like(length)
+    for value in kind.unique().tolist():
+        mask = kind == value
+        longest = length[:, mask].amax(-1, keepdim=True)
+        reach[:, mask] = torch.where(longest > 0, longest, torch.ones_like(longest)).expand(-1, int(mask.sum()))
+    return reach
