@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
-from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit
+from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, joined
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import MLP
@@ -24,9 +25,9 @@ LARGEST_CHUNK = 16384  # on other devices: bounds memory
 class PlaneFitHead(nn.Module):
     r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
 
-    The guess (``AxisHead``) is corrected by one ``PlaneFit`` after the other, each starting from the normal before.
-    After Lenssen et al. (CVPR 2020: iterated weights for a least-squares plane), with the prior and the coarse
-    neighbours added.
+    The guess (``AxisHead``) is corrected by one ``PlaneFit`` after the other, each starting from the normals before,
+    those of the point and of its neighbours. After Lenssen et al. (CVPR 2020: iterated weights for a least-squares
+    plane), with the prior and the coarse neighbours added.
 
     The neighbours are the nearest points and, so that noise can be averaged over more than those, the nearest points of
     coarser levels. Where they lie on a line the plane comes from four times the neighbours, then from the whole cloud;
@@ -61,35 +62,52 @@ class PlaneFitHead(nn.Module):
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
 
-    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Neighbourhoods, Any]:
-        """The neighbours of the rows (M,), and what the guess at all points needs."""
+    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
+        """The neighbours that are fitted, and what the guess needs: at all points, whose normals others look at."""
         everyone = torch.arange(hierarchy.points, device=rows.device)
-        return neighbourhoods(hierarchy, rows, self.neighbours), self.guess.plan(hierarchy, everyone)
+        guess = self.guess.plan(hierarchy, everyone)
+        if len(self.fits) == 1:
+            return Plan(guess, None, neighbourhoods(hierarchy, rows, self.neighbours))
+        near = neighbourhoods(hierarchy, everyone, self.neighbours)
+        return Plan(guess, near, near if torch.equal(rows, everyone) else near.of(rows))
 
-    def read(self, x: Tensor, frames: Frames, plan: tuple[Neighbourhoods, Any]) -> tuple[Tensor, Tensor]:
+    def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
-        return self.guess.read(x, frames, plan[1]), self.tell(x)
+        return self.guess.read(x, frames, plan.guess), self.tell(x)
 
-    def forward(
-        self, readings: Sequence[tuple[Tensor, Tensor]], plan: tuple[Neighbourhoods, Any]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
-        near, planes = plan
-        guess, _ = self.guess([tensor for tensor, _ in readings], planes)
-        told = mean_of([told for _, told in readings])
-        parts = [near] if self.training else near.split(CHUNK.get(near.edge.device.type, LARGEST_CHUNK))
-        fitted = [self._fit(part, guess, told) for part in parts]
-        steps = torch.cat([steps for steps, _ in fitted], dim=1)
-        failed = torch.cat([failed for _, failed in fitted])
-        return fall_back(steps[-1], failed, near.rows, near.hierarchy, sum(self.neighbours)), steps[:-1]
+        guess, _ = self.guess([tensor for tensor, _ in readings], plan.guess)
+        read = mean_of([told for _, told in readings])
+        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
+        rows, asked = plan.asked.rows, plan.asked
+        fit, steps = Fit(guess), [guess.index_select(0, rows)]
+        for plane, prior in zip(self.fits[:-1], priors, strict=False):
+            fit = self._fit(plane, plan.everyone, fit.normal, fit, prior, told)
+            steps.append(fit.normal.index_select(0, rows))
+        last = self._fit(self.fits[-1], asked, fit.normal, fit.of(rows), priors[-1], told)
+        failed = last.values[:, 1] <= RANK * last.values[:, 2]
+        normal = fall_back(last.normal, failed, rows, asked.hierarchy, sum(self.neighbours))
+        return normal, torch.stack(steps)
 
-    def _fit(self, near: Neighbourhoods, guess: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
-        """Guess and normals (fits + 1, M, 3), and which rows (M,) lie on lines."""
-        count = len(self.fits)
-        priors, told = told[:, -count:].index_select(0, near.rows), told[:, :-count]
-        sights = guess.detach().index_select(0, near.table.flatten()).view_as(near.edge)
-        steps = [Fit(guess.index_select(0, near.rows))]
-        for fit, prior in zip(self.fits, priors.unbind(-1), strict=True):
-            steps.append(fit(near, sights, steps[-1], prior, told))
-        values = steps[-1].values
-        return torch.stack([step.normal for step in steps]), values[:, 1] <= RANK * values[:, 2]
+    def _fit(
+        self, plane: PlaneFit, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, told: Tensor
+    ) -> Fit:
+        """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
+        size = len(near.rows) if self.training else CHUNK.get(near.edge.device.type, LARGEST_CHUNK)
+        normals = normals.detach()
+        found = []
+        for number, part in enumerate(near.split(max(size, 1))):
+            sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
+            begun = before.part(number * size, len(part.rows))
+            found.append(plane(part, sights, begun, prior.index_select(0, part.rows), told))
+        return found[0] if len(found) == 1 else joined(found)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What depends on the geometry alone."""
+
+    guess: Any  # the guess's own plan
+    everyone: Neighbourhoods | None  # of all points, if several planes are fitted in turn
+    asked: Neighbourhoods  # of the points whose normals are asked for

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,24 @@ class Fit:
 
     def detach(self) -> Fit:
         """The same, its geometry without gradients."""
-        values = (self.normal, self.values, self.centre, self.thickness)
-        return Fit(*(None if value is None else value.detach() for value in values), self.seen)
+        return replace(self._each(torch.Tensor.detach), seen=self.seen)
+
+    def of(self, which: Tensor) -> Fit:
+        """Those of some of the points, by their places here."""
+        return self._each(lambda values: values.index_select(0, which))
+
+    def part(self, start: int, count: int) -> Fit:
+        """Those of so many points in a row."""
+        return self._each(lambda values: values.narrow(0, start, count))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
+
+
+def joined(fits: Sequence[Fit]) -> Fit:
+    """The fits of all the points, one part after the other."""
+    return Fit(*(torch.cat([getattr(fit, each.name) for fit in fits]) for each in fields(Fit)))
 
 
 class PlaneFit(nn.Module):
