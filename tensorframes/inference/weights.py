@@ -17,8 +17,8 @@ from torch import nn
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
-FORMAT = 1
-"""Of the header. Whoever raises it also teaches ``load_weights`` to read the older ones."""
+FORMAT = 2
+"""Of the header; since 2 a head may be robust. Whoever raises it also teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
