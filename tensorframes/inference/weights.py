@@ -18,7 +18,7 @@ from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
 FORMAT = 2
-"""Of the header; since 2 a head may be robust. Whoever raises it also teaches ``load_weights`` to read the older ones."""
+"""Of the header; since 2 a head may be robust. Whoever raises it teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
