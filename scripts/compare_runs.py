@@ -1,6 +1,7 @@
 """Markdown tables of runs, by category and by cloud: python scripts/compare_runs.py NAME=metrics.json ... [--csv FILE]
 
 The CSV holds the columns cloud, category and one for each other method, RMSE in degrees; ratios are to its last column.
+With --pgp PICTURE.png the shares of points below 5 to 30 degrees are drawn, a curve for each run.
 """
 
 import argparse
@@ -10,19 +11,29 @@ from pathlib import Path
 
 from tensorframes.clouds import CATEGORIES
 from tensorframes.errors import LineParser
+from tensorframes.reports import pgp_picture
+from tensorframes.reports.grid import Metrics
 
 Scores = dict[str, dict[str, float]]  # method -> cloud -> RMSE in degrees
 
 
-def read_runs(named: list[str]) -> tuple[Scores, dict[str, str]]:
-    """Scores by method of NAME=metrics.json, and each cloud's category."""
-    scores: Scores = {}
-    category: dict[str, str] = {}
+def read_runs(named: list[str]) -> dict[str, Metrics]:
+    """The contents of NAME=metrics.json by name."""
+    runs = {}
     for argument in named:
         name, sign, path = argument.partition("=")
         if not sign:
             raise ValueError(f"expected NAME=metrics.json, got {argument}")
-        clouds = json.loads(Path(path).read_text())["per_cloud"]
+        runs[name] = json.loads(Path(path).read_text())
+    return runs
+
+
+def scores_of(runs: dict[str, Metrics]) -> tuple[Scores, dict[str, str]]:
+    """Scores by run, and each cloud's category."""
+    scores: Scores = {}
+    category: dict[str, str] = {}
+    for name, metrics in runs.items():
+        clouds = metrics["per_cloud"]
         scores[name] = {cloud: entry["rmse"] for cloud, entry in clouds.items()}
         category |= {cloud: entry["category"] for cloud, entry in clouds.items()}
     return scores, category
@@ -60,9 +71,11 @@ def main() -> None:
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="NAME=metrics.json")
     parser.add_argument("--csv", type=Path, help="scores of other methods on the same clouds")
+    parser.add_argument("--pgp", type=Path, help="a picture to draw: shares of points below 5 to 30 degrees")
     given = parser.parse_args()
     try:
-        scores, category = read_runs(given.runs)
+        runs = read_runs(given.runs)
+        scores, category = scores_of(runs)
         scores |= read_csv(given.csv) if given.csv else {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         parser.error(f"expected metrics.json of evaluate.py and a CSV of scores, got {error}")
@@ -77,6 +90,8 @@ def main() -> None:
         ratios = {m: [v / w for v, w in zip(values, summary[last], strict=True)] for m, values in summary.items()}
         rows = [[m, *(f"{v:.3f}" for v in r), f"{sum(r[:-1]) / len(shown):.3f}"] for m, r in ratios.items()]
         print("\n" + table([f"ratio to {last}", *shown, "of the means", "mean of ratios"], rows))
+    if given.pgp:
+        pgp_picture(runs, given.pgp)
     print("\n" + table(["cloud", *scores], [[c, *(f"{s[c]:.2f}" for s in scores.values())] for c in category]))
 
 

@@ -1,0 +1,49 @@
+"""Tables of runs: which numbers stand where, and what the script refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SHARES = {"5": 0.4, "10": 0.7, "15": 0.8, "20": 0.9, "25": 0.95, "30": 1.0}
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(ROOT / "scripts" / "compare_runs.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def written(path: Path, clean: float, noisy: float) -> Path:
+    clouds = {
+        "a": {"rmse": clean, "category": "no_noise"},
+        "b": {"rmse": clean + 2, "category": "no_noise"},
+        "c": {"rmse": noisy, "category": "high_noise"},
+    }
+    shares = {name: {"pgp": SHARES} for name in ("no_noise", "high_noise")}
+    path.write_text(json.dumps({"per_cloud": clouds, "per_category": shares}))
+    return path
+
+
+def test_means_ratios_and_clouds(tmp_path: Path) -> None:
+    (tmp_path / "others.csv").write_text(
+        "cloud,category,first,first_seconds\na,no_noise,8,1\nb,no_noise,8,1\nc,high_noise,20,1\n"
+    )
+    mine = written(tmp_path / "mine.json", 3.0, 10.0)
+    picture = tmp_path / "new" / "pgp.png"
+    done = run(f"mine={mine}", "--csv", tmp_path / "others.csv", "--pgp", picture)
+    assert done.returncode == 0, done.stderr
+    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.stdout
+    assert "| mine | 0.500 | 0.500 | 0.500 | 0.500 |" in done.stdout
+    assert "| b | 5.00 | 8.00 |" in done.stdout
+    assert picture.stat().st_size > 1000
+
+
+def test_mistakes_end_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "others.csv").write_text("cloud,category,first\na,no_noise,8\n")
+    mine = written(tmp_path / "mine.json", 3.0, 10.0)
+    for arguments in ((mine,), (f"mine={tmp_path / 'none.json'}",), (f"mine={mine}", "--csv", tmp_path / "others.csv")):
+        done = run(*arguments)
+        assert done.returncode != 0
+        assert "Traceback" not in done.stderr
+        assert "expected" in done.stderr.strip().splitlines()[-1]
