@@ -72,7 +72,7 @@ class NormalEstimator(nn.Module):
         distinct = distinct_points(pos, batch)
         points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
         with torch.no_grad():
-            near = nearest_neighbours(points, batch_of, self.backbone.neighbours)
+            near = nearest_neighbours(points, batch_of, max(self.backbone.neighbours, self.head.reach))
             lengths = cloud_scale(points, batch_of, table=near) if scale is None else scale
             # Samples and neighbours are chosen in float64: each further rounding could decide some of them otherwise.
             exact = _normalise(points, batch_of, lengths)

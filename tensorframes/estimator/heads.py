@@ -21,6 +21,8 @@ class Head(Protocol):
     the world's frame, and decides by both at once: whatever treats the readings alike is equivariant.
     """
 
+    reach: int  # of how many of a point's nearest neighbours its plan makes use
+
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
         """What depends on the geometry alone, found once for all passes; handed back to ``read`` and ``forward``."""
 
@@ -39,6 +41,8 @@ class VectorHead(nn.Module):
     Args:
         reps: of the features.
     """
+
+    reach = 0
 
     def __init__(self, reps: Representation) -> None:
         super().__init__()
@@ -72,6 +76,8 @@ class AxisHead(nn.Module):
         reps: of the features.
         levels: how many levels' planes to start from.
     """
+
+    reach = 0
 
     def __init__(self, reps: Representation, levels: int) -> None:
         super().__init__()

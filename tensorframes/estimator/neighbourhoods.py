@@ -38,8 +38,8 @@ def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) ->
     tables, edges, kinds = [], [], []
     for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
         if count:
-            if kind == 0 and count <= level.neighbours.shape[1]:
-                found = level.neighbours[rows, :count]
+            if kind == 0 and count <= hierarchy.near.shape[1]:
+                found = hierarchy.near[rows, :count]
             else:
                 found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])

@@ -56,7 +56,7 @@ class PlaneFitHead(nn.Module):
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
-        self.neighbours = tuple(neighbours)
+        self.neighbours, self.reach = tuple(neighbours), neighbours[0]
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit

@@ -42,6 +42,7 @@ class Hierarchy:
     levels: tuple[Level, ...]
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
+    near: Tensor  # (N_0, K) rows of level 0, nearest first: its graph's neighbours and as many more as are known
 
     def to(self, dtype: torch.dtype) -> Hierarchy:
         """The same points and tables, positions in another precision."""
@@ -93,7 +94,7 @@ def build_hierarchy(
         own = knn(coarse_pos, neighbours, batch=coarse_batch)
         levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
         above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
-    return Hierarchy(tuple(levels), tuple(above), clouds)
+    return Hierarchy(tuple(levels), tuple(above), clouds, near)
 
 
 def nearest_neighbours(pos: Tensor, batch: Tensor, neighbours: int) -> Tensor:
