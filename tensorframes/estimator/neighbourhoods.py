@@ -19,7 +19,7 @@ class Neighbourhoods:
     rows: Tensor  # (M,) whose planes
     table: Tensor  # (M, K) rows of level 0 that the fitted points belong to
     edge: Tensor  # (M, K, 3) from the point to where these are
-    kind: Tensor  # (K,) level of each column
+    kind: Tensor  # (K,) level of each column, ascending
 
     def of(self, which: Tensor) -> Neighbourhoods:
         """Those of some of the points, by their places here."""

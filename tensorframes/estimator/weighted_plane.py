@@ -103,7 +103,7 @@ class PlaneFit(nn.Module):
         total = fit + strength.view(-1, 1, 1) * (eye - own.unsqueeze(-1) * own.unsqueeze(-2))
         normal, values = smallest_eigenvector(total)
         normal = normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
-        variance = ((fit @ normal.unsqueeze(-1)).squeeze(-1) * normal).sum(-1)
+        variance = ((fit * normal.unsqueeze(1)).sum(-1) * normal).sum(-1)
         return Fit(normal, values, (mean * normal).sum(-1), variance.clamp_min(0).sqrt(), hidden.mean(1))
 
     def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
@@ -215,9 +215,8 @@ def residual(covariance: Tensor) -> Tensor:
 
 def _reach(length: Tensor, kind: Tensor) -> Tensor:
     """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
-    reach = torch.ones_like(length)
-    for value in kind.unique().tolist():
-        mask = kind == value
-        longest = length[:, mask].amax(-1, keepdim=True)
-        reach[:, mask] = torch.where(longest > 0, longest, torch.ones_like(longest)).expand(-1, int(mask.sum()))
-    return reach
+    found = []
+    for each in length.split(torch.unique_consecutive(kind, return_counts=True)[1].tolist(), dim=1):
+        longest = each.amax(-1, keepdim=True)
+        found.append(torch.where(longest > 0, longest, torch.ones_like(longest)).expand_as(each))
+    return torch.cat(found, dim=1)
