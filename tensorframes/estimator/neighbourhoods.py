@@ -34,12 +34,13 @@ class Neighbourhoods:
 def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) -> Neighbourhoods:
     """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is."""
     fine = hierarchy.levels[0]
+    known = fine.neighbours if hierarchy.near is None else hierarchy.near
     query, query_batch = fine.pos[rows], fine.batch[rows]
     tables, edges, kinds = [], [], []
     for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
         if count:
-            if kind == 0 and count <= hierarchy.near.shape[1]:
-                found = hierarchy.near[rows, :count]
+            if kind == 0 and count <= known.shape[1]:
+                found = known[rows, :count]
             else:
                 found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])

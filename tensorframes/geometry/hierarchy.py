@@ -42,7 +42,7 @@ class Hierarchy:
     levels: tuple[Level, ...]
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
-    near: Tensor  # (N_0, K) rows of level 0, nearest first: its graph's neighbours and as many more as are known
+    near: Tensor | None = None  # (N_0, K) rows of level 0, nearest first, where more are known than its graph's
 
     def to(self, dtype: torch.dtype) -> Hierarchy:
         """The same points and tables, positions in another precision."""

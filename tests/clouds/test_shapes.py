@@ -217,7 +217,7 @@ def test_test_shapes_come_in_every_category(tmp_path):
 def test_few_shapes_are_spread_over_all_kinds(tmp_path, split, key):
     names = [kind.__name__ for kind in KINDS]
     clouds = getattr(small(tmp_path, **{key: 4, "test_points": 30}), split).clean
-    assert [names.index(cloud.name.split("_", 1)[1]) for cloud in clouds] == [0, 3, 7, 10]
+    assert [names.index(cloud.name.split("_", 1)[1]) for cloud in clouds] == [0, 4, 8, 12]
     assert [len(cloud) for cloud in clouds] == [30] * 4
     assert np.array_equal(clouds[3].pos, make_shape(0, split, 3, 30, count=4).pos)
     for count in (1, 2, 13, 14, 32):

@@ -53,6 +53,8 @@ def test_a_constant_normal_has_the_error_of_staying() -> None:
     """Rotation about z leaves e_z, about x and y it moves it by one radian per radian: sqrt(2 / 3)."""
 
     class Up(nn.Module):
+        reach = 0
+
         def __init__(self, reps: object) -> None:
             super().__init__()
 
