@@ -91,7 +91,10 @@ def main() -> None:
         rows = [[m, *(f"{v:.3f}" for v in r), f"{sum(r[:-1]) / len(shown):.3f}"] for m, r in ratios.items()]
         print("\n" + table([f"ratio to {last}", *shown, "of the means", "mean of ratios"], rows))
     if given.pgp:
-        pgp_picture(runs, given.pgp)
+        try:
+            pgp_picture(runs, given.pgp)
+        except (OSError, KeyError, ValueError) as error:
+            parser.error(f"expected runs with shares of points and a picture that can be written, got {error}")
     print("\n" + table(["cloud", *scores], [[c, *(f"{s[c]:.2f}" for s in scores.values())] for c in category]))
 
 

@@ -42,7 +42,17 @@ def test_means_ratios_and_clouds(tmp_path: Path) -> None:
 def test_mistakes_end_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "others.csv").write_text("cloud,category,first\na,no_noise,8\n")
     mine = written(tmp_path / "mine.json", 3.0, 10.0)
-    for arguments in ((mine,), (f"mine={tmp_path / 'none.json'}",), (f"mine={mine}", "--csv", tmp_path / "others.csv")):
+    bare = tmp_path / "bare.json"
+    bare.write_text(json.dumps({"per_cloud": json.loads(mine.read_text())["per_cloud"]}))
+    unwritable = (f"mine={mine}", "--pgp", mine / "pgp.png")
+    without = (f"mine={bare}", "--pgp", tmp_path / "pgp.png")
+    for arguments in (
+        unwritable,
+        without,
+        (mine,),
+        (f"mine={tmp_path / 'none.json'}",),
+        (f"mine={mine}", "--csv", tmp_path / "others.csv"),
+    ):
         done = run(*arguments)
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
