@@ -86,7 +86,7 @@ def fine_facets(rng: np.random.Generator) -> Surface:
 
 
 def scanned(rng: np.random.Generator) -> Surface:
-    """A smooth shape as scans come: an even triangle mesh, edges of about 3 to 6 spacings, its vertices hardly rough."""
+    """A smooth shape as scans come: an even triangle mesh, edges of 3 to 6 spacings, its vertices hardly rough."""
     return _triangulated(parts.smooth(rng), rng)
 
 
