@@ -1,5 +1,9 @@
-"""To go on with a run: its checkpoint's configuration, with what the command line sets on top, and what it may not."""
+"""To go on with a run, or to begin one with trained weights.
 
+To go on: its checkpoint's configuration, with what the command line sets on top, and what it may not.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app.checkpoint import read_checkpoint, refuse_foreign
+from tensorframes.app.named import named_estimator
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
 
@@ -109,3 +114,16 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
         module.load_state_dict(read_checkpoint(path)["state_dict"])
     except RuntimeError as error:
         raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error
+
+
+def begun(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
+    """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew.
+
+    Raises:
+        UserError: there are none of that name, or they are another model's.
+    """
+    weights = named_estimator(name, trusted, "start_from").state_dict()
+    try:
+        module.estimator.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"expected start_from to name weights of the model configured, got another's, {name}") from error

@@ -5,20 +5,15 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app import build
-from tensorframes.app.checkpoint import load_estimator
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.equivariance import report_equivariance
+from tensorframes.app.named import SHIPPED, named_estimator
 from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import score_and_report
-from tensorframes.errors import UserError
-from tensorframes.inference import EstimatorMethod, chosen_device, load_weights, pretrained
+from tensorframes.inference import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
-
-SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
-"""The weights that come with the package, as ``checkpoint`` names them."""
-
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
@@ -48,13 +43,5 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in cfg.methods:
         method: Method = build.component(cfg.methods[name], f"methods.{name}")
         return method
-    if name in SHIPPED:
-        return EstimatorMethod(pretrained(SHIPPED[name]), name, device)
-    try:
-        estimator = load_weights(name) if name.endswith(".safetensors") else load_estimator(name, cfg.trusted)
-    except UserError as error:
-        if "/" in name or "." in name:
-            raise
-        known = ", ".join([*SHIPPED, *cfg.methods])
-        raise UserError(f"expected checkpoint to be a file or one of {known}, got {name}") from error
-    return EstimatorMethod(estimator, device=device)
+    estimator = named_estimator(name, cfg.trusted, "checkpoint", others=list(cfg.methods))
+    return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)

@@ -19,7 +19,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Every setting, before anything is built."""
     check_added(cfg, overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
-    check_plain(cfg, {**plain, "trusted": list[str]})
+    check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
     check_settings(cfg)
     if not 0 <= cfg.seed < 2**32:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")

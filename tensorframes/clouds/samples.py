@@ -38,8 +38,10 @@ class TrainingSamples(Dataset):
     """`length` samples an epoch; item i of epoch e has the index e * length + i.
 
     A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a
-    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. An index past
-    the first epoch is valid, so iterating over this object itself does not end.
+    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. With `context`
+    the patch goes on, if that is farther, to this many scales of the cloud beyond the inner points, since what noise
+    needs to be averaged over grows with the scale. An index past the first epoch is valid, so iterating over this
+    object itself does not end.
 
     Args:
         clouds: clean clouds with normals.
@@ -49,6 +51,7 @@ class TrainingSamples(Dataset):
         corruption: what to draw noise and density from; None leaves clouds as they are.
         seed: of every draw.
         inner_share: in (0, 1].
+        context: scales beyond the inner points that a patch reaches at least. most_points: of a patch in any case.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class TrainingSamples(Dataset):
         corruption: DrawsCorruption | None = None,
         seed: int = 0,
         inner_share: float = 0.5,
+        context: float = 0.0,
+        most_points: int = 8192,
     ):
         if len(clouds) == 0 or length < 1:
             raise ValueError(f"expected at least one cloud and one sample, got {len(clouds)} and {length}")
@@ -67,7 +72,11 @@ class TrainingSamples(Dataset):
             raise ValueError(f"expected patch_points >= 1 or null, got {patch_points}")
         if not 0 < inner_share <= 1:
             raise ValueError(f"expected inner_share in (0, 1], got {inner_share}")
+        if context < 0 or (patch_points is not None and most_points < patch_points):
+            found = f"{context}, {most_points} and {patch_points}"
+            raise ValueError(f"expected context >= 0 and most_points >= patch_points, got {found}")
         self.clouds, self.length, self.patch_points, self.seed = clouds, length, patch_points, seed
+        self.context, self.most_points = context, most_points
         self.augmentation = augmentation or RandomRotation("off")
         self.corruption = corruption or Corruption()
         self.inner_share = inner_share
@@ -85,18 +94,24 @@ class TrainingSamples(Dataset):
         pos = corruption.moved(cloud.pos[rows], cloud.diagonal, rng)
         scale = cloud.scale(pos, rows, corruption.noise, rng)
         centre = pos[rng.integers(len(pos))]
-        near, inner = self._patch(pos, centre)
+        near, inner = self._patch(pos, centre, scale)
         return sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
 
-    def _patch(self, pos: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the patch, ascending, and which of them are inner."""
         if self.patch_points is None:
             return np.arange(len(pos)), np.ones(len(pos), dtype=bool)
         squared = np.square(pos - centre).sum(1)
         near = nearest(squared, self.patch_points)
-        inner = np.zeros(len(near), dtype=bool)
-        inner[nearest(squared[near], max(1, round(self.inner_share * len(near))))] = True
-        return near, inner
+        inner = nearest(squared[near], max(1, round(self.inner_share * len(near))))
+        if self.context > 0:
+            reach = np.sqrt(squared[near[inner]].max()) + self.context * scale
+            inner = near[inner]
+            near = nearest(squared, min(max(len(near), int((squared <= reach**2).sum())), self.most_points))
+            inner = np.searchsorted(near, inner)
+        marked = np.zeros(len(near), dtype=bool)
+        marked[inner] = True
+        return near, marked
 
     def _prepare(self, index: int) -> "_Prepared":
         if index not in self.prepared:

@@ -21,10 +21,6 @@ class Neighbourhoods:
     edge: Tensor  # (M, K, 3) from the point to where these are
     kind: Tensor  # (K,) level of each column, ascending
 
-    def of(self, which: Tensor) -> Neighbourhoods:
-        """Those of some of the points, by their places here."""
-        return replace(self, rows=self.rows[which], table=self.table[which], edge=self.edge[which])
-
     def split(self, size: int) -> list[Neighbourhoods]:
         """Parts of at most ``size`` rows."""
         parts = zip(self.rows.split(size), self.table.split(size), self.edge.split(size), strict=True)

@@ -63,13 +63,15 @@ class PlaneFitHead(nn.Module):
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
-        """The neighbours that are fitted, and what the guess needs: at all points, whose normals others look at."""
+        """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
+        looks at, and so on; the guess all points."""
         everyone = torch.arange(hierarchy.points, device=rows.device)
-        guess = self.guess.plan(hierarchy, everyone)
-        if len(self.fits) == 1:
-            return Plan(guess, None, neighbourhoods(hierarchy, rows, self.neighbours))
-        near = neighbourhoods(hierarchy, everyone, self.neighbours)
-        return Plan(guess, near, near if torch.equal(rows, everyone) else near.of(rows))
+        fitted = [neighbourhoods(hierarchy, rows, self.neighbours)]
+        while len(fitted) < len(self.fits):
+            wanted = torch.cat([rows, fitted[0].table.flatten()]).unique()
+            same = len(wanted) == len(fitted[0].rows)
+            fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
+        return Plan(self.guess.plan(hierarchy, everyone), fitted)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
@@ -80,14 +82,15 @@ class PlaneFitHead(nn.Module):
         guess, _ = self.guess([tensor for tensor, _ in readings], plan.guess)
         read = mean_of([told for _, told in readings])
         told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
-        rows, asked = plan.asked.rows, plan.asked
-        fit, steps = Fit(guess), [guess.index_select(0, rows)]
-        for plane, prior in zip(self.fits[:-1], priors, strict=False):
-            fit = self._fit(plane, plan.everyone, fit.normal, fit, prior, told)
-            steps.append(fit.normal.index_select(0, rows))
-        last = self._fit(self.fits[-1], asked, fit.normal, fit.of(rows), priors[-1], told)
-        failed = last.values[:, 1] <= RANK * last.values[:, 2]
-        normal = fall_back(last.normal, failed, rows, asked.hierarchy, sum(self.neighbours))
+        rows, normals = plan.fitted[-1].rows, guess.detach()
+        fit, known, steps = Fit(guess), torch.arange(len(guess), device=guess.device), []
+        for plane, near, prior in zip(self.fits, plan.fitted, priors, strict=True):
+            steps.append(fit.normal.index_select(0, torch.searchsorted(known, rows)))
+            begun = fit if len(known) == len(near.rows) else fit.of(torch.searchsorted(known, near.rows))
+            fit, known = self._fit(plane, near, normals, begun, prior, told), near.rows
+            normals = normals.index_copy(0, known, fit.normal.detach())
+        failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
+        normal = fall_back(fit.normal, failed, rows, plan.fitted[-1].hierarchy, sum(self.neighbours))
         return normal, torch.stack(steps)
 
     def _fit(
@@ -95,7 +98,6 @@ class PlaneFitHead(nn.Module):
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
         size = len(near.rows) if self.training else CHUNK.get(near.edge.device.type, LARGEST_CHUNK)
-        normals = normals.detach()
         found = []
         for number, part in enumerate(near.split(max(size, 1))):
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
@@ -109,5 +111,4 @@ class Plan:
     """What depends on the geometry alone."""
 
     guess: Any  # the guess's own plan
-    everyone: Neighbourhoods | None  # of all points, if several planes are fitted in turn
-    asked: Neighbourhoods  # of the points whose normals are asked for
+    fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
