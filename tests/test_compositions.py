@@ -61,7 +61,7 @@ FRAMES: dict[str, Callable[[], nn.Module]] = {
 HEADS = {
     "vector": VectorHead,
     "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2),
-    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, told=2, robust=True),
+    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, told=2, robust=True, candidates=4),
 }
 BACKBONES = ("pointnet", "ssg", "msg", "fusion", "point_transformer", "dgcnn", "graph", "gin", "locaformer")
 

@@ -3,6 +3,7 @@
 To go on: its checkpoint's configuration, with what the command line sets on top, and what it may not.
 """
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from tensorframes.app.checkpoint import read_checkpoint, refuse_foreign
 from tensorframes.app.named import named_estimator
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
+
+log = logging.getLogger(__name__)
 
 KEPT = ("backbone", "frames", "messages", "task", "model")
 """What the weights were trained for."""
@@ -117,13 +120,23 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
 
 
 def begun(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
-    """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew.
+    """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew, also parts of
+    the model that the weights know nothing of, which are told.
 
     Raises:
         UserError: there are none of that name, or they are another model's.
     """
     weights = named_estimator(name, trusted, "start_from").state_dict()
     try:
-        module.estimator.load_state_dict(weights)
+        fitted = module.estimator.load_state_dict(weights, strict=False)
+        if fitted.unexpected_keys:
+            raise RuntimeError
     except RuntimeError as error:
         raise UserError(f"expected start_from to name weights of the model configured, got another's, {name}") from error
+    if fitted.missing_keys:
+        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(fitted.missing_keys)))
+
+
+def roots(keys: Sequence[str]) -> list[str]:
+    """The parts of a model that parameters belong to, two names deep, each once."""
+    return list(dict.fromkeys(".".join(key.split(".")[:2]) for key in keys))

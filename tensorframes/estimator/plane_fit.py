@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
+from tensorframes.estimator.plane_votes import Candidates, PlaneVotes
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, joined
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
@@ -40,6 +41,7 @@ class PlaneFitHead(nn.Module):
         hidden: width of the network that weighs them.
         told: numbers the network tells of each point.
         robust: weigh by residuals, too (``RobustPlaneFit``).
+        candidates: how many neighbours' planes the guess chooses among (``PlaneVotes``); 0 for no choice.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class PlaneFitHead(nn.Module):
         hidden: int = 32,
         told: int = 16,
         robust: bool = False,
+        candidates: int = 0,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -61,6 +64,8 @@ class PlaneFitHead(nn.Module):
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
+        self.votes = PlaneVotes(told, candidates) if candidates else None
+        self.reach = max(self.reach, self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
@@ -71,7 +76,12 @@ class PlaneFitHead(nn.Module):
             wanted = torch.cat([rows, fitted[0].table.flatten()]).unique()
             same = len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
-        return Plan(self.guess.plan(hierarchy, everyone), fitted)
+        votes = None if self.votes is None else self.votes.plan(hierarchy, self._part(rows))
+        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes)
+
+    def _part(self, rows: Tensor) -> int:
+        """How many points are looked at together outside training."""
+        return CHUNK.get(rows.device.type, LARGEST_CHUNK)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
@@ -79,8 +89,12 @@ class PlaneFitHead(nn.Module):
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
-        guess, _ = self.guess([tensor for tensor, _ in readings], plan.guess)
         read = mean_of([told for _, told in readings])
+        tensors = [tensor for tensor, _ in readings]
+        if self.votes is not None:
+            votes = self.votes(plan.votes, read[:, : -len(self.fits)])
+            tensors = [tensor + votes for tensor in tensors]
+        guess, _ = self.guess(tensors, plan.guess)
         told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         rows, normals = plan.fitted[-1].rows, guess.detach()
         fit, known, steps = Fit(guess), torch.arange(len(guess), device=guess.device), []
@@ -97,7 +111,7 @@ class PlaneFitHead(nn.Module):
         self, plane: PlaneFit, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, told: Tensor
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
-        size = len(near.rows) if self.training else CHUNK.get(near.edge.device.type, LARGEST_CHUNK)
+        size = len(near.rows) if self.training else self._part(near.rows)
         found = []
         for number, part in enumerate(near.split(max(size, 1))):
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
@@ -112,3 +126,4 @@ class Plan:
 
     guess: Any  # the guess's own plan
     fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
+    votes: Candidates | None  # of all points

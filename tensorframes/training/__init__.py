@@ -5,7 +5,7 @@ from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.losses import OrientedLoss, UnorientedLoss, rmse_degrees
 from tensorframes.training.module import NormalTraining
-from tensorframes.training.schedule import WarmupCosine, parameter_groups
+from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, parameter_groups
 
 __all__ = [
     "EMA",
@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "UnorientedLoss",
     "WarmupCosine",
+    "WarmupStableDecay",
     "parameter_groups",
     "rmse_degrees",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_degrees
-from tensorframes.training.schedule import OptimizerFactory, WarmupCosine, parameter_groups
+from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 2  # of what a checkpoint carries; raised whenever older recipes no longer build
 FALLBACKS = ("wider", "cloud", "world")  # where frames came from that a point's neighbourhood did not carry
@@ -31,7 +31,7 @@ class NormalTraining(pl.LightningModule):
         estimator: torch.nn.Module,
         loss: ChordalLoss,
         optimizer: OptimizerFactory,
-        schedule: WarmupCosine,
+        schedule: Schedule,
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
     ) -> None:

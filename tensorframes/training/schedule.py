@@ -18,6 +18,7 @@ def parameter_groups(module: torch.nn.Module) -> list[dict[str, object]]:
 
 
 OptimizerFactory = Callable[[Iterable[dict[str, object]]], Optimizer]
+Schedule = Callable[[Optimizer, int], LambdaLR]  # of an optimiser over so many of its steps
 
 
 class WarmupCosine:
@@ -42,6 +43,34 @@ class WarmupCosine:
             return min(1.0, (step + 1) / rise)
         fall = min(1.0, (step - rise) / max(1.0, steps - rise))
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * fall)) / 2
+
+    def __call__(self, optimizer: Optimizer, steps: int) -> LambdaLR:
+        """The scheduler of ``optimizer`` over ``steps`` optimiser steps."""
+        return LambdaLR(optimizer, lambda step: self.factor(step, steps))
+
+
+class WarmupStableDecay:
+    """Linear warm-up, a constant rate, then a straight line down (Hu et al. 2024, *MiniCPM*, section 4).
+
+    factor(s) = (s + 1) / warmup for s < warmup, 1 up to S - d, and 1 - (1 - floor) (s - S + d) / d afterwards, with S
+    steps in all and d = decay * S. Until the rate falls it does not depend on S: a run can be made longer, from a
+    checkpoint before that, and is then the same as one that was as long from the start.
+
+    Args:
+        warmup: steps. decay: share of the steps. floor: the last factor.
+    """
+
+    def __init__(self, warmup: int = 100, decay: float = 0.25, floor: float = 0.01) -> None:
+        if warmup < 0 or not (0 < decay <= 1 and 0 <= floor <= 1):
+            found = f"{warmup}, {decay} and {floor}"
+            raise ValueError(f"expected warmup >= 0, decay in (0, 1] and floor in [0, 1], got {found}")
+        self.warmup, self.decay, self.floor = warmup, decay, floor
+
+    def factor(self, step: int, steps: int) -> float:
+        """The learning rate at ``step`` of ``steps``, as a share of the highest."""
+        rise = min(1.0, (step + 1) / max(1, self.warmup))
+        length = self.decay * steps
+        return min(rise, 1 - (1 - self.floor) * min(1.0, max(0.0, step - steps + length) / length))
 
     def __call__(self, optimizer: Optimizer, steps: int) -> LambdaLR:
         """The scheduler of ``optimizer`` over ``steps`` optimiser steps."""

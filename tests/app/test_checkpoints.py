@@ -139,3 +139,19 @@ def test_a_checkpoint_to_continue_from_may_not_name_what_is_called(app: App, tra
     content["tensorframes"]["config"]["callbacks"]["best"]["_target_"] = "os.system"
     torch.save(content, "mean.ckpt")
     assert_refused(app("train", TRUST, "ckpt_path=mean.ckpt", "trainer.max_steps=8"), "got os.system in mean.ckpt")
+
+
+def test_a_run_begins_with_the_weights_of_another(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", "trainer.max_steps=1", "test=false", "optimizer.lr=0", "callbacks.ema=null")
+    assert app("train", *given, "name=begun", f"start_from={trained}", TRUST)[0] == 0
+    (path,) = Path("outputs/begun").glob("*/checkpoints/last.ckpt")
+    begun, before = read_checkpoint(path), read_checkpoint(trained)
+    assert begun["global_step"] == 1
+    assert begun["state_dict"].keys() == before["state_dict"].keys()
+    assert all(torch.equal(value, before["state_dict"][name]) for name, value in begun["state_dict"].items())
+
+
+def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) -> None:
+    assert_refused(app("train", "experiment=tiny", "start_from=none"), "start_from", "pretrained", "got none")
+    assert_refused(app("train", "experiment=tiny", "start_from=none.ckpt"), "got none.ckpt")
+    assert_refused(app("train", "experiment=tiny", "start_from=pretrained"), "start_from", "the model configured")

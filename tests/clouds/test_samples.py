@@ -14,7 +14,7 @@ from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.corruption import Corruption, CorruptionMix, diagonal
 from tensorframes.clouds.samples import DIRECT_POINTS, TrainingSamples, WholeClouds, _Prepared
-from tensorframes.clouds.scales import sampled_scale
+from tensorframes.clouds.scales import distinct_rows, sampled_scale
 from tensorframes.geometry import cloud_scale
 
 
@@ -51,6 +51,17 @@ def test_a_patch_holds_the_nearest_points_and_inner_the_nearest_half_of_them():
     assert np.allclose(np.sort(distance.numpy()), nearest, atol=1e-6)
     assert distance[data.inner].max() <= distance[~data.inner].min()
     assert distance.min() == 0
+
+
+def test_context_widens_a_patch_in_units_of_the_scale():
+    cloud = sphere(3000)
+    narrow, wide = (TrainingSamples([cloud], 1, 200, seed=1, context=context)[0] for context in (0.0, 9.0))
+    scale = float(cloud_scale(torch.from_numpy(cloud.pos))[0])
+    assert torch.equal(narrow.pos[narrow.inner], wide.pos[wide.inner])
+    reach = wide.pos[wide.inner].norm(dim=1).max() + 9 * scale
+    centre = (wide.normal - wide.pos).mean(0).numpy()
+    assert len(wide.pos) == (np.linalg.norm(cloud.pos - centre, axis=1) <= float(reach) + 1e-6).sum() > 200
+    assert len(TrainingSamples([cloud], 1, 200, seed=1, context=9.0, most_points=250)[0].pos) == 250
 
 
 def test_points_and_normals_turn_together():
@@ -114,6 +125,12 @@ def test_the_scale_between_measured_levels_is_right(noise):
     assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(pos))[0]), rel=0.02)
 
 
+@pytest.mark.parametrize("grid", [2, 20, 10**6])
+def test_distinct_rows_are_the_first_of_equal_points(grid):
+    pos = np.random.default_rng(grid).integers(0, grid, (3000, 3)).astype(np.float32)
+    assert np.array_equal(distinct_rows(pos), np.sort(np.unique(pos, axis=0, return_index=True)[1]))
+
+
 def test_duplicate_points_do_not_shrink_the_scale():
     pos = np.repeat(sphere(500).pos, 9, axis=0)
     expected = float(cloud_scale(torch.from_numpy(pos))[0])
@@ -144,6 +161,8 @@ def test_clouds_of_different_sizes_make_a_batch():
         ({"clouds": []}, "expected at least one cloud"),
         ({"length": 0}, "expected at least one cloud and one sample, got 1 and 0"),
         ({"patch_points": 0}, "expected patch_points >= 1 or null, got 0"),
+        ({"context": -1.0}, "expected context >= 0"),
+        ({"patch_points": 500, "most_points": 400}, "most_points >= patch_points"),
         ({"inner_share": 0.0}, "expected inner_share in"),
     ],
 )

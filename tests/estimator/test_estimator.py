@@ -15,7 +15,10 @@ from tensorframes.testing import assert_equivariant, random_orthogonal
 def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust)
+    candidates = 3 if robust else 0
+    fit = partial(
+        PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, candidates=candidates
+    )
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 
