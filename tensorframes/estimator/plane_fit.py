@@ -26,7 +26,7 @@ LARGEST_CHUNK = 16384  # on other devices: bounds memory
 class PlaneFitHead(nn.Module):
     r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
 
-    The guess (``AxisHead``) is corrected by one ``PlaneFit`` after the other, each starting from the normals before,
+    The guess (``AxisHead``, with ``PlaneVotes`` if there are candidates) is corrected by one ``PlaneFit`` after the other, each starting from the normals before,
     those of the point and of its neighbours. After Lenssen et al. (CVPR 2020: iterated weights for a least-squares
     plane), with the prior and the coarse neighbours added.
 
@@ -59,13 +59,13 @@ class PlaneFitHead(nn.Module):
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
-        self.neighbours, self.reach = tuple(neighbours), neighbours[0]
+        self.neighbours = tuple(neighbours)
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
         self.votes = PlaneVotes(told, candidates) if candidates else None
-        self.reach = max(self.reach, self.votes.reach if self.votes else 0)
+        self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
@@ -76,12 +76,12 @@ class PlaneFitHead(nn.Module):
             wanted = torch.cat([rows, fitted[0].table.flatten()]).unique()
             same = len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
-        votes = None if self.votes is None else self.votes.plan(hierarchy, self._part(rows))
+        votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         return Plan(self.guess.plan(hierarchy, everyone), fitted, votes)
 
-    def _part(self, rows: Tensor) -> int:
-        """How many points are looked at together outside training."""
-        return CHUNK.get(rows.device.type, LARGEST_CHUNK)
+    def _part(self, values: Tensor) -> int:
+        """How many points are looked at together: all of them in training."""
+        return max(len(values), 1) if self.training else CHUNK.get(values.device.type, LARGEST_CHUNK)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
@@ -90,12 +90,12 @@ class PlaneFitHead(nn.Module):
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
         read = mean_of([told for _, told in readings])
+        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         tensors = [tensor for tensor, _ in readings]
         if self.votes is not None:
-            votes = self.votes(plan.votes, read[:, : -len(self.fits)])
+            votes = self.votes(plan.votes, told, self._part(told))
             tensors = [tensor + votes for tensor in tensors]
         guess, _ = self.guess(tensors, plan.guess)
-        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         rows, normals = plan.fitted[-1].rows, guess.detach()
         fit, known, steps = Fit(guess), torch.arange(len(guess), device=guess.device), []
         for plane, near, prior in zip(self.fits, plan.fitted, priors, strict=True):
@@ -111,9 +111,9 @@ class PlaneFitHead(nn.Module):
         self, plane: PlaneFit, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, told: Tensor
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
-        size = len(near.rows) if self.training else self._part(near.rows)
+        size = self._part(near.rows)
         found = []
-        for number, part in enumerate(near.split(max(size, 1))):
+        for number, part in enumerate(near.split(size)):
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
             begun = before.part(number * size, len(part.rows))
             found.append(plane(part, sights, begun, prior.index_select(0, part.rows), told))

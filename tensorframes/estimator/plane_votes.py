@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -14,18 +15,32 @@ from tensorframes.layers import smallest_eigenvector
 from tensorframes.reps import full_precision
 
 SIZES = (6, 10, 16)  # nearest points, the point itself among them, that a small plane is fitted to
+ROUND = 0.9  # share of the middle variance from which on the smallest is none of a plane
 TOLERANCES = (0.003, 0.012, 0.05, 0.2)  # heights that count as in the plane, in units of the neighbourhood's size
 FLOOR = 1e-3  # heights below it are alike, in the same unit
-NEAR = 12  # neighbours whose votes are also counted by themselves
+CLOSEST = 12  # neighbours whose votes are also counted by themselves
+SHARPNESS = 15.0  # of the votes at the smallest tolerance, to begin with
+
+Rows = TypeVar("Rows", "SmallPlanes", "Candidates")
+
+
+@dataclass(frozen=True)
+class SmallPlanes:
+    """Planes through the few nearest points of each of N points, S of them, of the SIZES."""
+
+    normal: Tensor  # (N, S, 3), up to sign
+    middle: Tensor  # (N, S, 3) from the point to the mean of the points fitted
+    thickness: Tensor  # (N, S) root mean square height of these
+    usable: Tensor  # (N, S) whether they lie about a plane, rather than on a line or all around
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Planes that points could lie in, and what is known of them."""
+    """Planes that each of N points could lie in, C of them, and what is known of them."""
 
     normal: Tensor  # (N, C, 3), up to sign
-    known: Tensor  # (N, C, F) invariants
-    usable: Tensor  # (N, C) whether it is a plane at all
+    known: Tensor  # (N, C, 2 T + 4) votes, of everyone and of the closest for each tolerance; then numbers of the plane
+    usable: Tensor  # (N, C)
 
 
 class PlaneVotes(nn.Module):
@@ -38,9 +53,10 @@ class PlaneVotes(nn.Module):
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t u_i)^4\right)^{-1}
 
-    (a smooth count of inliers for each tolerance :math:`\tau_t`, as RANSAC's, Fischler and Bolles 1981, and for normals
-    at edges the votes of Boulch and Marlet 2012), of the thickness and the place of the candidate, and of what the
-    network tells of the point, as is s; :math:`u_i` is the root mean square distance of the nearest points.
+    (a smooth count of inliers for each tolerance :math:`\tau_t`, as in RANSAC, Fischler and Bolles 1981; for normals at
+    edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation for point clouds with sharp
+    features*), of the thickness and the place of the candidate, and of what the network tells of the point, as is s;
+    :math:`u_i` is the root mean square distance of the nearest points. It begins as a count at the smallest tolerance.
 
     Args:
         told: numbers the network tells of each point. neighbours: how many neighbours' planes are candidates.
@@ -49,91 +65,104 @@ class PlaneVotes(nn.Module):
 
     def __init__(self, told: int, neighbours: int = 12, voters: int = 32, hidden: int = 16) -> None:
         super().__init__()
-        self.neighbours, self.voters, self.reach = neighbours, voters, max(voters, neighbours + 1, max(SIZES))
+        if min(neighbours, voters, hidden) < 1:
+            raise ValueError(f"expected candidates, voters and hidden >= 1, got {neighbours}, {voters} and {hidden}")
+        self.neighbours, self.voters, self.reach = neighbours, voters, max(voters, neighbours + 1, *SIZES)
+        counts = 2 * len(TOLERANCES)
         self.own = nn.Linear(told, hidden)
-        self.candidate = nn.Linear(2 * len(TOLERANCES) + 4, hidden, bias=False)
-        self.count = nn.Parameter(torch.tensor([15.0, 15.0] + [0.0] * (2 * len(TOLERANCES) - 2)))
+        self.candidate = nn.Linear(counts + 4, hidden, bias=False)
         self.score = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 1))
+        self.count = nn.Parameter(torch.tensor([SHARPNESS] * 2 + [0.0] * (counts - 2)))
         self.strength = nn.Linear(told, 1)
-        with torch.no_grad():  # begin with little to say
+        with torch.no_grad():  # begin as strong as the guess, everywhere about alike
             self.strength.weight *= 0.1
-            self.strength.bias.fill_(0.0)
+            self.strength.bias.zero_()
 
     def plan(self, hierarchy: Hierarchy, size: int) -> Candidates:
         """The candidates of all points, found in parts of ``size`` points: they depend on the geometry alone."""
         level = hierarchy.levels[0]
         table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
-        small = [_small_planes(level.pos, part) for part in table.split(size)]
-        planes = [torch.cat(each) for each in zip(*small, strict=True)]
-        rows = torch.arange(len(table), device=table.device).split(size)
-        found = [self._candidates(level.pos, part, table, planes) for part in rows]
-        return Candidates(*(torch.cat([getattr(each, name) for each in found]) for name in ("normal", "known", "usable")))
+        planes = joined([small_planes(level.pos, part) for part in table.split(size)])
+        return joined([self.candidates(level.pos, part, planes) for part in table.split(size)])
 
-    def forward(self, candidates: Candidates, told: Tensor) -> Tensor:
-        """V (N, 3, 3), told (N, T)."""
+    def forward(self, candidates: Candidates, told: Tensor, size: int) -> Tensor:
+        """V (N, 3, 3), told (N, T), found in parts of ``size`` points."""
+        parts = zip(*(getattr(candidates, each.name).split(size) for each in fields(Candidates)), strict=True)
+        found = [self.of(Candidates(*part), row) for part, row in zip(parts, told.split(size), strict=True)]
+        return torch.cat(found)
+
+    def of(self, candidates: Candidates, told: Tensor) -> Tensor:
+        """V of some points."""
         hidden = self.candidate(candidates.known) + self.own(told).unsqueeze(1)
         counted = candidates.known[..., : len(self.count)] @ self.count
         score = (self.score(hidden).squeeze(-1) + counted).masked_fill(~candidates.usable, -1e4)
-        share = score.softmax(-1) * candidates.usable
-        strength = self.strength(told).clamp(-8, 4).exp()
-        weighted = candidates.normal * (share * strength).unsqueeze(-1)
-        return weighted.transpose(1, 2) @ candidates.normal
+        share = score.softmax(-1) * candidates.usable * self.strength(told).clamp(-8, 4).exp()
+        return (candidates.normal * share.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
 
     @full_precision
-    def _candidates(self, pos: Tensor, rows: Tensor, table: Tensor, planes: Sequence[Tensor]) -> Candidates:
-        normal, centre, thickness, usable = planes
-        near = table.index_select(0, rows)
-        edge = pos.index_select(0, near.flatten()).view(*near.shape, -1) - pos.index_select(0, rows).unsqueeze(1)
-        length = edge.norm(dim=-1)
+    def candidates(self, pos: Tensor, table: Tensor, planes: SmallPlanes) -> Candidates:
+        """Those of the points that rows (M, K) of a neighbour table begin with."""
+        edge = edges(pos, table)
+        length, whose = edge.norm(dim=-1), slice(0, 1 + self.neighbours)
         unit = length[:, : max(SIZES)].square().mean(-1, keepdim=True).sqrt()
         unit = torch.where(unit > 0, unit, torch.ones_like(unit))
-        others = near[:, 1 : 1 + self.neighbours]
-        flat = torch.cat([rows.unsqueeze(1), others], dim=1)
-        which = torch.cat([edge.new_zeros(len(rows), 1), length[:, 1 : 1 + self.neighbours]], dim=1)
+        sizes = planes.normal.shape[1]
 
-        def of(values: Tensor) -> Tensor:  # (N, S, ...) at the point and its neighbours, (M, C, ...)
-            taken = values.index_select(0, flat.flatten()).view(*flat.shape, *values.shape[1:])
-            return taken.flatten(1, 2)
+        def of(values: Tensor) -> Tensor:  # (N, S, ...) of the point and its neighbours, (M, C, ...)
+            around = values.index_select(0, table[:, whose].flatten())
+            return around.view(len(table), -1, *values.shape[2:])
 
-        candidate = of(normal)
-        sizes = normal.shape[1]
-        away = (which / unit).repeat_interleave(sizes, dim=1)
-        begin = torch.cat([torch.zeros_like(edge[:, :1]), edge[:, 1 : 1 + self.neighbours]], dim=1)
-        middle = of(centre) + begin.repeat_interleave(sizes, dim=1)
-        off = (candidate * middle).sum(-1).abs() / unit
-        voters = edge[:, : self.voters]
-        height = (candidate @ voters.transpose(1, 2)).square() / unit.square().unsqueeze(-1)
-        fade = (-(length[:, : self.voters] / unit / 2).square()).exp()
-        everyone = torch.stack([fade / fade.sum(-1, keepdim=True), torch.zeros_like(fade)], dim=-1)
-        closest = min(NEAR, fade.shape[1])
-        everyone[:, :closest, 1] = 1 / closest
-        votes = [(height / tolerance**2).square().add(1).reciprocal() @ everyone for tolerance in TOLERANCES]
-        kind = torch.linspace(-1, 1, sizes, dtype=pos.dtype, device=pos.device).repeat(flat.shape[1])
+        normal = of(planes.normal)
+        middle = of(planes.middle) + edge[:, whose].repeat_interleave(sizes, dim=1)
+        off, thickness = (normal * middle).sum(-1).abs(), of(planes.thickness)
+        kind = torch.linspace(-1, 1, sizes, dtype=pos.dtype, device=pos.device).repeat(off.shape[1] // sizes)
         known = [
-            ((of(thickness) / unit + FLOOR).log() / 3 + 1),
-            ((off + FLOOR).log() / 3 + 1),
-            away,
-            kind.expand_as(away),
+            ((thickness / unit + FLOOR).log() / 3 + 1),
+            ((off / unit + FLOOR).log() / 3 + 1),
+            (length[:, whose] / unit).repeat_interleave(sizes, dim=1),
+            kind.expand_as(off),
         ]
-        return Candidates(candidate, torch.cat([*votes, torch.stack(known, dim=-1)], dim=-1), of(usable))
+        height = (normal @ edge[:, : self.voters].transpose(1, 2) / unit.unsqueeze(-1)).square()
+        voices = self.voices(length[:, : self.voters] / unit)
+        votes = [(height / tolerance**2).square().add(1).reciprocal() @ voices for tolerance in TOLERANCES]
+        return Candidates(normal, torch.cat([*votes, torch.stack(known, dim=-1)], dim=-1), of(planes.usable))
+
+    @staticmethod
+    def voices(length: Tensor) -> Tensor:
+        """What each voter counts (M, K, 2): less with the distance (M, K); and the closest ones alike."""
+        fade = (-(length / 2).square()).exp()
+        closest = torch.zeros_like(fade)
+        closest[:, :CLOSEST] = 1 / min(CLOSEST, fade.shape[1])
+        return torch.stack([fade / fade.sum(-1, keepdim=True), closest], dim=-1)
 
 
 @full_precision
-def _small_planes(pos: Tensor, table: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of each of the SIZES: normals (M, S, 3), the middle of the points from the first one (M, S, 3), thickness (M, S),
-    and whether the points lie in a plane rather than on a line or all about (M, S)."""
-    around = table[:, : max(SIZES)]
-    edge = pos.index_select(0, around.flatten()).view(*around.shape, -1) - pos.index_select(0, around[:, 0]).unsqueeze(1)
-    covariances, middles = [], []
+def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
+    """The planes through the nearest points in each row (M, K) of a neighbour table, the point itself first."""
+    edge = edges(pos, table[:, : max(SIZES)])
+    middles, covariances = [], []
     for size in SIZES:
         points = edge[:, :size]
         middle = points.mean(1, keepdim=True)
         centred = points - middle
-        covariances.append(centred.transpose(1, 2) @ centred / points.shape[1])
         middles.append(middle.squeeze(1))
+        covariances.append(centred.transpose(1, 2) @ centred / points.shape[1])
     covariance = torch.stack(covariances, dim=1)
     normal, values = smallest_eigenvector(covariance.flatten(0, 1))
-    values = values.view(*covariance.shape[:2], 3)
-    usable = (values[..., 1] > RANK * values[..., 2]) & (values[..., 0] < 0.9 * values[..., 1])
-    thickness = values[..., 0].clamp_min(0).sqrt()
-    return normal.view(*covariance.shape[:2], 3), torch.stack(middles, dim=1), thickness, usable
+    least, middling, largest = values.view(covariance.shape[:-1]).unbind(-1)
+    usable = (middling > RANK * largest) & (least < ROUND * middling)
+    return SmallPlanes(
+        normal.view(covariance.shape[:-1]), torch.stack(middles, dim=1), least.clamp_min(0).sqrt(), usable
+    )
+
+
+def edges(pos: Tensor, table: Tensor) -> Tensor:
+    """(M, K, 3) from the first point of each row (M, K) to each of its points."""
+    around = pos.index_select(0, table.flatten()).view(*table.shape, -1)
+    return around - pos.index_select(0, table[:, 0]).unsqueeze(1)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all the parts, one part after the other."""
+    kind: Any = type(parts[0])
+    return kind(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(kind)))

@@ -17,8 +17,8 @@ from torch import nn
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
-FORMAT = 2
-"""Of the header; since 2 a head may be robust. Whoever raises it teaches ``load_weights`` to read the older ones."""
+FORMAT = 3
+"""Of the header; since 2 a head may be robust, since 3 it may have candidates. Whoever raises it teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""

@@ -56,9 +56,8 @@ def test_a_patch_holds_the_nearest_points_and_inner_the_nearest_half_of_them():
 def test_context_widens_a_patch_in_units_of_the_scale():
     cloud = sphere(3000)
     narrow, wide = (TrainingSamples([cloud], 1, 200, seed=1, context=context)[0] for context in (0.0, 9.0))
-    scale = float(cloud_scale(torch.from_numpy(cloud.pos))[0])
     assert torch.equal(narrow.pos[narrow.inner], wide.pos[wide.inner])
-    reach = wide.pos[wide.inner].norm(dim=1).max() + 9 * scale
+    reach = wide.pos[wide.inner].norm(dim=1).max() + 9 * float(wide.scale)
     centre = (wide.normal - wide.pos).mean(0).numpy()
     assert len(wide.pos) == (np.linalg.norm(cloud.pos - centre, axis=1) <= float(reach) + 1e-6).sum() > 200
     assert len(TrainingSamples([cloud], 1, 200, seed=1, context=9.0, most_points=250)[0].pos) == 250

@@ -171,7 +171,7 @@ def test_wrong_input_is_refused() -> None:
     network = estimator()
     with pytest.raises(ValueError, match=r"expected positions of torch.float64, the network's, got torch.float32"):
         network(surface().float())
-    for wrong in ({"neighbours": [18, -1]}, {"neighbours": [2]}, {"fits": 0}, {"told": 0}):
+    for wrong in ({"neighbours": [18, -1]}, {"neighbours": [2]}, {"fits": 0}, {"told": 0}, {"candidates": -1}):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tensorframes.training import EMA, CountedBatches, MetricsFile, WarmupCosine, parameter_groups
+from tensorframes.training import EMA, CountedBatches, MetricsFile, WarmupCosine, WarmupStableDecay, parameter_groups
 from tensorframes.training.csv_log import read_rows
 
 
@@ -42,6 +42,18 @@ def test_schedule_rises_then_falls_to_its_floor() -> None:
     assert factors[10:] == sorted(factors[10:], reverse=True)
     assert factors[55] == pytest.approx((1 + 0.05) / 2)
     assert factors[100] == pytest.approx(0.05)
+
+
+def test_a_stable_schedule_does_not_know_its_end_until_it_falls() -> None:
+    schedule = WarmupStableDecay(warmup=4, decay=0.25, floor=0.1)
+    factors = [schedule.factor(step, 40) for step in range(41)]
+    assert factors[:31] == pytest.approx([0.25, 0.5, 0.75] + [1.0] * 28)
+    assert factors[:31] == [schedule.factor(step, 400) for step in range(31)]
+    assert factors[35] == pytest.approx((1 + 0.1) / 2)
+    assert factors[40] == pytest.approx(0.1)
+    for wrong in ({"warmup": -1}, {"decay": 0.0}, {"floor": 2.0}):
+        with pytest.raises(ValueError, match="expected warmup >= 0"):
+            WarmupStableDecay(**wrong)
 
 
 def test_short_averages_forget_their_first_weights() -> None:

@@ -1,0 +1,70 @@
+"""Candidate planes and their votes, before anything was learned."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.estimator.plane_votes import PlaneVotes, small_planes
+from tensorframes.geometry import Hierarchy, Level, nearest_neighbours
+from tensorframes.testing import assert_equivariant
+
+
+def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
+    batch, rows = torch.zeros(len(pos), dtype=torch.long), torch.arange(len(pos))
+    table = nearest_neighbours(pos, batch, votes.reach)
+    return Hierarchy((Level(pos, batch, rows, table, table),), (), 1)
+
+
+def voted(votes: PlaneVotes, pos: Tensor, size: int = 64) -> Tensor:
+    told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype)
+    return votes(votes.plan(hierarchy(pos, votes), size), told, size)
+
+
+def roof(count: int = 400) -> tuple[Tensor, Tensor]:
+    """Two planes that meet at 100 degrees, and their normals."""
+    generator = torch.Generator().manual_seed(2)
+    u, v = (20 * torch.rand(2, count, generator=generator, dtype=torch.float64)).unbind()
+    angle = torch.deg2rad(torch.tensor(50.0, dtype=torch.float64))
+    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
+    pos = torch.stack([side * u * angle.sin(), v, -u * angle.cos()], dim=1)
+    normal = torch.stack([side * angle.cos(), torch.zeros(count).double(), angle.sin().expand(count)], dim=1)
+    return pos, normal
+
+
+def error(normal: Tensor, target: Tensor) -> Tensor:
+    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
+
+
+def test_beside_an_edge_untrained_votes_find_the_facet_where_a_plane_fit_does_not() -> None:
+    torch.manual_seed(0)
+    votes = PlaneVotes(4, neighbours=12).double()
+    pos, normal = roof()
+    found = torch.linalg.eigh(voted(votes, pos).detach())[1][..., -1]
+    table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), 16)
+    fitted = small_planes(pos, table).normal[:, -1]
+    beside = error(fitted, normal) > 5
+    assert int(beside.sum()) > 30
+    assert error(fitted, normal)[beside].median() > 15
+    assert error(found, normal)[beside].median() < 3
+    assert error(found, normal)[~beside].max() < 1
+
+
+def test_votes_are_equivariant_tensors_whatever_the_parts() -> None:
+    torch.manual_seed(1)
+    votes = PlaneVotes(4, neighbours=5, voters=20).double()
+    pos = roof(120)[0] + 0.1 * torch.randn(120, 3, dtype=torch.float64)
+    assert_equivariant(lambda cloud: voted(votes, cloud).flatten(1), pos, "1x2")
+    assert torch.allclose(voted(votes, pos, 7), voted(votes, pos, 120), atol=1e-12)
+
+
+@pytest.mark.parametrize("pos", [torch.arange(40.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]]), torch.zeros(1, 3)])
+def test_points_on_a_line_vote_for_nothing(pos: Tensor) -> None:
+    votes = PlaneVotes(4).double()
+    assert (voted(votes, pos.double()) == 0).all()
+
+
+def test_fewer_points_than_a_plane_asks_for_are_enough() -> None:
+    votes = PlaneVotes(4).double()
+    pos = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [3, 1, 0]], dtype=torch.float64)
+    found = voted(votes, pos)
+    assert torch.allclose(torch.linalg.eigh(found.detach())[1][..., -1].abs(), torch.tensor([0.0, 0, 1]).double())
