@@ -132,7 +132,9 @@ def begun(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
         if fitted.unexpected_keys:
             raise RuntimeError
     except RuntimeError as error:
-        raise UserError(f"expected start_from to name weights of the model configured, got another's, {name}") from error
+        raise UserError(
+            f"expected start_from to name weights of the model configured, got another's, {name}"
+        ) from error
     if fitted.missing_keys:
         log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(fitted.missing_keys)))
 

@@ -15,6 +15,7 @@ from tensorframes.inference import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
 
+
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
     silence_libraries()

@@ -26,9 +26,9 @@ LARGEST_CHUNK = 16384  # on other devices: bounds memory
 class PlaneFitHead(nn.Module):
     r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
 
-    The guess (``AxisHead``, with ``PlaneVotes`` if there are candidates) is corrected by one ``PlaneFit`` after the other, each starting from the normals before,
-    those of the point and of its neighbours. After Lenssen et al. (CVPR 2020: iterated weights for a least-squares
-    plane), with the prior and the coarse neighbours added.
+    The guess (``AxisHead``, with ``PlaneVotes`` if there are candidates) is corrected by one ``PlaneFit`` after the
+    other, each starting from the normals before, those of the point and of its neighbours. After Lenssen et al. (CVPR
+    2020: iterated weights for a least-squares plane), with the prior and the coarse neighbours added.
 
     The neighbours are the nearest points and, so that noise can be averaged over more than those, the nearest points of
     coarser levels. Where they lie on a line the plane comes from four times the neighbours, then from the whole cloud;

@@ -18,7 +18,8 @@ from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
 FORMAT = 3
-"""Of the header; since 2 a head may be robust, since 3 it may have candidates. Whoever raises it teaches ``load_weights`` to read the older ones."""
+"""Of the header; since 2 a head may be robust, since 3 it may have candidates. Whoever raises it teaches
+``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""

@@ -16,9 +16,7 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, ro
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
     candidates = 3 if robust else 0
-    fit = partial(
-        PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, candidates=candidates
-    )
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, candidates=candidates)
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 

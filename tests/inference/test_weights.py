@@ -26,7 +26,7 @@ def header(path: Path) -> dict[str, str]:
         return content.metadata()
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_stored_weights_of_every_format_give_the_normals_they_gave(version: int) -> None:
     # Since samples are chosen otherwise, format 1 gives the normals stored then: that choice is no part of the weights.
     estimator = load_weights(STORED / f"format{version}.safetensors")
@@ -63,7 +63,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
-        "newer": "expected weights of format 1 to 2, got format 99",
+        "newer": "expected weights of format 1 to 3, got format 99",
         "foreign": "expected a class of tensorframes, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",
