@@ -116,24 +116,26 @@ class PlaneVotes(nn.Module):
         middle = of(planes.middle) + edge[:, whose].repeat_interleave(sizes, dim=1)
         off, thickness = (normal * middle).sum(-1).abs(), of(planes.thickness)
         kind = torch.linspace(-1, 1, sizes, dtype=pos.dtype, device=pos.device).repeat(off.shape[1] // sizes)
-        known = [
+        numbers = [
             ((thickness / unit + FLOOR).log() / 3 + 1),
             ((off / unit + FLOOR).log() / 3 + 1),
             (length[:, whose] / unit).repeat_interleave(sizes, dim=1),
             kind.expand_as(off),
         ]
-        height = (normal @ edge[:, : self.voters].transpose(1, 2) / unit.unsqueeze(-1)).square()
+        voters = edge[:, : self.voters] / unit.unsqueeze(-1)
+        power = (voters @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, voters, C)
         voices = self.voices(length[:, : self.voters] / unit)
-        votes = [(height / tolerance**2).square().add(1).reciprocal() @ voices for tolerance in TOLERANCES]
-        return Candidates(normal, torch.cat([*votes, torch.stack(known, dim=-1)], dim=-1), of(planes.usable))
+        votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in TOLERANCES]
+        known = torch.cat([*votes, torch.stack(numbers, dim=1)], dim=1).transpose(1, 2).contiguous()
+        return Candidates(normal, known, of(planes.usable))
 
     @staticmethod
     def voices(length: Tensor) -> Tensor:
-        """What each voter counts (M, K, 2): less with the distance (M, K); and the closest ones alike."""
+        """What each voter counts (M, 2, K): less with the distance (M, K); and the closest ones alike."""
         fade = (-(length / 2).square()).exp()
         closest = torch.zeros_like(fade)
         closest[:, :CLOSEST] = 1 / min(CLOSEST, fade.shape[1])
-        return torch.stack([fade / fade.sum(-1, keepdim=True), closest], dim=-1)
+        return torch.stack([fade / fade.sum(-1, keepdim=True), closest], dim=1)
 
 
 @full_precision
