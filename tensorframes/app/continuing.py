@@ -41,7 +41,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     if any(override.key_or_group == "experiment" for override in given):
         return cfg
     check_whole(config, cfg)
-    saved = OmegaConf.create(config)
+    saved = OmegaConf.create({**config, "start_from": None})
     refuse_foreign(saved, cfg.trusted, cfg.ckpt_path, functions=True)
     for override in given:
         key = key_of(override)
@@ -69,7 +69,7 @@ def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
     Raises:
         UserError: one is missing.
     """
-    for path in (*map(str, cfg), *SETTINGS):
+    for path in (*(str(key) for key in cfg if key != "start_from"), *SETTINGS):
         node: Any = config
         for key in path.split("."):
             if not isinstance(node, dict) or key not in node:
@@ -119,24 +119,24 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
         raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error
 
 
-def begun(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
+def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
     """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew, also parts of
     the model that the weights know nothing of, which are told.
 
     Raises:
         UserError: there are none of that name, or they are another model's.
     """
-    weights = named_estimator(name, trusted, "start_from").state_dict()
-    try:
-        fitted = module.estimator.load_state_dict(weights, strict=False)
-        if fitted.unexpected_keys:
-            raise RuntimeError
-    except RuntimeError as error:
-        raise UserError(
-            f"expected start_from to name weights of the model configured, got another's, {name}"
-        ) from error
-    if fitted.missing_keys:
-        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(fitted.missing_keys)))
+    weights, own = named_estimator(name, trusted, "start_from").state_dict(), module.estimator.state_dict()
+    for key, value in weights.items():
+        if key not in own or own[key].shape != value.shape:
+            here = f"one of {tuple(own[key].shape)}" if key in own else "none"
+            raise UserError(
+                f"expected start_from to name weights of the model configured, got {key} of {tuple(value.shape)} in "
+                f"{name} where the model has {here}: name the experiment of these weights, too"
+            )
+    module.estimator.load_state_dict(weights, strict=False)
+    if missing := [key for key in own if key not in weights]:
+        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(missing)))
 
 
 def roots(keys: Sequence[str]) -> list[str]:

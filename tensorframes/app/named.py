@@ -1,6 +1,7 @@
 """Trained estimators as the command line names them: those of the package by name, others by their file."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -27,7 +28,7 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
     try:
         return load_weights(name) if name.endswith(".safetensors") else load_estimator(name, trusted)
     except UserError as error:
-        if "/" in name or "." in name:
+        if ("/" in name or "." in name) and Path(name).exists():
             raise
         known = ", ".join([*SHIPPED, *others])
-        raise UserError(f"expected {key} to be a file or one of {known}, got {name}") from error
+        raise UserError(f"expected {key} to be a file or one of {known}, got {name}, which is none") from error

@@ -12,7 +12,7 @@ from torch.utils.data import Subset
 
 from tensorframes.app import build
 from tensorframes.app.cli import Run
-from tensorframes.app.continuing import begun, check_continues, continued, load_weights
+from tensorframes.app.continuing import begin_with, check_continues, continued, load_weights
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
@@ -38,7 +38,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     if cfg.ckpt_path is not None:
         load_weights(module, cfg.ckpt_path)
     elif cfg.start_from is not None:
-        begun(module, cfg.start_from, cfg.trusted)
+        begin_with(module, cfg.start_from, cfg.trusted)
     try:
         return trained(cfg, run, module)
     finally:

@@ -23,6 +23,8 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_settings(cfg)
     if not 0 <= cfg.seed < 2**32:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
+    if cfg.start_from is not None and cfg.ckpt_path is not None:
+        raise UserError(f"expected start_from or ckpt_path, got both: {cfg.start_from} and {cfg.ckpt_path}")
     if cfg.test_clouds is not None and cfg.test_clouds < 1:
         raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
     check_trainer(cfg.trainer)

@@ -50,8 +50,9 @@ class TrainingSamples(Dataset):
         augmentation: how samples are turned.
         corruption: what to draw noise and density from; None leaves clouds as they are.
         seed: of every draw.
-        inner_share: in (0, 1].
-        context: scales beyond the inner points that a patch reaches at least. most_points: of a patch in any case.
+        inner_share: of the patch's points, without those that the context adds, in (0, 1].
+        context: scales beyond the inner points that a patch reaches, if `most_points` allow it.
+        most_points: of a patch with context.
     """
 
     def __init__(
@@ -72,9 +73,10 @@ class TrainingSamples(Dataset):
             raise ValueError(f"expected patch_points >= 1 or null, got {patch_points}")
         if not 0 < inner_share <= 1:
             raise ValueError(f"expected inner_share in (0, 1], got {inner_share}")
-        if context < 0 or (patch_points is not None and most_points < patch_points):
-            found = f"{context}, {most_points} and {patch_points}"
-            raise ValueError(f"expected context >= 0 and most_points >= patch_points, got {found}")
+        if context < 0:
+            raise ValueError(f"expected context >= 0, got {context}")
+        if context > 0 and patch_points is not None and most_points < patch_points:
+            raise ValueError(f"expected most_points >= patch_points, got {most_points} and {patch_points}")
         self.clouds, self.length, self.patch_points, self.seed = clouds, length, patch_points, seed
         self.context, self.most_points = context, most_points
         self.augmentation = augmentation or RandomRotation("off")

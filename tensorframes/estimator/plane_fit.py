@@ -41,7 +41,7 @@ class PlaneFitHead(nn.Module):
         hidden: width of the network that weighs them.
         told: numbers the network tells of each point.
         robust: weigh by residuals, too (``RobustPlaneFit``).
-        candidates: how many neighbours' planes the guess chooses among (``PlaneVotes``); 0 for no choice.
+        candidates: among how many neighbours' planes, beside its own, the guess chooses (``PlaneVotes``); 0: no choice.
     """
 
     def __init__(
@@ -59,6 +59,8 @@ class PlaneFitHead(nn.Module):
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
+        if candidates < 0:
+            raise ValueError(f"expected candidates >= 0, got {candidates}")
         self.neighbours = tuple(neighbours)
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")

@@ -48,18 +48,21 @@ class PlaneVotes(nn.Module):
 
     .. math:: V_i = e^{s_i} \sum_c \operatorname{softmax}_c(z_{ic})\, n_{ic} n_{ic}^T
 
-    The candidates c of a point are the planes of its own few nearest points, and those of its neighbours: beside an
-    edge some neighbour's lies within the facet that the point belongs to. The scores z are a network's, of the votes
+    The candidates c of a point are the planes of its own 6, 10 and 16 nearest points, and those of its neighbours,
+    three of each: beside an edge some neighbour's lies within the facet that the point belongs to. Each is shifted to
+    go through the point; how far is one of the numbers known of it. The scores z are a network's, of the votes
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t u_i)^4\right)^{-1}
 
-    (a smooth count of inliers for each tolerance :math:`\tau_t`, as in RANSAC, Fischler and Bolles 1981; for normals at
-    edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation for point clouds with sharp
-    features*), of the thickness and the place of the candidate, and of what the network tells of the point, as is s;
-    :math:`u_i` is the root mean square distance of the nearest points. It begins as a count at the smallest tolerance.
+    of the nearest points j, a smooth count of inliers for each tolerance :math:`\tau_t` (inliers as in RANSAC, Fischler
+    and Bolles 1981; for normals at edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation
+    for point clouds with sharp features*), of the thickness and the place of the candidate, and of what the network
+    tells of the point, as is s. :math:`u_i` is the root mean square distance of the nearest points; votes are counted
+    twice, :math:`g_{ij} \propto \exp(-|r_{ij}|^2 / 4 u_i^2)` and alike over the 12 closest. To begin with the scores
+    are about the counts at the smallest tolerance.
 
     Args:
-        told: numbers the network tells of each point. neighbours: how many neighbours' planes are candidates.
+        told: numbers the network tells of each point. neighbours: how many neighbours' planes are candidates, too.
         voters: how many nearest points vote. hidden: width of the network.
     """
 
@@ -83,7 +86,7 @@ class PlaneVotes(nn.Module):
         level = hierarchy.levels[0]
         table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
         planes = joined([small_planes(level.pos, part) for part in table.split(size)])
-        return joined([self.candidates(level.pos, part, planes) for part in table.split(size)])
+        return joined([self.described(level.pos, part, planes) for part in table.split(size)])
 
     def forward(self, candidates: Candidates, told: Tensor, size: int) -> Tensor:
         """V (N, 3, 3), told (N, T), found in parts of ``size`` points."""
@@ -94,14 +97,19 @@ class PlaneVotes(nn.Module):
     def of(self, candidates: Candidates, told: Tensor) -> Tensor:
         """V of some points."""
         hidden = self.candidate(candidates.known) + self.own(told).unsqueeze(1)
-        counted = candidates.known[..., : len(self.count)] @ self.count
-        score = (self.score(hidden).squeeze(-1) + counted).masked_fill(~candidates.usable, -1e4)
-        share = score.softmax(-1) * candidates.usable * self.strength(told).clamp(-8, 4).exp()
-        return (candidates.normal * share.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
+        return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(told))
 
     @full_precision
-    def candidates(self, pos: Tensor, table: Tensor, planes: SmallPlanes) -> Candidates:
-        """Those of the points that rows (M, K) of a neighbour table begin with."""
+    def mean(self, candidates: Candidates, score: Tensor, strength: Tensor) -> Tensor:
+        """The mean of n n^T (N, 3, 3), by the scores (N, C) beside the counts, and the strengths' logarithms (N, 1)."""
+        counted = candidates.known[..., : len(self.count)] @ self.count
+        share = (score + counted).masked_fill(~candidates.usable, -1e4).softmax(-1) * candidates.usable
+        weight = share * strength.clamp(-8, 4).exp()
+        return (candidates.normal * weight.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
+
+    @full_precision
+    def described(self, pos: Tensor, table: Tensor, planes: SmallPlanes) -> Candidates:
+        """The candidates of the points that rows (M, K) of a neighbour table begin with."""
         edge = edges(pos, table)
         length, whose = edge.norm(dim=-1), slice(0, 1 + self.neighbours)
         unit = length[:, : max(SIZES)].square().mean(-1, keepdim=True).sqrt()

@@ -52,9 +52,10 @@ class WarmupCosine:
 class WarmupStableDecay:
     """Linear warm-up, a constant rate, then a straight line down (Hu et al. 2024, *MiniCPM*, section 4).
 
-    factor(s) = (s + 1) / warmup for s < warmup, 1 up to S - d, and 1 - (1 - floor) (s - S + d) / d afterwards, with S
-    steps in all and d = decay * S. Until the rate falls it does not depend on S: a run can be made longer, from a
-    checkpoint before that, and is then the same as one that was as long from the start.
+    factor(s) = (s + 1) / warmup for s < warmup, 1 up to S - d, and 1 - (1 - floor) (s - S + d) / d afterwards (the
+    lower of the two where they overlap), with S steps in all and d = decay * S. Until the rate falls it does not depend
+    on S: a run can be made longer, from a checkpoint before that, and is then the same as one that was as long from the
+    start.
 
     Args:
         warmup: steps. decay: share of the steps. floor: the last factor.

@@ -1,15 +1,22 @@
 """Checkpoints that are none, that are damaged, that name what they must not, and that cannot be continued."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+from tensorframes.app.continuing import begin_with
 from tensorframes.errors import UserError
+from tensorframes.inference import built, load_weights
+
+STORED = Path(__file__).parents[1] / "inference" / "stored"
 
 App = Callable[..., tuple[int, str, str]]
 
@@ -149,6 +156,42 @@ def test_a_run_begins_with_the_weights_of_another(app: App, trained: Path) -> No
     assert begun["global_step"] == 1
     assert begun["state_dict"].keys() == before["state_dict"].keys()
     assert all(torch.equal(value, before["state_dict"][name]) for name, value in begun["state_dict"].items())
+
+
+def module_like(path: Path) -> Any:
+    """Something with an untrained estimator of a weights file's model."""
+    with safe_open(str(path), framework="pt") as content:
+        return SimpleNamespace(estimator=built(json.loads(content.metadata()["model"])))
+
+
+def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    known, module = (
+        load_weights(STORED / "format2.safetensors").state_dict(),
+        module_like(STORED / "format3.safetensors"),
+    )
+    before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
+    with caplog.at_level("INFO"):
+        begin_with(module, str(STORED / "format2.safetensors"), ["tensorframes"])
+    assert "format2.safetensors has no weights for head.votes: they begin anew" in caplog.text
+    for name, value in module.estimator.state_dict().items():
+        assert torch.equal(value, known[name] if name in known else before[name])
+
+
+def test_weights_with_more_than_the_model_are_refused() -> None:
+    with pytest.raises(UserError, match=r"got head.votes.*where the model has none"):
+        begin_with(module_like(STORED / "format2.safetensors"), str(STORED / "format3.safetensors"), ["tensorframes"])
+
+
+def test_a_run_continues_or_begins_with_weights(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", f"ckpt_path={trained}", "start_from=pretrained")
+    assert_refused(app("train", *given), "expected start_from or ckpt_path, got both")
+
+
+def test_a_checkpoint_of_before_start_from_continues(app: App, trained: Path) -> None:
+    content = torch.load(trained, weights_only=True)
+    del content["tensorframes"]["config"]["start_from"]
+    torch.save(content, "older.ckpt")
+    assert app("train", TRUST, "ckpt_path=older.ckpt", "trainer.max_steps=6", "test=false")[0] == 0
 
 
 def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) -> None:

@@ -161,7 +161,7 @@ def test_clouds_of_different_sizes_make_a_batch():
         ({"length": 0}, "expected at least one cloud and one sample, got 1 and 0"),
         ({"patch_points": 0}, "expected patch_points >= 1 or null, got 0"),
         ({"context": -1.0}, "expected context >= 0"),
-        ({"patch_points": 500, "most_points": 400}, "most_points >= patch_points"),
+        ({"patch_points": 500, "most_points": 400, "context": 1.0}, "most_points >= patch_points"),
         ({"inner_share": 0.0}, "expected inner_share in"),
     ],
 )

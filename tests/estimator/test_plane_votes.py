@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tensorframes.estimator.plane_votes import PlaneVotes, small_planes
 from tensorframes.geometry import Hierarchy, Level, nearest_neighbours
-from tensorframes.testing import assert_equivariant
+from tensorframes.testing import assert_equivariant, random_orthogonal
 
 
 def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
@@ -15,8 +15,8 @@ def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
     return Hierarchy((Level(pos, batch, rows, table, table),), (), 1)
 
 
-def voted(votes: PlaneVotes, pos: Tensor, size: int = 64) -> Tensor:
-    told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype)
+def voted(votes: PlaneVotes, pos: Tensor, size: int = 64, told: Tensor | None = None) -> Tensor:
+    told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype) if told is None else told
     return votes(votes.plan(hierarchy(pos, votes), size), told, size)
 
 
@@ -49,12 +49,38 @@ def test_beside_an_edge_untrained_votes_find_the_facet_where_a_plane_fit_does_no
     assert error(found, normal)[~beside].max() < 1
 
 
-def test_votes_are_equivariant_tensors_whatever_the_parts() -> None:
+def rough(count: int = 120) -> Tensor:
+    return roof(count)[0] + 0.1 * torch.randn(count, 3, dtype=torch.float64)
+
+
+def awake() -> PlaneVotes:
     torch.manual_seed(1)
-    votes = PlaneVotes(4, neighbours=5, voters=20).double()
-    pos = roof(120)[0] + 0.1 * torch.randn(120, 3, dtype=torch.float64)
-    assert_equivariant(lambda cloud: voted(votes, cloud).flatten(1), pos, "1x2")
-    assert torch.allclose(voted(votes, pos, 7), voted(votes, pos, 120), atol=1e-12)
+    return PlaneVotes(4, neighbours=5, voters=20).double()
+
+
+def test_votes_are_equivariant_tensors() -> None:
+    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    assert_equivariant(lambda cloud: voted(votes, cloud, told=told).flatten(1), pos, "1x2")
+
+
+def test_votes_do_not_depend_on_parts_or_order() -> None:
+    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    whole, order = voted(votes, pos, 120, told), torch.randperm(120)
+    assert torch.allclose(voted(votes, pos, 7, told), whole, atol=1e-12)
+    assert torch.allclose(voted(votes, pos[order], 50, told[order]), whole[order], atol=1e-9)
+
+
+def test_votes_stay_in_full_precision() -> None:
+    """Under autocast the network's scores are rounded to three digits, but no plane is."""
+    votes, pos, told = awake().float(), rough().float(), torch.randn(120, 4)
+    turn = random_orthogonal(1, determinant=-1)[0].float()
+    turned = pos @ turn.T
+    full = voted(votes, pos, told=told)
+    with torch.autocast("cpu", torch.bfloat16):
+        here, there = voted(votes, pos, told=told), voted(votes, turned, told=told)
+    assert here.dtype == torch.float32
+    assert (here - full).abs().max() < 0.02
+    assert (turn @ here @ turn.T - there).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("pos", [torch.arange(40.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]]), torch.zeros(1, 3)])
