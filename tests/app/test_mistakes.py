@@ -65,7 +65,7 @@ ABOUT_THE_TEST = {
 EVALUATING = {
     "data=tiny": "expected a value for checkpoint",
     "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, jet, open3d, got foo",
-    "checkpoint=a/foo.ckpt": "expected a checkpoint file, got a/foo.ckpt",
+    "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
 }
 
