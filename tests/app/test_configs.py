@@ -82,7 +82,8 @@ def test_evaluation(composed: object, data: str) -> None:
 
 @pytest.mark.parametrize("name", [None, *sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))])
 def test_a_default_run_can_stop_early(composed: object, name: str | None) -> None:
-    cfg = composed("train", "callbacks=early_stopping", *([f"experiment={name}"] if name else []))
-    assert set(cfg.callbacks) == {*composed("train").callbacks, "early_stopping"}
+    given = [f"experiment={name}"] if name else []
+    cfg = composed("train", "callbacks=early_stopping", *given)
+    assert set(cfg.callbacks) == {*composed("train", *given).callbacks, "early_stopping"}
     patience = cfg.callbacks.early_stopping.patience
     assert cfg.trainer.val_check_interval * (1 + patience) < cfg.trainer.max_steps
