@@ -75,7 +75,9 @@ class PlaneFitHead(nn.Module):
         everyone = torch.arange(hierarchy.points, device=rows.device)
         fitted = [neighbourhoods(hierarchy, rows, self.neighbours)]
         while len(fitted) < len(self.fits):
-            wanted = torch.cat([rows, fitted[0].table.flatten()]).unique()
+            seen = torch.zeros_like(everyone, dtype=torch.bool)
+            seen[fitted[0].rows], seen[fitted[0].table.flatten()] = True, True
+            wanted = everyone[seen]
             same = len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
         votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
