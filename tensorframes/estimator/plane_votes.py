@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.estimator.degenerate import RANK
+from tensorframes.estimator.weighted_plane import joined
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import smallest_eigenvector
 from tensorframes.reps import full_precision
@@ -20,8 +19,6 @@ TOLERANCES = (0.003, 0.012, 0.05, 0.2)  # heights that count as in the plane, in
 FLOOR = 1e-3  # heights below it are alike, in the same unit
 CLOSEST = 12  # neighbours whose votes are also counted by themselves
 SHARPNESS = 15.0  # of the votes at the smallest tolerance, to begin with
-
-Rows = TypeVar("Rows", "SmallPlanes", "Candidates")
 
 
 @dataclass(frozen=True)
@@ -170,9 +167,3 @@ def edges(pos: Tensor, table: Tensor) -> Tensor:
     """(M, K, 3) from the first point of each row (M, K) to each of its points."""
     around = pos.index_select(0, table.flatten()).view(*table.shape, -1)
     return around - pos.index_select(0, table[:, 0]).unsqueeze(1)
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """The rows of all the parts, one part after the other."""
-    kind: Any = type(parts[0])
-    return kind(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(kind)))

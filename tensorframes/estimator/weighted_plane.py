@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from tensorframes.estimator.degenerate import RANK
 from tensorframes.estimator.neighbourhoods import Neighbourhoods
 from tensorframes.layers import smallest_eigenvector
 from tensorframes.reps import full_precision
+
+Rows = TypeVar("Rows")
 
 FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
@@ -45,9 +48,10 @@ class Fit:
         return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
 
 
-def joined(fits: Sequence[Fit]) -> Fit:
-    """The fits of all the points, one part after the other."""
-    return Fit(*(torch.cat([getattr(fit, each.name) for fit in fits]) for each in fields(Fit)))
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all the parts, instances of one dataclass of tensors, one part after the other."""
+    kind: Any = type(parts[0])
+    return kind(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(kind)))
 
 
 class PlaneFit(nn.Module):
