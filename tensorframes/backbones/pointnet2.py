@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from tensorframes.backbones.set_abstraction import FeaturePropagation, Gathering, SetAbstraction
@@ -15,6 +16,29 @@ from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
 from tensorframes.layers import NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
+from tensorframes.reps import Representation
+
+
+class Rounds(nn.Module):
+    r"""Rounds of messages among the points of a level, each with a skip: :math:`f \leftarrow f + a \odot h(f)`.
+
+    a begins as zero (ReZero, Bachlechner et al. 2020, arXiv 2003.04887), so that rounds can be added to what is
+    trained.
+
+    Args:
+        layers: the rounds' h. reps: of the features.
+    """
+
+    def __init__(self, layers: Sequence[nn.Module], reps: Representation) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.gains = nn.ParameterList(torch.zeros(reps.dim) for _ in layers)
+
+    def forward(self, x: Tensor, level: Level, frames: Frames, own: Tensor) -> Tensor:
+        """Features (N, reps.dim) from x (N, reps.dim)."""
+        for layer, gain in zip(self.layers, self.gains, strict=True):
+            x = x + gain * layer(x, level.edge_index, (level.pos, level.pos), (frames, frames), own)
+        return x
 
 
 class PointNet2(nn.Module):
@@ -32,6 +56,8 @@ class PointNet2(nn.Module):
         layer: gathers each level's features from the level below: ``SetAbstraction`` by default (single-scale grouping,
             SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``; with a norm of its own.
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
+        rounds: of messages among the points of level 1, 2, ..., on the way down and, but for the coarsest, again on the
+            way up, each with a skip (``Rounds``); as published none. There are few of these points.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
     """
@@ -46,6 +72,7 @@ class PointNet2(nn.Module):
         decoder_layers: int = 1,
         norm: Norm = "layer",
         refine: bool = False,
+        rounds: Sequence[int] = (),
     ) -> None:
         super().__init__()
         check_widths(widths)
@@ -53,6 +80,8 @@ class PointNet2(nn.Module):
             raise ValueError(f"expected decoder_layers >= 0, got {decoder_layers}")
         if len(radii) != len(widths) - 1:
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
+        if len(rounds) > len(radii) or min(rounds, default=0) < 0:
+            raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
         check_radii(radii)
         check_count(neighbours, "neighbours")
         self.radii, self.neighbours, self.levels = tuple(radii), neighbours, len(widths)
@@ -77,6 +106,15 @@ class PointNet2(nn.Module):
         )
         self.told_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
 
+        counts, own = [0, *rounds, *[0] * (len(radii) - len(rounds))], self.moments.reps.dim
+
+        def among(depth: int) -> Rounds:
+            layer = partial(make, reps[depth], reps[depth], degree=neighbours, length=lengths[depth], own=own)
+            return Rounds([layer() for _ in range(counts[depth])], reps[depth])
+
+        self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
+        self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
+
     def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
         return build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
@@ -94,7 +132,7 @@ class PointNet2(nn.Module):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
-            x = self.within(depth, x, level, frames[depth])
+            x = self.within(depth, self.rounds_down[depth](x, level, frames[depth], own[depth]), level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])
             x = self.told_down[depth](x, frames[depth])
@@ -102,6 +140,7 @@ class PointNet2(nn.Module):
         for depth in reversed(range(len(levels) - 1)):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
             x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
+            x = self.rounds_up[depth](x, levels[depth], frames[depth], own[depth])
             x = self.told_up[depth](x, frames[depth])
         level, told_in = levels[0], frames[0]
         for layer, told in zip(self.decoder, self.told_decoder, strict=True):

@@ -41,7 +41,10 @@ class PlaneFitHead(nn.Module):
         hidden: width of the network that weighs them.
         told: numbers the network tells of each point.
         robust: weigh by residuals, too (``RobustPlaneFit``).
-        candidates: among how many neighbours' planes, beside its own, the guess chooses (``PlaneVotes``); 0: no choice.
+        candidates: among how many neighbours' planes, beside its own, the guess chooses (``PlaneVotes``), for
+            all sizes or for each; 0: no choice.
+        sizes: nearest points that those planes are fitted to.
+        triples: among how many nearest neighbours pairs make planes with the point, to choose from, too.
     """
 
     def __init__(
@@ -52,21 +55,22 @@ class PlaneFitHead(nn.Module):
         hidden: int = 32,
         told: int = 16,
         robust: bool = False,
-        candidates: int = 0,
+        candidates: int | Sequence[int] = 0,
+        sizes: Sequence[int] = (6, 10, 16),
+        triples: int = 0,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
-        if candidates < 0:
-            raise ValueError(f"expected candidates >= 0, got {candidates}")
+        counts = [candidates] * len(sizes) if isinstance(candidates, int) else list(candidates)
         self.neighbours = tuple(neighbours)
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
-        self.votes = PlaneVotes(told, candidates) if candidates else None
+        self.votes = PlaneVotes(told, sizes, counts, triples) if candidates else None
         self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
@@ -97,7 +101,7 @@ class PlaneFitHead(nn.Module):
         told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         tensors = [tensor for tensor, _ in readings]
         if self.votes is not None:
-            votes = self.votes(plan.votes, told, self._part(told))
+            votes, told = self.votes(plan.votes, told, self._part(told))
             tensors = [tensor + votes for tensor in tensors]
         guess, _ = self.guess(tensors, plan.guess)
         rows, normals = plan.fitted[-1].rows, guess.detach()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -13,22 +15,23 @@ from tensorframes.geometry import Hierarchy
 from tensorframes.layers import smallest_eigenvector
 from tensorframes.reps import full_precision
 
-SIZES = (6, 10, 16)  # nearest points, the point itself among them, that a small plane is fitted to
-ROUND = 0.9  # share of the middle variance from which on the smallest is none of a plane
+RISE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
+ROUND = (0.8, 0.9)  # share of the middle variance between which the smallest ceases to be a plane's
 TOLERANCES = (0.003, 0.012, 0.05, 0.2)  # heights that count as in the plane, in units of the neighbourhood's size
 FLOOR = 1e-3  # heights below it are alike, in the same unit
+NEAREST = 16  # points that the unit is measured by
 CLOSEST = 12  # neighbours whose votes are also counted by themselves
 SHARPNESS = 15.0  # of the votes at the smallest tolerance, to begin with
 
 
 @dataclass(frozen=True)
 class SmallPlanes:
-    """Planes through the few nearest points of each of N points, S of them, of the SIZES."""
+    """Planes, S of each of N points."""
 
     normal: Tensor  # (N, S, 3), up to sign
     middle: Tensor  # (N, S, 3) from the point to the mean of the points fitted
-    thickness: Tensor  # (N, S) root mean square height of these
-    usable: Tensor  # (N, S) whether they lie about a plane, rather than on a line or all around
+    variance: Tensor  # (N, S) mean square height of these
+    sound: Tensor  # (N, S) whether they lie about a plane, 1, or on a line or all around, 0; in between it fades
 
 
 @dataclass(frozen=True)
@@ -37,102 +40,142 @@ class Candidates:
 
     normal: Tensor  # (N, C, 3), up to sign
     known: Tensor  # (N, C, 2 T + 4) votes, of everyone and of the closest for each tolerance; then numbers of the plane
-    usable: Tensor  # (N, C)
+    sound: Tensor  # (N, C)
 
 
 class PlaneVotes(nn.Module):
     r"""The mean of candidate planes, each weighed by how many neighbours lie in it.
 
-    .. math:: V_i = e^{s_i} \sum_c \operatorname{softmax}_c(z_{ic})\, n_{ic} n_{ic}^T
+    .. math:: V_i = e^{s_i} \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
+        p_{ic} = u_{ic} e^{z_{ic}} / \textstyle\sum_d u_{id} e^{z_{id}}
 
-    The candidates c of a point are the planes of its own 6, 10 and 16 nearest points, and those of its neighbours,
-    three of each: beside an edge some neighbour's lies within the facet that the point belongs to. Each is shifted to
-    go through the point; how far is one of the numbers known of it. The scores z are a network's, of the votes
+    The candidates c of a point are small planes, fitted to few nearest points, its own and its neighbours': beside an
+    edge some neighbour's lies within the facet that the point belongs to. Each is shifted to go through the point; how
+    far is one of the numbers known of it. With ``triples`` the planes through the point and two of its nearest
+    neighbours are candidates, too: of a facet that holds hardly more points than these. :math:`u_{ic}` is 1, and falls
+    to 0 where the points of c come to lie on a line or all around. The scores z are a network's, of the votes
 
-    .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t u_i)^4\right)^{-1}
+    .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1}
 
     of the nearest points j, a smooth count of inliers for each tolerance :math:`\tau_t` (inliers as in RANSAC, Fischler
     and Bolles 1981; for normals at edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation
     for point clouds with sharp features*), of the thickness and the place of the candidate, and of what the network
-    tells of the point, as is s. :math:`u_i` is the root mean square distance of the nearest points; votes are counted
-    twice, :math:`g_{ij} \propto \exp(-|r_{ij}|^2 / 4 u_i^2)` and alike over the 12 closest. To begin with the scores
-    are about the counts at the smallest tolerance.
+    tells of the point, as is s. :math:`l_i` is the root mean square distance of the nearest points; votes are counted
+    twice, :math:`g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2)` and alike over the 12 closest. To begin with the scores
+    are about the counts at the smallest tolerance. What is known of the candidates chosen is told to the fits.
 
     Args:
-        told: numbers the network tells of each point. neighbours: how many neighbours' planes are candidates, too.
+        told: numbers the network tells of each point.
+        sizes: nearest points that small planes are fitted to, the point itself among them.
+        neighbours: for each size how many neighbours' planes are candidates, beside its own.
+        triples: among how many nearest neighbours pairs are taken for planes through the point; 0: none.
         voters: how many nearest points vote. hidden: width of the network.
     """
 
-    def __init__(self, told: int, neighbours: int = 12, voters: int = 32, hidden: int = 16) -> None:
+    def __init__(
+        self,
+        told: int,
+        sizes: Sequence[int] = (4, 16),
+        neighbours: Sequence[int] = (20, 8),
+        triples: int = 6,
+        voters: int = 32,
+        hidden: int = 16,
+    ) -> None:
         super().__init__()
-        if min(neighbours, voters, hidden) < 1:
-            raise ValueError(f"expected candidates, voters and hidden >= 1, got {neighbours}, {voters} and {hidden}")
-        self.neighbours, self.voters, self.reach = neighbours, voters, max(voters, neighbours + 1, *SIZES)
+        if not sizes or min(sizes) < 3:
+            raise ValueError(f"expected planes of at least 3 points, got sizes {list(sizes)}")
+        if len(neighbours) != len(sizes) or min(neighbours) < 0:
+            raise ValueError(f"expected candidates >= 0 for each of {len(sizes)} sizes, got {list(neighbours)}")
+        if triples < 0 or min(voters, hidden) < 1:
+            raise ValueError(f"expected triples >= 0, voters and hidden >= 1, got {triples}, {voters} and {hidden}")
+        self.sizes, self.neighbours, self.triples, self.voters = tuple(sizes), tuple(neighbours), triples, voters
+        self.reach = max(voters, max(neighbours) + 1, triples + 1, *sizes)
         counts = 2 * len(TOLERANCES)
         self.own = nn.Linear(told, hidden)
         self.candidate = nn.Linear(counts + 4, hidden, bias=False)
         self.score = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 1))
         self.count = nn.Parameter(torch.tensor([SHARPNESS] * 2 + [0.0] * (counts - 2)))
         self.strength = nn.Linear(told, 1)
-        with torch.no_grad():  # begin as strong as the guess, everywhere about alike
+        self.chosen = nn.Linear(counts + 4, told, bias=False)
+        with torch.no_grad():  # begin as strong as the guess, everywhere about alike, and silent
             self.strength.weight *= 0.1
             self.strength.bias.zero_()
+            self.chosen.weight.zero_()
 
     def plan(self, hierarchy: Hierarchy, size: int) -> Candidates:
         """The candidates of all points, found in parts of ``size`` points: they depend on the geometry alone."""
         level = hierarchy.levels[0]
         table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
-        planes = joined([small_planes(level.pos, part) for part in table.split(size)])
+        planes = joined([small_planes(level.pos, part, self.sizes) for part in table.split(size)])
         return joined([self.described(level.pos, part, planes) for part in table.split(size)])
 
-    def forward(self, candidates: Candidates, told: Tensor, size: int) -> Tensor:
-        """V (N, 3, 3), told (N, T), found in parts of ``size`` points."""
+    def forward(self, candidates: Candidates, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """V (N, 3, 3), and told (N, T) with what the candidates chosen add; found in parts of ``size`` points."""
         parts = zip(*(getattr(candidates, each.name).split(size) for each in fields(Candidates)), strict=True)
         found = [self.of(Candidates(*part), row) for part, row in zip(parts, told.split(size), strict=True)]
-        return torch.cat(found)
+        tensors, seen = zip(*found, strict=True)
+        return torch.cat(tensors), told + self.chosen(torch.cat(seen))
 
-    def of(self, candidates: Candidates, told: Tensor) -> Tensor:
-        """V of some points."""
+    def of(self, candidates: Candidates, told: Tensor) -> tuple[Tensor, Tensor]:
+        """V of some points, and what is known of the candidates chosen, their mean."""
         hidden = self.candidate(candidates.known) + self.own(told).unsqueeze(1)
         return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(told))
 
     @full_precision
-    def mean(self, candidates: Candidates, score: Tensor, strength: Tensor) -> Tensor:
-        """The mean of n n^T (N, 3, 3), by the scores (N, C) beside the counts, and the strengths' logarithms (N, 1)."""
-        counted = candidates.known[..., : len(self.count)] @ self.count
-        share = (score + counted).masked_fill(~candidates.usable, -1e4).softmax(-1) * candidates.usable
-        weight = share * strength.clamp(-8, 4).exp()
-        return (candidates.normal * weight.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
+    def mean(self, candidates: Candidates, score: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of n n^T (N, 3, 3) and of what is known (N, 2 T + 4), by the scores (N, C) beside the counts; the
+        strengths' logarithms (N, 1) scale the first."""
+        z = score + candidates.known[..., : len(self.count)] @ self.count
+        weight = (z - z.detach().amax(-1, keepdim=True)).exp()
+        total = (weight * candidates.sound).sum(-1, keepdim=True) + 1e-6 * weight.sum(-1, keepdim=True)
+        share = weight * candidates.sound / total
+        strong = share * strength.clamp(-8, 4).exp()
+        tensor = (candidates.normal * strong.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
+        return tensor, (share.unsqueeze(1) @ candidates.known).squeeze(1)
 
     @full_precision
     def described(self, pos: Tensor, table: Tensor, planes: SmallPlanes) -> Candidates:
         """The candidates of the points that rows (M, K) of a neighbour table begin with."""
         edge = edges(pos, table)
-        length, whose = edge.norm(dim=-1), slice(0, 1 + self.neighbours)
-        unit = length[:, : max(SIZES)].square().mean(-1, keepdim=True).sqrt()
+        length = edge.norm(dim=-1)
+        unit = length[:, :NEAREST].square().mean(-1, keepdim=True).sqrt()
         unit = torch.where(unit > 0, unit, torch.ones_like(unit))
-        sizes = planes.normal.shape[1]
-
-        def of(values: Tensor) -> Tensor:  # (N, S, ...) of the point and its neighbours, (M, C, ...)
-            around = values.index_select(0, table[:, whose].flatten())
-            return around.view(len(table), -1, *values.shape[2:])
-
-        normal = of(planes.normal)
-        middle = of(planes.middle) + edge[:, whose].repeat_interleave(sizes, dim=1)
-        off, thickness = (normal * middle).sum(-1).abs(), of(planes.thickness)
-        kind = torch.linspace(-1, 1, sizes, dtype=pos.dtype, device=pos.device).repeat(off.shape[1] // sizes)
+        normal, variance, off, sound, far, kind = (
+            torch.cat(values, dim=1) for values in zip(*self.around(table, edge, length, planes), strict=True)
+        )
         numbers = [
-            ((thickness / unit + FLOOR).log() / 3 + 1),
-            ((off / unit + FLOOR).log() / 3 + 1),
-            (length[:, whose] / unit).repeat_interleave(sizes, dim=1),
-            kind.expand_as(off),
+            ((variance / unit.square() + FLOOR**2).log() / 6 + 1),
+            ((off / unit).square() + FLOOR**2).log() / 6 + 1,
+            far / unit,
+            kind,
         ]
         voters = edge[:, : self.voters] / unit.unsqueeze(-1)
         power = (voters @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, voters, C)
         voices = self.voices(length[:, : self.voters] / unit)
         votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in TOLERANCES]
         known = torch.cat([*votes, torch.stack(numbers, dim=1)], dim=1).transpose(1, 2).contiguous()
-        return Candidates(normal, known, of(planes.usable))
+        return Candidates(normal, known, sound)
+
+    def around(
+        self, table: Tensor, edge: Tensor, length: Tensor, planes: SmallPlanes
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]]:
+        """For each size, and for triples, what makes the candidates (M, C, ...): their normals, variances, heights of
+        the middle above the point, soundness, how far the point is that they belong to, and their size's number."""
+        for which, (size, count) in enumerate(zip(self.sizes, self.neighbours, strict=True)):
+            whose = table[:, : 1 + count]
+
+            def of(values: Tensor, which: int = which, whose: Tensor = whose) -> Tensor:
+                return values[:, which].index_select(0, whose.flatten()).view(*whose.shape, *values.shape[2:])
+
+            normal, far = of(planes.normal), length[:, : 1 + count]
+            off = (normal * (of(planes.middle) + edge[:, : 1 + count])).sum(-1)
+            yield normal, of(planes.variance), off, of(planes.sound), far, numbered(size, far)
+        nearest = min(self.triples, table.shape[1] - 1)
+        if nearest > 1:
+            a, b = 1 + torch.triu_indices(nearest, nearest, 1, device=table.device)
+            normal, sound = across(edge[:, a], edge[:, b])
+            nothing, far = torch.zeros_like(sound), torch.maximum(length[:, a], length[:, b])
+            yield normal, nothing, nothing, sound, far, numbered(3, far)
 
     @staticmethod
     def voices(length: Tensor) -> Tensor:
@@ -143,12 +186,32 @@ class PlaneVotes(nn.Module):
         return torch.stack([fade / fade.sum(-1, keepdim=True), closest], dim=1)
 
 
+def numbered(size: int, like: Tensor) -> Tensor:
+    """The number that tells planes of so many points: -1 for 6, 1 for 16, by the logarithm."""
+    return torch.full_like(like, 2 * math.log(size / 6) / math.log(16 / 6) - 1)
+
+
+def across(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit normals (..., 3) of the planes that edges a and b span, and their soundness (...)."""
+    normal = torch.linalg.cross(a, b)
+    square = normal.square().sum(-1)
+    both = a.square().sum(-1) * b.square().sum(-1)
+    sine = square / torch.where(both > 0, both, torch.ones_like(both))
+    length = torch.where(square > 0, square, torch.ones_like(square)).sqrt()
+    return normal / length.unsqueeze(-1), rising(sine, RANK, RISE)
+
+
+def rising(values: Tensor, start: float, end: float) -> Tensor:
+    """0 up to the start, 1 from the end on, linear in between."""
+    return ((values - start) / (end - start)).clamp(0, 1)
+
+
 @full_precision
-def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
+def small_planes(pos: Tensor, table: Tensor, sizes: Sequence[int]) -> SmallPlanes:
     """The planes through the nearest points in each row (M, K) of a neighbour table, the point itself first."""
-    edge = edges(pos, table[:, : max(SIZES)])
+    edge = edges(pos, table[:, : max(sizes)])
     middles, covariances = [], []
-    for size in SIZES:
+    for size in sizes:
         points = edge[:, :size]
         middle = points.mean(1, keepdim=True)
         centred = points - middle
@@ -157,10 +220,10 @@ def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
     covariance = torch.stack(covariances, dim=1)
     normal, values = smallest_eigenvector(covariance.flatten(0, 1))
     least, middling, largest = values.view(covariance.shape[:-1]).unbind(-1)
-    usable = (middling > RANK * largest) & (least < ROUND * middling)
-    return SmallPlanes(
-        normal.view(covariance.shape[:-1]), torch.stack(middles, dim=1), least.clamp_min(0).sqrt(), usable
-    )
+    flat = rising(middling / torch.where(largest > 0, largest, torch.ones_like(largest)), RANK, RISE)
+    solid = rising(least / torch.where(middling > 0, middling, torch.ones_like(middling)), *ROUND)
+    normal = normal.view(covariance.shape[:-1])
+    return SmallPlanes(normal, torch.stack(middles, dim=1), least.clamp_min(0), flat * (1 - solid))
 
 
 def edges(pos: Tensor, table: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from pydoc import locate
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
-FORMAT = 3
-"""Of the header; since 2 a head may be robust, since 3 it may have candidates. Whoever raises it teaches
-``load_weights`` to read the older ones."""
+FORMAT = 4
+"""Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these may have sizes and tell the
+fits of what was chosen. Whoever raises it teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
@@ -77,10 +77,16 @@ def load_weights(path: str | Path) -> NormalEstimator:
         estimator = built(recipe)
         if not isinstance(estimator, NormalEstimator):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-        estimator.load_state_dict(state)
+        estimator.load_state_dict(state if version > 3 else {**silent_votes(estimator), **state})
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
+
+
+def silent_votes(estimator: nn.Module) -> dict[str, Tensor]:
+    """What weights before format 4 lack: votes that tell the fits nothing."""
+    chosen = "head.votes.chosen.weight"
+    return {name: torch.zeros_like(value) for name, value in estimator.state_dict().items() if name == chosen}
 
 
 def about(path: str | Path) -> dict[str, Any]:

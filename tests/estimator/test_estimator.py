@@ -15,8 +15,8 @@ from tensorframes.testing import assert_equivariant, random_orthogonal
 def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
-    candidates = 3 if robust else 0
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, candidates=candidates)
+    votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes)
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 
@@ -169,7 +169,14 @@ def test_wrong_input_is_refused() -> None:
     network = estimator()
     with pytest.raises(ValueError, match=r"expected positions of torch.float64, the network's, got torch.float32"):
         network(surface().float())
-    for wrong in ({"neighbours": [18, -1]}, {"neighbours": [2]}, {"fits": 0}, {"told": 0}, {"candidates": -1}):
+    for wrong in (
+        {"neighbours": [18, -1]},
+        {"neighbours": [2]},
+        {"fits": 0},
+        {"told": 0},
+        {"candidates": -1},
+        {"candidates": [3, 3]},
+    ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):

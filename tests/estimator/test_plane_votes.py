@@ -17,7 +17,7 @@ def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
 
 def voted(votes: PlaneVotes, pos: Tensor, size: int = 64, told: Tensor | None = None) -> Tensor:
     told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype) if told is None else told
-    return votes(votes.plan(hierarchy(pos, votes), size), told, size)
+    return votes(votes.plan(hierarchy(pos, votes), size), told, size)[0]
 
 
 def roof(count: int = 400) -> tuple[Tensor, Tensor]:
@@ -37,16 +37,45 @@ def error(normal: Tensor, target: Tensor) -> Tensor:
 
 def test_beside_an_edge_untrained_votes_find_the_facet_where_a_plane_fit_does_not() -> None:
     torch.manual_seed(0)
-    votes = PlaneVotes(4, neighbours=12).double()
+    votes = PlaneVotes(4, (6, 10, 16), (12, 12, 12), triples=0).double()
     pos, normal = roof()
     found = torch.linalg.eigh(voted(votes, pos).detach())[1][..., -1]
     table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), 16)
-    fitted = small_planes(pos, table).normal[:, -1]
+    fitted = small_planes(pos, table, (16,)).normal[:, -1]
     beside = error(fitted, normal) > 5
     assert int(beside.sum()) > 30
     assert error(fitted, normal)[beside].median() > 15
     assert error(found, normal)[beside].median() < 3
     assert error(found, normal)[~beside].max() < 1
+
+
+def box(count: int = 1500) -> tuple[Tensor, Tensor]:
+    """Small facets: the faces of cubes in a row, each with about ten points, and their normals."""
+    generator = torch.Generator().manual_seed(3)
+    axis = torch.randint(3, (count,), generator=generator)
+    pos = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    side = torch.randint(2, (count,), generator=generator).double()
+    normal = torch.nn.functional.one_hot(axis, 3).double()
+    pos = torch.where(normal > 0, side.unsqueeze(1), pos)
+    pos[:, 0] += 3 * torch.randint(count // 60, (count,), generator=generator)
+    return pos, normal
+
+
+def test_triples_and_planes_of_four_find_facets_of_few_points() -> None:
+    pos, normal = box()
+    large = PlaneVotes(4, (6, 10, 16), (12, 12, 12), triples=0).double()
+    small = PlaneVotes(4, (4, 16), (20, 8), triples=6).double()
+    off = [error(torch.linalg.eigh(voted(votes, pos).detach())[1][..., -1], normal) for votes in (large, small)]
+    assert (off[0] > 15).double().mean() > 0.3
+    assert (off[1] > 15).double().mean() < 0.15
+
+
+def test_what_was_chosen_is_told_to_the_fits() -> None:
+    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    candidates = votes.plan(hierarchy(pos, votes), 64)
+    assert torch.equal(votes(candidates, told, 64)[1], told)
+    torch.nn.init.normal_(votes.chosen.weight)
+    assert (votes(candidates, told, 64)[1] != told).any(1).all()
 
 
 def rough(count: int = 120) -> Tensor:
@@ -55,7 +84,7 @@ def rough(count: int = 120) -> Tensor:
 
 def awake() -> PlaneVotes:
     torch.manual_seed(1)
-    return PlaneVotes(4, neighbours=5, voters=20).double()
+    return PlaneVotes(4, (4, 8), (7, 5), triples=4, voters=20).double()
 
 
 def test_votes_are_equivariant_tensors() -> None:
@@ -86,6 +115,7 @@ def test_votes_stay_in_full_precision() -> None:
 @pytest.mark.parametrize("pos", [torch.arange(40.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]]), torch.zeros(1, 3)])
 def test_points_on_a_line_vote_for_nothing(pos: Tensor) -> None:
     votes = PlaneVotes(4).double()
+    assert (votes.plan(hierarchy(pos.double(), votes), 64).sound == 0).all()
     assert (voted(votes, pos.double()) == 0).all()
 
 
