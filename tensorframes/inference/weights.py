@@ -18,7 +18,7 @@ from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 
 FORMAT = 4
-"""Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these may have sizes and tell the
+"""Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these have sizes and tell the
 fits of what was chosen. Whoever raises it teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")

@@ -64,7 +64,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
-        "newer": "expected weights of format 1 to 3, got format 99",
+        "newer": "expected weights of format 1 to 4, got format 99",
         "foreign": "expected a class of tensorframes, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",
