@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
-from tensorframes.estimator.plane_votes import Candidates, PlaneVotes
+from tensorframes.estimator.plane_votes import PlaneVotes, Search
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, joined
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
@@ -134,4 +134,4 @@ class Plan:
 
     guess: Any  # the guess's own plan
     fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
-    votes: Candidates | None  # of all points
+    votes: Search | None  # for planes, of all points

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK
 from tensorframes.estimator.weighted_plane import joined
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import smallest_eigenvector
+from tensorframes.layers import silu, smallest_eigenvector
 from tensorframes.reps import full_precision
 
 RISE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
@@ -32,6 +32,15 @@ class SmallPlanes:
     middle: Tensor  # (N, S, 3) from the point to the mean of the points fitted
     variance: Tensor  # (N, S) mean square height of these
     sound: Tensor  # (N, S) whether they lie about a plane, 1, or on a line or all around, 0; in between it fades
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where candidates come from."""
+
+    pos: Tensor  # (N, 3)
+    table: Tensor  # (N, K) nearest points, the point itself first
+    planes: SmallPlanes  # of all points
 
 
 @dataclass(frozen=True)
@@ -93,7 +102,7 @@ class PlaneVotes(nn.Module):
         counts = 2 * len(TOLERANCES)
         self.own = nn.Linear(told, hidden)
         self.candidate = nn.Linear(counts + 4, hidden, bias=False)
-        self.score = nn.Sequential(nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, 1))
+        self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.count = nn.Parameter(torch.tensor([SHARPNESS] * 2 + [0.0] * (counts - 2)))
         self.strength = nn.Linear(told, 1)
         self.chosen = nn.Linear(counts + 4, told, bias=False)
@@ -102,23 +111,24 @@ class PlaneVotes(nn.Module):
             self.strength.bias.zero_()
             self.chosen.weight.zero_()
 
-    def plan(self, hierarchy: Hierarchy, size: int) -> Candidates:
-        """The candidates of all points, found in parts of ``size`` points: they depend on the geometry alone."""
+    def plan(self, hierarchy: Hierarchy, size: int) -> Search:
+        """Where candidates are looked for, found in parts of ``size`` points: it depends on the geometry alone."""
         level = hierarchy.levels[0]
         table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
         planes = joined([small_planes(level.pos, part, self.sizes) for part in table.split(size)])
-        return joined([self.described(level.pos, part, planes) for part in table.split(size)])
+        return Search(level.pos, table, planes)
 
-    def forward(self, candidates: Candidates, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def forward(self, search: Search, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """V (N, 3, 3), and told (N, T) with what the candidates chosen add; found in parts of ``size`` points."""
-        parts = zip(*(getattr(candidates, each.name).split(size) for each in fields(Candidates)), strict=True)
-        found = [self.of(Candidates(*part), row) for part, row in zip(parts, told.split(size), strict=True)]
+        parts = zip(search.table.split(size), told.split(size), strict=True)
+        found = [self.of(self.candidates(search, table), part) for table, part in parts]
         tensors, seen = zip(*found, strict=True)
         return torch.cat(tensors), told + self.chosen(torch.cat(seen))
 
     def of(self, candidates: Candidates, told: Tensor) -> tuple[Tensor, Tensor]:
         """V of some points, and what is known of the candidates chosen, their mean."""
-        hidden = self.candidate(candidates.known) + self.own(told).unsqueeze(1)
+        hidden = self.candidate(candidates.known)
+        hidden += self.own(told).unsqueeze(1)
         return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(told))
 
     @full_precision
@@ -134,9 +144,10 @@ class PlaneVotes(nn.Module):
         return tensor, (share.unsqueeze(1) @ candidates.known).squeeze(1)
 
     @full_precision
-    def described(self, pos: Tensor, table: Tensor, planes: SmallPlanes) -> Candidates:
-        """The candidates of the points that rows (M, K) of a neighbour table begin with."""
-        edge = edges(pos, table)
+    @torch.no_grad()
+    def candidates(self, search: Search, table: Tensor) -> Candidates:
+        """The candidates of the points that rows (M, K) of the neighbour table begin with."""
+        edge, planes = edges(search.pos, table), search.planes
         length = edge.norm(dim=-1)
         unit = length[:, :NEAREST].square().mean(-1, keepdim=True).sqrt()
         unit = torch.where(unit > 0, unit, torch.ones_like(unit))
@@ -153,8 +164,8 @@ class PlaneVotes(nn.Module):
         power = (voters @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, voters, C)
         voices = self.voices(length[:, : self.voters] / unit)
         votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in TOLERANCES]
-        known = torch.cat([*votes, torch.stack(numbers, dim=1)], dim=1).transpose(1, 2).contiguous()
-        return Candidates(normal, known, sound)
+        counts = [count for vote in votes for count in vote.unbind(1)]
+        return Candidates(normal, torch.stack([*counts, *numbers]).movedim(0, -1), sound)
 
     def around(
         self, table: Tensor, edge: Tensor, length: Tensor, planes: SmallPlanes

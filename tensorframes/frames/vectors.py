@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from tensorframes.geometry import RadialEncoding, envelope
 
+PIECE = 2048  # receivers looked at together: what they take stays in the cache
+
 
 class EquivariantVectors(nn.Module):
     r"""A few vectors per point, predicted from its edges (Lippmann et al., arXiv 2405.15389, section 4).
@@ -35,18 +37,38 @@ class EquivariantVectors(nn.Module):
         self.radial = RadialEncoding(radial)
         last = nn.Linear(hidden, count)
         nn.init.normal_(last.weight, std=3 / hidden**0.5)  # axes that differ from the start
-        self.weights = nn.Sequential(nn.Linear(radial + 3, hidden), nn.SiLU(), last)
+        self.weights = nn.Sequential(nn.Linear(radial + 3, hidden), nn.SiLU(inplace=True), last)
 
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Vectors (M, count, d) of the receivers (M, d), by default pos (N, d), from the senders pos along (2, E)."""
         target = pos if receivers is None else receivers
         index = edge_index[1]
+        degree = common_degree(index, len(target))
+        if degree is not None:
+            parts = zip(edge_index[0].view(-1, degree).split(PIECE), target.split(PIECE), strict=True)
+            return torch.cat([self.of_table(pos, senders, part) for senders, part in parts])
         unit, eta, length = edge_units(pos, edge_index, target)
         relative = length / reach_of(length, index, len(target)).index_select(0, index)
         invariants = self._invariants(unit, eta, index, len(target))
         weights = self.weights(torch.cat([self.radial(relative), invariants], dim=-1)).tanh()
         messages = (eta.unsqueeze(-1) * weights).unsqueeze(-1) * unit.unsqueeze(1)  # (E, count, d)
         return sum_rows(messages, index, len(target))
+
+    def of_table(self, pos: Tensor, table: Tensor, target: Tensor) -> Tensor:
+        """The same where every receiver (M, d) has as many senders (M, K): sums are matrix products."""
+        edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - target.unsqueeze(1)
+        length = edge.norm(dim=-1)
+        unit = edge / _safe(length).unsqueeze(-1)
+        relative = length / _safe(length.amax(-1, keepdim=True))
+        eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))
+        weighted = (eta / _safe(eta.sum(-1, keepdim=True))).unsqueeze(-1) * unit
+        mean = weighted.sum(1)
+        along = (unit @ mean.unsqueeze(-1)).squeeze(-1)
+        spread = ((unit @ (weighted.transpose(1, 2) @ unit)) * unit).sum(-1)
+        invariants = torch.stack([along, spread, mean.square().sum(-1, keepdim=True).expand_as(along)], dim=-1)
+        weights = self.weights(torch.cat([self.radial(relative), invariants], dim=-1)).tanh()
+        out: Tensor = weights.transpose(1, 2) @ weighted
+        return out
 
     @staticmethod
     def _invariants(unit: Tensor, eta: Tensor, index: Tensor, count: int) -> Tensor:
@@ -56,6 +78,21 @@ class EquivariantVectors(nn.Module):
         along = (unit * mean.index_select(0, index)).sum(-1)
         spread = (outer * second.index_select(0, index)).sum((-2, -1))
         return torch.stack([along, spread, (mean * mean).sum(-1).index_select(0, index)], dim=-1)
+
+
+def common_degree(index: Tensor, count: int) -> int | None:
+    """How many edges each of ``count`` receivers has where all have as many, one receiver after the other, else None;
+    None also off the CPU, where sums over an index cost nothing."""
+    if (
+        index.device.type != "cpu"
+        or torch.compiler.is_compiling()
+        or count == 0
+        or len(index) % count
+        or not len(index)
+    ):
+        return None
+    expected = torch.arange(count).repeat_interleave(len(index) // count)
+    return len(index) // count if torch.equal(index, expected) else None
 
 
 def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from tensorframes.layers.any_dimension import AnyDimensionConv, AnyDimensionFit, principal_axes
 from tensorframes.layers.edges import EdgeEncoding
 from tensorframes.layers.fusion import EdgeProduct, Fusion
-from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm
+from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm, silu
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.probe import Probe
@@ -24,5 +24,6 @@ __all__ = [
     "normalised_adjugate",
     "planes_of_levels",
     "principal_axes",
+    "silu",
     "smallest_eigenvector",
 ]

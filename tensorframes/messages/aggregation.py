@@ -48,7 +48,7 @@ class FixedDegree(Aggregation):
             raise ValueError(f"expected {self.degree} edges for each of {count} receivers, got {x.shape[0]} edges")
         grouped = x.view(count, self.degree, *x.shape[1:])
         if self.aggr == "max":
-            return grouped.max(dim=1)[0]
+            return grouped.max(dim=1)[0] if torch.is_grad_enabled() else grouped.amax(dim=1)
         if self.sharpness is not None:
             return ((self.sharpness * grouped).softmax(dim=1) * grouped).sum(dim=1)
         return grouped.mean(dim=1) if self.aggr == "mean" else grouped.sum(dim=1)

@@ -72,10 +72,10 @@ def test_triples_and_planes_of_four_find_facets_of_few_points() -> None:
 
 def test_what_was_chosen_is_told_to_the_fits() -> None:
     votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
-    candidates = votes.plan(hierarchy(pos, votes), 64)
-    assert torch.equal(votes(candidates, told, 64)[1], told)
+    search = votes.plan(hierarchy(pos, votes), 64)
+    assert torch.equal(votes(search, told, 64)[1], told)
     torch.nn.init.normal_(votes.chosen.weight)
-    assert (votes(candidates, told, 64)[1] != told).any(1).all()
+    assert (votes(search, told, 64)[1] != told).any(1).all()
 
 
 def rough(count: int = 120) -> Tensor:
@@ -115,7 +115,8 @@ def test_votes_stay_in_full_precision() -> None:
 @pytest.mark.parametrize("pos", [torch.arange(40.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]]), torch.zeros(1, 3)])
 def test_points_on_a_line_vote_for_nothing(pos: Tensor) -> None:
     votes = PlaneVotes(4).double()
-    assert (votes.plan(hierarchy(pos.double(), votes), 64).sound == 0).all()
+    search = votes.plan(hierarchy(pos.double(), votes), 64)
+    assert (votes.candidates(search, search.table).sound == 0).all()
     assert (voted(votes, pos.double()) == 0).all()
 
 

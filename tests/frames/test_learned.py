@@ -141,3 +141,14 @@ def test_last_axis_completes_a_rotation(d: int) -> None:
 def test_an_unknown_group_is_refused() -> None:
     with pytest.raises(ValueError, match='expected group "so" or "o"'):
         LearnedFrames(group="su")
+
+
+def test_frames_do_not_depend_on_how_the_edges_are_listed() -> None:
+    """A neighbour table is summed as matrices, any other list of edges by index."""
+    pos = torch.randn(80, 3, dtype=torch.float64)
+    edges = knn_graph(pos, 12)
+    shuffled = edges[:, torch.randperm(edges.shape[1])]
+    with torch.no_grad():
+        listed, mixed = finder("so")(pos, edges), finder("so")(pos, shuffled)
+    assert not torch.equal(edges, shuffled)
+    assert torch.allclose(listed.matrices, mixed.matrices, atol=1e-12)
