@@ -14,7 +14,7 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import NeighbourhoodMoments, Norm, Probe, check_widths
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation
 
@@ -41,12 +41,29 @@ class Rounds(nn.Module):
         return x
 
 
+class OwnMoments(nn.Module):
+    """A perceptron of what each point knows of itself, called as ``SetAbstraction`` is: nothing is sent.
+
+    Args:
+        own: numbers each point knows of itself. reps: of the features. norm: ``"layer"`` or ``"batch"``.
+    """
+
+    def __init__(self, own: int, reps: Representation, norm: Norm) -> None:
+        super().__init__()
+        self.net = MLP([own, reps.dim, reps.dim], norm=norm)
+
+    def forward(self, x: Tensor, edge_index: Tensor, pos: object, frames: object, own: Tensor) -> Tensor:
+        """Features (N, reps.dim) from own (N, own)."""
+        out: Tensor = self.net(own)
+        return out
+
+
 class PointNet2(nn.Module):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
     The first set abstraction works on all points, and at every level a point knows the moments of its neighbourhood;
-    the published network starts from bare coordinates instead. Levels are sampled by ``independent_set`` in place of
-    farthest points, whose choice follows the order of the points.
+    the published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
+    sampled by ``independent_set`` in place of farthest points, whose choice follows the order of the points.
 
     Args:
         messages: which representation features of a given width have.
@@ -58,6 +75,8 @@ class PointNet2(nn.Module):
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
         rounds: of messages among the points of level 1, 2, ..., on the way down and, but for the coarsest, again on the
             way up, each with a skip (``Rounds``); as published none. There are few of these points.
+        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then they
+            know the moments of their own neighbourhood only, which is quick.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
     """
@@ -73,9 +92,12 @@ class PointNet2(nn.Module):
         norm: Norm = "layer",
         refine: bool = False,
         rounds: Sequence[int] = (),
+        encoder_layers: int = 1,
     ) -> None:
         super().__init__()
         check_widths(widths)
+        if encoder_layers not in (0, 1):
+            raise ValueError(f"expected encoder_layers 0 or 1, got {encoder_layers}")
         if decoder_layers < 0:
             raise ValueError(f"expected decoder_layers >= 0, got {decoder_layers}")
         if len(radii) != len(widths) - 1:
@@ -95,6 +117,8 @@ class PointNet2(nn.Module):
             make(source, target, degree=neighbours, length=length, own=self.moments.reps.dim)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
+        if encoder_layers == 0:
+            self.down[0] = OwnMoments(self.moments.reps.dim, reps[0], norm)
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
         self.told_down = nn.ModuleList(Probe(each) for each in reps)
         self.told_up = nn.ModuleList(Probe(each) for each in reps[:-1])

@@ -14,12 +14,18 @@ REPS = TensorReps("3x0 + 2x1 + 1x1p + 1x2")
 OUT = TensorReps("4x0 + 2x1")
 
 
-def small(messages: object = None, refine: bool = False) -> PointNet2:
+def small(messages: object = None, refine: bool = False, **more: object) -> PointNet2:
     torch.manual_seed(0)
-    network = PointNet2(messages or TensorMessages(), (16, 24, 24), (1.5, 3.0), neighbours=8, refine=refine)
+    network = PointNet2(messages or TensorMessages(), (16, 24, 24), (1.5, 3.0), neighbours=8, refine=refine, **more)
     for refinement in network.refinements or []:  # they start at zero: let them do something
         torch.nn.init.normal_(refinement.net[-1].weight)
+    for rounds in (*network.rounds_down, *network.rounds_up):  # so do these
+        for gain in rounds.gains:
+            torch.nn.init.normal_(gain)
     return network.double()
+
+
+COARSE = {"rounds": (1, 2), "encoder_layers": 0, "decoder_layers": 0}
 
 
 def run(network: PointNet2, finder: torch.nn.Module, pos: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Frames]:
@@ -45,9 +51,9 @@ def test_feature_propagation_transports() -> None:
 
 
 @pytest.mark.parametrize("messages", [TensorMessages(), IrrepMessages(), ScalarMessages()])
-@pytest.mark.parametrize("refine", [False, True])
-def test_features_are_equivariant_tensors(refine: bool, messages: Messages) -> None:
-    network, finder = small(messages, refine), LearnedFrames(group="o").double()
+@pytest.mark.parametrize("more", [{}, {"refine": True}, COARSE], ids=["plain", "refined", "coarse"])
+def test_features_are_equivariant_tensors(more: dict[str, object], messages: Messages) -> None:
+    network, finder = small(messages, **more), LearnedFrames(group="o").double()
 
     def world(pos: Tensor) -> Tensor:
         x, frames = run(network, finder, pos)
@@ -82,9 +88,9 @@ def test_refined_frames_are_others() -> None:
     assert (found - refined).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("refine", [False, True])
-def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(refine: bool) -> None:
-    network = small(refine=refine)
+@pytest.mark.parametrize("more", [{}, {"refine": True}, COARSE], ids=["plain", "refined", "coarse"])
+def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(more: dict[str, object]) -> None:
+    network = small(**more)
     pos = 2 * torch.randn(80, 3, dtype=torch.float64)
     hierarchy = network.plan(pos, torch.zeros(80, dtype=torch.long))
     finder = LearnedFrames().double()
@@ -92,6 +98,21 @@ def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(refine: 
     torch.compiler.reset()
     compiled = torch.compile(network, backend="aot_eager", fullgraph=True)(hierarchy, frames)
     assert torch.allclose(compiled[0], network(hierarchy, frames)[0], atol=1e-12)
+
+
+def test_rounds_begin_as_nothing_and_then_count() -> None:
+    pos, finder = 2 * torch.randn(150, 3, dtype=torch.float64), LearnedFrames().double()
+    plain, added = small(), PointNet2(TensorMessages(), (16, 24, 24), (1.5, 3.0), neighbours=8, rounds=(2, 1)).double()
+    added.load_state_dict(plain.state_dict(), strict=False)
+    before = run(plain, finder, pos)[0]
+    assert torch.equal(run(added, finder, pos)[0], before)
+    for depth in (1, 2):
+        torch.nn.init.normal_(added.rounds_down[depth].gains[0])
+        after = run(added, finder, pos)[0]
+        assert (after - before).abs().max() > 1e-3
+        before = after
+    assert [len(rounds.gains) for rounds in added.rounds_down] == [0, 2, 1]
+    assert [len(rounds.gains) for rounds in added.rounds_up] == [0, 2]
 
 
 def test_scalar_messages_ignore_the_senders_frames() -> None:
@@ -107,3 +128,8 @@ def test_levels_and_radii_must_agree() -> None:
         PointNet2(widths=(8, 8), radii=(0.0,))
     with pytest.raises(ValueError, match="whole number neighbours >= 1"):
         PointNet2(neighbours=0)
+    for rounds in ((1, 1), (-1,)):
+        with pytest.raises(ValueError, match="expected rounds >= 0 of at most 1 levels"):
+            PointNet2(widths=(8, 8), radii=(1.0,), rounds=rounds)
+    with pytest.raises(ValueError, match="expected encoder_layers 0 or 1, got 2"):
+        PointNet2(encoder_layers=2)
