@@ -141,7 +141,8 @@ class RobustPlaneFit(PlaneFit):
         centre, thickness = before.centre, before.thickness
         if centre is None or thickness is None:
             nearest = edges.height[:, : min(FIRST, int((near.kind == 0).sum()))]
-            centre, thickness = nearest.mean(-1), nearest.std(-1, correction=0)
+            centre = nearest.mean(-1)
+            thickness = (nearest - centre.unsqueeze(-1)).square().mean(-1).sqrt()
         centre, thickness = centre.unsqueeze(-1), thickness.unsqueeze(-1)
         off = (edges.height - centre).abs()
         unit = thickness + FLOOR * reach
