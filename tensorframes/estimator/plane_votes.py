@@ -62,7 +62,7 @@ class PlaneVotes(nn.Module):
     edge some neighbour's lies within the facet that the point belongs to. Each is shifted to go through the point; how
     far is one of the numbers known of it. With ``triples`` the planes through the point and two of its nearest
     neighbours are candidates, too: of a facet that holds hardly more points than these. :math:`u_{ic}` is 1, and falls
-    to 0 where the points of c come to lie on a line or all around. The scores z are a network's, of the votes
+    to 0 where the points of c come to lie on a line or all around; V with the largest of them. The scores z are a network's, of the votes
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1}
 
@@ -136,9 +136,7 @@ class PlaneVotes(nn.Module):
         """The mean of n n^T (N, 3, 3) and of what is known (N, 2 T + 4), by the scores (N, C) beside the counts; the
         strengths' logarithms (N, 1) scale the first."""
         z = score + candidates.known[..., : len(self.count)] @ self.count
-        weight = (z - z.detach().amax(-1, keepdim=True)).exp()
-        total = (weight * candidates.sound).sum(-1, keepdim=True) + 1e-6 * weight.sum(-1, keepdim=True)
-        share = weight * candidates.sound / total
+        share = (z + candidates.sound.clamp_min(1e-30).log()).softmax(-1) * candidates.sound.amax(-1, keepdim=True)
         strong = share * strength.clamp(-8, 4).exp()
         tensor = (candidates.normal * strong.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
         return tensor, (share.unsqueeze(1) @ candidates.known).squeeze(1)

@@ -120,6 +120,19 @@ def test_points_on_a_line_vote_for_nothing(pos: Tensor) -> None:
     assert (voted(votes, pos.double()) == 0).all()
 
 
+def test_points_of_a_grid_in_line_do_not_silence_the_others() -> None:
+    """A point between its two neighbours makes no plane with them, though all points lie in it, as in every one."""
+    votes = PlaneVotes(4).double()
+    u, v = torch.meshgrid(torch.arange(12.0), torch.arange(12.0), indexing="ij")
+    rough = 0.3 * torch.randn(144, generator=torch.Generator().manual_seed(0))
+    pos = torch.stack([u.flatten(), v.flatten(), rough], dim=1).double()
+    pos[60:63, 2] = 0  # three in line
+    search = votes.plan(hierarchy(pos, votes), 64)
+    assert (votes.candidates(search, search.table[61:62]).sound == 0).any()
+    found = voted(votes, pos).diagonal(dim1=1, dim2=2).sum(-1)
+    assert found.min() > 0.5 * found.median()
+
+
 def test_fewer_points_than_a_plane_asks_for_are_enough() -> None:
     votes = PlaneVotes(4).double()
     pos = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [3, 1, 0]], dtype=torch.float64)
