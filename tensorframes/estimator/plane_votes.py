@@ -62,7 +62,8 @@ class PlaneVotes(nn.Module):
     edge some neighbour's lies within the facet that the point belongs to. Each is shifted to go through the point; how
     far is one of the numbers known of it. With ``triples`` the planes through the point and two of its nearest
     neighbours are candidates, too: of a facet that holds hardly more points than these. :math:`u_{ic}` is 1, and falls
-    to 0 where the points of c come to lie on a line or all around; V with the largest of them. The scores z are a network's, of the votes
+    to 0 where the points of c come to lie on a line or all around, and V with the largest of them. The scores z are a
+    network's, of the votes
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1}
 
