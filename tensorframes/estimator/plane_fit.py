@@ -45,6 +45,7 @@ class PlaneFitHead(nn.Module):
             all sizes or for each; 0: no choice.
         sizes: nearest points that those planes are fitted to.
         triples: among how many nearest neighbours pairs make planes with the point, to choose from, too.
+        tolerances: heights at which neighbours count as in such a plane, in units of the neighbourhood's size.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class PlaneFitHead(nn.Module):
         candidates: int | Sequence[int] = 0,
         sizes: Sequence[int] = (6, 10, 16),
         triples: int = 0,
+        tolerances: Sequence[float] = (0.003, 0.012, 0.05, 0.2),
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -70,7 +72,7 @@ class PlaneFitHead(nn.Module):
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
-        self.votes = PlaneVotes(told, sizes, counts, triples) if candidates else None
+        self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
         self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
@@ -97,13 +99,12 @@ class PlaneFitHead(nn.Module):
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
-        read = mean_of([told for _, told in readings])
-        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
-        tensors = [tensor for tensor, _ in readings]
+        tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
         if self.votes is not None:
-            votes, told = self.votes(plan.votes, told, self._part(told))
-            tensors = [tensor + votes for tensor in tensors]
-        guess, _ = self.guess(tensors, plan.guess)
+            votes, read = self.votes(plan.votes, tensor.detach(), read, self._part(read))
+            tensor = tensor + votes
+        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
+        guess, _ = self.guess([tensor], plan.guess)
         rows, normals = plan.fitted[-1].rows, guess.detach()
         fit, known, steps = Fit(guess), torch.arange(len(guess), device=guess.device), []
         for plane, near, prior in zip(self.fits, plan.fitted, priors, strict=True):

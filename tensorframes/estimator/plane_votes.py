@@ -17,11 +17,10 @@ from tensorframes.reps import full_precision
 
 RISE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
 ROUND = (0.8, 0.9)  # share of the middle variance between which the smallest ceases to be a plane's
-TOLERANCES = (0.003, 0.012, 0.05, 0.2)  # heights that count as in the plane, in units of the neighbourhood's size
 FLOOR = 1e-3  # heights below it are alike, in the same unit
 NEAREST = 16  # points that the unit is measured by
 CLOSEST = 12  # neighbours whose votes are also counted by themselves
-SHARPNESS = 15.0  # of the votes at the smallest tolerance, to begin with
+SHARPNESS = 15.0  # of votes that count for one
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Candidates:
     """Planes that each of N points could lie in, C of them, and what is known of them."""
 
     normal: Tensor  # (N, C, 3), up to sign
-    known: Tensor  # (N, C, 2 T + 4) votes, of everyone and of the closest for each tolerance; then numbers of the plane
+    known: Tensor  # (N, C, 2 T + 5) votes, of everyone and of the closest for each tolerance; then numbers of the plane
     sound: Tensor  # (N, C)
 
 
@@ -69,16 +68,19 @@ class PlaneVotes(nn.Module):
 
     of the nearest points j, a smooth count of inliers for each tolerance :math:`\tau_t` (inliers as in RANSAC, Fischler
     and Bolles 1981; for normals at edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation
-    for point clouds with sharp features*), of the thickness and the place of the candidate, and of what the network
-    tells of the point, as is s. :math:`l_i` is the root mean square distance of the nearest points; votes are counted
-    twice, :math:`g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2)` and alike over the 12 closest. To begin with the scores
-    are about the counts at the smallest tolerance. What is known of the candidates chosen is told to the fits.
+    for point clouds with sharp features*), of the thickness and the place of the candidate, of how the network's own
+    tensor agrees, :math:`n_{ic}^T S_i\, n_{ic} / |S_i|`, and of what the network tells of the point, as is s.
+    :math:`l_i` is the root mean square distance of the nearest points; votes are counted twice, :math:`g_{ij} \propto
+    \exp(-|r_{ij}|^2 / 4 l_i^2)` and alike over the 12 closest. To begin with the scores are about the counts at the
+    smallest tolerance. What is known of the candidates chosen, and how clear the choice was, :math:`\sum_c p_{ic}^2`,
+    is added to what the network tells.
 
     Args:
         told: numbers the network tells of each point.
         sizes: nearest points that small planes are fitted to, the point itself among them.
         neighbours: for each size how many neighbours' planes are candidates, beside its own.
         triples: among how many nearest neighbours pairs are taken for planes through the point; 0: none.
+        tolerances: heights that count as in the plane, in units of the neighbourhood's size, ascending.
         voters: how many nearest points vote. hidden: width of the network.
     """
 
@@ -88,6 +90,7 @@ class PlaneVotes(nn.Module):
         sizes: Sequence[int] = (4, 16),
         neighbours: Sequence[int] = (20, 8),
         triples: int = 6,
+        tolerances: Sequence[float] = (0.001, 0.004, 0.02, 0.1),
         voters: int = 32,
         hidden: int = 16,
     ) -> None:
@@ -98,15 +101,18 @@ class PlaneVotes(nn.Module):
             raise ValueError(f"expected candidates >= 0 for each of {len(sizes)} sizes, got {list(neighbours)}")
         if triples < 0 or min(voters, hidden) < 1:
             raise ValueError(f"expected triples >= 0, voters and hidden >= 1, got {triples}, {voters} and {hidden}")
+        if not tolerances or min(tolerances) <= 0:
+            raise ValueError(f"expected tolerances above 0, got {list(tolerances)}")
         self.sizes, self.neighbours, self.triples, self.voters = tuple(sizes), tuple(neighbours), triples, voters
+        self.tolerances = tuple(tolerances)
         self.reach = max(voters, max(neighbours) + 1, triples + 1, *sizes)
-        counts = 2 * len(TOLERANCES)
+        counts = 2 * len(tolerances)
         self.own = nn.Linear(told, hidden)
-        self.candidate = nn.Linear(counts + 4, hidden, bias=False)
+        self.candidate = nn.Linear(counts + 5, hidden, bias=False)
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
-        self.count = nn.Parameter(torch.tensor([SHARPNESS] * 2 + [0.0] * (counts - 2)))
+        self.count = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (counts - 2)))
         self.strength = nn.Linear(told, 1)
-        self.chosen = nn.Linear(counts + 4, told, bias=False)
+        self.chosen = nn.Linear(counts + 6, told, bias=False)
         with torch.no_grad():  # begin as strong as the guess, everywhere about alike, and silent
             self.strength.weight *= 0.1
             self.strength.bias.zero_()
@@ -119,10 +125,11 @@ class PlaneVotes(nn.Module):
         planes = joined([small_planes(level.pos, part, self.sizes) for part in table.split(size)])
         return Search(level.pos, table, planes)
 
-    def forward(self, search: Search, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """V (N, 3, 3), and told (N, T) with what the candidates chosen add; found in parts of ``size`` points."""
-        parts = zip(search.table.split(size), told.split(size), strict=True)
-        found = [self.of(self.candidates(search, table), part) for table, part in parts]
+    def forward(self, search: Search, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """V (N, 3, 3), and told (N, T) with what the candidates chosen add, from the network's tensors S (N, 3, 3) and
+        what it tells (N, T); found in parts of ``size`` points."""
+        parts = zip(search.table.split(size), tensor.split(size), told.split(size), strict=True)
+        found = [self.of(self.candidates(search, table, own), part) for table, own, part in parts]
         tensors, seen = zip(*found, strict=True)
         return torch.cat(tensors), told + self.chosen(torch.cat(seen))
 
@@ -134,18 +141,19 @@ class PlaneVotes(nn.Module):
 
     @full_precision
     def mean(self, candidates: Candidates, score: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean of n n^T (N, 3, 3) and of what is known (N, 2 T + 4), by the scores (N, C) beside the counts; the
+        """The mean of n n^T (N, 3, 3) and of what is known (N, 2 T + 6), by the scores (N, C) beside the counts; the
         strengths' logarithms (N, 1) scale the first."""
-        z = score + candidates.known[..., : len(self.count)] @ self.count
+        z = score + candidates.known[..., : len(self.count)] @ (SHARPNESS * self.count)
         share = (z + candidates.sound.clamp_min(1e-30).log()).softmax(-1) * candidates.sound.amax(-1, keepdim=True)
         strong = share * strength.clamp(-8, 4).exp()
         tensor = (candidates.normal * strong.unsqueeze(-1)).transpose(1, 2) @ candidates.normal
-        return tensor, (share.unsqueeze(1) @ candidates.known).squeeze(1)
+        seen = (share.unsqueeze(1) @ candidates.known).squeeze(1)
+        return tensor, torch.cat([seen, share.square().sum(-1, keepdim=True)], dim=-1)
 
     @full_precision
     @torch.no_grad()
-    def candidates(self, search: Search, table: Tensor) -> Candidates:
-        """The candidates of the points that rows (M, K) of the neighbour table begin with."""
+    def candidates(self, search: Search, table: Tensor, tensor: Tensor) -> Candidates:
+        """The candidates of the points that rows (M, K) of the neighbour table begin with, tensors (M, 3, 3) theirs."""
         edge, planes = edges(search.pos, table), search.planes
         length = edge.norm(dim=-1)
         unit = length[:, :NEAREST].square().mean(-1, keepdim=True).sqrt()
@@ -153,16 +161,19 @@ class PlaneVotes(nn.Module):
         normal, variance, off, sound, far, kind = (
             torch.cat(values, dim=1) for values in zip(*self.around(table, edge, length, planes), strict=True)
         )
+        size = tensor.square().sum((-1, -2)).sqrt().unsqueeze(-1)
+        agreement = ((normal @ tensor) * normal).sum(-1) / torch.where(size > 0, size, torch.ones_like(size))
         numbers = [
             ((variance / unit.square() + FLOOR**2).log() / 6 + 1),
             ((off / unit).square() + FLOOR**2).log() / 6 + 1,
             far / unit,
             kind,
+            agreement,
         ]
         voters = edge[:, : self.voters] / unit.unsqueeze(-1)
         power = (voters @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, voters, C)
         voices = self.voices(length[:, : self.voters] / unit)
-        votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in TOLERANCES]
+        votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in self.tolerances]
         counts = [count for vote in votes for count in vote.unbind(1)]
         return Candidates(normal, torch.stack([*counts, *numbers]).movedim(0, -1), sound)
 

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
+from tensorframes.estimator.plane_votes import SHARPNESS
 
-FORMAT = 4
+FORMAT = 5
 """Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these have sizes and tell the
-fits of what was chosen. Whoever raises it teaches ``load_weights`` to read the older ones."""
+fits of what was chosen, since 5 they have tolerances and know what the network holds of them. Whoever raises it teaches
+``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
@@ -77,16 +79,21 @@ def load_weights(path: str | Path) -> NormalEstimator:
         estimator = built(recipe)
         if not isinstance(estimator, NormalEstimator):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-        estimator.load_state_dict(state if version > 3 else {**silent_votes(estimator), **state})
+        estimator.load_state_dict(state if version > 4 else {**state, **votes_before_5(estimator, state)})
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
 
 
-def silent_votes(estimator: nn.Module) -> dict[str, Tensor]:
-    """What weights before format 4 lack: votes that tell the fits nothing."""
-    chosen = "head.votes.chosen.weight"
-    return {name: torch.zeros_like(value) for name, value in estimator.state_dict().items() if name == chosen}
+def votes_before_5(estimator: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Votes of weights before format 5: zeros for what they did not look at yet, counts in today's unit."""
+    found = {}
+    for name, value in estimator.state_dict().items():
+        if name.startswith("head.votes."):
+            old = state.get(name, value[:0]) / (SHARPNESS if name.endswith(".count") else 1)
+            found[name] = torch.zeros_like(value)
+            found[name][tuple(slice(size) for size in old.shape)] = old
+    return found
 
 
 def about(path: str | Path) -> dict[str, Any]:

@@ -15,9 +15,15 @@ def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
     return Hierarchy((Level(pos, batch, rows, table, table),), (), 1)
 
 
+def tensors(pos: Tensor) -> Tensor:
+    """Some tensor at every point, as a network would tell it."""
+    arm = pos - pos.mean(0)
+    return arm.unsqueeze(2) * arm.unsqueeze(1) - torch.eye(3, dtype=pos.dtype)
+
+
 def voted(votes: PlaneVotes, pos: Tensor, size: int = 64, told: Tensor | None = None) -> Tensor:
     told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype) if told is None else told
-    return votes(votes.plan(hierarchy(pos, votes), size), told, size)[0]
+    return votes(votes.plan(hierarchy(pos, votes), size), tensors(pos), told, size)[0]
 
 
 def roof(count: int = 400) -> tuple[Tensor, Tensor]:
@@ -73,9 +79,9 @@ def test_triples_and_planes_of_four_find_facets_of_few_points() -> None:
 def test_what_was_chosen_is_told_to_the_fits() -> None:
     votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
     search = votes.plan(hierarchy(pos, votes), 64)
-    assert torch.equal(votes(search, told, 64)[1], told)
+    assert torch.equal(votes(search, tensors(pos), told, 64)[1], told)
     torch.nn.init.normal_(votes.chosen.weight)
-    assert (votes(search, told, 64)[1] != told).any(1).all()
+    assert (votes(search, tensors(pos), told, 64)[1] != told).any(1).all()
 
 
 def rough(count: int = 120) -> Tensor:
@@ -116,7 +122,7 @@ def test_votes_stay_in_full_precision() -> None:
 def test_points_on_a_line_vote_for_nothing(pos: Tensor) -> None:
     votes = PlaneVotes(4).double()
     search = votes.plan(hierarchy(pos.double(), votes), 64)
-    assert (votes.candidates(search, search.table).sound == 0).all()
+    assert (votes.candidates(search, search.table, tensors(pos.double())).sound == 0).all()
     assert (voted(votes, pos.double()) == 0).all()
 
 
@@ -128,7 +134,7 @@ def test_points_of_a_grid_in_line_do_not_silence_the_others() -> None:
     pos = torch.stack([u.flatten(), v.flatten(), rough], dim=1).double()
     pos[60:63, 2] = 0  # three in line
     search = votes.plan(hierarchy(pos, votes), 64)
-    assert (votes.candidates(search, search.table[61:62]).sound == 0).any()
+    assert (votes.candidates(search, search.table[61:62], tensors(pos)[61:62]).sound == 0).any()
     found = voted(votes, pos).diagonal(dim1=1, dim2=2).sum(-1)
     assert found.min() > 0.5 * found.median()
 
@@ -138,3 +144,26 @@ def test_fewer_points_than_a_plane_asks_for_are_enough() -> None:
     pos = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [3, 1, 0]], dtype=torch.float64)
     found = voted(votes, pos)
     assert torch.allclose(torch.linalg.eigh(found.detach())[1][..., -1].abs(), torch.tensor([0.0, 0, 1]).double())
+
+
+def test_the_network_s_tensor_counts_among_the_candidates() -> None:
+    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    search = votes.plan(hierarchy(pos, votes), 64)
+    here, there = (votes.candidates(search, search.table, sign * tensors(pos)) for sign in (1, -1))
+    assert torch.equal(here.known[..., :-1], there.known[..., :-1])
+    assert torch.equal(here.known[..., -1], -there.known[..., -1])
+    assert here.known[..., -1].abs().max() <= 1
+    assert torch.isfinite(votes(search, torch.zeros(120, 3, 3).double(), told, 64)[0]).all()
+
+
+def test_a_finer_tolerance_tells_a_facet_from_points_hardly_off_it() -> None:
+    """Facets that meet at two degrees: heights across the edge are a few hundredths of the neighbourhood's size."""
+    pos, normal = box()
+    pos = pos + 2e-3 * torch.randn(len(pos), 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * normal
+    off = []
+    for tolerances in ((0.001, 0.004, 0.02), (0.02, 0.1)):
+        votes = PlaneVotes(4, tolerances=tolerances).double()
+        off.append(error(torch.linalg.eigh(voted(votes, pos).detach())[1][..., -1], normal).square().mean().sqrt())
+    assert off[1] < off[0]  # noise: what counts has to be wider than it
+    with pytest.raises(ValueError, match="expected tolerances above 0"):
+        PlaneVotes(4, tolerances=(0.0,))

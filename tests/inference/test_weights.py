@@ -64,7 +64,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
-        "newer": "expected weights of format 1 to 4, got format 99",
+        "newer": "expected weights of format 1 to 5, got format 99",
         "foreign": "expected a class of tensorframes, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",
@@ -92,7 +92,7 @@ def test_shipped_weights_are_small(name: str) -> None:
 
 def test_fast_is_the_smaller_one() -> None:
     best, fast = (sum(p.numel() for p in pretrained(name).parameters()) for name in PRETRAINED)
-    assert fast < best
+    assert fast < 0.6 * best
 
 
 def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
