@@ -26,7 +26,7 @@ def header(path: Path) -> dict[str, str]:
         return content.metadata()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
 def test_stored_weights_of_every_format_give_the_normals_they_gave(version: int) -> None:
     # Formats 1 and 3 give normals stored later: since then samples are chosen, and candidates fade out, in another way,
     # which is no part of the weights.
