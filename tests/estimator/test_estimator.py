@@ -176,6 +176,7 @@ def test_wrong_input_is_refused() -> None:
         {"told": 0},
         {"candidates": -1},
         {"candidates": [3, 3]},
+        {"candidates": 3, "tolerances": ()},
     ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
