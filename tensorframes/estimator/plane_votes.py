@@ -20,7 +20,7 @@ ROUND = (0.8, 0.9)  # share of the middle variance between which the smallest ce
 FLOOR = 1e-3  # heights below it are alike, in the same unit
 NEAREST = 16  # points that the unit is measured by
 CLOSEST = 12  # neighbours whose votes are also counted by themselves
-SHARPNESS = 15.0  # of votes that count for one
+SHARPNESS = 15.0  # what a count of 1 adds to a score where its weight is 1; stored weights are in this unit
 
 
 @dataclass(frozen=True)

@@ -79,17 +79,18 @@ def load_weights(path: str | Path) -> NormalEstimator:
         estimator = built(recipe)
         if not isinstance(estimator, NormalEstimator):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-        estimator.load_state_dict(state if version > 4 else {**state, **votes_before_5(estimator, state)})
+        estimator.load_state_dict(state if version > 4 else {**state, **votes_before_5(estimator, state, version)})
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
 
 
-def votes_before_5(estimator: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Votes of weights before format 5: zeros for what they did not look at yet, counts in today's unit."""
+def votes_before_5(estimator: nn.Module, state: dict[str, Tensor], version: int) -> dict[str, Tensor]:
+    """Votes of weights before format 5: zeros for what they did not look at yet, counts in today's unit; before 4 they
+    told the fits nothing."""
     found = {}
     for name, value in estimator.state_dict().items():
-        if name.startswith("head.votes."):
+        if name.startswith("head.votes.") and (name in state or (version < 4 and name.endswith(".chosen.weight"))):
             old = state.get(name, value[:0]) / (SHARPNESS if name.endswith(".count") else 1)
             found[name] = torch.zeros_like(value)
             found[name][tuple(slice(size) for size in old.shape)] = old
