@@ -75,6 +75,15 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_older_weights_without_their_votes_are_refused(tmp_path: Path) -> None:
+    for version in (3, 4):
+        state = load_file(STORED / f"format{version}.safetensors")
+        del state["head.votes.own.weight"]
+        save_file(state, tmp_path / "less.safetensors", header(STORED / f"format{version}.safetensors"))
+        with pytest.raises(UserError, match=r"expected weights that fit their model.*head\.votes\.own\.weight"):
+            load_weights(tmp_path / "less.safetensors")
+
+
 def test_a_recipe_calls_classes_of_this_package_alone() -> None:
     for target in ("os.system", "tensorframes.clouds.read_cloud", "tensorframes.nowhere.Net", "torch.nn.Linear"):
         with pytest.raises(ValueError, match="expected a class of tensorframes"):
