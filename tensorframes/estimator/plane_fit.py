@@ -14,9 +14,10 @@ from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.estimator.plane_votes import PlaneVotes, Search
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, joined
+from tensorframes.estimator.wide_guess import WideGuess
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP
+from tensorframes.layers import MLP, WidePlanes
 from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: what they take stays in the cache
@@ -26,9 +27,9 @@ LARGEST_CHUNK = 16384  # on other devices: bounds memory
 class PlaneFitHead(nn.Module):
     r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
 
-    The guess (``AxisHead``, with ``PlaneVotes`` if there are candidates) is corrected by one ``PlaneFit`` after the
-    other, each starting from the normals before, those of the point and of its neighbours. After Lenssen et al. (CVPR
-    2020: iterated weights for a least-squares plane), with the prior and the coarse neighbours added.
+    The guess (``AxisHead``, with ``WideGuess`` and ``PlaneVotes`` if asked for) is corrected by one ``PlaneFit`` after
+    the other, each starting from the normals before, those of the point and of its neighbours. After Lenssen et al.
+    (CVPR 2020: iterated weights for a least-squares plane), with the prior and the coarse neighbours added.
 
     The neighbours are the nearest points and, so that noise can be averaged over more than those, the nearest points of
     coarser levels. Where they lie on a line the plane comes from four times the neighbours, then from the whole cloud;
@@ -46,6 +47,8 @@ class PlaneFitHead(nn.Module):
         sizes: nearest points that those planes are fitted to.
         triples: among how many nearest neighbours pairs make planes with the point, to choose from, too.
         tolerances: heights at which neighbours count as in such a plane, in units of the neighbourhood's size.
+        wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes are added to the
+            guess (``WideGuess``); none: nothing is added.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class PlaneFitHead(nn.Module):
         sizes: Sequence[int] = (6, 10, 16),
         triples: int = 0,
         tolerances: Sequence[float] = (0.003, 0.012, 0.05, 0.2),
+        wide: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -73,6 +77,7 @@ class PlaneFitHead(nn.Module):
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
         self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
+        self.wide = WideGuess(told + fits, wide) if wide else None
         self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
@@ -87,7 +92,8 @@ class PlaneFitHead(nn.Module):
             same = len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
         votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
-        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes)
+        wide = None if self.wide is None else self.wide.plan(hierarchy)
+        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes, wide)
 
     def _part(self, values: Tensor) -> int:
         """How many points are looked at together: all of them in training."""
@@ -100,6 +106,9 @@ class PlaneFitHead(nn.Module):
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
         tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
+        if self.wide is not None:
+            added, read = self.wide(plan.wide, tensor.detach(), read, self._part(read))
+            tensor = tensor + added
         if self.votes is not None:
             votes, read = self.votes(plan.votes, tensor.detach(), read, self._part(read))
             tensor = tensor + votes
@@ -136,3 +145,4 @@ class Plan:
     guess: Any  # the guess's own plan
     fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
     votes: Search | None  # for planes, of all points
+    wide: WidePlanes | None  # of all points

@@ -7,6 +7,7 @@ from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm, silu
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.probe import Probe
+from tensorframes.layers.regions import WidePlanes, regions_of_levels, wide_planes
 from tensorframes.layers.symmetric import smallest_eigenvector
 
 __all__ = [
@@ -19,11 +20,14 @@ __all__ = [
     "NeighbourhoodMoments",
     "Norm",
     "Probe",
+    "WidePlanes",
     "check_widths",
     "made_norm",
     "normalised_adjugate",
     "planes_of_levels",
     "principal_axes",
+    "regions_of_levels",
     "silu",
     "smallest_eigenvector",
+    "wide_planes",
 ]

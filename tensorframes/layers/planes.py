@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers.moments import normalised_adjugate
+from tensorframes.layers.regions import inverse_square_shares
 from tensorframes.reps import full_precision
 
 
@@ -41,11 +42,8 @@ def _fitted(pos: Tensor, table: Tensor) -> Tensor:
 
 
 @full_precision
-def _interpolated(planes: Tensor, hierarchy: Hierarchy, finer: int, epsilon: float = 1e-3) -> Tensor:
+def _interpolated(planes: Tensor, hierarchy: Hierarchy, finer: int) -> Tensor:
     """Planes (N_l+1, d, d) of level l + 1 at the points of level l, l = ``finer``."""
-    table, coarse, fine = hierarchy.above[finer], hierarchy.levels[finer + 1].pos, hierarchy.levels[finer].pos
-    square = (coarse.index_select(0, table.flatten()).view(*table.shape, -1) - fine.unsqueeze(1)).square().sum(-1)
-    weight = 1 / (square + epsilon)
-    share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(1)
+    table, share = hierarchy.above[finer], inverse_square_shares(hierarchy, finer).unsqueeze(1)
     arrived = planes.flatten(1).index_select(0, table.flatten()).view(*table.shape, -1)
     return (share @ arrived).view(-1, *planes.shape[1:])

@@ -1,0 +1,144 @@
+"""Moments of the points that each coarse point stands for: planes of wide neighbourhoods, through all their points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry import Hierarchy, Level, knn
+from tensorframes.layers.moments import normalised_adjugate
+from tensorframes.layers.symmetric import smallest_eigenvector
+from tensorframes.reps import full_precision
+
+LEAST = 1e-6  # variance below which a region is a point, in squared units of the scale
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The points of level 0 that each of the N_l points of a level stands for, shared out among these."""
+
+    count: Tensor  # (N_l,) a real number, since a point has shares in three regions
+    mean: Tensor  # (N_l, 3)
+    covariance: Tensor  # (N_l, 3, 3)
+
+
+@dataclass(frozen=True)
+class WidePlanes:
+    """Planes of S wide neighbourhoods of N points, and what is known of each."""
+
+    planes: Tensor  # (N, S, 3, 3) symmetric: n n^T where they are clear
+    shape: Tensor  # (N, S, 3) square roots of the two smaller eigenvalues over the largest; its logarithm over 4
+
+    def split(self, size: int) -> list[WidePlanes]:
+        """Parts of at most ``size`` points."""
+        parts = zip(self.planes.split(size), self.shape.split(size), strict=True)
+        return [WidePlanes(planes, shape) for planes, shape in parts]
+
+
+def inverse_square_shares(hierarchy: Hierarchy, finer: int, epsilon: float = 1e-3) -> Tensor:
+    """(N_l, 3) what the points of level l = ``finer`` take of each of the coarse points above them, summing to 1: by
+    the inverse squared distance, as in ``FrameInterpolation``."""
+    table, coarse, fine = hierarchy.above[finer], hierarchy.levels[finer + 1].pos, hierarchy.levels[finer].pos
+    square = (coarse.index_select(0, table.flatten()).view(*table.shape, -1) - fine.unsqueeze(1)).square().sum(-1)
+    weight = 1 / (square + epsilon)
+    return weight / weight.sum(-1, keepdim=True)
+
+
+@full_precision
+def regions_of_levels(hierarchy: Hierarchy, levels: int) -> list[Regions]:
+    """The regions of levels 1 to ``levels``: every point gives its own region to those above it, share by share.
+
+    Counts, means and covariances of what is joined are exact, so a covariance over many regions is that of all their
+    points: noise that is wider than the coarse points are apart still averages out.
+    """
+    own = hierarchy.levels[0].pos
+    last = Regions(torch.ones_like(own[:, 0]), own, own.new_zeros(*own.shape, own.shape[1]))
+    found: list[Regions] = []
+    for depth in range(min(levels, len(hierarchy.above))):
+        table, coarse = hierarchy.above[depth].flatten(), hierarchy.levels[depth + 1].pos
+        share = inverse_square_shares(hierarchy, depth)
+        given = (share * last.count.unsqueeze(-1)).flatten()
+        finer = torch.arange(len(last.count), device=table.device).repeat_interleave(share.shape[1])
+        count = own.new_zeros(len(coarse)).index_add(0, table, given)
+        part = given / torch.where(count > 0, count, torch.ones_like(count)).index_select(0, table)
+        edge = last.mean.index_select(0, finer) - coarse.index_select(0, table)
+        shift = torch.zeros_like(coarse).index_add(0, table, part.unsqueeze(-1) * edge)
+        off = edge - shift.index_select(0, table)
+        square = last.covariance.index_select(0, finer) + off.unsqueeze(-1) * off.unsqueeze(-2)
+        gathered = (part.view(-1, 1, 1) * square).flatten(1)
+        covariance = own.new_zeros(len(coarse), gathered.shape[1]).index_add(0, table, gathered)
+        last = Regions(count, coarse + shift, covariance.view(len(coarse), *square.shape[1:]))
+        found.append(last)
+    return found
+
+
+@full_precision
+def covariance_around(pos: Tensor, table: Tensor, regions: Regions) -> Tensor:
+    r"""Covariance (M, 3, 3) of the points that the regions in each row of a table (M, K), nearest first, stand for:
+
+    .. math:: C = \sum_j w_j (C_j + (m_j - \bar m)(m_j - \bar m)^T), \quad \bar m = \sum_j w_j m_j, \quad
+        w_j \propto n_j \left(1 - |m_j - x|^2 / r^2\right)^2,
+
+    with r the distance from x (M, 3) to the farthest of them. A region that is repeated counts once.
+    """
+    flat = table.flatten()
+    edge = regions.mean.index_select(0, flat).view(*table.shape, -1) - pos.unsqueeze(1)
+    square = edge.square().sum(-1)
+    farthest = square.amax(-1, keepdim=True)
+    fade = (1 - square / torch.where(farthest > 0, farthest, torch.ones_like(farthest))).square()
+    fade = torch.where(fade.sum(-1, keepdim=True) > 0, fade, torch.ones_like(fade))
+    again = table == table[:, :1]
+    again[:, 0] = False
+    weight = (fade * regions.count.index_select(0, flat).view_as(fade)).masked_fill(again, 0)
+    total = weight.sum(-1, keepdim=True)
+    weight = (weight / torch.where(total > 0, total, torch.ones_like(total))).unsqueeze(-1)
+    off = edge - (weight * edge).sum(1, keepdim=True)
+    inner = regions.covariance.flatten(1).index_select(0, flat).view(*table.shape, -1)
+    return (weight.transpose(1, 2) @ inner).view(len(pos), *regions.covariance.shape[1:]) + (
+        (weight * off).transpose(1, 2) @ off
+    )
+
+
+@full_precision
+def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
+    """Planes of all the points around the points of level 1, brought to all points of level 0.
+
+    Args:
+        hierarchy: of N points. counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made, a
+            plane each.
+    """
+    if len(counts) > len(hierarchy.above):
+        raise ValueError(f"expected wide planes of at most {len(hierarchy.above)} coarse levels, got {len(counts)}")
+    centres = hierarchy.levels[1]
+    planes, shapes = [], []
+    for level, regions, sizes in zip(
+        hierarchy.levels[1:], regions_of_levels(hierarchy, len(counts)), counts, strict=False
+    ):
+        table = around(level, regions, centres, max(sizes, default=1))
+        for size in sizes:
+            covariance = covariance_around(centres.pos, table[:, :size], regions)
+            planes.append(normalised_adjugate(covariance))
+            _, values = smallest_eigenvector(covariance)
+            largest = values[:, 2:].clamp_min(0)
+            ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
+            shapes.append(torch.cat([ratios.sqrt(), (largest + LEAST).log() / 4], dim=-1))
+    return brought(WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1)), hierarchy)
+
+
+def around(level: Level, regions: Regions, centres: Level, count: int) -> Tensor:
+    """(M, count) the regions of a level whose means are nearest to each of the centres."""
+    return knn(regions.mean, count, query=centres.pos, batch=level.batch, query_batch=centres.batch)
+
+
+def brought(wide: WidePlanes, hierarchy: Hierarchy) -> WidePlanes:
+    """From the points of level 1 to those of level 0, as tensors and invariants are interpolated."""
+    table, share = hierarchy.above[0], inverse_square_shares(hierarchy, 0).unsqueeze(1)
+
+    def of(values: Tensor) -> Tensor:
+        arrived = values.flatten(1).index_select(0, table.flatten()).view(*table.shape, -1)
+        return (share @ arrived).view(len(table), *values.shape[1:])
+
+    return WidePlanes(of(wide.planes), of(wide.shape))
