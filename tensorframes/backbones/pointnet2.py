@@ -14,9 +14,9 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
+from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths, wide_planes
 from tensorframes.messages import Messages, TensorMessages
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, TensorReps
 
 
 class Rounds(nn.Module):
@@ -58,6 +58,32 @@ class OwnMoments(nn.Module):
         return out
 
 
+class KnownPlanes(nn.Module):
+    """What the planes of wide neighbourhoods add to the features of level 1: nothing to begin with.
+
+    Args:
+        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made. reps: of the features.
+    """
+
+    def __init__(self, counts: Sequence[Sequence[int]], reps: Representation) -> None:
+        super().__init__()
+        self.counts = tuple(tuple(sizes) for sizes in counts)
+        planes = sum(len(sizes) for sizes in self.counts)
+        self.reps = TensorReps(f"{3 * planes}x0 + {planes}x2")
+        self.net = MLP([self.reps.dim, reps.dim, reps.dim])
+        with torch.no_grad():
+            for parameter in self.net.layers[-1].parameters():
+                parameter.zero_()
+
+    def forward(self, hierarchy: Hierarchy, frames: Frames) -> Tensor:
+        """(N_1, reps.dim)."""
+        wide = wide_planes(hierarchy, self.counts)
+        out: Tensor = self.net(
+            frames.to_local(torch.cat([wide.shape.flatten(1), wide.planes.flatten(1)], -1), self.reps)
+        )
+        return out
+
+
 class PointNet2(nn.Module):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
@@ -79,6 +105,8 @@ class PointNet2(nn.Module):
             know the moments of their own neighbourhood only, which is quick.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
+        wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes the points of
+            level 1 know (``wide_planes``, ``KnownPlanes``); none: they know none.
     """
 
     def __init__(
@@ -93,6 +121,7 @@ class PointNet2(nn.Module):
         refine: bool = False,
         rounds: Sequence[int] = (),
         encoder_layers: int = 1,
+        wide: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         check_widths(widths)
@@ -139,6 +168,8 @@ class PointNet2(nn.Module):
         self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
         self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
 
+        self.known = KnownPlanes(wide, reps[1]) if wide else None
+
     def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
         return build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
@@ -156,6 +187,8 @@ class PointNet2(nn.Module):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
+            if depth == 1 and self.known is not None:
+                x = x + self.known(hierarchy, frames[depth])
             x = self.within(depth, self.rounds_down[depth](x, level, frames[depth], own[depth]), level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])

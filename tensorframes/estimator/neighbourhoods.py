@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from tensorframes.estimator.joined import joined
 from tensorframes.geometry import Hierarchy, knn
+from tensorframes.layers.regions import Regions
 
 
 @dataclass(frozen=True)
@@ -20,29 +22,43 @@ class Neighbourhoods:
     table: Tensor  # (M, K) rows of level 0 that the fitted points belong to
     edge: Tensor  # (M, K, 3) from the point to where these are
     kind: Tensor  # (K,) level of each column, ascending
+    regions: Regions | None = None  # of all coarse levels, one after the other; counts in units of their level's mean
+    region: Tensor | None = None  # (M, K') which of them the columns of coarse levels are
 
     def split(self, size: int) -> list[Neighbourhoods]:
         """Parts of at most ``size`` rows."""
         parts = zip(self.rows.split(size), self.table.split(size), self.edge.split(size), strict=True)
-        return [replace(self, rows=rows, table=table, edge=edge) for rows, table, edge in parts]
+        found = [replace(self, rows=rows, table=table, edge=edge) for rows, table, edge in parts]
+        if self.region is not None:
+            found = [replace(part, region=region) for part, region in zip(found, self.region.split(size), strict=True)]
+        return found
 
 
-def neighbourhoods(hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int]) -> Neighbourhoods:
-    """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is."""
+def neighbourhoods(
+    hierarchy: Hierarchy, rows: Tensor, counts: Sequence[int], regions: Sequence[Regions] | None = None
+) -> Neighbourhoods:
+    """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is; of coarse levels, if
+    their regions are given, the nearest of these."""
     fine = hierarchy.levels[0]
     known = fine.neighbours if hierarchy.near is None else hierarchy.near
     query, query_batch = fine.pos[rows], fine.batch[rows]
-    tables, edges, kinds = [], [], []
+    tables, edges, kinds, of_regions, before = [], [], [], [], 0
     for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
+        pos = level.pos if regions is None or kind == 0 else regions[kind - 1].mean
         if count:
             if kind == 0 and count <= known.shape[1]:
                 found = known[rows, :count]
             else:
-                found = knn(level.pos, count, query=query, batch=level.batch, query_batch=query_batch)
+                found = knn(pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])
-            edges.append(
-                level.pos.index_select(0, found.flatten()).view(*found.shape, query.shape[-1]) - query.unsqueeze(1)
-            )
+            edges.append(pos.index_select(0, found.flatten()).view(*found.shape, query.shape[-1]) - query.unsqueeze(1))
             kinds += [kind] * count
+            if kind > 0:
+                of_regions.append(before + found)
+        before += len(pos) if kind > 0 else 0
     kind_of = torch.tensor(kinds, device=rows.device)
-    return Neighbourhoods(hierarchy, rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
+    near = Neighbourhoods(hierarchy, rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
+    if regions is None or not of_regions:
+        return near
+    relative = [replace(each, count=each.count / each.count.mean()) for each in regions]
+    return replace(near, regions=joined(relative), region=torch.cat(of_regions, dim=1))

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
+from tensorframes.estimator.joined import joined
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.estimator.plane_votes import PlaneVotes, Search
-from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, joined
+from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit
 from tensorframes.estimator.wide_guess import WideGuess
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP, WidePlanes
+from tensorframes.layers import MLP, WidePlanes, regions_of_levels
 from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: what they take stays in the cache
@@ -49,6 +50,8 @@ class PlaneFitHead(nn.Module):
         tolerances: heights at which neighbours count as in such a plane, in units of the neighbourhood's size.
         wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes are added to the
             guess (``WideGuess``); none: nothing is added.
+        regions: fit to all the points that the coarse neighbours stand for (``regions_of_levels``), weighed together,
+            instead of to these neighbours as points.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class PlaneFitHead(nn.Module):
         triples: int = 0,
         tolerances: Sequence[float] = (0.003, 0.012, 0.05, 0.2),
         wide: Sequence[Sequence[int]] = (),
+        regions: bool = False,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -71,7 +75,7 @@ class PlaneFitHead(nn.Module):
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
         counts = [candidates] * len(sizes) if isinstance(candidates, int) else list(candidates)
-        self.neighbours = tuple(neighbours)
+        self.neighbours, self.regions = tuple(neighbours), regions
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
@@ -84,13 +88,14 @@ class PlaneFitHead(nn.Module):
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
         looks at, and so on; the guess all points."""
         everyone = torch.arange(hierarchy.points, device=rows.device)
-        fitted = [neighbourhoods(hierarchy, rows, self.neighbours)]
+        regions = regions_of_levels(hierarchy, len(self.neighbours) - 1) if self.regions else None
+        fitted = [neighbourhoods(hierarchy, rows, self.neighbours, regions)]
         while len(fitted) < len(self.fits):
             seen = torch.zeros_like(everyone, dtype=torch.bool)
             seen[fitted[0].rows], seen[fitted[0].table.flatten()] = True, True
             wanted = everyone[seen]
             same = len(wanted) == len(fitted[0].rows)
-            fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours))
+            fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours, regions))
         votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         wide = None if self.wide is None else self.wide.plan(hierarchy)
         return Plan(self.guess.plan(hierarchy, everyone), fitted, votes, wide)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.estimator.degenerate import RANK
-from tensorframes.estimator.weighted_plane import joined
+from tensorframes.estimator.joined import joined
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import silu, smallest_eigenvector
 from tensorframes.reps import full_precision

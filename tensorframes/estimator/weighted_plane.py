@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +12,6 @@ from tensorframes.estimator.degenerate import RANK
 from tensorframes.estimator.neighbourhoods import Neighbourhoods
 from tensorframes.layers import silu, smallest_eigenvector
 from tensorframes.reps import full_precision
-
-Rows = TypeVar("Rows")
 
 FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
@@ -46,12 +43,6 @@ class Fit:
     def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """The rows of all the parts, instances of one dataclass of tensors, one part after the other."""
-    kind: Any = type(parts[0])
-    return kind(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(kind)))
 
 
 class PlaneFit(nn.Module):
@@ -104,7 +95,7 @@ class PlaneFit(nn.Module):
         hidden = self.weigh[0](hidden)
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
         weight = (self.weigh[1:](hidden).squeeze(-1) + start).sigmoid() + 1e-4
-        mean, fit = weighted_covariance(edge, weight)
+        mean, fit = spread_covariance(near, weight)
         strength = prior.clamp(-8, 6).exp() * residual(fit)
         eye = torch.eye(3, dtype=edge.dtype, device=edge.device)
         total = fit + strength.view(-1, 1, 1) * (eye - own.unsqueeze(-1) * own.unsqueeze(-2))
@@ -213,6 +204,20 @@ def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     mean = (share * edge).sum(1)
     centred = edge - mean.unsqueeze(1)
     return mean, (share * centred).transpose(1, 2) @ centred
+
+
+@full_precision
+def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """``weighted_covariance`` of all the points that coarse ones stand for, where their regions are known."""
+    if near.region is None or near.regions is None:
+        return weighted_covariance(near.edge, weight)
+    flat, coarse = near.region.flatten(), weight[:, -near.region.shape[1] :]
+    coarse = coarse * near.regions.count.index_select(0, flat).view_as(near.region)
+    weight = torch.cat([weight[:, : -near.region.shape[1]], coarse], dim=1)
+    mean, fit = weighted_covariance(near.edge, weight)
+    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, -1)
+    share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
+    return mean, fit + (share @ inner).view_as(fit)
 
 
 def residual(covariance: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, silu, wide_planes
+from tensorframes.layers.regions import brought
 from tensorframes.reps import full_precision
 
 
@@ -51,7 +52,7 @@ class WideGuess(nn.Module):
 
     def plan(self, hierarchy: Hierarchy) -> WidePlanes:
         """The planes of all points: they depend on the geometry alone."""
-        return wide_planes(hierarchy, self.counts)
+        return brought(wide_planes(hierarchy, self.counts), hierarchy)
 
     def forward(self, wide: WidePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """W (N, 3, 3), and told (N, T) with what is added, from the network's tensors S (N, 3, 3) and what it tells

@@ -104,11 +104,11 @@ def covariance_around(pos: Tensor, table: Tensor, regions: Regions) -> Tensor:
 
 @full_precision
 def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
-    """Planes of all the points around the points of level 1, brought to all points of level 0.
+    """Planes of all the points around the points of level 1.
 
     Args:
-        hierarchy: of N points. counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made, a
-            plane each.
+        hierarchy: N points at level 1. counts: for level 1, 2, ... of how many of its regions the neighbourhoods are
+            made, a plane each.
     """
     if len(counts) > len(hierarchy.above):
         raise ValueError(f"expected wide planes of at most {len(hierarchy.above)} coarse levels, got {len(counts)}")
@@ -125,7 +125,7 @@ def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
             largest = values[:, 2:].clamp_min(0)
             ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
             shapes.append(torch.cat([ratios.sqrt(), (largest + LEAST).log() / 4], dim=-1))
-    return brought(WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1)), hierarchy)
+    return WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1))
 
 
 def around(level: Level, regions: Regions, centres: Level, count: int) -> Tensor:
