@@ -172,7 +172,10 @@ class PointNet2(nn.Module):
 
     def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
-        return build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
+        hierarchy = build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
+        if self.known is not None:
+            wide_planes(hierarchy, self.known.counts)  # found here, kept there
+        return hierarchy
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim) of level 0, and the frames they are told in."""

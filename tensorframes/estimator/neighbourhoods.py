@@ -22,7 +22,7 @@ class Neighbourhoods:
     table: Tensor  # (M, K) rows of level 0 that the fitted points belong to
     edge: Tensor  # (M, K, 3) from the point to where these are
     kind: Tensor  # (K,) level of each column, ascending
-    regions: Regions | None = None  # of all coarse levels, one after the other; counts in units of their level's mean
+    regions: Regions | None = None  # of all coarse levels in turn; counts in units of the mean in their cloud and level
     region: Tensor | None = None  # (M, K') which of them the columns of coarse levels are
 
     def split(self, size: int) -> list[Neighbourhoods]:
@@ -60,5 +60,15 @@ def neighbourhoods(
     near = Neighbourhoods(hierarchy, rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
     if regions is None or not of_regions:
         return near
-    relative = [replace(each, count=each.count / each.count.mean()) for each in regions]
+    relative = [
+        replace(each, count=each.count / mean_of_cloud(each.count, level.batch))
+        for each, level in zip(regions, hierarchy.levels[1:], strict=True)
+    ]
     return replace(near, regions=joined(relative), region=torch.cat(of_regions, dim=1))
+
+
+def mean_of_cloud(values: Tensor, batch: Tensor) -> Tensor:
+    """For each of N values (N,) the mean over its cloud, batch (N,)."""
+    clouds = int(batch.max()) + 1
+    total, count = (values.new_zeros(clouds).index_add(0, batch, each) for each in (values, torch.ones_like(values)))
+    return (total / count.clamp_min(1)).index_select(0, batch)

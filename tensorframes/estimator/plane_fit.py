@@ -88,7 +88,7 @@ class PlaneFitHead(nn.Module):
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
         looks at, and so on; the guess all points."""
         everyone = torch.arange(hierarchy.points, device=rows.device)
-        regions = regions_of_levels(hierarchy, len(self.neighbours) - 1) if self.regions else None
+        regions = regions_of_levels(hierarchy) if self.regions else None
         fitted = [neighbourhoods(hierarchy, rows, self.neighbours, regions)]
         while len(fitted) < len(self.fits):
             seen = torch.zeros_like(everyone, dtype=torch.bool)

@@ -215,7 +215,7 @@ def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Ten
     coarse = coarse * near.regions.count.index_select(0, flat).view_as(near.region)
     weight = torch.cat([weight[:, : -near.region.shape[1]], coarse], dim=1)
     mean, fit = weighted_covariance(near.edge, weight)
-    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, -1)
+    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
     return mean, fit + (share @ inner).view_as(fit)
 

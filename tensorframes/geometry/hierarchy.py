@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,10 +44,19 @@ class Hierarchy:
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
     near: Tensor | None = None  # (N_0, K) rows of level 0, nearest first, where more are known than its graph's
+    found: dict[Hashable, Any] = field(default_factory=dict, compare=False)  # by what follows from this geometry alone
 
     def to(self, dtype: torch.dtype) -> Hierarchy:
         """The same points and tables, positions in another precision."""
-        return replace(self, levels=tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels))
+        levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)
+        return replace(self, levels=levels, found={name: value.to(dtype) for name, value in self.found.items()})
+
+    def once(self, name: Hashable, find: Callable[[], Any]) -> Any:
+        """What ``find`` finds of this geometry, under a name of its own; found once, however many ask. It has a method
+        ``to`` for another precision."""
+        if name not in self.found:
+            self.found[name] = find()
+        return self.found[name]
 
     @property
     def points(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,6 +25,10 @@ class Regions:
     mean: Tensor  # (N_l, 3)
     covariance: Tensor  # (N_l, 3, 3)
 
+    def to(self, dtype: torch.dtype) -> Regions:
+        """The same in another precision."""
+        return Regions(self.count.to(dtype), self.mean.to(dtype), self.covariance.to(dtype))
+
 
 @dataclass(frozen=True)
 class WidePlanes:
@@ -32,12 +37,17 @@ class WidePlanes:
     planes: Tensor  # (N, S, 3, 3) symmetric: n n^T where they are clear
     shape: Tensor  # (N, S, 3) square roots of the two smaller eigenvalues over the largest; its logarithm over 4
 
+    def to(self, dtype: torch.dtype) -> WidePlanes:
+        """The same in another precision."""
+        return WidePlanes(self.planes.to(dtype), self.shape.to(dtype))
+
     def split(self, size: int) -> list[WidePlanes]:
         """Parts of at most ``size`` points."""
         parts = zip(self.planes.split(size), self.shape.split(size), strict=True)
         return [WidePlanes(planes, shape) for planes, shape in parts]
 
 
+@full_precision
 def inverse_square_shares(hierarchy: Hierarchy, finer: int, epsilon: float = 1e-3) -> Tensor:
     """(N_l, 3) what the points of level l = ``finer`` take of each of the coarse points above them, summing to 1: by
     the inverse squared distance, as in ``FrameInterpolation``."""
@@ -47,32 +57,35 @@ def inverse_square_shares(hierarchy: Hierarchy, finer: int, epsilon: float = 1e-
     return weight / weight.sum(-1, keepdim=True)
 
 
-@full_precision
-def regions_of_levels(hierarchy: Hierarchy, levels: int) -> list[Regions]:
-    """The regions of levels 1 to ``levels``: every point gives its own region to those above it, share by share.
+def regions_of_levels(hierarchy: Hierarchy) -> list[Regions]:
+    """The regions of levels 1, 2, ...: every point gives its own region to those above it, share by share.
 
     Counts, means and covariances of what is joined are exact, so a covariance over many regions is that of all their
     points: noise that is wider than the coarse points are apart still averages out.
     """
-    own = hierarchy.levels[0].pos
-    last = Regions(torch.ones_like(own[:, 0]), own, own.new_zeros(*own.shape, own.shape[1]))
-    found: list[Regions] = []
-    for depth in range(min(levels, len(hierarchy.above))):
-        table, coarse = hierarchy.above[depth].flatten(), hierarchy.levels[depth + 1].pos
-        share = inverse_square_shares(hierarchy, depth)
-        given = (share * last.count.unsqueeze(-1)).flatten()
-        finer = torch.arange(len(last.count), device=table.device).repeat_interleave(share.shape[1])
-        count = own.new_zeros(len(coarse)).index_add(0, table, given)
-        part = given / torch.where(count > 0, count, torch.ones_like(count)).index_select(0, table)
-        edge = last.mean.index_select(0, finer) - coarse.index_select(0, table)
-        shift = torch.zeros_like(coarse).index_add(0, table, part.unsqueeze(-1) * edge)
-        off = edge - shift.index_select(0, table)
-        square = last.covariance.index_select(0, finer) + off.unsqueeze(-1) * off.unsqueeze(-2)
-        gathered = (part.view(-1, 1, 1) * square).flatten(1)
-        covariance = own.new_zeros(len(coarse), gathered.shape[1]).index_add(0, table, gathered)
-        last = Regions(count, coarse + shift, covariance.view(len(coarse), *square.shape[1:]))
-        found.append(last)
-    return found
+    pos = hierarchy.levels[0].pos
+    found = [Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(*pos.shape, pos.shape[1]))]
+    for depth in range(len(hierarchy.above)):
+        found.append(hierarchy.once(("regions", depth + 1), partial(_joined, hierarchy, depth, found[-1])))
+    return found[1:]
+
+
+@full_precision
+def _joined(hierarchy: Hierarchy, depth: int, finer: Regions) -> Regions:
+    """The regions of level ``depth`` + 1 from those of level ``depth``."""
+    table, coarse = hierarchy.above[depth].flatten(), hierarchy.levels[depth + 1].pos
+    share = inverse_square_shares(hierarchy, depth)
+    given = (share * finer.count.unsqueeze(-1)).flatten()
+    giver = torch.arange(len(share), device=table.device).repeat_interleave(share.shape[1])
+    count = coarse.new_zeros(len(coarse)).index_add(0, table, given)
+    part = given / torch.where(count > 0, count, torch.ones_like(count)).index_select(0, table)
+    edge = finer.mean.index_select(0, giver) - coarse.index_select(0, table)
+    shift = torch.zeros_like(coarse).index_add(0, table, part.unsqueeze(-1) * edge)
+    off = edge - shift.index_select(0, table)
+    square = finer.covariance.index_select(0, giver) + off.unsqueeze(-1) * off.unsqueeze(-2)
+    gathered = (part.view(-1, 1, 1) * square).flatten(1)
+    covariance = coarse.new_zeros(len(coarse), gathered.shape[1]).index_add(0, table, gathered)
+    return Regions(count, coarse + shift, covariance.view(len(coarse), *square.shape[1:]))
 
 
 @full_precision
@@ -102,7 +115,6 @@ def covariance_around(pos: Tensor, table: Tensor, regions: Regions) -> Tensor:
     )
 
 
-@full_precision
 def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
     """Planes of all the points around the points of level 1.
 
@@ -112,11 +124,16 @@ def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
     """
     if len(counts) > len(hierarchy.above):
         raise ValueError(f"expected wide planes of at most {len(hierarchy.above)} coarse levels, got {len(counts)}")
+    asked = tuple(tuple(sizes) for sizes in counts)
+    found: WidePlanes = hierarchy.once(("wide planes", asked), partial(_wide_planes, hierarchy, asked))
+    return found
+
+
+@full_precision
+def _wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
     centres = hierarchy.levels[1]
     planes, shapes = [], []
-    for level, regions, sizes in zip(
-        hierarchy.levels[1:], regions_of_levels(hierarchy, len(counts)), counts, strict=False
-    ):
+    for level, regions, sizes in zip(hierarchy.levels[1:], regions_of_levels(hierarchy), counts, strict=False):
         table = around(level, regions, centres, max(sizes, default=1))
         for size in sizes:
             covariance = covariance_around(centres.pos, table[:, :size], regions)
@@ -133,6 +150,7 @@ def around(level: Level, regions: Regions, centres: Level, count: int) -> Tensor
     return knn(regions.mean, count, query=centres.pos, batch=level.batch, query_batch=centres.batch)
 
 
+@full_precision
 def brought(wide: WidePlanes, hierarchy: Hierarchy) -> WidePlanes:
     """From the points of level 1 to those of level 0, as tensors and invariants are interpolated."""
     table, share = hierarchy.above[0], inverse_square_shares(hierarchy, 0).unsqueeze(1)

@@ -22,10 +22,16 @@ def small(messages: object = None, refine: bool = False, **more: object) -> Poin
     for rounds in (*network.rounds_down, *network.rounds_up):  # so do these
         for gain in rounds.gains:
             torch.nn.init.normal_(gain)
+    if network.known is not None:
+        torch.nn.init.normal_(network.known.net.layers[-1].weight)
     return network.double()
 
 
 COARSE = {"rounds": (1, 2), "encoder_layers": 0, "decoder_layers": 0}
+WIDE = {"wide": ((4, 8), (3,))}
+KINDS = pytest.mark.parametrize(
+    "more", [{}, {"refine": True}, COARSE, WIDE], ids=["plain", "refined", "coarse", "wide"]
+)
 
 
 def run(network: PointNet2, finder: torch.nn.Module, pos: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Frames]:
@@ -51,7 +57,7 @@ def test_feature_propagation_transports() -> None:
 
 
 @pytest.mark.parametrize("messages", [TensorMessages(), IrrepMessages(), ScalarMessages()])
-@pytest.mark.parametrize("more", [{}, {"refine": True}, COARSE], ids=["plain", "refined", "coarse"])
+@KINDS
 def test_features_are_equivariant_tensors(more: dict[str, object], messages: Messages) -> None:
     network, finder = small(messages, **more), LearnedFrames(group="o").double()
 
@@ -88,7 +94,7 @@ def test_refined_frames_are_others() -> None:
     assert (found - refined).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("more", [{}, {"refine": True}, COARSE], ids=["plain", "refined", "coarse"])
+@KINDS
 def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(more: dict[str, object]) -> None:
     network = small(**more)
     pos = 2 * torch.randn(80, 3, dtype=torch.float64)
@@ -113,6 +119,18 @@ def test_rounds_begin_as_nothing_and_then_count() -> None:
         before = after
     assert [len(rounds.gains) for rounds in added.rounds_down] == [0, 2, 1]
     assert [len(rounds.gains) for rounds in added.rounds_up] == [0, 2]
+
+
+def test_planes_of_wide_neighbourhoods_begin_as_nothing_and_then_count() -> None:
+    pos, finder = 2 * torch.randn(150, 3, dtype=torch.float64), LearnedFrames().double()
+    plain, added = small(), small(**WIDE)
+    added.load_state_dict(plain.state_dict(), strict=False)
+    with_planes = run(added, finder, pos)[0]
+    for parameter in added.known.net.layers[-1].parameters():
+        torch.nn.init.zeros_(parameter)
+    without, expected = run(added, finder, pos)[0], run(plain, finder, pos)[0]
+    assert torch.equal(without, expected)
+    assert (with_planes - expected).abs().max() > 1e-3
 
 
 def test_scalar_messages_ignore_the_senders_frames() -> None:

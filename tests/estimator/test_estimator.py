@@ -16,7 +16,8 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, ro
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
     votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes)
+    wide = {"wide": ((4, 8), (3,)), "regions": True} if robust else {}
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide)
     return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
 
 
@@ -177,9 +178,13 @@ def test_wrong_input_is_refused() -> None:
         {"candidates": -1},
         {"candidates": [3, 3]},
         {"candidates": 3, "tolerances": ()},
+        {"wide": [[]]},
+        {"wide": [[4, 0]]},
     ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
+    with pytest.raises(ValueError, match=r"wide planes of at most 2 coarse levels, got 3"):
+        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), wide=[[4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):
         network(torch.zeros(4, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="at least one point"):
