@@ -19,6 +19,7 @@ from tensorframes.estimator.wide_guess import WideGuess
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import MLP, WidePlanes, regions_of_levels
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: what they take stays in the cache
@@ -135,11 +136,15 @@ class PlaneFitHead(nn.Module):
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
         size = self._part(near.rows)
-        found = []
-        for number, part in enumerate(near.split(size)):
+
+        def fitted(piece: tuple[int, Neighbourhoods]) -> Fit:
+            number, part = piece
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
             begun = before.part(number * size, len(part.rows))
-            found.append(plane(part, sights, begun, prior.index_select(0, part.rows), told))
+            fit: Fit = plane(part, sights, begun, prior.index_select(0, part.rows), told)
+            return fit
+
+        found = side_by_side(fitted, list(enumerate(near.split(size))), told.device)
         return found[0] if len(found) == 1 else joined(found)
 
 

@@ -13,6 +13,7 @@ from tensorframes.estimator.degenerate import RANK
 from tensorframes.estimator.joined import joined
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import silu, smallest_eigenvector
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
 RISE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
@@ -122,15 +123,20 @@ class PlaneVotes(nn.Module):
         """Where candidates are looked for, found in parts of ``size`` points: it depends on the geometry alone."""
         level = hierarchy.levels[0]
         table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
-        planes = joined([small_planes(level.pos, part, self.sizes) for part in table.split(size)])
+        parts = table.split(size)
+        planes = joined(side_by_side(lambda part: small_planes(level.pos, part, self.sizes), parts, table.device))
         return Search(level.pos, table, planes)
 
     def forward(self, search: Search, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """V (N, 3, 3), and told (N, T) with what the candidates chosen add, from the network's tensors S (N, 3, 3) and
         what it tells (N, T); found in parts of ``size`` points."""
-        parts = zip(search.table.split(size), tensor.split(size), told.split(size), strict=True)
-        found = [self.of(self.candidates(search, table, own), part) for table, own, part in parts]
-        tensors, seen = zip(*found, strict=True)
+        parts = list(zip(search.table.split(size), tensor.split(size), told.split(size), strict=True))
+
+        def voted(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            table, own, told = part
+            return self.of(self.candidates(search, table, own), told)
+
+        tensors, seen = zip(*side_by_side(voted, parts, told.device), strict=True)
         return torch.cat(tensors), told + self.chosen(torch.cat(seen))
 
     def of(self, candidates: Candidates, told: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, silu, wide_planes
 from tensorframes.layers.regions import brought
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
 
@@ -57,8 +58,8 @@ class WideGuess(nn.Module):
     def forward(self, wide: WidePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """W (N, 3, 3), and told (N, T) with what is added, from the network's tensors S (N, 3, 3) and what it tells
         (N, T); found in parts of ``size`` points."""
-        parts = zip(wide.split(size), tensor.split(size), told.split(size), strict=True)
-        tensors, tolds = zip(*(self.of(*part) for part in parts), strict=True)
+        parts = list(zip(wide.split(size), tensor.split(size), told.split(size), strict=True))
+        tensors, tolds = zip(*side_by_side(lambda part: self.of(*part), parts, told.device), strict=True)
         return torch.cat(tensors), torch.cat(tolds)
 
     def of(self, wide: WidePlanes, tensor: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from torch_geometric.nn import MessagePassing
 from tensorframes.frames import Frames
 from tensorframes.messages.aggregation import degree_of
 from tensorframes.messages.transport import arrive, turned_by_receivers
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation, representation
 
 PIECE = 2048  # receivers that are served at once where ``in_pieces``: what they take stays in the processor's cache
@@ -112,14 +113,15 @@ class TensorialMessagePassing(MessagePassing):
             )
         if degree is None or not self._pieces_wanted(receivers):
             return self._serve(edge_index, receivers, kwargs)
-        served = []
-        for start in range(0, len(receivers), PIECE):
+
+        def served(start: int) -> Tensor:
             rows = slice(start, min(start + PIECE, len(receivers)))
             edges = slice(rows.start * degree, rows.stop * degree)
             part = {name: self._part(name, value, rows, edges, edge_index.shape[1]) for name, value in kwargs.items()}
             own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
-            served.append(self._serve(own, Frames(receivers.matrices[rows]), part))
-        return torch.cat(served)
+            return self._serve(own, Frames(receivers.matrices[rows]), part)
+
+        return torch.cat(side_by_side(served, range(0, len(receivers), PIECE), edge_index.device))
 
     def _pieces_wanted(self, receivers: Frames) -> bool:
         if not self.in_pieces or self.training or torch.is_grad_enabled():

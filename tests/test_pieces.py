@@ -1,0 +1,77 @@
+"""Pieces of work side by side: the same results, in order, and torch's threads as they were."""
+
+from threading import Event, Thread, get_ident
+
+import pytest
+import torch
+
+from tensorframes.pieces import side_by_side
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def told(piece: int) -> tuple[int, int, int, bool]:
+    return piece, get_ident(), torch.get_num_threads(), torch.is_inference_mode_enabled()
+
+
+def test_pieces_are_done_by_threads_of_their_own_and_come_in_order() -> None:
+    with torch.inference_mode():
+        found = side_by_side(told, range(50), CPU)
+    assert [piece for piece, *_ in found] == list(range(50))
+    assert all((ident != get_ident(), threads, inference) == (True, 1, True) for _, ident, threads, inference in found)
+    assert torch.get_num_threads() == 2
+
+
+def test_numbers_do_not_depend_on_who_computes_them() -> None:
+    values = torch.randn(16, 64, 64)
+    with torch.no_grad():
+        threaded = side_by_side(lambda piece: (piece @ piece).softmax(-1), list(values), CPU)
+    expected = torch.stack([(piece @ piece).softmax(-1) for piece in values])
+    assert torch.allclose(torch.stack(threaded), expected, atol=1e-6)
+
+
+def test_gradients_and_lower_precision_stay_in_one_thread() -> None:
+    assert {ident for _, ident, *_ in side_by_side(told, range(4), CPU)} == {get_ident()}
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert {ident for _, ident, *_ in side_by_side(told, range(4), CPU)} == {get_ident()}
+
+
+def test_an_error_in_a_piece_arrives_and_leaves_the_threads_as_they_were() -> None:
+    def work(piece: int) -> int:
+        if piece == 3:
+            raise ValueError("piece 3")
+        return piece
+
+    with torch.no_grad(), pytest.raises(ValueError, match="piece 3"):
+        side_by_side(work, range(8), CPU)
+    assert torch.get_num_threads() == 2
+
+
+def test_a_second_caller_at_the_same_time_works_alone() -> None:
+    begun, finish, seen = Event(), Event(), []
+
+    def wait(piece: int) -> int:
+        begun.set()
+        finish.wait(10)
+        return piece
+
+    def first() -> None:
+        with torch.no_grad():
+            seen.extend(side_by_side(wait, range(2), CPU))
+
+    other = Thread(target=first)
+    other.start()
+    assert begun.wait(10)
+    with torch.no_grad():
+        assert {ident for _, ident, *_ in side_by_side(told, range(4), CPU)} == {get_ident()}
+    finish.set()
+    other.join(10)
+    assert seen == [0, 1]
