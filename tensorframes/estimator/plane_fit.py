@@ -135,13 +135,13 @@ class PlaneFitHead(nn.Module):
         self, plane: PlaneFit, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, told: Tensor
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
-        size = self._part(near.rows)
+        size, sent = self._part(near.rows), plane.sender(told)
 
         def fitted(piece: tuple[int, Neighbourhoods]) -> Fit:
             number, part = piece
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
             begun = before.part(number * size, len(part.rows))
-            fit: Fit = plane(part, sights, begun, prior.index_select(0, part.rows), told)
+            fit: Fit = plane(part, sights, begun, *(each.index_select(0, part.rows) for each in (prior, told)), sent)
             return fit
 
         found = side_by_side(fitted, list(enumerate(near.split(size))), told.device)

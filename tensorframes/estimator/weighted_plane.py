@@ -75,21 +75,24 @@ class PlaneFit(nn.Module):
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
         self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
 
-    def forward(self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor) -> Fit:
+    def forward(
+        self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor, sent: Tensor
+    ) -> Fit:
         """Planes of the M points, their normals toward the ones before.
 
         Args:
             near: which points are fitted. sights: (M, K, 3) guesses at these.
-            before: the fit before, or the guess. prior: (M,) b. told: (N, T) of every point.
+            before: the fit before, or the guess. prior: (M,) b. told: (M, T) of these points. sent: (N, hidden) what
+                ``sender`` makes of what is told of every point, once for all parts.
         """
         edge, kind, table, own = near.edge, near.kind, near.table, before.normal
         invariants, shape = self.known(near, sights, before.detach())
-        of_points = [told.index_select(0, near.rows), shape]
+        of_points = [told, shape]
         if self.remembers:
             of_points.append(edge.new_zeros(len(edge), self.level.shape[1]) if before.seen is None else before.seen)
         receivers = self.receiver(torch.cat(of_points, dim=-1))
         hidden = self.geometry(invariants)
-        hidden += self.sender(told).index_select(0, table.flatten()).view_as(hidden)
+        hidden += sent.index_select(0, table.flatten()).view_as(hidden)
         hidden += receivers.unsqueeze(1)
         hidden += self.level[kind]
         hidden = self.weigh[0](hidden)
