@@ -20,7 +20,8 @@ def side_by_side(work: Callable[[Piece], Result], pieces: Sequence[Piece], devic
 
     Every thread then does whole pieces by itself, where torch would share out each operation among all of them and wait
     for the last one each time: what is too small to be shared is done side by side, too, and a core that is taken by
-    another program holds nobody up. The results are the same.
+    another program holds nobody up. The results are the same. Meanwhile torch has one thread in this process; who asks
+    at the same time works alone.
 
     Args:
         work: a function that changes nothing but what it returns. pieces: its arguments. device: where it computes.

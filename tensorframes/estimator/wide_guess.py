@@ -23,8 +23,8 @@ class WideGuess(nn.Module):
     points of coarse levels are apart is not averaged by these points' own planes, but by the planes of all that they
     stand for. The scores z and the strength s are a network's, of the shapes of the neighbourhoods, how clear each
     plane is, :math:`|P_{ik}|^2`, how neighbouring sizes agree, :math:`P_{ik} \cdot P_{i,k+1}`, how each agrees with the
-    network's own tensor, :math:`P_{ik} \cdot S_i / |S_i|`, and what the network tells of the point; to which the same
-    numbers add.
+    network's own tensor, :math:`P_{ik} \cdot S_i / |S_i|`, and what the network tells of the point. What it tells is
+    passed on with something added, made of the same numbers.
 
     Args:
         told: numbers the network tells of each point.
