@@ -15,6 +15,7 @@ from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
 from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths, wide_planes
+from tensorframes.layers.regions import checked_counts
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation, TensorReps
 
@@ -62,21 +63,22 @@ class KnownPlanes(nn.Module):
     """What the planes of wide neighbourhoods add to the features of level 1: nothing to begin with.
 
     Args:
-        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made. reps: of the features.
+        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made. reps: of the features of
+            each level.
     """
 
-    def __init__(self, counts: Sequence[Sequence[int]], reps: Representation) -> None:
+    def __init__(self, counts: Sequence[Sequence[int]], reps: Sequence[Representation]) -> None:
         super().__init__()
-        self.counts = tuple(tuple(sizes) for sizes in counts)
+        self.counts = checked_counts(counts, len(reps) - 1)
         planes = sum(len(sizes) for sizes in self.counts)
         self.reps = TensorReps(f"{3 * planes}x0 + {planes}x2")
-        self.net = MLP([self.reps.dim, reps.dim, reps.dim])
+        self.net = MLP([self.reps.dim, reps[1].dim, reps[1].dim])
         with torch.no_grad():
             for parameter in self.net.layers[-1].parameters():
                 parameter.zero_()
 
     def forward(self, hierarchy: Hierarchy, frames: Frames) -> Tensor:
-        """(N_1, reps.dim)."""
+        """(N_1, reps[1].dim)."""
         wide = wide_planes(hierarchy, self.counts)
         out: Tensor = self.net(
             frames.to_local(torch.cat([wide.shape.flatten(1), wide.planes.flatten(1)], -1), self.reps)
@@ -168,7 +170,7 @@ class PointNet2(nn.Module):
         self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
         self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
 
-        self.known = KnownPlanes(wide, reps[1]) if wide else None
+        self.known = KnownPlanes(wide, reps) if wide else None
 
     def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""

@@ -49,6 +49,8 @@ class NormalEstimator(nn.Module):
         self.frames = nn.ModuleList(copy.deepcopy(frames) for _ in range(levels))  # type: ignore[arg-type]
         self.backbone = backbone
         self.head = head(backbone.reps)
+        if (asked := getattr(self.head, "coarse", 0)) >= backbone.levels:
+            raise ValueError(f"expected wide planes of at most {backbone.levels - 1} coarse levels, got {asked}")
         self.oriented = oriented
         self.mirrors = frames.mirrors
 

@@ -83,6 +83,7 @@ class PlaneFitHead(nn.Module):
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
         self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
         self.wide = WideGuess(told + fits, wide) if wide else None
+        self.coarse = len(wide)
         self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:

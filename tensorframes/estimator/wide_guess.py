@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, silu, wide_planes
-from tensorframes.layers.regions import brought
+from tensorframes.layers.regions import brought, checked_counts
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
@@ -34,10 +34,8 @@ class WideGuess(nn.Module):
 
     def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
         super().__init__()
-        self.counts = tuple(tuple(sizes) for sizes in counts)
+        self.counts = checked_counts(counts)
         planes = sum(len(sizes) for sizes in self.counts)
-        if planes == 0 or min(min(sizes, default=1) for sizes in self.counts) < 1:
-            raise ValueError(f"expected counts >= 1 of regions for wide planes, got {[list(each) for each in counts]}")
         known = told + 5 * planes - 1
         self.own = nn.Linear(known, hidden)
         self.plane = nn.Linear(5, hidden, bias=False)

@@ -115,6 +115,20 @@ def covariance_around(pos: Tensor, table: Tensor, regions: Regions) -> Tensor:
     )
 
 
+def checked_counts(counts: Sequence[Sequence[int]], coarse: int | None = None) -> tuple[tuple[int, ...], ...]:
+    """What ``wide_planes`` asks for, as tuples.
+
+    Raises:
+        ValueError: no plane is asked for, one of no region, or of more than ``coarse`` levels above level 0.
+    """
+    found = tuple(tuple(sizes) for sizes in counts)
+    if not any(found) or min(size for sizes in found for size in sizes) < 1:
+        raise ValueError(f"expected counts >= 1 of regions for wide planes, got {[list(sizes) for sizes in found]}")
+    if coarse is not None and len(found) > coarse:
+        raise ValueError(f"expected wide planes of at most {coarse} coarse levels, got {len(found)}")
+    return found
+
+
 def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
     """Planes of all the points around the points of level 1.
 
@@ -122,9 +136,7 @@ def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
         hierarchy: N points at level 1. counts: for level 1, 2, ... of how many of its regions the neighbourhoods are
             made, a plane each.
     """
-    if len(counts) > len(hierarchy.above):
-        raise ValueError(f"expected wide planes of at most {len(hierarchy.above)} coarse levels, got {len(counts)}")
-    asked = tuple(tuple(sizes) for sizes in counts)
+    asked = checked_counts(counts, len(hierarchy.above))
     found: WidePlanes = hierarchy.once(("wide planes", asked), partial(_wide_planes, hierarchy, asked))
     return found
 

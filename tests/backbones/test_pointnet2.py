@@ -146,6 +146,9 @@ def test_levels_and_radii_must_agree() -> None:
         PointNet2(widths=(8, 8), radii=(0.0,))
     with pytest.raises(ValueError, match="whole number neighbours >= 1"):
         PointNet2(neighbours=0)
+    for wide in ([[]], [[4, 0]], [[4], [4], [4]]):
+        with pytest.raises(ValueError, match=r"expected .*wide planes"):
+            small(wide=wide)
     for rounds in ((1, 1), (-1,)):
         with pytest.raises(ValueError, match="expected rounds >= 0 of at most 1 levels"):
             PointNet2(widths=(8, 8), radii=(1.0,), rounds=rounds)
