@@ -5,7 +5,7 @@ from threading import Event, Thread, get_ident
 import pytest
 import torch
 
-from tensorframes.pieces import side_by_side
+from tensorframes.pieces import one_thread, side_by_side
 
 CPU = torch.device("cpu")
 
@@ -53,6 +53,35 @@ def test_an_error_in_a_piece_arrives_and_leaves_the_threads_as_they_were() -> No
     with torch.no_grad(), pytest.raises(ValueError, match="piece 3"):
         side_by_side(work, range(8), CPU)
     assert torch.get_num_threads() == 2
+
+
+def test_a_piece_has_its_share_of_the_threads_for_pieces_of_its_own() -> None:
+    torch.set_num_threads(4)
+
+    def outer(piece: int) -> tuple[int, int, list[tuple[int, int, int, bool]]]:
+        within = side_by_side(told, range(8), CPU)
+        return get_ident(), torch.get_num_threads(), within
+
+    with torch.no_grad():
+        found = side_by_side(outer, range(2), CPU)
+    assert torch.get_num_threads() == 4
+    for ident, threads, within in found:
+        assert threads == 2
+        assert [piece for piece, *_ in within] == list(range(8))
+        assert all(other != ident and own == 1 for _, other, own, _ in within)
+
+
+def test_one_thread_for_many_small_operations_and_then_as_before() -> None:
+    with one_thread(CPU):
+        assert torch.get_num_threads() == 1
+        with torch.no_grad():
+            assert {ident for _, ident, *_ in side_by_side(told, range(4), CPU)} == {get_ident()}
+    assert torch.get_num_threads() == 2
+    with pytest.raises(ValueError, match="within"), one_thread(CPU):
+        raise ValueError("within")
+    assert torch.get_num_threads() == 2
+    with one_thread(torch.device("meta")):
+        assert torch.get_num_threads() == 2
 
 
 def test_a_second_caller_at_the_same_time_works_alone() -> None:

@@ -15,6 +15,7 @@ from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import Hierarchy, cloud_scale, nearest_neighbours
 from tensorframes.geometry.distances import distinct_points
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
 
 
@@ -106,7 +107,8 @@ class NormalEstimator(nn.Module):
             passes = [mirrored if bool(torch.rand(()) < 0.5) else frames]
         else:
             passes = [frames, mirrored] if self.mirrors else [frames]
-        readings = [self.head.read(*self.backbone(hierarchy, each), plan) for each in passes]
+        device = hierarchy.levels[0].pos.device
+        readings = side_by_side(lambda each: self.head.read(*self.backbone(hierarchy, each), plan), passes, device)
         normal, steps = self.head(readings, plan)
         return normal, steps, fallback
 

@@ -11,6 +11,7 @@ from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
 from tensorframes.geometry import knn
+from tensorframes.pieces import one_thread
 from tensorframes.reps import full_precision
 
 WIDER = 4  # the wider neighbourhood holds this many times the neighbours
@@ -65,7 +66,8 @@ class VectorFrames(nn.Module):
         failed = (picks == vectors.shape[1]).any(-1).nonzero().squeeze(-1)
         fallback = torch.zeros(len(pos), dtype=torch.uint8, device=pos.device)
         if len(failed):
-            spare_axes, steps = self._fall_back(pos, edge_index, batch, failed, finest)
+            with one_thread(pos.device):
+                spare_axes, steps = self._fall_back(pos, edge_index, batch, failed, finest)
             axes = axes.index_copy(0, failed, spare_axes)
             fallback[failed] = steps
         if self.group == "so":

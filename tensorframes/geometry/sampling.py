@@ -18,6 +18,7 @@ from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
 from tensorframes.geometry.scale import distinct_distances, table_distances
 from tensorframes.geometry.tape import discrete
+from tensorframes.pieces import one_thread
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
 GOLDEN_ANGLE = 2.4
@@ -157,13 +158,14 @@ def independent_set(
     lengths = per_cloud(radius, batch, "radius")
     if len(pos) == 0:
         return torch.empty(0, dtype=torch.long, device=pos.device)
-    groups = distinct_points(pos, batch)
-    rank, best = _ranks(priority, pos, batch, groups)
-    points = pos.detach().double()[groups.first]
-    selection = _Selection(points, batch[groups.first], lengths, best)
-    for _ in range(ROUNDS):
-        if not selection.unfinished():
-            break
-        selection.round()
-    survives = selection.state != DROPPED
-    return (survives[groups.index] & (rank == best[groups.index])).nonzero().squeeze(1)
+    with one_thread(pos.device):
+        groups = distinct_points(pos, batch)
+        rank, best = _ranks(priority, pos, batch, groups)
+        points = pos.detach().double()[groups.first]
+        selection = _Selection(points, batch[groups.first], lengths, best)
+        for _ in range(ROUNDS):
+            if not selection.unfinished():
+                break
+            selection.round()
+        survives = selection.state != DROPPED
+        return (survives[groups.index] & (rank == best[groups.index])).nonzero().squeeze(1)

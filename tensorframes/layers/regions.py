@@ -12,6 +12,7 @@ from torch import Tensor
 from tensorframes.geometry import Hierarchy, Level, knn
 from tensorframes.layers.moments import normalised_adjugate
 from tensorframes.layers.symmetric import smallest_eigenvector
+from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
 LEAST = 1e-6  # variance below which a region is a point, in squared units of the scale
@@ -144,16 +145,19 @@ def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
 @full_precision
 def _wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
     centres = hierarchy.levels[1]
-    planes, shapes = [], []
+    asked: list[tuple[Regions, Tensor]] = []
     for level, regions, sizes in zip(hierarchy.levels[1:], regions_of_levels(hierarchy), counts, strict=False):
         table = around(level, regions, centres, max(sizes, default=1))
-        for size in sizes:
-            covariance = covariance_around(centres.pos, table[:, :size], regions)
-            planes.append(normalised_adjugate(covariance))
-            _, values = smallest_eigenvector(covariance)
-            largest = values[:, 2:].clamp_min(0)
-            ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
-            shapes.append(torch.cat([ratios.sqrt(), (largest + LEAST).log() / 4], dim=-1))
+        asked += [(regions, table[:, :size]) for size in sizes]
+
+    def found(one: tuple[Regions, Tensor]) -> tuple[Tensor, Tensor]:
+        covariance = covariance_around(centres.pos, one[1], one[0])
+        _, values = smallest_eigenvector(covariance)
+        largest = values[:, 2:].clamp_min(0)
+        ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
+        return normalised_adjugate(covariance), torch.cat([ratios.sqrt(), (largest + LEAST).log() / 4], dim=-1)
+
+    planes, shapes = zip(*side_by_side(found, asked, centres.pos.device), strict=True)
     return WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1))
 
 
