@@ -1,4 +1,4 @@
-"""rho(g) x, the hot kernel: one batched matrix product per index of a tensor."""
+"""rho(g) x, the hot kernel: batched matrix products."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from tensorframes.reps.precision import full_precision
+
+MANY = 2  # times d matrices for one g: from then on one product by g x g is faster
 
 
 @full_precision
@@ -24,7 +26,8 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
         Features of x's shape. Scalars are passed on untouched.
 
     Each index costs one product of a (rows, d) by a (d, d) matrix, d multiplications per number: for order r this is
-    r d^(r+1) instead of the d^(2r) of the Kronecker product g x ... x g.
+    r d^(r+1) instead of the d^(2r) of the Kronecker product g x ... x g. Where one g turns many matrices, order 2, they
+    are turned by g x g all the same: one product of larger matrices takes less time than two of small ones.
     """
     d, lead = g.shape[-1], g.shape[:-2]
     if g.shape[-2] != d or x.shape[: len(lead)] != lead:
@@ -46,6 +49,10 @@ def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     shape, d = part.shape, g_transposed.shape[-1]
     inner = d ** (order - 1)
     rows = math.prod(shape[lead:]) // d
+    if order == 2 and rows // d >= MANY * d:
+        square = g_transposed.unsqueeze(-2).unsqueeze(-4) * g_transposed.unsqueeze(-1).unsqueeze(-3)
+        square = square.reshape(*shape[:lead], d * d, d * d)
+        return (part.reshape(*shape[:lead], rows // d, d * d) @ square).reshape(shape)
     for _ in range(order):
         part = part.reshape(*shape[:lead], rows, d) @ g_transposed
         if order > 1:  # (rows / inner, inner, d) -> (rows / inner, d, inner): the next index comes last
