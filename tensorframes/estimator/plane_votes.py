@@ -102,8 +102,8 @@ class PlaneVotes(nn.Module):
             raise ValueError(f"expected candidates >= 0 for each of {len(sizes)} sizes, got {list(neighbours)}")
         if triples < 0 or min(voters, hidden) < 1:
             raise ValueError(f"expected triples >= 0, voters and hidden >= 1, got {triples}, {voters} and {hidden}")
-        if not tolerances or min(tolerances) <= 0:
-            raise ValueError(f"expected tolerances above 0, got {list(tolerances)}")
+        if not tolerances or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
+            raise ValueError(f"expected tolerances above 0, ascending, got {list(tolerances)}")
         self.sizes, self.neighbours, self.triples, self.voters = tuple(sizes), tuple(neighbours), triples, voters
         self.tolerances = tuple(tolerances)
         self.reach = max(voters, max(neighbours) + 1, triples + 1, *sizes)

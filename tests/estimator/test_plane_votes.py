@@ -169,7 +169,7 @@ def test_fine_tolerances_tell_a_facet_from_points_hardly_off_it() -> None:
     assert off[0] < off[1] / 2
 
 
-def test_tolerances_are_above_zero() -> None:
-    for wrong in ((), (0.0, 0.1)):
-        with pytest.raises(ValueError, match="expected tolerances above 0"):
+def test_tolerances_are_above_zero_and_ascend() -> None:
+    for wrong in ((), (0.0, 0.1), (0.1, 0.02), (0.02, 0.02)):
+        with pytest.raises(ValueError, match="expected tolerances above 0, ascending"):
             PlaneVotes(4, tolerances=wrong)
