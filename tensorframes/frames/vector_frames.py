@@ -82,7 +82,8 @@ class VectorFrames(nn.Module):
         degree = int(torch.bincount(edge_index[1], minlength=1).max()) if edge_index.numel() else 0
         wide = knn(pos, WIDER * degree + 1, query=pos[rows], batch=batch, query_batch=batch[rows])
         target = torch.arange(len(rows), device=pos.device).repeat_interleave(wide.shape[1])
-        own = edge_index[:, torch.isin(edge_index[1], rows)]
+        failed = torch.zeros(len(pos), dtype=torch.bool, device=pos.device).index_fill(0, rows, True)
+        own = edge_index[:, failed.index_select(0, edge_index[1])]
         place = torch.searchsorted(rows, own[1])
         candidates = [
             self.vectors(pos, torch.stack([own[0], place]), pos[rows]),
