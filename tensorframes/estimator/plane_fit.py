@@ -53,6 +53,7 @@ class PlaneFitHead(nn.Module):
             guess (``WideGuess``); none: nothing is added.
         regions: fit to all the points that the coarse neighbours stand for (``regions_of_levels``), weighed together,
             instead of to these neighbours as points.
+        filtering: the prior of a fit holds the fitted points' normals before it, too.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class PlaneFitHead(nn.Module):
         tolerances: Sequence[float] = (0.003, 0.012, 0.05, 0.2),
         wide: Sequence[Sequence[int]] = (),
         regions: bool = False,
+        filtering: bool = False,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -80,7 +82,7 @@ class PlaneFitHead(nn.Module):
         self.guess = AxisHead(reps, len(self.neighbours))
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
-        self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told) for _ in range(fits))
+        self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told, filtering) for _ in range(fits))
         self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
         self.wide = WideGuess(told + fits, wide) if wide else None
         self.coarse = len(wide)

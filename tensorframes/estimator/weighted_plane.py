@@ -15,6 +15,7 @@ from tensorframes.reps import full_precision
 
 FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
+AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
 FAR = 8.0  # thicknesses; from there on a height is simply far
 
 
@@ -60,12 +61,25 @@ class PlaneFit(nn.Module):
     :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
     what the network tells of i and j. They fall off with the distance from the start, and coarse levels start low:
     untrained, it is close to a plane through the nearest points.
+
+    With ``filtering`` the prior holds the normals before of the fitted points, too:
+
+    .. math:: C_i \mathrel{+}= \kappa_i\, \frac{\sum_j w_{ij}\, e^{c_{ij}} (I - g_j g_j^T)}{\sum_j w_{ij}},
+
+    c a second number the network gives of each edge. Neighbours have seen other points: on smooth surfaces the mean of
+    their normals is better than the plane of one neighbourhood, and beside an edge the network tells whose to take, as
+    in bilateral normal filtering (Zheng et al. 2011, *Bilateral normal filtering for mesh denoising*). To begin with
+    all are taken alike, and count little.
+
+    Args:
+        levels: of the fitted points. hidden: width of the network. told: numbers the network tells of each point.
+        filtering: whether the prior holds the fitted points' normals.
     """
 
     of_edge, of_point = 5, 2  # how many numbers are known of each beside what the network tells
     remembers = False  # whether a fit knows what the one before has seen
 
-    def __init__(self, levels: int, hidden: int, told: int) -> None:
+    def __init__(self, levels: int, hidden: int, told: int, filtering: bool = False) -> None:
         super().__init__()
         self.receiver = nn.Linear(told + self.of_point + (hidden if self.remembers else 0), hidden)
         self.sender = nn.Linear(told, hidden, bias=False)
@@ -74,6 +88,11 @@ class PlaneFit(nn.Module):
         self.weigh = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
         self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
+        self.agreed = nn.Linear(hidden // 2, 1) if filtering else None
+        if self.agreed is not None:
+            with torch.no_grad():
+                self.agreed.weight.zero_()
+                self.agreed.bias.fill_(AGREED)
 
     def forward(
         self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor, sent: Tensor
@@ -97,11 +116,14 @@ class PlaneFit(nn.Module):
         hidden += self.level[kind]
         hidden = self.weigh[0](hidden)
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
-        weight = (self.weigh[1:](hidden).squeeze(-1) + start).sigmoid() + 1e-4
+        features = self.weigh[1:3](hidden)
+        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + 1e-4
         mean, fit = spread_covariance(near, weight)
-        strength = prior.clamp(-8, 6).exp() * residual(fit)
-        eye = torch.eye(3, dtype=edge.dtype, device=edge.device)
-        total = fit + strength.view(-1, 1, 1) * (eye - own.unsqueeze(-1) * own.unsqueeze(-2))
+        held = prior.clamp(-8, 6).exp().view(-1, 1, 1) * tangents(own.unsqueeze(1))
+        if self.agreed is not None:
+            share = weight * self.agreed(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
+            held = held + tangents(sights, share)
+        total = fit + residual(fit).view(-1, 1, 1) * held
         normal, values = smallest_eigenvector(total)
         normal = normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
         variance = ((fit * normal.unsqueeze(1)).sum(-1) * normal).sum(-1)
@@ -221,6 +243,14 @@ def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Ten
     inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
     return mean, fit + (share @ inner).view_as(fit)
+
+
+@full_precision
+def tangents(normal: Tensor, share: Tensor | None = None) -> Tensor:
+    """Sums of I - n n^T (M, 3, 3) over normals (M, K, 3), each with its share (M, K), or 1."""
+    shared = normal if share is None else share.unsqueeze(-1) * normal
+    trace = normal.shape[1] if share is None else share.sum(-1).view(-1, 1, 1)
+    return trace * torch.eye(3, dtype=normal.dtype, device=normal.device) - shared.transpose(1, 2) @ normal
 
 
 def residual(covariance: Tensor) -> Tensor:
