@@ -16,9 +16,13 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, ro
     torch.manual_seed(3)
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
     votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
-    wide = {"wide": ((4, 8), (3,)), "regions": True} if robust else {}
+    wide = {"wide": ((4, 8), (3,)), "regions": True, "filtering": True} if robust else {}
     fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide)
-    return NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
+    network = NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
+    for name, parameter in network.named_parameters():
+        if "agreed" in name:  # begins silent
+            torch.nn.init.normal_(parameter)
+    return network
 
 
 def surface(count: int = 150) -> torch.Tensor:
