@@ -4,7 +4,7 @@ To go on: its checkpoint's configuration, with what the command line sets on top
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -136,9 +136,15 @@ def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> Non
             )
     module.estimator.load_state_dict(weights, strict=False)
     if missing := [key for key in own if key not in weights]:
-        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(missing)))
+        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(missing, weights)))
 
 
-def roots(keys: Sequence[str]) -> list[str]:
-    """The parts of a model that parameters belong to, two names deep, each once."""
-    return list(dict.fromkeys(".".join(key.split(".")[:2]) for key in keys))
+def roots(missing: Sequence[str], known: Collection[str]) -> list[str]:
+    """The parts of a model that missing parameters belong to, two names deep or as deep as none of theirs is known,
+    each once."""
+    found = []
+    for key in missing:
+        names = key.split(".")
+        parts = (".".join(names[:depth]) for depth in range(2, len(names)))
+        found.append(next((part for part in parts if not any(name.startswith(f"{part}.") for name in known)), key))
+    return list(dict.fromkeys(found))

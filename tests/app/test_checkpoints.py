@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 
 from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-from tensorframes.app.continuing import begin_with
+from tensorframes.app.continuing import begin_with, roots
 from tensorframes.errors import UserError
 from tensorframes.inference import built, load_weights
 
@@ -175,6 +175,13 @@ def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixtu
     assert "format2.safetensors has no weights for head.votes: they begin anew" in caplog.text
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
+
+
+def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
+    known = ["head.fits.0.weigh.1.weight", "head.fits.1.weigh.1.weight"]
+    missing = ["head.votes.count", "head.votes.own.weight", "head.fits.0.agreed.weight", "head.fits.0.agreed.bias"]
+    assert roots(missing, known) == ["head.votes", "head.fits.0.agreed"]
+    assert roots(["head.fits.0.weigh.1.bias", "scale"], known) == ["head.fits.0.weigh.1.bias", "scale"]
 
 
 def test_weights_with_more_than_the_model_are_refused() -> None:
