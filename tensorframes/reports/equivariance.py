@@ -83,7 +83,8 @@ def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
     )
     for value, name in ((1e-12, "rounding (float64)"), (1.0, "stays")):
         axis.axvline(value, color=FAINT, linewidth=0.8, linestyle=":")
-        axis.text(value, len(rows) - 0.35, name, fontsize=8, color=FAINT, ha="center", va="bottom")
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axis.text(value, len(rows) - 0.35, name, fontsize=8, color=FAINT, ha="center", va="bottom", bbox=behind)
     axis.set_xlabel("Lie derivative under rotations, per radian", fontsize=9, color=INK)
     axis.set_title(title, fontsize=11, color=INK, fontweight="bold", loc="left", pad=18)
     axis.tick_params(labelsize=8, colors=INK, length=2)
