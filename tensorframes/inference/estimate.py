@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorframes.estimator import NormalEstimator
 from tensorframes.inference.weights import PRETRAINED, chosen_device, load_weights, pretrained
-from tensorframes.inference.whole import normals_of
+from tensorframes.inference.whole import BLOCK, normals_of
 from tensorframes.messages import TensorialMessagePassing
 
 
@@ -21,6 +21,7 @@ def estimate_normals(
     weights: str | Path = "best",
     device: str | torch.device | None = None,
     progress: Callable[[float], None] | None = None,
+    block: int | None = BLOCK,
 ) -> NDArray[np.float32]:
     """Unoriented unit normals of a point cloud, by a trained network.
 
@@ -32,37 +33,42 @@ def estimate_normals(
         weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file.
         device: where to compute; by default a GPU if there is one.
         progress: is told the share of the work that is done, from 0 to 1.
+        block: clouds of more points are worked through in blocks of at most so many (``normals_of``), so that memory is
+            bounded; None: in one pass.
 
     Returns:
         (N, 3) float32 unit vectors. The sign means nothing. A row of zeros is "no normal": the point is not finite or
         very far from all others, or the cloud is a line or a single point.
 
     Raises:
-        ValueError: the points are not (N, 3) finite numbers, or there are no such weights (``UserError``).
+        ValueError: the points are not (N, 3) finite numbers, or there are no such weights (``UserError``); block < 1.
     """
     estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
     estimator = estimator.to(chosen_device(device))
     values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
     if progress is None:
-        return normals_of(estimator, values)
-    with _told(estimator, progress):
-        return normals_of(estimator, values)
+        return normals_of(estimator, values, block=block)
+    with _told(estimator, progress) as passes:
+        return normals_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager
-def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[None]:
-    """Tell how many of the layers that send messages have run."""
+def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[Callable[[int, int], None]]:
+    """Tell how many of the layers that send messages have run; what is given is to be told of passes."""
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
-    total, ran = (2 if estimator.mirrors else 1) * len(layers) + 1, [0]
+    total, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]
 
     def count(*_: object) -> None:
         ran[0] += 1
-        progress(min(1.0, ran[0] / total))
+        progress((passes[0] + min(1.0, ran[0] / total)) / passes[1])
+
+    def begun(done: int, all_of_them: int) -> None:
+        ran[0], passes[:] = 0, [done, all_of_them]
 
     hooks = [layer.register_forward_hook(count) for layer in layers]
     progress(0.0)
     try:
-        yield
+        yield begun
         progress(1.0)
     finally:
         for hook in hooks:

@@ -1,17 +1,37 @@
-"""Normals of a whole cloud in one pass."""
+"""Normals of a whole cloud: in one pass, or block by block."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tensorframes.estimator import NormalEstimator
+from tensorframes.geometry import cloud_scale
 from tensorframes.geometry.outliers import far_rows
+from tensorframes.inference.blocks import blocks, surroundings
+
+BLOCK = 250_000
+"""Points of a cloud up to which it is one pass, and of the blocks of larger ones."""
+
+REACH = 24.0
+"""Scales of the cloud (``cloud_scale``) that the network sees around a block."""
 
 
-def normals_of(estimator: NormalEstimator, points: NDArray, rows: NDArray | None = None) -> NDArray[np.float32]:
+def normals_of(
+    estimator: NormalEstimator,
+    points: NDArray,
+    rows: NDArray | None = None,
+    block: int | None = BLOCK,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
     """Normals of a cloud of any scale and offset.
+
+    A cloud of more than ``block`` points is worked through in blocks, each with the points within REACH scales around
+    it (of these at most ``block``), so that memory is bounded. Blocks follow the shape of the cloud (``blocks``):
+    normals stay equivariant, and near the border of a block they differ a little from those of one pass.
 
     Args:
         estimator: in evaluation mode, on any device.
@@ -19,13 +39,17 @@ def normals_of(estimator: NormalEstimator, points: NDArray, rows: NDArray | None
             are not finite or far off (`geometry.outliers.far_rows`) take no part and have no normal.
         rows: (M,) numbers in 0..N-1 of the points whose normals are asked for, or an (N,) mask of M of them; by default
             all.
+        block: points of a block; None: one pass, whatever it takes.
+        progress: told the passes that are done and all that there are, when a pass begins.
 
     Returns:
         (N, 3) or (M, 3) float32 unit vectors; a row of zeros is "no normal".
 
     Raises:
-        ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two.
+        ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block < 1.
     """
+    if block is not None and block < 1:
+        raise ValueError(f"expected block >= 1 or None, got {block}")
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind not in "fiu":
         raise ValueError(f"expected points (N, 3) of numbers, got shape {points.shape} of {points.dtype}")
@@ -40,12 +64,49 @@ def normals_of(estimator: NormalEstimator, points: NDArray, rows: NDArray | None
     if not asked.any():
         return normals
     exact = points[usable].astype(np.float64)
-    parameter = next(estimator.parameters())
-    pos = torch.from_numpy(exact - exact.mean(0)).to(parameter)
-    index = torch.from_numpy(place[wanted[asked]]).to(parameter.device)
-    with torch.inference_mode():
-        normals[asked] = estimator(pos, rows=index).normal.float().cpu().numpy()
+    exact -= exact.mean(0)
+    index = place[wanted[asked]]
+    if block is None or len(exact) <= block:
+        if progress is not None:
+            progress(0, 1)
+        normals[asked] = _pass(estimator, exact, index)
+    else:
+        normals[asked] = _by_blocks(estimator, exact, index, block, progress)
     return normals
+
+
+def _pass(estimator: NormalEstimator, pos: NDArray, rows: NDArray, scale: float | None = None) -> NDArray[np.float32]:
+    """Normals (M, 3) of rows (M,) of centred points (N, 3) in one pass; ``scale`` that of the cloud they belong to."""
+    parameter = next(estimator.parameters())
+    index = torch.from_numpy(rows).to(parameter.device)
+    with torch.inference_mode():
+        length = None if scale is None else parameter.new_tensor([scale])
+        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index).normal
+    values: NDArray[np.float32] = found.float().cpu().numpy()
+    return values
+
+
+def _by_blocks(
+    estimator: NormalEstimator,
+    pos: NDArray,
+    rows: NDArray,
+    block: int,
+    progress: Callable[[int, int], None] | None,
+) -> NDArray[np.float32]:
+    """Normals (M, 3) of rows (M,) of centred points (N, 3), block by block."""
+    wanted = np.zeros(len(pos), dtype=bool)
+    wanted[rows] = True
+    scale = float(cloud_scale(torch.from_numpy(pos)))
+    normals = np.zeros((len(pos), 3), dtype=np.float32)
+    parts = [part for part in blocks(pos, block) if wanted[part].any()]
+    for number, part in enumerate(parts):
+        if progress is not None:
+            progress(number, len(parts))
+        seen = np.sort(np.concatenate([part, surroundings(pos, part, REACH * scale, block)]))
+        asked = part[wanted[part]]
+        centre = pos[part].mean(0)
+        normals[asked] = _pass(estimator, pos[seen] - centre, np.searchsorted(seen, np.sort(asked)), scale)
+    return normals[rows]
 
 
 def _row_numbers(rows: NDArray, count: int) -> NDArray[np.int64]:
