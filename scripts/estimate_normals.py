@@ -14,6 +14,7 @@ from tensorframes.clouds import read_cloud, write_cloud
 from tensorframes.clouds.formats import SUFFIXES
 from tensorframes.errors import LineParser, UserError
 from tensorframes.inference import estimate_normals
+from tensorframes.inference.whole import BLOCK
 
 
 def main() -> None:
@@ -22,6 +23,9 @@ def main() -> None:
     parser.add_argument("target", help="the file to write; it may be the same")
     parser.add_argument("--weights", default="best", help="best, fast or a weights file (%(default)s)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
+    parser.add_argument(
+        "--block", type=int, default=BLOCK, help="larger clouds are worked through in blocks (%(default)s)"
+    )
     given = parser.parse_args()
     if Path(given.target).suffix.lower() not in SUFFIXES:
         parser.error(f"{given.target}: expected a file of type {', '.join(SUFFIXES)}")
@@ -33,7 +37,11 @@ def main() -> None:
             cloud = read_cloud(given.source)
             bars.update(bar, description=f"{len(cloud.table):,} points")
             normals = estimate_normals(
-                cloud.pos, given.weights, given.device, lambda share: bars.update(bar, completed=share)
+                cloud.pos,
+                given.weights,
+                given.device,
+                progress=lambda share: bars.update(bar, completed=share),
+                block=given.block,
             )
             write_cloud(given.target, cloud.with_normals(normals))
     except (UserError, ValueError, RuntimeError) as error:  # torch tells of devices that are not there by RuntimeError

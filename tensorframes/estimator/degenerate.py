@@ -26,14 +26,14 @@ def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy
     wide = knn(
         level.pos, WIDER * neighbours, query=level.pos[points], batch=level.batch, query_batch=level.batch[points]
     )
-    near, found = _plane(level.pos[wide])
+    near, found = planes(level.pos[wide])
     far, known = _cloud_planes(level.pos, level.batch, hierarchy.clouds)
     cloud = level.batch[points]
     far = torch.where(known[cloud].unsqueeze(-1), far[cloud], torch.zeros_like(near))
     return normal.index_copy(0, lost, torch.where(found.unsqueeze(-1), near, far))
 
 
-def _plane(points: Tensor) -> tuple[Tensor, Tensor]:
+def planes(points: Tensor) -> tuple[Tensor, Tensor]:
     """Normals (M, 3) of the planes of points (M, K, 3), and whether they are planes rather than lines."""
     centred = points - points.mean(1, keepdim=True)
     normal, values = smallest_eigenvector(centred.transpose(1, 2) @ centred)
@@ -41,5 +41,5 @@ def _plane(points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _cloud_planes(pos: Tensor, batch: Tensor, clouds: int) -> tuple[Tensor, Tensor]:
-    planes = [_plane(pos[batch == cloud].unsqueeze(0)) for cloud in range(clouds)]
-    return torch.cat([normal for normal, _ in planes]), torch.cat([known for _, known in planes])
+    found = [planes(pos[batch == cloud].unsqueeze(0)) for cloud in range(clouds)]
+    return torch.cat([normal for normal, _ in found]), torch.cat([known for _, known in found])

@@ -66,10 +66,10 @@ class PlaneFit(nn.Module):
 
     .. math:: C_i \mathrel{+}= \kappa_i\, \frac{\sum_j w_{ij}\, e^{c_{ij}} (I - g_j g_j^T)}{\sum_j w_{ij}},
 
-    c a second number the network gives of each edge. Neighbours have seen other points: on smooth surfaces the mean of
-    their normals is better than the plane of one neighbourhood, and beside an edge the network tells whose to take, as
-    in bilateral normal filtering (Zheng et al. 2011, *Bilateral normal filtering for mesh denoising*). To begin with
-    all are taken alike, and count little.
+    c a second number the network gives of each edge, w here without the counts of what coarse points stand for.
+    Neighbours have seen other points: on smooth surfaces the mean of their normals is better than the plane of one
+    neighbourhood, and beside an edge the network tells whose to take, as in bilateral normal filtering (Zheng et al.
+    2011). To begin with all are taken alike, and count little.
 
     Args:
         levels: of the fitted points. hidden: width of the network. told: numbers the network tells of each point.

@@ -8,49 +8,58 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+SPACING = 8  # the nearest point by whose distance a point's spacing is measured, as a cloud's scale is
+WIDEST = 0.999  # part of a block's points whose spacing counts; those of few lonely points would let in everything
+
 
 def blocks(pos: NDArray, most: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of points (N, 3), each in one block of at most ``most``: the cloud is halved across its longest principal
-    axis, at the median, its halves likewise, and so on.
+    """Rows of distinct points (N, 3), ascending, each in one block of at most ``most``: the cloud is halved across its
+    longest principal axis, at the median, its halves likewise, and so on.
 
-    Which points share a block depends on the shape alone: not on the pose of the cloud or the order of its points, up
-    to rounding, and to symmetries that leave no longest axis. Points at the same place belong to one block, so that one
-    of more than ``most`` of these is larger.
+    Which points share a block depends on the shape alone, not on the pose of the cloud or the order of its points, as
+    long as rounding does not decide: where no axis is the longest, where the two ends of one are alike, or where many
+    points lie at the median, as in grids, it does.
     """
     waiting = [np.arange(len(pos))]
     while waiting:
         rows = waiting.pop()
-        halves = [] if len(rows) <= most else _halves(pos, rows)
+        halves = [] if len(rows) <= most else _halves(pos[rows])
         if halves:
-            waiting += halves[::-1]
+            waiting += [rows[half] for half in reversed(halves)]
         else:
             yield rows
 
 
-def _halves(pos: NDArray, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Both halves, the first where the points are wider spread; none where all points are equal."""
-    centred = pos[rows] - pos[rows].mean(0)
-    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    along = np.zeros(len(rows))
-    for column, share in zip(centred.T, axis, strict=True):
-        along += share * column  # number by number: equal points stay equal
+def _halves(pos: NDArray) -> list[NDArray[np.bool_]]:
+    """Both halves (N,) of points (N, 3), the first on the side of the longer tail; none where all are equal."""
+    centred = pos - pos.mean(0)
+    centred = centred / max(np.abs(centred).max(), np.finfo(float).tiny)
+    along = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
     along = along if (along**3).sum() < 0 else -along
     ordered = np.sort(along)
     cut = ordered[len(ordered) // 2]
     first = along < cut if cut > ordered[0] else along <= cut
-    return [] if first.all() else [rows[first], rows[~first]]
+    return [] if first.all() else [first, ~first]
 
 
-def surroundings(pos: NDArray, rows: NDArray[np.int64], reach: float, most: int) -> NDArray[np.int64]:
-    """Rows of the points (N, 3) within ``reach`` of some point of a block, that are not in it: of more than ``most``
-    those nearest to it."""
+def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: float, most: int) -> NDArray[np.int64]:
+    """Rows of the points (N, 3), ascending, that are not in a block but within ``reach`` spacings of it.
+
+    A spacing is the distance of a point of the block to the 8th nearest of the block, and at least ``scale``: where
+    points are sparse, as far from a scanner, the network looks farther. Of more than ``most`` the nearest.
+    """
     own = pos[rows]
-    near = ((pos >= own.min(0) - reach) & (pos <= own.max(0) + reach)).all(1)
+    tree = cKDTree(own)
+    spacing = tree.query(own, k=[min(SPACING + 1, len(own))], workers=-1)[0][:, 0]
+    spacing = np.clip(spacing, scale, max(scale, np.quantile(spacing, WIDEST)))
+    farthest = reach * spacing.max()
+    near = ((pos >= own.min(0) - farthest) & (pos <= own.max(0) + farthest)).all(1)
     near[rows] = False
     around = np.flatnonzero(near)
-    distance, _ = cKDTree(own).query(pos[around], distance_upper_bound=reach, workers=-1)
-    within = np.isfinite(distance)
+    distance, whose = tree.query(pos[around], distance_upper_bound=farthest, workers=-1)
+    within = distance < np.inf
+    within[within] = distance[within] < reach * spacing[whose[within]]
     around, distance = around[within], distance[within]
-    if len(around) > most:
-        around = np.sort(around[np.argpartition(distance, most - 1)[:most]])
+    if len(around) > most:  # of equally far ones all or none: their order says nothing
+        around = around[distance < np.partition(distance, most)[most]]
     return around

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -57,10 +58,12 @@ def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iter
     """Tell how many of the layers that send messages have run; what is given is to be told of passes."""
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
     total, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]
+    alone = Lock()  # both readings of a pass run at once
 
     def count(*_: object) -> None:
-        ran[0] += 1
-        progress((passes[0] + min(1.0, ran[0] / total)) / passes[1])
+        with alone:
+            ran[0] += 1
+            progress((passes[0] + min(1.0, ran[0] / total)) / passes[1])
 
     def begun(done: int, all_of_them: int) -> None:
         ran[0], passes[:] = 0, [done, all_of_them]

@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from tensorframes.estimator import NormalEstimator
+from tensorframes.estimator.degenerate import planes
 from tensorframes.geometry import cloud_scale
+from tensorframes.geometry.distances import distinct_points
 from tensorframes.geometry.outliers import far_rows
 from tensorframes.inference.blocks import blocks, surroundings
 
@@ -17,7 +19,10 @@ BLOCK = 250_000
 """Points of a cloud up to which it is one pass, and of the blocks of larger ones."""
 
 REACH = 24.0
-"""Scales of the cloud (``cloud_scale``) that the network sees around a block."""
+"""Spacings of points that the network sees around a block."""
+
+SEEN = 20_000
+"""Points around a block that the network sees, if there are so many; around larger blocks as many as in the block."""
 
 
 def normals_of(
@@ -29,9 +34,10 @@ def normals_of(
 ) -> NDArray[np.float32]:
     """Normals of a cloud of any scale and offset.
 
-    A cloud of more than ``block`` points is worked through in blocks, each with the points within REACH scales around
-    it (of these at most ``block``), so that memory is bounded. Blocks follow the shape of the cloud (``blocks``):
-    normals stay equivariant, and near the border of a block they differ a little from those of one pass.
+    A cloud of more than ``block`` points is worked through in blocks, each with the points within REACH spacings around
+    it, so that memory is bounded. Blocks follow the shape of the cloud, not its pose or the order of its points (but
+    see ``blocks``). Near the border of a block normals differ from those of one pass; those of a network that looks at
+    the whole cloud at once (PointNet, DGCNN) differ everywhere.
 
     Args:
         estimator: in evaluation mode, on any device.
@@ -94,19 +100,24 @@ def _by_blocks(
     progress: Callable[[int, int], None] | None,
 ) -> NDArray[np.float32]:
     """Normals (M, 3) of rows (M,) of centred points (N, 3), block by block."""
-    wanted = np.zeros(len(pos), dtype=bool)
-    wanted[rows] = True
-    scale = float(cloud_scale(torch.from_numpy(pos)))
-    normals = np.zeros((len(pos), 3), dtype=np.float32)
-    parts = [part for part in blocks(pos, block) if wanted[part].any()]
+    distinct = distinct_points(torch.from_numpy(pos), torch.zeros(len(pos), dtype=torch.long))
+    points, asked = pos[distinct.first.numpy()], distinct.index.numpy()[rows]
+    wanted = np.zeros(len(points), dtype=bool)
+    wanted[asked] = True
+    scale = float(cloud_scale(torch.from_numpy(points)))
+    normals = np.zeros((len(points), 3), dtype=np.float32)
+    parts = [part for part in blocks(points, block) if wanted[part].any()]
     for number, part in enumerate(parts):
         if progress is not None:
             progress(number, len(parts))
-        seen = np.sort(np.concatenate([part, surroundings(pos, part, REACH * scale, block)]))
-        asked = part[wanted[part]]
-        centre = pos[part].mean(0)
-        normals[asked] = _pass(estimator, pos[seen] - centre, np.searchsorted(seen, np.sort(asked)), scale)
-    return normals[rows]
+        around = surroundings(points, part, scale, REACH, max(block, SEEN))
+        seen, own = np.sort(np.concatenate([part, around])), part[wanted[part]]
+        normals[own] = _pass(estimator, points[seen] - points[part].mean(0), np.searchsorted(seen, own), scale)
+    # What lies on a line as far as its block reaches has the plane of the whole cloud, as in one pass.
+    plane, known = planes(torch.from_numpy(points).unsqueeze(0))
+    if bool(known):
+        normals[wanted & (normals == 0).all(1)] = plane[0].numpy()
+    return normals[asked]
 
 
 def _row_numbers(rows: NDArray, count: int) -> NDArray[np.int64]:

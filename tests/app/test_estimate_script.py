@@ -47,7 +47,7 @@ def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
         np.save(tmp_path / source, pos)
     else:
         np.savetxt(tmp_path / source, pos)
-    code, out, _ = run(tmp_path / source, tmp_path / target, "--weights", "fast", "--device", "cpu")
+    code, out, _ = run(tmp_path / source, tmp_path / target, "--weights", "fast", "--device", "cpu", "--block", "100")
     assert code == 0
     assert "normals of 299 points; 1 have none" in out
     rows = np.loadtxt(tmp_path / target)
@@ -64,6 +64,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "scan.xyz", tmp_path / "out.doc"): "expected a file of type",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--weights", "worst"): "worst",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--device", "abacus"): "abacus",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "0"): "expected block >= 1 or None, got 0",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)

@@ -51,53 +51,109 @@ def test_blocks_are_the_same_however_a_cloud_is_turned_or_ordered(ellipsoid: np.
         assert as_sets(list(blocks((cloud @ g.T + 3.0)[order], 200)), order) == expected
 
 
-def test_points_at_one_place_share_a_block() -> None:
-    pos = np.repeat(np.random.default_rng(0).normal(size=(40, 3)), 5, axis=0)
-    for part in blocks(pos, 12):
-        assert all(np.isin(np.flatnonzero((pos == pos[row]).all(1)), part).all() for row in part)
+def test_a_wall_with_a_rod_is_halved_until_blocks_are_small() -> None:
+    rng = np.random.default_rng(0)
+    wall = np.concatenate([np.zeros((80, 1)), rng.random((80, 2))], axis=1)
+    rod = np.stack([100 * rng.random(20), np.zeros(20), np.zeros(20)], axis=1)
+    parts = list(blocks(np.concatenate([wall, rod]), 16))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(100))
+    assert max(len(part) for part in parts) <= 16
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e160])
+def test_tiny_and_huge_clouds_are_halved_too(ellipsoid: np.ndarray, size: float) -> None:
+    names = np.arange(1500)
+    assert as_sets(list(blocks(size * ellipsoid, 200)), names) == as_sets(list(blocks(ellipsoid, 200)), names)
+
+
+def test_equal_points_are_one_block() -> None:
     assert [len(part) for part in blocks(np.ones((9, 3)), 4)] == [9]
 
 
-def test_most_points_at_one_place_leave_the_others_their_blocks() -> None:
-    pos = np.concatenate([np.zeros((80, 3)), np.random.default_rng(0).normal(size=(20, 3))])
-    parts = list(blocks(pos, 16))
-    assert sorted(np.concatenate(parts).tolist()) == list(range(100))
-    assert max(len(part) for part in parts if 0 not in part) <= 16
+def spacings(pos: np.ndarray) -> np.ndarray:
+    """To the eighth nearest of the points, by comparing all."""
+    return np.sort(np.linalg.norm(pos[:, None] - pos, axis=2), axis=1)[:, 8]
 
 
-@pytest.mark.parametrize("reach", [0.05, 0.4, 10.0])
-def test_surroundings_are_the_points_within_reach(ellipsoid: np.ndarray, reach: float) -> None:
-    rows = next(blocks(ellipsoid, 200))
-    distance = np.linalg.norm(ellipsoid[:, None] - ellipsoid[rows], axis=2).min(1)
-    distance[rows] = np.inf
-    expected = np.flatnonzero(distance < reach)
-    np.testing.assert_array_equal(surroundings(ellipsoid, rows, reach, 1500), expected)
-    few = surroundings(ellipsoid, rows, reach, 30)
-    assert set(few) == set(np.argsort(distance)[: min(30, len(expected))])
+@pytest.mark.parametrize("reach", [0.5, 4.0, 50.0])
+def test_surroundings_are_the_points_within_so_many_spacings(ellipsoid: np.ndarray, reach: float) -> None:
+    rows, scale = next(blocks(ellipsoid, 200)), 0.25
+    distance = np.linalg.norm(ellipsoid[:, None] - ellipsoid[rows], axis=2)
+    spacing = spacings(ellipsoid[rows]).clip(scale, max(scale, np.quantile(spacings(ellipsoid[rows]), 0.999)))
+    assert spacing.min() == scale < spacing.max()
+    outside = ~np.isin(np.arange(1500), rows)
+    expected = np.flatnonzero(outside & (distance.min(1) < reach * spacing[distance.argmin(1)]))
+    np.testing.assert_array_equal(surroundings(ellipsoid, rows, scale, reach, 1500), expected)
+    few = surroundings(ellipsoid, rows, scale, reach, 30)
+    assert set(few) == set(expected[distance.min(1)[expected].argsort()[:30]])
+
+
+def test_where_points_are_sparse_surroundings_reach_farther(ellipsoid: np.ndarray) -> None:
+    pos = np.concatenate([ellipsoid[:20] * 10, ellipsoid[20:] + 60])
+    near = surroundings(pos, np.arange(10), 0.2, 3.0, 1500)
+    assert len(near) > 5
+    assert len(surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)) > 500
+    assert 10 not in surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)
+
+
+def test_which_surroundings_are_left_out_is_no_matter_of_order() -> None:
+    axis = np.arange(9.0)
+    pos = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    inner = np.flatnonzero((np.abs(pos - 4) <= 1).all(1))
+    order = np.random.default_rng(0).permutation(len(pos))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    few = surroundings(pos, inner, 1.0, 2.0, 60)
+    assert 0 < len(few) <= 60
+    assert set(order[surroundings(pos[order], np.sort(place[inner]), 1.0, 2.0, 60)]) == set(few)
 
 
 def test_blocks_that_see_everything_give_the_normals_of_one_pass(
     network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tensorframes.inference.whole.REACH", 1e6)
-    found = normals_of(network, ellipsoid, block=800)
+    found = normals_of(network, ellipsoid, block=100)
     np.testing.assert_allclose(found, normals_of(network, ellipsoid, block=None), atol=1e-6)
 
 
-def test_blocks_that_see_what_the_network_does_give_nearly_the_normals_of_one_pass(network: NormalEstimator) -> None:
-    points = np.random.default_rng(0).normal(size=(6000, 3)) * [3.0, 2.0, 1.0]
-    points /= np.linalg.norm(points / [3.0, 2.0, 1.0], axis=1, keepdims=True)
-    off = angle(normals_of(network, points, block=1600), normals_of(network, points))
-    assert np.mean(off < 0.01) > 0.99
-    assert off.max() < 1
-
-
-def test_normals_in_blocks_are_equivariant(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+def test_normals_in_blocks_are_equivariant(
+    network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tensorframes.inference.whole.SEEN", 300)
     normals = normals_of(network, ellipsoid, block=200)
     order = np.random.default_rng(1).permutation(len(ellipsoid))
     for g in random_orthogonal(3).double().numpy():
         turned = normals_of(network, (ellipsoid @ g.T)[order], block=200)
         assert angle(turned, (normals @ g.T)[order]).max() < 0.1
+
+
+def test_a_straight_wire_has_the_plane_of_the_cloud_as_in_one_pass(network: NormalEstimator) -> None:
+    rng = np.random.default_rng(0)
+    patch = np.concatenate([5 * rng.random((600, 2)), np.zeros((600, 1))], axis=1)
+    wire = [50.0, 0.0, 0.0] + np.linspace(0, 1, 300)[:, None] * [2.0, 1.0, 0.5]
+    found = normals_of(network, np.concatenate([patch, wire]), block=400)
+    assert (np.abs(np.linalg.norm(found, axis=1) - 1) < 1e-6).all()
+    assert angle(found, normals_of(network, np.concatenate([patch, wire]))).max() < 0.5
+
+
+def test_on_a_line_there_is_no_normal_in_blocks(network: NormalEstimator) -> None:
+    wire = np.linspace(0, 1, 300)[:, None] * [2.0, 1.0, 0.5]
+    assert (normals_of(network, wire, block=100) == 0).all()
+
+
+def test_equal_points_have_equal_normals_in_blocks(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    copies = np.random.default_rng(0).integers(1500, size=4000)
+    normals = normals_of(network, ellipsoid[copies], block=300)
+    first = {row: place for place, row in reversed(list(enumerate(copies)))}
+    np.testing.assert_array_equal(normals, normals[[first[row] for row in copies]])
+
+
+def test_clouds_of_uneven_density_keep_their_normals(network: NormalEstimator) -> None:
+    rng = np.random.default_rng(0)
+    far, turn = np.exp(rng.uniform(0, np.log(100), 30_000)), rng.uniform(0, 2 * np.pi, 30_000)
+    scan = np.stack([far * np.cos(turn), far * np.sin(turn), 0.2 * far * np.sin(3 * np.log(far) + turn)], axis=1)
+    off = angle(normals_of(network, scan, block=8000), normals_of(network, scan))
+    assert np.quantile(off, 0.999) < 0.1
 
 
 def test_rows_are_those_asked_for_in_their_order(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
