@@ -14,7 +14,7 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths, wide_planes
+from tensorframes.layers import MLP, KnownProfile, NeighbourhoodMoments, Norm, Probe, check_widths, wide_planes
 from tensorframes.layers.regions import checked_counts
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation, TensorReps
@@ -109,6 +109,7 @@ class PointNet2(nn.Module):
         refine: turn each level's frames by its features (``FrameRefinement``).
         wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes the points of
             level 1 know (``wide_planes``, ``KnownPlanes``); none: they know none.
+        profile: whether they know the profile of the whole cloud, too (``geometry.thickness_profile``).
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class PointNet2(nn.Module):
         rounds: Sequence[int] = (),
         encoder_layers: int = 1,
         wide: Sequence[Sequence[int]] = (),
+        profile: bool = False,
     ) -> None:
         super().__init__()
         check_widths(widths)
@@ -171,6 +173,7 @@ class PointNet2(nn.Module):
         self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
 
         self.known = KnownPlanes(wide, reps) if wide else None
+        self.profile = KnownProfile(reps[1].dim) if profile else None
 
     def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
         """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
@@ -194,6 +197,8 @@ class PointNet2(nn.Module):
             x = layer(x, table_edges(level.below), *ends, own[depth])
             if depth == 1 and self.known is not None:
                 x = x + self.known(hierarchy, frames[depth])
+            if depth == 1 and self.profile is not None:
+                x = x + self.profile(hierarchy, level.batch)
             x = self.within(depth, self.rounds_down[depth](x, level, frames[depth], own[depth]), level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])

@@ -16,6 +16,9 @@ BATCH = "batch"
 SCALE = "scale"
 """(B,) float32 > 0: `geometry.cloud_scale` of the WHOLE corrupted cloud, also where only a patch of it is given."""
 
+PROFILE = "profile"
+"""(B, PROFILE) float32: `geometry.sampled_profile` of the WHOLE corrupted cloud; there where a network asks for it."""
+
 INNER = "inner"
 """(N,) bool: the points that the loss counts; the others lack a part of their surroundings."""
 

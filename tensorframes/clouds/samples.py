@@ -14,6 +14,7 @@ from tensorframes.clouds.augmentation import RandomRotation, turned
 from tensorframes.clouds.cloud import Cloud
 from tensorframes.clouds.corruption import Corruption, diagonal
 from tensorframes.clouds.scales import ScaleTable, sampled_scale
+from tensorframes.geometry.profile import sampled_profile
 
 DIRECT_POINTS = 16_384
 """Clouds up to this size have their scale measured anew for each sample; it takes less than 10 ms."""
@@ -24,7 +25,7 @@ NOISE_LEVELS = (0.0, 0.0005, 0.00125, 0.0025, 0.0045, 0.0075, 0.0115, 0.016)
 TABLES = 1
 """Ends the seeds of the scales: they are no sample's seeds."""
 
-POINTS_KEPT = 20_000_000
+POINTS_KEPT = 64_000_000
 """Points of clouds that a worker keeps in memory, with their scales: about 1.4 GB."""
 
 
@@ -53,6 +54,7 @@ class TrainingSamples(Dataset):
         inner_share: of the patch's points, without those that the context adds, in (0, 1].
         context: scales beyond the inner points that a patch reaches, if `most_points` allow it.
         most_points: of a patch with context.
+        profile: measure each whole cloud's profile, too, for networks that know it.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class TrainingSamples(Dataset):
         inner_share: float = 0.5,
         context: float = 0.0,
         most_points: int = 8192,
+        profile: bool = False,
     ):
         if len(clouds) == 0 or length < 1:
             raise ValueError(f"expected at least one cloud and one sample, got {len(clouds)} and {length}")
@@ -78,7 +81,7 @@ class TrainingSamples(Dataset):
         if context > 0 and patch_points is not None and most_points < patch_points:
             raise ValueError(f"expected most_points >= patch_points, got {most_points} and {patch_points}")
         self.clouds, self.length, self.patch_points, self.seed = clouds, length, patch_points, seed
-        self.context, self.most_points = context, most_points
+        self.context, self.most_points, self.profile = context, most_points, profile
         self.augmentation = augmentation or RandomRotation("off")
         self.corruption = corruption or Corruption()
         self.inner_share = inner_share
@@ -97,7 +100,10 @@ class TrainingSamples(Dataset):
         scale = cloud.scale(pos, rows, corruption.noise, rng)
         centre = pos[rng.integers(len(pos))]
         near, inner = self._patch(pos, centre, scale)
-        return sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
+        made = sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
+        if self.profile:
+            made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos, scale, rng)).unsqueeze(0)
+        return made
 
     def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the patch, ascending, and which of them are inner."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from tensorframes.backbones import Backbone
 from tensorframes.estimator.heads import Head
 from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import Hierarchy, cloud_scale, nearest_neighbours
+from tensorframes.geometry import Hierarchy, cloud_scale, nearest_neighbours, profiles
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
@@ -52,11 +53,17 @@ class NormalEstimator(nn.Module):
         self.head = head(backbone.reps)
         if (asked := getattr(self.head, "coarse", 0)) >= backbone.levels:
             raise ValueError(f"expected wide planes of at most {backbone.levels - 1} coarse levels, got {asked}")
+        self.profiled = any(getattr(part, "profile", None) is not None for part in (self.backbone, self.head))
         self.oriented = oriented
         self.mirrors = frames.mirrors
 
     def forward(
-        self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
+        self,
+        pos: Tensor,
+        batch: Tensor | None = None,
+        scale: Tensor | None = None,
+        rows: Tensor | None = None,
+        profile: Tensor | None = None,
     ) -> Prediction:
         """Normals of the points.
 
@@ -65,6 +72,8 @@ class NormalEstimator(nn.Module):
             batch: (N,) cloud of each point, ascending; by default one cloud.
             scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud that of the whole.
             rows: (M,) the points whose normals are asked for; by default all, in order.
+            profile: (B, PROFILE) each cloud's ``thickness_profile``, where the network asks for it; by default measured
+                at the points of its coarsest level. For a patch of a cloud that of the whole.
         """
         if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
             raise ValueError(f"expected positions (N, 3) of at least one point, got shape {tuple(pos.shape)}")
@@ -79,7 +88,11 @@ class NormalEstimator(nn.Module):
             lengths = cloud_scale(points, batch_of, table=near) if scale is None else scale
             # Samples and neighbours are chosen in float64: each further rounding could decide some of them otherwise.
             exact = _normalise(points, batch_of, lengths)
-            hierarchy = self.backbone.plan(exact, batch_of, near).to(pos.dtype)
+            hierarchy = self.backbone.plan(exact, batch_of, near)
+            if self.profiled:
+                found = profiles(exact, batch_of, hierarchy.levels[-1].rows) if profile is None else profile
+                hierarchy = replace(hierarchy, profile=found)
+            hierarchy = hierarchy.to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(hierarchy, needed)

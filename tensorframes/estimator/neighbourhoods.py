@@ -25,6 +25,13 @@ class Neighbourhoods:
     regions: Regions | None = None  # of all coarse levels in turn; counts in units of the mean in their cloud and level
     region: Tensor | None = None  # (M, K') which of them the columns of coarse levels are
 
+    def moved(self, offset: Tensor) -> Neighbourhoods:
+        """The same once the points of level 0 have moved by (N, 3); coarse ones stay where they are."""
+        own, fine = offset.index_select(0, self.rows).unsqueeze(1), int((self.kind == 0).sum())
+        shift = offset.index_select(0, self.table[:, :fine].flatten()).view(len(self.table), fine, -1)
+        shift = torch.nn.functional.pad(shift, (0, 0, 0, self.table.shape[1] - fine))
+        return replace(self, edge=self.edge + shift - own)
+
     def split(self, size: int) -> list[Neighbourhoods]:
         """Parts of at most ``size`` rows."""
         parts = zip(self.rows.split(size), self.table.split(size), self.edge.split(size), strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,10 +15,10 @@ from tensorframes.estimator.joined import joined
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.estimator.plane_votes import PlaneVotes, Search
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit
-from tensorframes.estimator.wide_guess import WideGuess
+from tensorframes.estimator.wide_guess import NearGuess, WideGuess
 from tensorframes.frames import Frames
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP, WidePlanes, regions_of_levels
+from tensorframes.layers import MLP, KnownProfile, WidePlanes, regions_of_levels
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
 
@@ -54,6 +54,10 @@ class PlaneFitHead(nn.Module):
         regions: fit to all the points that the coarse neighbours stand for (``regions_of_levels``), weighed together,
             instead of to these neighbours as points.
         filtering: the prior of a fit holds the fitted points' normals before it, too.
+        offsets: all fits but the first are made to points moved towards the planes fitted before (``Offset``).
+        near: for level 0, 1, ... of how many of its points or regions neighbourhoods of each point itself are made,
+            whose planes are added to the guess (``NearGuess``); none: nothing is added.
+        profile: what the network tells of each point also follows from the whole cloud's profile (``KnownProfile``).
     """
 
     def __init__(
@@ -71,6 +75,9 @@ class PlaneFitHead(nn.Module):
         wide: Sequence[Sequence[int]] = (),
         regions: bool = False,
         filtering: bool = False,
+        offsets: bool = False,
+        near: Sequence[Sequence[int]] = (),
+        profile: bool = False,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -83,10 +90,13 @@ class PlaneFitHead(nn.Module):
         self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
         self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told, filtering) for _ in range(fits))
+        self.offsets = nn.ModuleList(Offset(told, hidden) for _ in range(fits - 1)) if offsets else None
         self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
         self.wide = WideGuess(told + fits, wide) if wide else None
-        self.coarse = len(wide)
-        self.reach = max(neighbours[0], self.votes.reach if self.votes else 0)
+        self.near = NearGuess(told + fits, near) if near else None
+        self.profile = KnownProfile(told + fits) if profile else None
+        self.coarse = max(len(wide), len(near) - 1)
+        self.reach = max(neighbours[0], *(near[0] if near else ()), self.votes.reach if self.votes else 0)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
@@ -102,7 +112,8 @@ class PlaneFitHead(nn.Module):
             fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours, regions))
         votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         wide = None if self.wide is None else self.wide.plan(hierarchy)
-        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes, wide)
+        near = None if self.near is None else self.near.plan(hierarchy)
+        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes, wide, near)
 
     def _part(self, values: Tensor) -> int:
         """How many points are looked at together: all of them in training."""
@@ -115,8 +126,14 @@ class PlaneFitHead(nn.Module):
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
         tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
+        if self.profile is not None:
+            hierarchy = plan.fitted[-1].hierarchy
+            read = read + self.profile(hierarchy, hierarchy.levels[0].batch)
         if self.wide is not None:
             added, read = self.wide(plan.wide, tensor.detach(), read, self._part(read))
+            tensor = tensor + added
+        if self.near is not None:
+            added, read = self.near(plan.near, tensor.detach(), read, self._part(read))
             tensor = tensor + added
         if self.votes is not None:
             votes, read = self.votes(plan.votes, tensor.detach(), read, self._part(read))
@@ -124,18 +141,28 @@ class PlaneFitHead(nn.Module):
         told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         guess, _ = self.guess([tensor], plan.guess)
         rows, normals = plan.fitted[-1].rows, guess.detach()
-        fit, known, steps = Fit(guess), torch.arange(len(guess), device=guess.device), []
-        for plane, near, prior in zip(self.fits, plan.fitted, priors, strict=True):
+        fit, known, steps, moved = Fit(guess), torch.arange(len(guess), device=guess.device), [], None
+        for number, (plane, near, prior) in enumerate(zip(self.fits, plan.fitted, priors, strict=True)):
             steps.append(fit.normal.index_select(0, torch.searchsorted(known, rows)))
+            if number > 0 and self.offsets is not None:
+                moved = torch.zeros_like(normals) if moved is None else moved
+                fit, moved = self.offsets[number - 1](fit, told.index_select(0, known), known, moved)
             begun = fit if len(known) == len(near.rows) else fit.of(torch.searchsorted(known, near.rows))
-            fit, known = self._fit(plane, near, normals, begun, prior, told), near.rows
+            fit, known = self._fit(plane, near, normals, begun, prior, told, moved), near.rows
             normals = normals.index_copy(0, known, fit.normal.detach())
         failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
         normal = fall_back(fit.normal, failed, rows, plan.fitted[-1].hierarchy, sum(self.neighbours))
         return normal, torch.stack(steps)
 
     def _fit(
-        self, plane: PlaneFit, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, told: Tensor
+        self,
+        plane: PlaneFit,
+        near: Neighbourhoods,
+        normals: Tensor,
+        before: Fit,
+        prior: Tensor,
+        told: Tensor,
+        moved: Tensor | None,
     ) -> Fit:
         """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
         size, sent = self._part(near.rows), plane.sender(told)
@@ -144,11 +171,41 @@ class PlaneFitHead(nn.Module):
             number, part = piece
             sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
             begun = before.part(number * size, len(part.rows))
+            part = part if moved is None else part.moved(moved)
             fit: Fit = plane(part, sights, begun, *(each.index_select(0, part.rows) for each in (prior, told)), sent)
             return fit
 
         found = side_by_side(fitted, list(enumerate(near.split(size))), told.device)
         return found[0] if len(found) == 1 else joined(found)
+
+
+class Offset(nn.Module):
+    r"""Where points are taken to be once a plane was fitted to their neighbourhoods: nearer to it.
+
+    .. math:: x_i' = x_i + \sigma(a_i)\, h_i\, n_i,
+
+    n the normal of the fit before, h the height of its mean above the point and a a number the network gives: a part of
+    the way to the plane, as in projections onto moving least squares surfaces, and as AdaFit (Zhu et al. 2021) moves
+    points by offsets. Heights of moved neighbours tell edges where noise had hidden them.
+
+    Args:
+        told: numbers the network tells of each point. hidden: width of the network of the fits.
+    """
+
+    def __init__(self, told: int, hidden: int) -> None:
+        super().__init__()
+        self.share = nn.Linear(told + hidden, 1)
+        with torch.no_grad():  # begin everywhere alike, an eighth of the way
+            self.share.weight.zero_()
+            self.share.bias.fill_(-2.0)
+
+    def forward(self, fit: Fit, told: Tensor, rows: Tensor, moved: Tensor) -> tuple[Fit, Tensor]:
+        """The fit (M points, the rows (M,)) as seen from where its points are now, and how far all points (N, 3) are
+        from where they were, from what is told (M, T) and how far they were before."""
+        share = self.share(torch.cat([told, fit.seen], dim=-1)).squeeze(-1).float().sigmoid()
+        height = share * fit.centre.detach()
+        offset = torch.zeros_like(moved).index_copy(0, rows, height.unsqueeze(-1) * fit.normal.detach())
+        return replace(fit, centre=fit.centre - height), moved + offset
 
 
 @dataclass(frozen=True)
@@ -159,3 +216,4 @@ class Plan:
     fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
     votes: Search | None  # for planes, of all points
     wide: WidePlanes | None  # of all points
+    near: WidePlanes | None = None  # of all points

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import WidePlanes, silu, wide_planes
+from tensorframes.layers import WidePlanes, near_planes, silu, wide_planes
 from tensorframes.layers.regions import brought, checked_counts
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
@@ -32,13 +32,15 @@ class WideGuess(nn.Module):
         hidden: width of the network.
     """
 
+    numbers = 3  # of the shape of each plane
+
     def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
         super().__init__()
         self.counts = checked_counts(counts)
         planes = sum(len(sizes) for sizes in self.counts)
-        known = told + 5 * planes - 1
+        known = told + (self.numbers + 2) * planes - 1
         self.own = nn.Linear(known, hidden)
-        self.plane = nn.Linear(5, hidden, bias=False)
+        self.plane = nn.Linear(self.numbers + 2, hidden, bias=False)
         self.kind = nn.Parameter(0.3 * torch.randn(planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.strength = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, 1))
@@ -72,6 +74,22 @@ class WideGuess(nn.Module):
         return mean(wide.planes, share * strength), told + self.adds(point)
 
 
+class NearGuess(WideGuess):
+    """The same of neighbourhoods around the points themselves, from some ten points on (``near_planes``).
+
+    Args:
+        told: numbers the network tells of each point.
+        counts: for level 0, 1, ... of how many of its points or regions neighbourhoods are made.
+        hidden: width of the network.
+    """
+
+    numbers = 4
+
+    def plan(self, hierarchy: Hierarchy) -> WidePlanes:
+        """The planes of all points: they depend on the geometry alone."""
+        return near_planes(hierarchy, self.counts)
+
+
 @full_precision
 def mean(planes: Tensor, share: Tensor) -> Tensor:
     """Sums (N, 3, 3) of planes (N, S, 3, 3), each with its share (N, S)."""
@@ -81,7 +99,8 @@ def mean(planes: Tensor, share: Tensor) -> Tensor:
 @full_precision
 @torch.no_grad()
 def known(wide: WidePlanes, tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """What is known of each plane (N, S, 5), and of the points (N, 5 S - 1), from tensors (N, 3, 3)."""
+    """What is known of each plane (N, S, C), C two more than its shape's numbers, and of the points (N, C S - 1), from
+    tensors (N, 3, 3)."""
     flat = wide.planes.flatten(2)
     size = tensor.square().sum((-1, -2)).sqrt().view(-1, 1, 1)
     agreement = flat @ (tensor.flatten(1).unsqueeze(-1) / torch.where(size > 0, size, torch.ones_like(size)))

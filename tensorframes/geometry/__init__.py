@@ -3,12 +3,14 @@
 from tensorframes.geometry.edges import edge_vectors
 from tensorframes.geometry.hierarchy import Hierarchy, Level, build_hierarchy, nearest_neighbours, table_edges
 from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
+from tensorframes.geometry.profile import PROFILE, profiles, sampled_profile, thickness_profile
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
 from tensorframes.geometry.tape import OtherChoicesError, recording, repeating
 
 __all__ = [
+    "PROFILE",
     "Hierarchy",
     "Level",
     "OtherChoicesError",
@@ -23,8 +25,11 @@ __all__ = [
     "knn",
     "knn_graph",
     "nearest_neighbours",
+    "profiles",
     "radius_graph",
     "recording",
     "repeating",
+    "sampled_profile",
     "table_edges",
+    "thickness_profile",
 ]

@@ -44,12 +44,16 @@ class Hierarchy:
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
     near: Tensor | None = None  # (N_0, K) rows of level 0, nearest first, where more are known than its graph's
+    profile: Tensor | None = None  # (B, PROFILE) of each whole cloud, where the network asks for it
     found: dict[Hashable, Any] = field(default_factory=dict, compare=False)  # by what follows from this geometry alone
 
     def to(self, dtype: torch.dtype) -> Hierarchy:
         """The same points and tables, positions in another precision."""
         levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)
-        return replace(self, levels=levels, found={name: value.to(dtype) for name, value in self.found.items()})
+        profile = None if self.profile is None else self.profile.to(dtype)
+        return replace(
+            self, levels=levels, profile=profile, found={name: value.to(dtype) for name, value in self.found.items()}
+        )
 
     def once(self, name: Hashable, find: Callable[[], Any]) -> Any:
         """What ``find`` finds of this geometry, under a name of its own; found once, however many ask. It has a method

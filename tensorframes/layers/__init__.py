@@ -7,7 +7,8 @@ from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm, silu
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.probe import Probe
-from tensorframes.layers.regions import WidePlanes, regions_of_levels, wide_planes
+from tensorframes.layers.profile import KnownProfile
+from tensorframes.layers.regions import WidePlanes, near_planes, regions_of_levels, wide_planes
 from tensorframes.layers.symmetric import smallest_eigenvector
 
 __all__ = [
@@ -17,12 +18,14 @@ __all__ = [
     "EdgeEncoding",
     "EdgeProduct",
     "Fusion",
+    "KnownProfile",
     "NeighbourhoodMoments",
     "Norm",
     "Probe",
     "WidePlanes",
     "check_widths",
     "made_norm",
+    "near_planes",
     "normalised_adjugate",
     "planes_of_levels",
     "principal_axes",

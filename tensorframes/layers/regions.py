@@ -36,7 +36,8 @@ class WidePlanes:
     """Planes of S wide neighbourhoods of N points, and what is known of each."""
 
     planes: Tensor  # (N, S, 3, 3) symmetric: n n^T where they are clear
-    shape: Tensor  # (N, S, 3) square roots of the two smaller eigenvalues over the largest; its logarithm over 4
+    shape: Tensor  # (N, S, 3) square roots of the two smaller eigenvalues over the largest; its logarithm over 4; of
+    # near planes (N, S, 4), the logarithm of the smallest over 4, too
 
     def to(self, dtype: torch.dtype) -> WidePlanes:
         """The same in another precision."""
@@ -137,32 +138,57 @@ def wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
         hierarchy: N points at level 1. counts: for level 1, 2, ... of how many of its regions the neighbourhoods are
             made, a plane each.
     """
-    asked = checked_counts(counts, len(hierarchy.above))
-    found: WidePlanes = hierarchy.once(("wide planes", asked), partial(_wide_planes, hierarchy, asked))
+    return planes_around(hierarchy, 1, checked_counts(counts, len(hierarchy.above)))
+
+
+def near_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
+    """Planes of all the points around the points of level 0, by the same formula.
+
+    Args:
+        hierarchy: N points at level 0. counts: for level 0, 1, ... of how many of its points or regions the
+            neighbourhoods are made, a plane each.
+    """
+    return planes_around(hierarchy, 0, checked_counts(counts, len(hierarchy.above) + 1))
+
+
+def planes_around(hierarchy: Hierarchy, depth: int, counts: tuple[tuple[int, ...], ...]) -> WidePlanes:
+    """Planes around the points of level ``depth``, of regions of this level and those above it; found once."""
+    find = partial(_planes_around, hierarchy, depth, counts)
+    found: WidePlanes = hierarchy.once(("planes", depth, counts), find)
     return found
 
 
 @full_precision
-def _wide_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePlanes:
-    centres = hierarchy.levels[1]
+def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[int]]) -> WidePlanes:
+    centres = hierarchy.levels[depth]
+    pos = hierarchy.levels[0].pos
+    points = Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(*pos.shape, pos.shape[1]))
     asked: list[tuple[Regions, Tensor]] = []
-    for level, regions, sizes in zip(hierarchy.levels[1:], regions_of_levels(hierarchy), counts, strict=False):
-        table = around(level, regions, centres, max(sizes, default=1))
+    levels = zip(hierarchy.levels, [points, *regions_of_levels(hierarchy)], strict=True)
+    for (level, regions), sizes in zip(list(levels)[depth:], counts, strict=False):
+        table = around(hierarchy, level, regions, centres, max(sizes, default=1))
         asked += [(regions, table[:, :size]) for size in sizes]
+
+    def smallest(values: Tensor) -> list[Tensor]:
+        return [values[:, :1].clamp_min(0)] if depth == 0 else []
 
     def found(one: tuple[Regions, Tensor]) -> tuple[Tensor, Tensor]:
         covariance = covariance_around(centres.pos, one[1], one[0])
         _, values = smallest_eigenvector(covariance)
         largest = values[:, 2:].clamp_min(0)
         ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
-        return normalised_adjugate(covariance), torch.cat([ratios.sqrt(), (largest + LEAST).log() / 4], dim=-1)
+        logarithms = [(value + LEAST).log() / 4 for value in (largest, *smallest(values))]
+        return normalised_adjugate(covariance), torch.cat([ratios.sqrt(), *logarithms], dim=-1)
 
     planes, shapes = zip(*side_by_side(found, asked, centres.pos.device), strict=True)
     return WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1))
 
 
-def around(level: Level, regions: Regions, centres: Level, count: int) -> Tensor:
+def around(hierarchy: Hierarchy, level: Level, regions: Regions, centres: Level, count: int) -> Tensor:
     """(M, count) the regions of a level whose means are nearest to each of the centres."""
+    known = hierarchy.near
+    if level is centres is hierarchy.levels[0] and known is not None and known.shape[1] >= count:
+        return known[:, :count]
     return knn(regions.mean, count, query=centres.pos, batch=level.batch, query_batch=centres.batch)
 
 

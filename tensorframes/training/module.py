@@ -95,7 +95,8 @@ class NormalTraining(pl.LightningModule):
 
     def _predict(self, batch: Batch) -> NormalPrediction:
         """The estimator's answer at the inner points, all that is asked of it."""
-        prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, batch.inner.nonzero()[:, 0])
+        rows, known = batch.inner.nonzero()[:, 0], {} if "profile" not in batch else {"profile": batch.profile}
+        prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, rows, **known)
         return prediction
 
     def _gather(self) -> list[tuple[int, str, float]]:
