@@ -14,7 +14,7 @@ from tensorframes.backbones import Backbone
 from tensorframes.estimator.heads import Head
 from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import Hierarchy, cloud_scale, nearest_neighbours, profiles
+from tensorframes.geometry import PROFILE, Hierarchy, cloud_scale, nearest_neighbours, profiles
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
@@ -91,6 +91,8 @@ class NormalEstimator(nn.Module):
             hierarchy = self.backbone.plan(exact, batch_of, near)
             if self.profiled:
                 found = profiles(exact, batch_of, hierarchy.levels[-1].rows) if profile is None else profile
+                if found.shape != (expected_shape := (hierarchy.clouds, PROFILE)):
+                    raise ValueError(f"expected profiles of shape {expected_shape}, got {tuple(found.shape)}")
                 hierarchy = replace(hierarchy, profile=found)
             hierarchy = hierarchy.to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tensorframes.estimator.joined import joined
 from tensorframes.geometry import Hierarchy, knn
-from tensorframes.layers.regions import Regions
+from tensorframes.layers.regions import Regions, around
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Neighbourhoods:
     def moved(self, offset: Tensor) -> Neighbourhoods:
         """The same once the points of level 0 have moved by (N, 3); coarse ones stay where they are."""
         own, fine = offset.index_select(0, self.rows).unsqueeze(1), int((self.kind == 0).sum())
-        shift = offset.index_select(0, self.table[:, :fine].flatten()).view(len(self.table), fine, -1)
+        shift = offset.index_select(0, self.table[:, :fine].flatten()).view(len(self.table), fine, offset.shape[1])
         shift = torch.nn.functional.pad(shift, (0, 0, 0, self.table.shape[1] - fine))
         return replace(self, edge=self.edge + shift - own)
 
@@ -55,6 +55,8 @@ def neighbourhoods(
         if count:
             if kind == 0 and count <= known.shape[1]:
                 found = known[rows, :count]
+            elif kind > 0 and regions is not None and len(rows) == hierarchy.points:
+                found = around(hierarchy, kind, regions[kind - 1], 0, count)
             else:
                 found = knn(pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])

@@ -202,7 +202,7 @@ class Offset(nn.Module):
     def forward(self, fit: Fit, told: Tensor, rows: Tensor, moved: Tensor) -> tuple[Fit, Tensor]:
         """The fit (M points, the rows (M,)) as seen from where its points are now, and how far all points (N, 3) are
         from where they were, from what is told (M, T) and how far they were before."""
-        share = self.share(torch.cat([told, fit.seen], dim=-1)).squeeze(-1).float().sigmoid()
+        share = self.share(torch.cat([told, fit.seen], dim=-1)).squeeze(-1).to(fit.centre.dtype).sigmoid()
         height = share * fit.centre.detach()
         offset = torch.zeros_like(moved).index_copy(0, rows, height.unsqueeze(-1) * fit.normal.detach())
         return replace(fit, centre=fit.centre - height), moved + offset

@@ -9,12 +9,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from tensorframes.geometry import Hierarchy, Level, knn
+from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers.moments import normalised_adjugate
-from tensorframes.layers.symmetric import smallest_eigenvector
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
+PART = {"cpu": 2048}  # points whose planes are found at once: what they take stays in the cache
+LARGEST_PART = 65536  # on other devices: bounds memory
 LEAST = 1e-6  # variance below which a region is a point, in squared units of the scale
 
 
@@ -91,30 +92,39 @@ def _joined(hierarchy: Hierarchy, depth: int, finer: Regions) -> Regions:
 
 
 @full_precision
-def covariance_around(pos: Tensor, table: Tensor, regions: Regions) -> Tensor:
-    r"""Covariance (M, 3, 3) of the points that the regions in each row of a table (M, K), nearest first, stand for:
+def covariances_around(
+    pos: Tensor, table: Tensor, regions: Regions, sizes: Sequence[int], points: bool = False
+) -> list[Tensor]:
+    r"""Covariances (M, 3, 3) of the points that the first so many regions in each row of a table (M, K), nearest first,
+    stand for, one for each of the sizes, at most K:
 
     .. math:: C = \sum_j w_j (C_j + (m_j - \bar m)(m_j - \bar m)^T), \quad \bar m = \sum_j w_j m_j, \quad
         w_j \propto n_j \left(1 - |m_j - x|^2 / r^2\right)^2,
 
-    with r the distance from x (M, 3) to the farthest of them. A region that is repeated counts once.
+    with r the distance from x (M, 3) to the farthest of them. A region that is repeated counts once. ``points``: the
+    regions are points, without counts and covariances of their own.
     """
     flat = table.flatten()
     edge = regions.mean.index_select(0, flat).view(*table.shape, -1) - pos.unsqueeze(1)
     square = edge.square().sum(-1)
-    farthest = square.amax(-1, keepdim=True)
-    fade = (1 - square / torch.where(farthest > 0, farthest, torch.ones_like(farthest))).square()
-    fade = torch.where(fade.sum(-1, keepdim=True) > 0, fade, torch.ones_like(fade))
     again = table == table[:, :1]
     again[:, 0] = False
-    weight = (fade * regions.count.index_select(0, flat).view_as(fade)).masked_fill(again, 0)
-    total = weight.sum(-1, keepdim=True)
-    weight = (weight / torch.where(total > 0, total, torch.ones_like(total))).unsqueeze(-1)
-    off = edge - (weight * edge).sum(1, keepdim=True)
-    inner = regions.covariance.flatten(1).index_select(0, flat).view(*table.shape, -1)
-    return (weight.transpose(1, 2) @ inner).view(len(pos), *regions.covariance.shape[1:]) + (
-        (weight * off).transpose(1, 2) @ off
-    )
+    counted = None if points else regions.count.index_select(0, flat).view(table.shape)
+    inner = None if points else regions.covariance.flatten(1).index_select(0, flat).view(*table.shape, -1)
+    found = []
+    for size in sizes:
+        farthest = square[:, :size].amax(-1, keepdim=True)
+        fade = (1 - square[:, :size] / torch.where(farthest > 0, farthest, torch.ones_like(farthest))).square()
+        fade = torch.where(fade.sum(-1, keepdim=True) > 0, fade, torch.ones_like(fade))
+        weight = (fade if counted is None else fade * counted[:, :size]).masked_fill(again[:, :size], 0)
+        total = weight.sum(-1, keepdim=True)
+        weight = (weight / torch.where(total > 0, total, torch.ones_like(total))).unsqueeze(-1)
+        off = edge[:, :size] - (weight * edge[:, :size]).sum(1, keepdim=True)
+        covariance = (weight * off).transpose(1, 2) @ off
+        if inner is not None:
+            covariance = covariance + (weight.transpose(1, 2) @ inner[:, :size]).view_as(covariance)
+        found.append(covariance)
+    return found
 
 
 def checked_counts(counts: Sequence[Sequence[int]], coarse: int | None = None) -> tuple[tuple[int, ...], ...]:
@@ -160,36 +170,49 @@ def planes_around(hierarchy: Hierarchy, depth: int, counts: tuple[tuple[int, ...
 
 @full_precision
 def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[int]]) -> WidePlanes:
-    centres = hierarchy.levels[depth]
-    pos = hierarchy.levels[0].pos
-    points = Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(*pos.shape, pos.shape[1]))
-    asked: list[tuple[Regions, Tensor]] = []
-    levels = zip(hierarchy.levels, [points, *regions_of_levels(hierarchy)], strict=True)
-    for (level, regions), sizes in zip(list(levels)[depth:], counts, strict=False):
-        table = around(hierarchy, level, regions, centres, max(sizes, default=1))
-        asked += [(regions, table[:, :size]) for size in sizes]
+    centres, pos = hierarchy.levels[depth].pos, hierarchy.levels[0].pos
+    points = Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(1))
+    regions = [points, *regions_of_levels(hierarchy)]
+    asked = [(level, regions[level], sizes) for level, sizes in enumerate(counts, start=depth) if sizes]
+    tables = [around(hierarchy, level, each, depth, max(sizes)) for level, each, sizes in asked]
 
-    def smallest(values: Tensor) -> list[Tensor]:
-        return [values[:, :1].clamp_min(0)] if depth == 0 else []
+    def found(part: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        covariances = []
+        for (level, each, sizes), table in zip(asked, part[1:], strict=True):
+            covariances += covariances_around(part[0], table, each, sizes, points=level == 0)
+        covariance = torch.stack(covariances, dim=1)
+        values = torch.linalg.eigvalsh(covariance).clamp_min(0)
+        largest = values[..., 2:]
+        ratios = (values[..., :2] / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt()
+        logarithms = (values[..., [2, 0]] if depth == 0 else largest).add(LEAST).log() / 4
+        planes = normalised_adjugate(covariance.flatten(0, 1)).view_as(covariance)
+        return planes, torch.cat([ratios, logarithms], dim=-1)
 
-    def found(one: tuple[Regions, Tensor]) -> tuple[Tensor, Tensor]:
-        covariance = covariance_around(centres.pos, one[1], one[0])
-        _, values = smallest_eigenvector(covariance)
-        largest = values[:, 2:].clamp_min(0)
-        ratios = values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
-        logarithms = [(value + LEAST).log() / 4 for value in (largest, *smallest(values))]
-        return normalised_adjugate(covariance), torch.cat([ratios.sqrt(), *logarithms], dim=-1)
-
-    planes, shapes = zip(*side_by_side(found, asked, centres.pos.device), strict=True)
-    return WidePlanes(torch.stack(planes, dim=1), torch.stack(shapes, dim=1))
+    parts = zip(*(each.split(PART.get(pos.device.type, LARGEST_PART)) for each in (centres, *tables)), strict=True)
+    planes, shapes = zip(*side_by_side(found, list(parts), pos.device), strict=True)
+    return WidePlanes(torch.cat(planes), torch.cat(shapes))
 
 
-def around(hierarchy: Hierarchy, level: Level, regions: Regions, centres: Level, count: int) -> Tensor:
-    """(M, count) the regions of a level whose means are nearest to each of the centres."""
-    known = hierarchy.near
-    if level is centres is hierarchy.levels[0] and known is not None and known.shape[1] >= count:
+@dataclass(frozen=True)
+class Table:
+    """A table of rows, the same in every precision."""
+
+    rows: Tensor
+
+    def to(self, dtype: torch.dtype) -> Table:
+        """Itself."""
+        return self
+
+
+def around(hierarchy: Hierarchy, level: int, regions: Regions, depth: int, count: int) -> Tensor:
+    """(M, count) the regions of a level whose means are nearest to each of the points of level ``depth``."""
+    centres, known = hierarchy.levels[depth], hierarchy.near
+    if level == depth == 0 and known is not None and known.shape[1] >= count:
         return known[:, :count]
-    return knn(regions.mean, count, query=centres.pos, batch=level.batch, query_batch=centres.batch)
+    batch = hierarchy.levels[level].batch
+    find = partial(knn, regions.mean, count, query=centres.pos, batch=batch, query_batch=centres.batch)
+    found: Table = hierarchy.once(("around", level, depth, count), lambda: Table(find()))
+    return found.rows
 
 
 @full_precision

@@ -1,5 +1,6 @@
 """The whole network: equivariance, and what it says where symmetry allows no answer."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -7,20 +8,23 @@ import torch
 
 from tensorframes.backbones import PointNet2
 from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
+from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
+from tensorframes.geometry import cloud_scale, profiles
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
 
 def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(3)
-    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
+    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, profile=robust)
     votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
-    wide = {"wide": ((4, 8), (3,)), "regions": True, "filtering": True} if robust else {}
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide)
+    wide = {"wide": ((4, 8), (3,)), "near": ((6, 12), (4, 8), (3,)), "regions": True} if robust else {}
+    more = {"filtering": True, "offsets": True, "profile": True} if robust else {}
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide, **more)
     network = NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
     for name, parameter in network.named_parameters():
-        if "agreed" in name:  # begins silent
+        if any(part in name for part in ("agreed", "profile", "offsets")):  # begin silent, or everywhere alike
             torch.nn.init.normal_(parameter)
     return network
 
@@ -76,6 +80,31 @@ def test_clouds_of_a_batch_do_not_see_each_other() -> None:
     batch = torch.arange(3).repeat_interleave(torch.tensor([120, 40, 1]))
     together = network(torch.cat(clouds), batch).normal
     assert axes_agree(together, torch.cat([network(cloud).normal for cloud in clouds]))
+
+
+def test_a_patch_is_told_the_profile_of_the_whole_cloud() -> None:
+    network, pos = estimator(), surface()
+    measured = thickness_profile_of(network, pos)
+    assert axes_agree(network(pos, profile=measured).normal, network(pos).normal)
+    assert not axes_agree(network(pos, profile=measured + 1).normal, network(pos).normal, 1e-6)
+
+
+def thickness_profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
+    batch = torch.zeros(len(pos), dtype=torch.long)
+    exact = (pos - pos.mean(0)) / cloud_scale(pos)
+    return profiles(exact, batch, network.backbone.plan(exact, batch).levels[-1].rows)
+
+
+def test_points_move_towards_the_plane_that_was_fitted() -> None:
+    head = estimator().head
+    fit = Fit(torch.eye(3).double()[2:].expand(2, 3), centre=torch.tensor([0.5, -0.2]).double(), seen=torch.zeros(2, 8))
+    with torch.no_grad():
+        head.offsets[0].share.weight.zero_()
+        head.offsets[0].share.bias.fill_(20.0)
+    told, before = torch.zeros(2, 4).double(), torch.zeros(3, 3).double()
+    after, moved = head.offsets[0](replace(fit, seen=fit.seen.double()), told, torch.tensor([2, 0]), before)
+    assert torch.allclose(moved[:, 2], torch.tensor([-0.2, 0.0, 0.5]).double())
+    assert torch.allclose(after.centre, torch.zeros(2).double(), atol=1e-6)
 
 
 def test_rows_are_those_asked_for_in_their_order() -> None:
@@ -184,11 +213,17 @@ def test_wrong_input_is_refused() -> None:
         {"candidates": 3, "tolerances": ()},
         {"wide": [[]]},
         {"wide": [[4, 0]]},
+        {"near": [[]]},
+        {"near": [[4, 0]]},
     ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"wide planes of at most 2 coarse levels, got 3"):
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), wide=[[4], [4], [4]]))(surface())
+    with pytest.raises(ValueError, match=r"planes of at most 2 coarse levels, got 3"):
+        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), near=[[4], [4], [4], [4]]))(surface())
+    with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):
+        network(surface(), profile=torch.zeros(2, 14, dtype=torch.float64))
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):
         network(torch.zeros(4, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="at least one point"):

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tensorframes.geometry import Hierarchy, build_hierarchy
 from tensorframes.layers import planes_of_levels, regions_of_levels, wide_planes
-from tensorframes.layers.regions import Regions, covariance_around
+from tensorframes.layers.regions import Regions, covariances_around
 from tensorframes.testing import assert_equivariant
 
 COUNTS = ((16, 32), (8,))
@@ -86,7 +86,9 @@ def test_a_repeated_region_counts_once() -> None:
     mean = torch.randn(3, 3, generator=generator, dtype=torch.float64)
     regions = Regions(torch.ones(3).double(), mean, torch.zeros(3, 3, 3, dtype=torch.float64))
     at = mean[:1] + 0.01
-    once, again = (covariance_around(at, torch.tensor([row]), regions) for row in ([0, 1, 2], [0, 1, 2, 0, 0]))
+    once, again = (
+        covariances_around(at, torch.tensor([row]), regions, [len(row)])[0] for row in ([0, 1, 2], [0, 1, 2, 0, 0])
+    )
     assert torch.allclose(once, again)
 
 
