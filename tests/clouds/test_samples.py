@@ -15,7 +15,7 @@ from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.corruption import Corruption, CorruptionMix, diagonal
 from tensorframes.clouds.samples import DIRECT_POINTS, TrainingSamples, WholeClouds, _Prepared
 from tensorframes.clouds.scales import distinct_rows, sampled_scale
-from tensorframes.geometry import cloud_scale
+from tensorframes.geometry import PROFILE, cloud_scale, thickness_profile
 
 
 def sphere(count: int, seed: int = 0) -> Cloud:
@@ -40,6 +40,20 @@ def test_a_sample_has_every_tensor():
     assert data.scale.shape == data.oriented.shape == (1,)
     assert int(data.inner.sum()) == 150
     assert torch.allclose(data.normal.norm(dim=1), torch.ones(300), atol=1e-5)
+
+
+def test_the_profile_is_that_of_the_whole_cloud_where_it_is_asked_for():
+    assert "profile" not in samples()[0]
+    clouds = [sphere(4000)]
+    with_profile = TrainingSamples(clouds, 6, 300, RandomRotation("o3"), CorruptionMix(), seed=3, profile=True)
+    without = TrainingSamples(clouds, 6, 300, RandomRotation("o3"), CorruptionMix(), seed=3)
+    for index in range(6):
+        assert same(with_profile[index], without[index])
+        assert torch.equal(with_profile[index].profile, with_profile[index].profile)
+    clean = TrainingSamples(clouds, 1, 300, profile=True)[0]
+    pos = torch.from_numpy(clouds[0].pos) / clean.scale
+    assert clean.profile.shape == (1, PROFILE)
+    assert torch.allclose(clean.profile[0], thickness_profile(pos, torch.arange(4000), weigh=True), atol=0.03)
 
 
 def test_a_patch_holds_the_nearest_points_and_inner_the_nearest_half_of_them():

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import Hierarchy, build_hierarchy
-from tensorframes.layers import planes_of_levels, regions_of_levels, wide_planes
+from tensorframes.layers import near_planes, planes_of_levels, regions_of_levels, wide_planes
 from tensorframes.layers.regions import Regions, covariances_around
 from tensorframes.testing import assert_equivariant
 
@@ -107,3 +107,33 @@ def test_what_was_found_once_is_kept_but_not_in_another_precision() -> None:
     assert torch.equal(rounded.planes, exact.planes.float())
     with pytest.raises(ValueError, match="at most 2 coarse levels, got 3"):
         wide_planes(hierarchy, [[4], [4], [4]])
+
+
+def test_near_planes_are_those_of_the_points_themselves() -> None:
+    pos = slab(0.5, 400)
+    hierarchy = levels(pos)
+    found = near_planes(hierarchy, ((12, 30), (8,)))
+    assert found.planes.shape == (400, 3, 3, 3)
+    assert found.shape.shape == (400, 3, 4)
+    edge = pos[hierarchy.near[7, :12]] - pos[7]
+    weight = (1 - edge.square().sum(-1) / edge.square().sum(-1).max()).square()
+    weight = weight / weight.sum()
+    off = edge - weight @ edge
+    values, vectors = torch.linalg.eigh((weight.unsqueeze(-1) * off).T @ off)
+    cosine = (found.planes[7, 0] @ vectors[:, 0]) @ vectors[:, 0]
+    assert torch.isclose(cosine, values[1] * values[2] / (values[1] * values[2] + values[0] * (values[1] + values[2])))
+    assert torch.isclose(found.shape[7, 0, 0], (values[0] / values[2]).sqrt())
+    assert torch.isclose(found.shape[7, 0, 3], (values[0] + 1e-6).log() / 4)
+
+
+def test_near_planes_are_tensors_and_shapes_invariant() -> None:
+    pos, counts = slab(1.0, 400), ((12, 30), (8,))
+    assert_equivariant(lambda p: near_planes(levels(p), counts).planes.flatten(1), pos, "3x2")
+    assert_equivariant(lambda p: near_planes(levels(p), counts).shape.flatten(1), pos, "12x0")
+
+
+def test_planes_of_no_level_between_are_left_out() -> None:
+    hierarchy = levels(slab(0.5, 400))
+    both = near_planes(hierarchy, ((12,), (), (4,))).planes
+    assert torch.equal(both[:, 0], near_planes(hierarchy, ((12,),)).planes[:, 0])
+    assert torch.equal(both[:, 1], near_planes(hierarchy, ((), (), (4,))).planes[:, 0])
