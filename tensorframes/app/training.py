@@ -16,7 +16,7 @@ from tensorframes.app.continuing import begin_with, check_continues, continued, 
 from tensorframes.app.launch import one_run
 from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
-from tensorframes.app.values import check_all, check_validation
+from tensorframes.app.values import check_all, check_profile, check_validation
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
@@ -50,6 +50,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
+    check_profile(cfg, module)
     if check_validation(cfg, clouds.val) == 0:
         log.info("no validation clouds: last.ckpt is scored")
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from tensorframes.app.checks import check_added, check_plain, check_settings
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
+from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,16 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
             if monitor not in there:
                 raise UserError(f"expected {key} to be one of {', '.join(there)}, got {monitor}")
     return count
+
+
+def check_profile(cfg: DictConfig, module: NormalTraining) -> None:
+    """What is known of whole clouds is measured on whole clouds, in training as when scored.
+
+    Raises:
+        UserError: it would be measured on patches.
+    """
+    if getattr(module.estimator, "profiled", False) and not cfg.data.samples.get("profile", False):
+        raise UserError("expected data.samples.profile=true for a network that knows clouds' profiles, got false")
 
 
 def warn_of_late_stopping(cfg: DictConfig) -> None:

@@ -137,6 +137,8 @@ class PointNet2(nn.Module):
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
         if len(rounds) > len(radii) or min(rounds, default=0) < 0:
             raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
+        if profile and not radii:
+            raise ValueError("expected at least one coarse level for profile, got none")
         check_radii(radii)
         check_count(neighbours, "neighbours")
         self.radii, self.neighbours, self.levels = tuple(radii), neighbours, len(widths)

@@ -13,7 +13,7 @@ from tensorframes.clouds import keys
 from tensorframes.clouds.augmentation import RandomRotation, turned
 from tensorframes.clouds.cloud import Cloud
 from tensorframes.clouds.corruption import Corruption, diagonal
-from tensorframes.clouds.scales import ScaleTable, sampled_scale
+from tensorframes.clouds.scales import ScaleTable, distinct_rows, sampled_scale
 from tensorframes.geometry.profile import sampled_profile
 
 DIRECT_POINTS = 16_384
@@ -25,8 +25,8 @@ NOISE_LEVELS = (0.0, 0.0005, 0.00125, 0.0025, 0.0045, 0.0075, 0.0115, 0.016)
 TABLES = 1
 """Ends the seeds of the scales: they are no sample's seeds."""
 
-POINTS_KEPT = 64_000_000
-"""Points of clouds that a worker keeps in memory, with their scales: about 1.4 GB."""
+POINTS_KEPT = 20_000_000
+"""Points of clouds that a worker keeps in memory, with their scales, unless told otherwise: about 1.4 GB."""
 
 
 class DrawsCorruption(Protocol):
@@ -55,6 +55,7 @@ class TrainingSamples(Dataset):
         context: scales beyond the inner points that a patch reaches, if `most_points` allow it.
         most_points: of a patch with context.
         profile: measure each whole cloud's profile, too, for networks that know it.
+        points_kept: points of clouds that each worker keeps in memory.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class TrainingSamples(Dataset):
         context: float = 0.0,
         most_points: int = 8192,
         profile: bool = False,
+        points_kept: int = POINTS_KEPT,
     ):
         if len(clouds) == 0 or length < 1:
             raise ValueError(f"expected at least one cloud and one sample, got {len(clouds)} and {length}")
@@ -81,7 +83,7 @@ class TrainingSamples(Dataset):
         if context > 0 and patch_points is not None and most_points < patch_points:
             raise ValueError(f"expected most_points >= patch_points, got {most_points} and {patch_points}")
         self.clouds, self.length, self.patch_points, self.seed = clouds, length, patch_points, seed
-        self.context, self.most_points, self.profile = context, most_points, profile
+        self.context, self.most_points, self.profile, self.points_kept = context, most_points, profile, points_kept
         self.augmentation = augmentation or RandomRotation("off")
         self.corruption = corruption or Corruption()
         self.inner_share = inner_share
@@ -102,7 +104,7 @@ class TrainingSamples(Dataset):
         near, inner = self._patch(pos, centre, scale)
         made = sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
         if self.profile:
-            made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos, scale, rng)).unsqueeze(0)
+            made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
         return made
 
     def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +126,7 @@ class TrainingSamples(Dataset):
     def _prepare(self, index: int) -> "_Prepared":
         if index not in self.prepared:
             self.prepared[index] = _Prepared(self.clouds[index], (self.seed, index))
-            while len(self.prepared) > 1 and sum(len(each.pos) for each in self.prepared.values()) > POINTS_KEPT:
+            while len(self.prepared) > 1 and sum(len(each.pos) for each in self.prepared.values()) > self.points_kept:
                 self.prepared.popitem(last=False)
         self.prepared.move_to_end(index)
         return self.prepared[index]

@@ -16,6 +16,7 @@ from tensorframes.estimator.prediction import Prediction
 from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import PROFILE, Hierarchy, cloud_scale, nearest_neighbours, profiles
 from tensorframes.geometry.distances import distinct_points
+from tensorframes.layers import KnownProfile
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import Representation
 
@@ -53,7 +54,11 @@ class NormalEstimator(nn.Module):
         self.head = head(backbone.reps)
         if (asked := getattr(self.head, "coarse", 0)) >= backbone.levels:
             raise ValueError(f"expected wide planes of at most {backbone.levels - 1} coarse levels, got {asked}")
-        self.profiled = any(getattr(part, "profile", None) is not None for part in (self.backbone, self.head))
+        self.profiled = any(isinstance(part, KnownProfile) for part in self.modules())
+        if self.profiled and backbone.levels < 2:
+            raise ValueError(
+                "expected a backbone with coarse levels, where clouds' profiles are measured, got one level"
+            )
         self.oriented = oriented
         self.mirrors = frames.mirrors
 
@@ -94,6 +99,7 @@ class NormalEstimator(nn.Module):
                 if found.shape != (expected_shape := (hierarchy.clouds, PROFILE)):
                     raise ValueError(f"expected profiles of shape {expected_shape}, got {tuple(found.shape)}")
                 hierarchy = replace(hierarchy, profile=found)
+            self.head.prepare(hierarchy)
             hierarchy = hierarchy.to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)

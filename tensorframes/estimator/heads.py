@@ -23,6 +23,9 @@ class Head(Protocol):
 
     reach: int  # of how many of a point's nearest neighbours its plan makes use
 
+    def prepare(self, hierarchy: Hierarchy) -> None:
+        """Find what is kept in the hierarchy (``once``) before its positions are rounded to the network's precision."""
+
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
         """What depends on the geometry alone, found once for all passes; handed back to ``read`` and ``forward``."""
 
@@ -48,6 +51,9 @@ class VectorHead(nn.Module):
         super().__init__()
         self.net = MLP([reps.dim, reps.dim, reps.d], norm="layer")
         self.vector = TensorReps("1x1", d=reps.d)
+
+    def prepare(self, hierarchy: Hierarchy) -> None:
+        """Nothing."""
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Tensor:
         """The rows (M,) asked for."""

@@ -56,7 +56,7 @@ def neighbourhoods(
             if kind == 0 and count <= known.shape[1]:
                 found = known[rows, :count]
             elif kind > 0 and regions is not None and len(rows) == hierarchy.points:
-                found = around(hierarchy, kind, regions[kind - 1], 0, count)
+                found = around(hierarchy, kind, regions[kind - 1], 0, count)[rows]
             else:
                 found = knn(pos, count, query=query, batch=level.batch, query_batch=query_batch)
             tables.append(level.rows[found])

@@ -84,6 +84,8 @@ class PlaneFitHead(nn.Module):
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, told) < 1:
             raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
+        if offsets and fits < 2:
+            raise ValueError(f"expected fits >= 2 with offsets, got {fits}")
         counts = [candidates] * len(sizes) if isinstance(candidates, int) else list(candidates)
         self.neighbours, self.regions = tuple(neighbours), regions
         self.guess = AxisHead(reps, len(self.neighbours))
@@ -97,6 +99,11 @@ class PlaneFitHead(nn.Module):
         self.profile = KnownProfile(told + fits) if profile else None
         self.coarse = max(len(wide), len(near) - 1)
         self.reach = max(neighbours[0], *(near[0] if near else ()), self.votes.reach if self.votes else 0)
+
+    def prepare(self, hierarchy: Hierarchy) -> None:
+        """The near planes: rounded positions would not tell how thin the thin ones are."""
+        if self.near is not None:
+            self.near.plan(hierarchy)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last

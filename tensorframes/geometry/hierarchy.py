@@ -51,13 +51,12 @@ class Hierarchy:
         """The same points and tables, positions in another precision."""
         levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)
         profile = None if self.profile is None else self.profile.to(dtype)
-        return replace(
-            self, levels=levels, profile=profile, found={name: value.to(dtype) for name, value in self.found.items()}
-        )
+        found = {name: value if _counts(value) else value.to(dtype) for name, value in self.found.items()}
+        return replace(self, levels=levels, profile=profile, found=found)
 
     def once(self, name: Hashable, find: Callable[[], Any]) -> Any:
         """What ``find`` finds of this geometry, under a name of its own; found once, however many ask. It has a method
-        ``to`` for another precision."""
+        ``to`` for another precision, or is a table of rows."""
         if name not in self.found:
             self.found[name] = find()
         return self.found[name]
@@ -66,6 +65,11 @@ class Hierarchy:
     def points(self) -> int:
         """Points at level 0."""
         return len(self.levels[0])
+
+
+def _counts(value: Any) -> bool:
+    """Whether these are whole numbers, the same in every precision."""
+    return isinstance(value, Tensor) and not value.is_floating_point()
 
 
 def build_hierarchy(

@@ -14,8 +14,8 @@ from tensorframes.layers.moments import normalised_adjugate
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
-PART = {"cpu": 2048}  # points whose planes are found at once: what they take stays in the cache
-LARGEST_PART = 65536  # on other devices: bounds memory
+PART = {"cpu": 16384}  # planes found at once: what they take stays in the cache
+LARGEST_PART = 262144  # on other devices: bounds memory
 LEAST = 1e-6  # variance below which a region is a point, in squared units of the scale
 
 
@@ -25,11 +25,12 @@ class Regions:
 
     count: Tensor  # (N_l,) a real number, since a point has shares in three regions
     mean: Tensor  # (N_l, 3)
-    covariance: Tensor  # (N_l, 3, 3)
+    covariance: Tensor | None  # (N_l, 3, 3); None of points, which have none
 
     def to(self, dtype: torch.dtype) -> Regions:
         """The same in another precision."""
-        return Regions(self.count.to(dtype), self.mean.to(dtype), self.covariance.to(dtype))
+        covariance = None if self.covariance is None else self.covariance.to(dtype)
+        return Regions(self.count.to(dtype), self.mean.to(dtype), covariance)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def regions_of_levels(hierarchy: Hierarchy) -> list[Regions]:
     points: noise that is wider than the coarse points are apart still averages out.
     """
     pos = hierarchy.levels[0].pos
-    found = [Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(*pos.shape, pos.shape[1]))]
+    found = [Regions(torch.ones_like(pos[:, 0]), pos, None)]
     for depth in range(len(hierarchy.above)):
         found.append(hierarchy.once(("regions", depth + 1), partial(_joined, hierarchy, depth, found[-1])))
     return found[1:]
@@ -85,32 +86,33 @@ def _joined(hierarchy: Hierarchy, depth: int, finer: Regions) -> Regions:
     edge = finer.mean.index_select(0, giver) - coarse.index_select(0, table)
     shift = torch.zeros_like(coarse).index_add(0, table, part.unsqueeze(-1) * edge)
     off = edge - shift.index_select(0, table)
-    square = finer.covariance.index_select(0, giver) + off.unsqueeze(-1) * off.unsqueeze(-2)
+    square = off.unsqueeze(-1) * off.unsqueeze(-2)
+    if finer.covariance is not None:
+        square = finer.covariance.index_select(0, giver) + square
     gathered = (part.view(-1, 1, 1) * square).flatten(1)
     covariance = coarse.new_zeros(len(coarse), gathered.shape[1]).index_add(0, table, gathered)
     return Regions(count, coarse + shift, covariance.view(len(coarse), *square.shape[1:]))
 
 
 @full_precision
-def covariances_around(
-    pos: Tensor, table: Tensor, regions: Regions, sizes: Sequence[int], points: bool = False
-) -> list[Tensor]:
+def covariances_around(pos: Tensor, table: Tensor, regions: Regions, sizes: Sequence[int]) -> list[Tensor]:
     r"""Covariances (M, 3, 3) of the points that the first so many regions in each row of a table (M, K), nearest first,
     stand for, one for each of the sizes, at most K:
 
     .. math:: C = \sum_j w_j (C_j + (m_j - \bar m)(m_j - \bar m)^T), \quad \bar m = \sum_j w_j m_j, \quad
         w_j \propto n_j \left(1 - |m_j - x|^2 / r^2\right)^2,
 
-    with r the distance from x (M, 3) to the farthest of them. A region that is repeated counts once. ``points``: the
-    regions are points, without counts and covariances of their own.
+    with r the distance from x (M, 3) to the farthest of them. A region that is repeated counts once.
     """
     flat = table.flatten()
     edge = regions.mean.index_select(0, flat).view(*table.shape, -1) - pos.unsqueeze(1)
     square = edge.square().sum(-1)
     again = table == table[:, :1]
     again[:, 0] = False
-    counted = None if points else regions.count.index_select(0, flat).view(table.shape)
-    inner = None if points else regions.covariance.flatten(1).index_select(0, flat).view(*table.shape, -1)
+    counted, inner = None, None
+    if regions.covariance is not None:
+        counted = regions.count.index_select(0, flat).view(table.shape)
+        inner = regions.covariance.flatten(1).index_select(0, flat).view(*table.shape, -1)
     found = []
     for size in sizes:
         farthest = square[:, :size].amax(-1, keepdim=True)
@@ -127,17 +129,21 @@ def covariances_around(
     return found
 
 
-def checked_counts(counts: Sequence[Sequence[int]], coarse: int | None = None) -> tuple[tuple[int, ...], ...]:
-    """What ``wide_planes`` asks for, as tuples.
+def checked_counts(
+    counts: Sequence[Sequence[int]], levels: int | None = None, kind: str = "wide planes of at most {} coarse levels"
+) -> tuple[tuple[int, ...], ...]:
+    """What ``wide_planes`` and ``near_planes`` ask for, as tuples.
 
     Raises:
-        ValueError: no plane is asked for, one of no region, or of more than ``coarse`` levels above level 0.
+        ValueError: no plane is asked for, one of no region, what is no list for each level, or more than ``levels``.
     """
+    if not all(isinstance(sizes, Sequence) and all(isinstance(size, int) for size in sizes) for sizes in counts):
+        raise ValueError(f"expected a list of counts for each level, got {counts}")
     found = tuple(tuple(sizes) for sizes in counts)
     if not any(found) or min(size for sizes in found for size in sizes) < 1:
-        raise ValueError(f"expected counts >= 1 of regions for wide planes, got {[list(sizes) for sizes in found]}")
-    if coarse is not None and len(found) > coarse:
-        raise ValueError(f"expected wide planes of at most {coarse} coarse levels, got {len(found)}")
+        raise ValueError(f"expected counts >= 1 of what makes a plane, got {[list(sizes) for sizes in found]}")
+    if levels is not None and len(found) > levels:
+        raise ValueError(f"expected {kind.format(levels)}, got {len(found)}")
     return found
 
 
@@ -158,7 +164,8 @@ def near_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
         hierarchy: N points at level 0. counts: for level 0, 1, ... of how many of its points or regions the
             neighbourhoods are made, a plane each.
     """
-    return planes_around(hierarchy, 0, checked_counts(counts, len(hierarchy.above) + 1))
+    kind = "near planes of at most {} levels"
+    return planes_around(hierarchy, 0, checked_counts(counts, len(hierarchy.levels), kind))
 
 
 def planes_around(hierarchy: Hierarchy, depth: int, counts: tuple[tuple[int, ...], ...]) -> WidePlanes:
@@ -168,18 +175,17 @@ def planes_around(hierarchy: Hierarchy, depth: int, counts: tuple[tuple[int, ...
     return found
 
 
-@full_precision
 def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[int]]) -> WidePlanes:
     centres, pos = hierarchy.levels[depth].pos, hierarchy.levels[0].pos
-    points = Regions(torch.ones_like(pos[:, 0]), pos, pos.new_zeros(1))
+    points = Regions(torch.ones_like(pos[:, 0]), pos, None)
     regions = [points, *regions_of_levels(hierarchy)]
     asked = [(level, regions[level], sizes) for level, sizes in enumerate(counts, start=depth) if sizes]
     tables = [around(hierarchy, level, each, depth, max(sizes)) for level, each, sizes in asked]
 
     def found(part: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         covariances = []
-        for (level, each, sizes), table in zip(asked, part[1:], strict=True):
-            covariances += covariances_around(part[0], table, each, sizes, points=level == 0)
+        for (_, each, sizes), table in zip(asked, part[1:], strict=True):
+            covariances += covariances_around(part[0], table, each, sizes)
         covariance = torch.stack(covariances, dim=1)
         values = torch.linalg.eigvalsh(covariance).clamp_min(0)
         largest = values[..., 2:]
@@ -188,20 +194,10 @@ def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[i
         planes = normalised_adjugate(covariance.flatten(0, 1)).view_as(covariance)
         return planes, torch.cat([ratios, logarithms], dim=-1)
 
-    parts = zip(*(each.split(PART.get(pos.device.type, LARGEST_PART)) for each in (centres, *tables)), strict=True)
+    most = max(1, PART.get(pos.device.type, LARGEST_PART) // sum(len(sizes) for _, _, sizes in asked))
+    parts = zip(*(each.split(most) for each in (centres, *tables)), strict=True)
     planes, shapes = zip(*side_by_side(found, list(parts), pos.device), strict=True)
     return WidePlanes(torch.cat(planes), torch.cat(shapes))
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of rows, the same in every precision."""
-
-    rows: Tensor
-
-    def to(self, dtype: torch.dtype) -> Table:
-        """Itself."""
-        return self
 
 
 def around(hierarchy: Hierarchy, level: int, regions: Regions, depth: int, count: int) -> Tensor:
@@ -211,15 +207,15 @@ def around(hierarchy: Hierarchy, level: int, regions: Regions, depth: int, count
         return known[:, :count]
     batch = hierarchy.levels[level].batch
     find = partial(knn, regions.mean, count, query=centres.pos, batch=batch, query_batch=centres.batch)
-    found: Table = hierarchy.once(("around", level, depth, count), lambda: Table(find()))
-    return found.rows
+    found: Tensor = hierarchy.once(("around", level, depth, count), find)
+    return found
 
 
-@full_precision
 def brought(wide: WidePlanes, hierarchy: Hierarchy) -> WidePlanes:
     """From the points of level 1 to those of level 0, as tensors and invariants are interpolated."""
     table, share = hierarchy.above[0], inverse_square_shares(hierarchy, 0).unsqueeze(1)
 
+    @full_precision
     def of(values: Tensor) -> Tensor:
         arrived = values.flatten(1).index_select(0, table.flatten()).view(*table.shape, -1)
         return (share @ arrived).view(len(table), *values.shape[1:])

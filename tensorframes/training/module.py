@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from tensorframes.clouds import keys
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
@@ -95,7 +96,7 @@ class NormalTraining(pl.LightningModule):
 
     def _predict(self, batch: Batch) -> NormalPrediction:
         """The estimator's answer at the inner points, all that is asked of it."""
-        rows, known = batch.inner.nonzero()[:, 0], {} if "profile" not in batch else {"profile": batch.profile}
+        rows, known = batch.inner.nonzero()[:, 0], {key: batch[key] for key in (keys.PROFILE,) if key in batch}
         prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, rows, **known)
         return prediction
 

@@ -36,6 +36,7 @@ TRAINING = {
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
     "loader.batch_size=0": "loader: expected batch_size >= 1",
     "data.samples.patch_points=0": "data.samples: expected patch_points >= 1",
+    "backbone.profile=true": "expected data.samples.profile=true for a network that knows",
     "data.root=/a=b": "'data.root=\"/my data/a=b\"'",
     "data.root=a,b": "'data.root=\"/my data/a=b\"'",
     "data=folder": "expected a value for data.root",

@@ -215,11 +215,19 @@ def test_wrong_input_is_refused() -> None:
         {"wide": [[4, 0]]},
         {"near": [[]]},
         {"near": [[4, 0]]},
+        {"near": [16, 24]},
+        {"offsets": True, "fits": 1},
     ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"wide planes of at most 2 coarse levels, got 3"):
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), wide=[[4], [4], [4]]))(surface())
+    with pytest.raises(ValueError, match="a backbone with coarse levels"):
+        NormalEstimator(
+            LearnedFrames(), PointNet2(widths=(8,), radii=(), neighbours=8), partial(PlaneFitHead, profile=True)
+        )
+    with pytest.raises(ValueError, match="at least one coarse level for profile"):
+        PointNet2(widths=(8,), radii=(), profile=True)
     with pytest.raises(ValueError, match=r"planes of at most 2 coarse levels, got 3"):
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), near=[[4], [4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):

@@ -75,3 +75,21 @@ def test_random_rows_of_a_cloud_of_uneven_density_tell_about_what_evenly_spaced_
     unweighed = thickness_profile(pos, everywhere(pos))
     assert (drawn - exact).abs().mean() < 0.03
     assert (unweighed - exact).abs().mean() > 0.05
+
+
+def test_points_at_equal_distances_count_alike_whatever_their_order() -> None:
+    row = torch.arange(40.0, dtype=torch.float64)
+    x, y = (each.flatten() for each in torch.meshgrid(row, row, indexing="ij"))
+    stepped = torch.stack([x, y, (x / 8).floor()], dim=1)
+    rows, order = torch.arange(0, 1600, 37), torch.randperm(1600)
+    moved = thickness_profile(stepped[order], torch.argsort(order)[rows])
+    # The 1024th neighbour is the last that is looked at: a tie there is not seen.
+    same = [column for column in range(PROFILE) if column % len(SIZES) != len(SIZES) - 1]
+    assert torch.allclose(moved[same], thickness_profile(stepped, rows)[same], atol=1e-9)
+
+
+def test_a_cloud_without_points_has_zeros() -> None:
+    pos, batch = slab(0.2, 100), torch.tensor([0, 2]).repeat_interleave(50)
+    found = profiles(pos, batch, torch.arange(100))
+    assert (found[1] == 0).all()
+    assert (found[2] != 0).any()
