@@ -2,9 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
+
+from tensorframes.app.values import check_profile
+from tensorframes.backbones import PointNet2
+from tensorframes.errors import UserError
+from tensorframes.estimator import NormalEstimator, VectorHead
+from tensorframes.frames import LearnedFrames
 
 App = Callable[..., tuple[int, str, str]]
 
@@ -36,7 +44,6 @@ TRAINING = {
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
     "loader.batch_size=0": "loader: expected batch_size >= 1",
     "data.samples.patch_points=0": "data.samples: expected patch_points >= 1",
-    "backbone.profile=true": "expected data.samples.profile=true for a network that knows",
     "data.root=/a=b": "'data.root=\"/my data/a=b\"'",
     "data.root=a,b": "'data.root=\"/my data/a=b\"'",
     "data=folder": "expected a value for data.root",
@@ -82,6 +89,17 @@ def assert_one_line(ended: tuple[int, str, str], expected: str) -> None:
 @pytest.mark.parametrize("override", TRAINING)
 def test_training_mistakes(app: App, override: str) -> None:
     assert_one_line(app("train", "experiment=tiny", override), TRAINING[override])
+
+
+def test_profiles_are_measured_on_whole_clouds_in_training_too() -> None:
+    estimator = NormalEstimator(
+        LearnedFrames(), PointNet2(widths=(8, 8), radii=(1.5,), neighbours=4, profile=True), VectorHead
+    )
+    module, cfg = SimpleNamespace(estimator=estimator), OmegaConf.create({"data": {"samples": {"profile": False}}})
+    with pytest.raises(UserError, match=r"expected data\.samples\.profile=true .*, got false"):
+        check_profile(cfg, module)
+    cfg.data.samples.profile = True
+    check_profile(cfg, module)
 
 
 @pytest.mark.parametrize("overrides", ABOUT_THE_TEST)
