@@ -130,7 +130,7 @@ def covariances_around(pos: Tensor, table: Tensor, regions: Regions, sizes: Sequ
 
 
 def checked_counts(
-    counts: Sequence[Sequence[int]], levels: int | None = None, kind: str = "wide planes of at most {} coarse levels"
+    counts: Sequence[Sequence[int]], levels: int | None = None, kind: str = "wide"
 ) -> tuple[tuple[int, ...], ...]:
     """What ``wide_planes`` and ``near_planes`` ask for, as tuples.
 
@@ -141,9 +141,10 @@ def checked_counts(
         raise ValueError(f"expected a list of counts for each level, got {counts}")
     found = tuple(tuple(sizes) for sizes in counts)
     if not any(found) or min(size for sizes in found for size in sizes) < 1:
-        raise ValueError(f"expected counts >= 1 of what makes a plane, got {[list(sizes) for sizes in found]}")
+        raise ValueError(f"expected counts >= 1 of regions for {kind} planes, got {[list(sizes) for sizes in found]}")
     if levels is not None and len(found) > levels:
-        raise ValueError(f"expected {kind.format(levels)}, got {len(found)}")
+        which = "coarse levels" if kind == "wide" else "levels"
+        raise ValueError(f"expected {kind} planes of at most {levels} {which}, got {len(found)}")
     return found
 
 
@@ -164,8 +165,7 @@ def near_planes(hierarchy: Hierarchy, counts: Sequence[Sequence[int]]) -> WidePl
         hierarchy: N points at level 0. counts: for level 0, 1, ... of how many of its points or regions the
             neighbourhoods are made, a plane each.
     """
-    kind = "near planes of at most {} levels"
-    return planes_around(hierarchy, 0, checked_counts(counts, len(hierarchy.levels), kind))
+    return planes_around(hierarchy, 0, checked_counts(counts, len(hierarchy.levels), "near"))
 
 
 def planes_around(hierarchy: Hierarchy, depth: int, counts: tuple[tuple[int, ...], ...]) -> WidePlanes:
