@@ -32,11 +32,11 @@ class WideGuess(nn.Module):
         hidden: width of the network.
     """
 
-    kind, numbers = "wide", 3  # of the planes, and how many numbers their shapes are
+    which, numbers = "wide", 3  # of the planes, and how many numbers their shapes are
 
     def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
         super().__init__()
-        self.counts = checked_counts(counts, kind=self.kind)
+        self.counts = checked_counts(counts, kind=self.which)
         planes = sum(len(sizes) for sizes in self.counts)
         known = told + (self.numbers + 2) * planes - 1
         self.own = nn.Linear(known, hidden)
@@ -83,7 +83,7 @@ class NearGuess(WideGuess):
         hidden: width of the network.
     """
 
-    kind, numbers = "near", 4
+    which, numbers = "near", 4
 
     def plan(self, hierarchy: Hierarchy) -> WidePlanes:
         """The planes of all points: they depend on the geometry alone."""
