@@ -99,7 +99,10 @@ class NormalEstimator(nn.Module):
                 if found.shape != (expected_shape := (hierarchy.clouds, PROFILE)):
                     raise ValueError(f"expected profiles of shape {expected_shape}, got {tuple(found.shape)}")
                 hierarchy = replace(hierarchy, profile=found)
-            self.head.prepare(hierarchy)
+            if (
+                prepare := getattr(self.head, "prepare", None)
+            ) is not None:  # not every head has something to find here
+                prepare(hierarchy)
             hierarchy = hierarchy.to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)

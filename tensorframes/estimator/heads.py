@@ -18,13 +18,11 @@ class Head(Protocol):
     """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them.
 
     SO(3) frames take two passes, with all R_i and with all S R_i. A head reads what each of them says, as tensors in
-    the world's frame, and decides by both at once: whatever treats the readings alike is equivariant.
+    the world's frame, and decides by both at once: whatever treats the readings alike is equivariant. A head may have a
+    method ``prepare(hierarchy)``, called before positions are rounded to the network's precision.
     """
 
     reach: int  # of how many of a point's nearest neighbours its plan makes use
-
-    def prepare(self, hierarchy: Hierarchy) -> None:
-        """Find what is kept in the hierarchy (``once``) before its positions are rounded to the network's precision."""
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
         """What depends on the geometry alone, found once for all passes; handed back to ``read`` and ``forward``."""
@@ -51,9 +49,6 @@ class VectorHead(nn.Module):
         super().__init__()
         self.net = MLP([reps.dim, reps.dim, reps.d], norm="layer")
         self.vector = TensorReps("1x1", d=reps.d)
-
-    def prepare(self, hierarchy: Hierarchy) -> None:
-        """Nothing."""
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Tensor:
         """The rows (M,) asked for."""

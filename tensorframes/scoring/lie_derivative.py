@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.geometry import OtherChoicesError, recording, repeating
 from tensorframes.layers import Probe
+from tensorframes.pieces import one_thread
 from tensorframes.reps.harmonics import rotation_about
 
 STEP = 1e-4  # radians
@@ -58,8 +59,12 @@ def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step
     Returns:
         The errors; None if ``frozen`` and the turned cloud takes other ways (a fallback where there was none).
     """
-    network = copy.deepcopy(estimator).double().eval()
-    pos = pos.double() - pos.double().mean(0)
+    with one_thread(pos.device):  # one pass after the other: layers are told apart by the order of their calls
+        return _measured(copy.deepcopy(estimator).double().eval(), pos.double(), frozen, step)
+
+
+def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> LieDerivative | None:
+    pos = pos - pos.mean(0)
     still = _Reading()
     with recording() as tape, still.of(network):
         normal = _normals(network, pos)

@@ -1,5 +1,7 @@
 """The Lie derivative finds what does not turn along, and where; nothing else."""
 
+import threading
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -125,3 +127,25 @@ def test_the_estimator_itself_stays_as_it_is() -> None:
     assert network.training
     assert next(network.parameters()).dtype == torch.float32
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_passes_take_turns_whatever_threads_there_are_since_layers_are_told_apart_by_their_calls() -> None:
+    network, threads = estimator(LearnedFrames()), torch.get_num_threads()
+    seen = set()
+
+    class Watching(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, pos: Tensor) -> object:
+            self.network.backbone.register_forward_pre_hook(lambda *_: seen.add(threading.get_ident()))
+            return self.network(pos)
+
+    torch.set_num_threads(2)
+    try:
+        assert lie_derivative(Watching(), cloud()) is not None
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == {threading.get_ident()}
