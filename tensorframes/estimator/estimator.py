@@ -110,6 +110,14 @@ class NormalEstimator(nn.Module):
         normal, steps, fallback = self._passes(hierarchy, needed, plan)
         return Prediction(normal.index_select(0, place), steps.index_select(1, place), fallback.index_select(0, place))
 
+    @torch.no_grad()
+    def measured_profile(self, pos: Tensor) -> Tensor:
+        """(1, PROFILE) of one cloud of distinct points (N, 3), measured as where none is given, for pieces of it."""
+        parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
+        exact = _normalise(pos, batch, cloud_scale(pos, batch)).to(parameter.device)
+        batch = batch.to(parameter.device)
+        return profiles(exact, batch, self.backbone.plan(exact, batch).levels[-1].rows).to(parameter)
+
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
         """The frames of every level."""
         levels = hierarchy.levels

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from tensorframes.estimator import NormalEstimator
 from tensorframes.estimator.degenerate import planes
@@ -81,13 +82,16 @@ def normals_of(
     return normals
 
 
-def _pass(estimator: NormalEstimator, pos: NDArray, rows: NDArray, scale: float | None = None) -> NDArray[np.float32]:
-    """Normals (M, 3) of rows (M,) of centred points (N, 3) in one pass; ``scale`` that of the cloud they belong to."""
+def _pass(
+    estimator: NormalEstimator, pos: NDArray, rows: NDArray, scale: float | None = None, profile: Tensor | None = None
+) -> NDArray[np.float32]:
+    """Normals (M, 3) of rows (M,) of centred points (N, 3) in one pass; ``scale`` and ``profile`` those of the cloud
+    they belong to."""
     parameter = next(estimator.parameters())
     index = torch.from_numpy(rows).to(parameter.device)
     with torch.inference_mode():
         length = None if scale is None else parameter.new_tensor([scale])
-        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index).normal
+        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index, profile=profile).normal
     values: NDArray[np.float32] = found.float().cpu().numpy()
     return values
 
@@ -105,6 +109,7 @@ def _by_blocks(
     wanted = np.zeros(len(points), dtype=bool)
     wanted[asked] = True
     scale = float(cloud_scale(torch.from_numpy(points)))
+    profile = estimator.measured_profile(torch.from_numpy(points)) if estimator.profiled else None
     normals = np.zeros((len(points), 3), dtype=np.float32)
     parts = [part for part in blocks(points, block) if wanted[part].any()]
     for number, part in enumerate(parts):
@@ -112,7 +117,7 @@ def _by_blocks(
             progress(number, len(parts))
         around = surroundings(points, part, scale, REACH, max(block, SEEN))
         seen, own = np.sort(np.concatenate([part, around])), part[wanted[part]]
-        normals[own] = _pass(estimator, points[seen] - points[part].mean(0), np.searchsorted(seen, own), scale)
+        normals[own] = _pass(estimator, points[seen] - points[part].mean(0), np.searchsorted(seen, own), scale, profile)
     # What lies on a line as far as its block reaches has the plane of the whole cloud, as in one pass.
     plane, known = planes(torch.from_numpy(points).unsqueeze(0))
     if bool(known):
