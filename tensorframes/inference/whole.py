@@ -91,7 +91,8 @@ def _pass(
     index = torch.from_numpy(rows).to(parameter.device)
     with torch.inference_mode():
         length = None if scale is None else parameter.new_tensor([scale])
-        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index, profile=profile).normal
+        known = {} if profile is None else {"profile": profile}  # networks that know none need not take one
+        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index, **known).normal
     values: NDArray[np.float32] = found.float().cpu().numpy()
     return values
 
@@ -109,7 +110,7 @@ def _by_blocks(
     wanted = np.zeros(len(points), dtype=bool)
     wanted[asked] = True
     scale = float(cloud_scale(torch.from_numpy(points)))
-    profile = estimator.measured_profile(torch.from_numpy(points)) if estimator.profiled else None
+    profile = estimator.measured_profile(torch.from_numpy(points)) if getattr(estimator, "profiled", False) else None
     normals = np.zeros((len(points), 3), dtype=np.float32)
     parts = [part for part in blocks(points, block) if wanted[part].any()]
     for number, part in enumerate(parts):
