@@ -99,9 +99,8 @@ class NormalEstimator(nn.Module):
                 if found.shape != (expected_shape := (hierarchy.clouds, PROFILE)):
                     raise ValueError(f"expected profiles of shape {expected_shape}, got {tuple(found.shape)}")
                 hierarchy = replace(hierarchy, profile=found)
-            if (
-                prepare := getattr(self.head, "prepare", None)
-            ) is not None:  # not every head has something to find here
+            prepare = getattr(self.head, "prepare", None)  # not every head has something to find here
+            if prepare is not None:
                 prepare(hierarchy)
             hierarchy = hierarchy.to(pos.dtype)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
@@ -111,10 +110,11 @@ class NormalEstimator(nn.Module):
         return Prediction(normal.index_select(0, place), steps.index_select(1, place), fallback.index_select(0, place))
 
     @torch.no_grad()
-    def measured_profile(self, pos: Tensor) -> Tensor:
-        """(1, PROFILE) of one cloud of distinct points (N, 3), measured as where none is given, for pieces of it."""
+    def measured_profile(self, pos: Tensor, scale: float) -> Tensor:
+        """(1, PROFILE) of one cloud of distinct points (N, 3) with its scale, measured as where none is given:
+        for pieces of it."""
         parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
-        exact = _normalise(pos, batch, cloud_scale(pos, batch)).to(parameter.device)
+        exact = _normalise(pos, batch, pos.new_tensor([scale])).to(parameter.device)
         batch = batch.to(parameter.device)
         return profiles(exact, batch, self.backbone.plan(exact, batch).levels[-1].rows).to(parameter)
 

@@ -110,7 +110,8 @@ def _by_blocks(
     wanted = np.zeros(len(points), dtype=bool)
     wanted[asked] = True
     scale = float(cloud_scale(torch.from_numpy(points)))
-    profile = estimator.measured_profile(torch.from_numpy(points)) if getattr(estimator, "profiled", False) else None
+    profiled = getattr(estimator, "profiled", False)
+    profile = estimator.measured_profile(torch.from_numpy(points), scale) if profiled else None
     normals = np.zeros((len(points), 3), dtype=np.float32)
     parts = [part for part in blocks(points, block) if wanted[part].any()]
     for number, part in enumerate(parts):
