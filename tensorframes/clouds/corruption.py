@@ -101,21 +101,26 @@ GRADIENT = Density("gradient", low=0.05, high=1.0)
 
 @dataclass(frozen=True)
 class Corruption:
-    """Thins a cloud, then adds noise: x' = x + sigma * diagonal * e, e ~ N(0, 1) for each coordinate.
+    """Thins a cloud, then adds noise: x' = x + sigma * diagonal * e, e ~ N(0, 1) for each coordinate, then rounds it.
 
     Args:
         noise: sigma, a fraction of the diagonal of the whole clean cloud.
         density: which points stay.
         category: the protocol's name for it.
+        rounding: coordinates become multiples of this fraction of the diagonal, as in files of so many digits; 0: of
+            float32 only.
     """
 
     noise: float = 0.0
     density: Density = field(default_factory=Density)
     category: str = "no_noise"
+    rounding: float = 0.0
 
     def __post_init__(self) -> None:
         if self.noise < 0:
             raise ValueError(f"expected noise >= 0, got {self.noise}")
+        if self.rounding < 0:
+            raise ValueError(f"expected rounding >= 0, got {self.rounding}")
 
     @classmethod
     def protocol(cls, category: str) -> "Corruption":
@@ -130,10 +135,13 @@ class Corruption:
         return self
 
     def moved(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
-        """Positions (N, 3) with noise; `length` is the diagonal of the whole clean cloud."""
-        if self.noise == 0:
-            return pos
-        return pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
+        """Positions (N, 3) with noise, rounded; `length` is the diagonal of the whole clean cloud."""
+        if self.noise > 0:
+            pos = pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
+        if self.rounding > 0:
+            step = self.rounding * length
+            pos = (np.round(pos.astype(np.float64) / step) * step).astype(np.float32)
+        return pos
 
     def apply(self, cloud: Cloud, rng: np.random.Generator) -> Cloud:
         """The whole cloud, corrupted; the clean positions stay in `clean_pos`, rows to score are dropped if thinned."""
@@ -162,13 +170,17 @@ class CorruptionMix:
         weights: category -> weight >= 0, not all zero; categories left out are not drawn.
         least_share: even thinning keeps a share drawn uniformly from [least_share, 1], in half of the samples.
         density_noise: part of the uneven clouds that are noisy, at most at the low level.
+        rounded: part of all clouds whose coordinates are rounded, to a fraction of the diagonal drawn from ROUNDING.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 1.0))
     least_share: float = 0.4
     density_noise: float = 0.3
+    rounded: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.rounded <= 1:
+            raise ValueError(f"expected a part of the clouds to round, in [0, 1], got {self.rounded}")
         if unknown := set(self.weights) - set(CATEGORIES):
             raise ValueError(f"expected categories of {', '.join(CATEGORIES)}, got {', '.join(sorted(unknown))}")
         if min(self.weights.values(), default=0) < 0 or sum(self.weights.values()) <= 0:
@@ -176,6 +188,12 @@ class CorruptionMix:
 
     def draw(self, rng: np.random.Generator) -> Corruption:
         """One corruption."""
+        drawn = self._drawn(rng)
+        if self.rounded == 0 or rng.random() >= self.rounded:
+            return drawn
+        return replace(drawn, rounding=float(np.exp(rng.uniform(*np.log(ROUNDING)))))
+
+    def _drawn(self, rng: np.random.Generator) -> "Corruption":
         weight = np.array([self.weights.get(name, 0.0) for name in CATEGORIES], dtype=float)
         category = CATEGORIES[int(rng.choice(len(CATEGORIES), p=weight / weight.sum()))]
         if category.startswith("vardensity"):
@@ -198,3 +216,7 @@ NOISE_RANGE = {
     "high_noise": (0.009, 0.014),
 }
 """Where a mix draws sigma: around the protocol's levels, without gaps between them."""
+
+ROUNDING = (3e-8, 3e-6)
+"""Steps of coordinates, as fractions of the diagonal, that a mix draws from, evenly in their logarithm: from hardly
+more than float32's to a little more than those of files with six digits, such as PCPNet's."""

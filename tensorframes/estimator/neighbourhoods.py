@@ -47,14 +47,13 @@ def neighbourhoods(
     """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is; of coarse levels, if
     their regions are given, the nearest of these."""
     fine = hierarchy.levels[0]
-    known = fine.neighbours if hierarchy.near is None else hierarchy.near
     query, query_batch = fine.pos[rows], fine.batch[rows]
     tables, edges, kinds, of_regions, before = [], [], [], [], 0
     for kind, (count, level) in enumerate(zip(counts, hierarchy.levels, strict=False)):
         pos = level.pos if regions is None or kind == 0 else regions[kind - 1].mean
         if count:
-            if kind == 0 and count <= known.shape[1]:
-                found = known[rows, :count]
+            if kind == 0 and count <= hierarchy.known.shape[1]:
+                found = hierarchy.known[rows, :count]
             elif kind > 0 and regions is not None and len(rows) == hierarchy.points:
                 found = around(hierarchy, kind, regions[kind - 1], 0, count)[rows]
             else:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.joined import joined
+from tensorframes.estimator.last_choice import LastChoice, near_of
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.estimator.plane_votes import PlaneVotes, Search
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit
@@ -58,6 +59,8 @@ class PlaneFitHead(nn.Module):
         near: for level 0, 1, ... of how many of its points or regions neighbourhoods of each point itself are made,
             whose planes are added to the guess (``NearGuess``); none: nothing is added.
         profile: what the network tells of each point also follows from the whole cloud's profile (``KnownProfile``).
+        choice: the last word has a choice among the guess, the planes fitted, a jet, the near planes and the planes
+            through the point and two of so many nearest neighbours (``LastChoice``); 0: the last fit has it.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class PlaneFitHead(nn.Module):
         offsets: bool = False,
         near: Sequence[Sequence[int]] = (),
         profile: bool = False,
+        choice: int = 0,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -97,8 +101,10 @@ class PlaneFitHead(nn.Module):
         self.wide = WideGuess(told + fits, wide) if wide else None
         self.near = NearGuess(told + fits, near) if near else None
         self.profile = KnownProfile(told + fits) if profile else None
+        self.choice = LastChoice(told, fits + 1, sum(len(sizes) for sizes in near), choice) if choice else None
         self.coarse = max(len(wide), len(near) - 1)
-        self.reach = max(neighbours[0], *(near[0] if near else ()), self.votes.reach if self.votes else 0)
+        asked = [part.reach for part in (self.votes, self.choice) if part is not None]
+        self.reach = max(neighbours[0], *(near[0] if near else ()), *asked, 0)
 
     def prepare(self, hierarchy: Hierarchy) -> None:
         """The near planes: rounded positions would not tell how thin the thin ones are."""
@@ -157,8 +163,14 @@ class PlaneFitHead(nn.Module):
             begun = fit if len(known) == len(near.rows) else fit.of(torch.searchsorted(known, near.rows))
             fit, known = self._fit(plane, near, normals, begun, prior, told, moved), near.rows
             normals = normals.index_copy(0, known, fit.normal.detach())
+        normal, hierarchy = fit.normal, plan.fitted[-1].hierarchy
+        if self.choice is not None:
+            steps.append(normal)
+            table, of_rows = hierarchy.known.index_select(0, rows), told.index_select(0, rows)
+            pos, near = hierarchy.levels[0].pos, near_of(plan.near, rows)
+            normal = self.choice(pos, table, torch.stack(steps), fit, of_rows, near, self._part(rows))
         failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
-        normal = fall_back(fit.normal, failed, rows, plan.fitted[-1].hierarchy, sum(self.neighbours))
+        normal = fall_back(normal, failed, rows, hierarchy, sum(self.neighbours))
         return normal, torch.stack(steps)
 
     def _fit(

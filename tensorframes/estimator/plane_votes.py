@@ -121,8 +121,7 @@ class PlaneVotes(nn.Module):
 
     def plan(self, hierarchy: Hierarchy, size: int) -> Search:
         """Where candidates are looked for, found in parts of ``size`` points: it depends on the geometry alone."""
-        level = hierarchy.levels[0]
-        table = (level.neighbours if hierarchy.near is None else hierarchy.near)[:, : self.reach]
+        level, table = hierarchy.levels[0], hierarchy.known[:, : self.reach]
         parts = table.split(size)
         planes = joined(side_by_side(lambda part: small_planes(level.pos, part, self.sizes), parts, table.device))
         return Search(level.pos, table, planes)
@@ -200,7 +199,8 @@ class PlaneVotes(nn.Module):
         nearest = min(self.triples, table.shape[1] - 1)
         if nearest > 1:
             a, b = 1 + torch.triu_indices(nearest, nearest, 1, device=table.device)
-            normal, sound = across(edge[:, a], edge[:, b])
+            normal, sine = across(edge[:, a], edge[:, b])
+            sound = rising(sine, RANK, RISE)
             nothing, far = torch.zeros_like(sound), torch.maximum(length[:, a], length[:, b])
             yield normal, nothing, nothing, sound, far, numbered(3, far)
 
@@ -219,13 +219,13 @@ def numbered(size: int, like: Tensor) -> Tensor:
 
 
 def across(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit normals (..., 3) of the planes that edges a and b span, and their soundness (...)."""
+    """Unit normals (..., 3) of the planes that edges a and b span, and the squared sine of their angle (...)."""
     normal = torch.linalg.cross(a, b)
     square = normal.square().sum(-1)
     both = a.square().sum(-1) * b.square().sum(-1)
     sine = square / torch.where(both > 0, both, torch.ones_like(both))
     length = torch.where(square > 0, square, torch.ones_like(square)).sqrt()
-    return normal / length.unsqueeze(-1), rising(sine, RANK, RISE)
+    return normal / length.unsqueeze(-1), sine
 
 
 def rising(values: Tensor, start: float, end: float) -> Tensor:

@@ -47,6 +47,11 @@ class Hierarchy:
     profile: Tensor | None = None  # (B, PROFILE) of each whole cloud, where the network asks for it
     found: dict[Hashable, Any] = field(default_factory=dict, compare=False)  # by what follows from this geometry alone
 
+    @property
+    def known(self) -> Tensor:
+        """(N_0, K) rows of level 0, nearest first, as many as are known."""
+        return self.levels[0].neighbours if self.near is None else self.near
+
     def to(self, dtype: torch.dtype) -> Hierarchy:
         """The same points and tables, positions in another precision."""
         levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)

@@ -1,0 +1,273 @@
+"""The last word: a choice among all the planes that were found, and those of facets that neighbours lie in exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.estimator.plane_votes import NEAREST, across, edges, rising
+from tensorframes.estimator.weighted_plane import Fit
+from tensorframes.layers import WidePlanes, silu, smallest_eigenvector
+from tensorframes.pieces import side_by_side
+from tensorframes.reps import full_precision
+
+SLENDER = (1e-3, 1e-2)  # squared sine of two edges between which the plane that they span begins to count
+MOST = 6.0  # witnesses; more of them say nothing new
+WORTH = 5.0  # unit of the scores
+JET = 24  # nearest points that a jet is fitted to
+RIDGE = 1e-5  # of a jet's normal equations
+ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
+SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of M points so far."""
+
+    table: Tensor  # (M, K) nearest points, the point itself first
+    answers: Tensor  # (M, S, 3) the guess and the fits' normals
+    residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above the point
+    told: Tensor  # (M, T)
+    planes: Tensor | None  # (M, Q, 3, 3) near planes
+    shape: Tensor | None  # (M, Q, 4) theirs
+
+    def split(self, size: int) -> list[Found]:
+        """Parts of at most ``size`` points."""
+        starts = range(0, max(len(self.table), 1), size)
+        return [self._part(start, min(size, len(self.table) - start)) for start in starts]
+
+    def _part(self, start: int, count: int) -> Found:
+        values = {name: value if value is None else value.narrow(0, start, count) for name, value in vars(self).items()}
+        return replace(self, **values)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Invariants of the candidates of M points: S answers, a jet, P triangles, Q near planes."""
+
+    normal: Tensor  # (M, 1 + P, 3) of jet and triangles
+    sharp: Tensor  # (M, Q, 3, 3) near planes, about n n^T
+    count: Tensor  # (M, S + 1 + P, 2 T) witnesses, at most MOST
+    plain: Tensor  # (M, S + 1, 2 T + S)
+    triangle: Tensor  # (M, P, 2 T + S + 2)
+    plane: Tensor  # (M, Q, S + 4)
+    own: Tensor  # (M, 2 T + 3 + 2 Q)
+    sound: Tensor  # (M, P)
+
+
+class LastChoice(nn.Module):
+    r"""The axis of the planes that a point could lie in, each as probable as a network says.
+
+    .. math:: N_i = \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
+        p_{ic} = u_{ic} e^{z_{ic}} / \textstyle\sum_d u_{id} e^{z_{id}}
+
+    The candidates c are what was found so far, the guess and the fits; a jet, the tangent plane at the point of the
+    height field of order two through its 24 nearest points, over the last fit (Cazals and Pouget 2005), for surfaces
+    that bend; near planes (``near_planes``) of all sizes, for surfaces that do not, and noise; and the planes through
+    the point and two of its nearest neighbours, for facets that hold hardly more points than that.
+
+    Four points lie in one plane to within a small tolerance only where the surface is flat, but for a chance that falls
+    with the tolerance, and then the normal is known exactly. So the witnesses of a plane through the point, the nearest
+    points that lie in it beside those that define it, are counted at tolerances down to the rounding of coordinates,
+
+    .. math:: \nu_t(c) = \sum_j \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1},
+
+    all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn). The
+    scores z are :math:`a \cdot \min(\nu, 6)`, to begin with one for each witness at the smallest tolerance and a lead
+    of the last fit that two witnesses outweigh, in units of a fifth, and what a network makes of invariants: the
+    logarithms of the counts, of the angles between the candidate and the answers, of the shapes of triangles and
+    near planes, and of what is known of the point: what the network tells, the residual of the last fit and of the
+    jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0
+    where a triangle is slender. :math:`l_i` is the root mean square distance of the nearest points.
+
+    Args:
+        told: numbers the network tells of each point.
+        answers: how many there are, the guess first.
+        planes: how many near planes there are.
+        nearest: among how many neighbours pairs are taken for planes through the point.
+        tolerances: heights that count as in the plane, in units of the neighbourhood's size, ascending.
+        voters: how many nearest points, the point itself among them, are looked at. hidden: width of the network.
+    """
+
+    def __init__(
+        self,
+        told: int,
+        answers: int,
+        planes: int = 0,
+        nearest: int = 8,
+        tolerances: Sequence[float] = (0.0001, 0.0004, 0.0016, 0.0064),
+        voters: int = 32,
+        hidden: int = 24,
+    ) -> None:
+        super().__init__()
+        if nearest < 2 or min(answers, hidden) < 1 or planes < 0 or voters <= max(nearest, JET):
+            raise ValueError(
+                f"expected pairs of at least 2 neighbours, more than {max(nearest, JET)} voters, an answer and a "
+                f"width, got nearest={nearest}, voters={voters}, answers={answers}, hidden={hidden}"
+            )
+        self.nearest, self.tolerances, self.reach, self.planes = nearest, tuple(tolerances), voters, planes
+        counts = 2 * len(tolerances)
+        self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
+        self.plain = nn.Linear(counts + answers, hidden, bias=False)
+        self.triangle = nn.Linear(counts + answers + 2, hidden, bias=False)
+        self.plane = nn.Linear(answers + 4, hidden, bias=False)
+        self.kind = nn.Parameter(0.3 * torch.randn(answers + 2 + planes, hidden))
+        self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
+        self.worth = nn.Parameter(torch.tensor([1.0] + [0.0] * (counts - 1)))
+        # of each answer, of the jet, of triangles, of near planes
+        self.lead = nn.Parameter(torch.tensor([0.5] * (answers - 1) + [1.7, 0.5, 0.0] + [0.5] * planes))
+        with torch.no_grad():
+            for parameter in self.score[-1].parameters():
+                parameter.zero_()
+
+    def forward(
+        self,
+        pos: Tensor,
+        table: Tensor,
+        answers: Tensor,
+        fit: Fit,
+        told: Tensor,
+        near: tuple[Tensor, Tensor] | None,
+        size: int,
+    ) -> Tensor:
+        """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
+
+        Args:
+            pos: (N, 3) of all points. table: (M, K) nearest neighbours, the point itself first.
+            answers: (S, M, 3), the last of them the fit's. told: (M, T).
+            near: planes (M, Q, 3, 3) and their shapes (M, Q, 4), if there are any.
+        """
+        if fit.thickness is None or fit.centre is None:
+            raise ValueError("expected the last answer to be a fit, got a guess")
+        if table.shape[1] < 3:
+            return answers[-1]
+        residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
+        planes, shape = (None, None) if near is None else near
+        found = Found(table[:, : self.reach], answers.transpose(0, 1), residual, told, planes, shape)
+        return torch.cat(side_by_side(lambda part: self.of(pos, part), found.split(size), told.device))
+
+    def of(self, pos: Tensor, found: Found) -> Tensor:
+        """The same of some points."""
+        seen, answers = self.seen(pos, found), found.answers.shape[1]
+        kinds = [answers + 1, seen.sound.shape[1]]
+        which = torch.arange(len(self.kind), device=pos.device)
+        which = torch.cat([which[: kinds[0]], which[kinds[0] : kinds[0] + 1].expand(kinds[1]), which[kinds[0] + 1 :]])
+        parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
+        hidden = torch.cat(parts, dim=1)
+        hidden += self.kind[which]
+        hidden += self.own(torch.cat([found.told, seen.own], dim=-1)).unsqueeze(1)
+        return self.chosen(found.answers, seen, self.score(hidden).squeeze(-1) + self.lead[which])
+
+    @full_precision
+    def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> Tensor:
+        """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3)."""
+        z, exact = score.to(seen.count.dtype), seen.count.shape[1]
+        plain = exact - seen.sound.shape[1]
+        z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
+        off = [torch.zeros_like(z[:, :plain]), seen.sound.clamp_min(1e-30).log(), torch.zeros_like(z[:, exact:])]
+        share = (z + torch.cat(off, dim=1)).softmax(-1)
+        normal = torch.cat([answers, seen.normal], dim=1)
+        tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
+        if exact < share.shape[1]:
+            tensor = tensor + (share[:, exact:].unsqueeze(1) @ seen.sharp.flatten(2)).view_as(tensor)
+        axis, _ = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
+        return axis * torch.where((axis * answers[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
+
+    @full_precision
+    @torch.no_grad()
+    def seen(self, pos: Tensor, found: Found) -> Seen:
+        """What is known of the candidates; it has no gradient, only their scores and the answers have."""
+        answers, before = found.answers.detach(), found.answers.shape[1]
+        edge = edges(pos, found.table)[:, 1:]
+        length = edge.norm(dim=-1)
+        unit = length[:, : NEAREST - 1].square().mean(-1, keepdim=True).sqrt()
+        unit = torch.where(unit > 0, unit, torch.ones_like(unit))
+        edge, length = edge / unit.unsqueeze(-1), length / unit
+        bent, rough = jet(edge[:, : JET - 1], answers[:, -1])
+        nearest = min(self.nearest, edge.shape[1])
+        a, b = torch.triu_indices(nearest, nearest, 1, device=pos.device)
+        triangle, sine = across(edge[:, a], edge[:, b])
+        normal = torch.cat([bent.unsqueeze(1), triangle], dim=1)
+        every = torch.cat([answers, normal], dim=1)
+        count, fade = self.counted(edge, length, every), faded(length)
+        count[:, before + 1 :, 0::2] -= 2
+        count[:, before + 1 :, 1::2] -= (fade[:, a] + fade[:, b]).unsqueeze(-1)
+        known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
+        plain, known = known[:, : before + 1], known[:, before + 1 :]
+        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b]], dim=-1)
+        sound = rising(sine, *SLENDER)
+        most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
+        lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
+        own = [most, (lengths + SLIGHT).log() / 6 + 1]
+        sharp, plane = pos.new_zeros(len(edge), 0, 3, 3), pos.new_zeros(len(edge), 0, before + 4)
+        if found.planes is not None and found.shape is not None:
+            sharp = sharpened(found.planes)
+            toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
+            plane = torch.cat([apart(1 - toward), found.shape], dim=-1)
+            after = sharp.flatten(2)
+            turned = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
+            own += [apart(turned), *found.shape[..., 3:].flatten(1).split(1, dim=-1), unit.log() / 4]
+        own = torch.cat(own, dim=-1)
+        return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form], -1), plane, own, sound)
+
+    def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
+        """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all
+        of them, and less with the distance."""
+        power = (edge @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, K, C)
+        voices = torch.stack([torch.ones_like(length), faded(length)], dim=1)
+        counts = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in self.tolerances]
+        return torch.cat(counts, dim=1).transpose(1, 2).contiguous()
+
+
+def near_of(near: WidePlanes | None, rows: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The planes and shapes of some rows (M,), if there are any."""
+    return None if near is None else (near.planes.index_select(0, rows), near.shape.index_select(0, rows))
+
+
+def faded(length: Tensor) -> Tensor:
+    """What a point counts at so many sizes of the neighbourhood."""
+    return (-(length / 2).square()).exp()
+
+
+def apart(squared_sine: Tensor) -> Tensor:
+    """Squared sines on a logarithmic scale, about -1 to 1."""
+    return (squared_sine.clamp_min(0) + ALIKE).log() / 7 + 1
+
+
+def sharpened(planes: Tensor) -> Tensor:
+    """P^8 over its trace: n n^T up to the eighth power of what P (..., 3, 3) has beside it, and that were it a line."""
+    for _ in range(3):
+        planes = planes @ planes
+        trace = planes.diagonal(dim1=-2, dim2=-1).sum(-1)
+        planes = planes / torch.where(trace > 0, trace, torch.ones_like(trace))[..., None, None]
+    return planes
+
+
+def jet(edge: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+    r"""Unit normals (M, 3) at the points of height fields of order two over their planes (M, 3), fitted to edges
+    (M, K, 3), and the root mean square height (M,) above these fields.
+
+    :math:`h = b_0 + b_1 u + b_2 v + b_3 u^2 + \sqrt 2 b_4 uv + b_5 v^2` by least squares with weights
+    :math:`1 - |r|^2 / r_{\max}^2` and a ridge, which in these terms does not depend on the axes u, v of the plane; the
+    normal is that of the field at the foot of the point, :math:`n - b_1 u - b_2 v`.
+    """
+    length = edge.square().sum(-1)
+    farthest = length.amax(-1, keepdim=True)
+    farthest = torch.where(farthest > 0, farthest, torch.ones_like(farthest))
+    weight = (1 - length / farthest).clamp_min(0) + 1e-3
+    least = torch.nn.functional.one_hot(normal.abs().argmin(-1), 3).to(normal.dtype)
+    u = torch.nn.functional.normalize(torch.linalg.cross(normal, least), dim=-1)
+    axes = torch.stack([u, torch.linalg.cross(normal, u), normal], dim=-1)
+    x, y, h = (edge @ axes / farthest.sqrt().unsqueeze(-1)).unbind(-1)
+    terms = torch.stack([torch.ones_like(x), x, y, x * x, 2**0.5 * x * y, y * y], dim=-1)
+    weighed = (terms * weight.unsqueeze(-1)).transpose(1, 2)
+    total = weight.sum(-1)[:, None, None]
+    matrix = weighed @ terms / total + RIDGE * torch.eye(6, dtype=edge.dtype, device=edge.device)
+    found = torch.cholesky_solve(weighed @ h.unsqueeze(-1) / total, torch.linalg.cholesky_ex(matrix).L)
+    off = (h - (terms @ found).squeeze(-1)).square() * weight
+    bent = normal - (axes[..., :2] @ found[:, 1:3]).squeeze(-1)
+    rough = (off.sum(-1) / weight.sum(-1)).sqrt() * farthest.squeeze(-1).sqrt()
+    return torch.nn.functional.normalize(bent, dim=-1), rough
