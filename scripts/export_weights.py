@@ -17,12 +17,18 @@ def main() -> None:
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")
+    parser.add_argument("--experiment", help="what the weights were trained as; by default the name of the run")
     given = parser.parse_args()
     target = HOME / f"{given.target}.safetensors" if given.target in PRETRAINED else Path(given.target)
     try:
         content = read_checkpoint(given.checkpoint)
         recipe, config = content["tensorframes"]["model"], content["tensorframes"]["config"]
-        about = {"experiment": config.get("name"), "steps": content["global_step"], "seed": config.get("seed")}
+        about = {
+            "experiment": given.experiment or config.get("name"),
+            "steps": content["global_step"],
+            "seed": config.get("seed"),
+            "start_from": config.get("start_from"),
+        }
         save_weights(load_estimator(given.checkpoint), recipe, target, about)
     except (UserError, OSError) as error:
         parser.error(str(error))

@@ -10,15 +10,14 @@ from torch import Tensor, nn
 
 from tensorframes.estimator.plane_votes import NEAREST, across, edges, rising
 from tensorframes.estimator.weighted_plane import Fit
-from tensorframes.layers import WidePlanes, silu, smallest_eigenvector
+from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
 SLENDER = (1e-3, 1e-2)  # squared sine of two edges between which the plane that they span begins to count
 MOST = 6.0  # witnesses; more of them say nothing new
 WORTH = 5.0  # unit of the scores
-JET = 24  # nearest points that a jet is fitted to
-RIDGE = 1e-5  # of a jet's normal equations
+JET = 23  # nearest neighbours that a jet is fitted to
 ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
 SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
 
@@ -65,7 +64,7 @@ class LastChoice(nn.Module):
         p_{ic} = u_{ic} e^{z_{ic}} / \textstyle\sum_d u_{id} e^{z_{id}}
 
     The candidates c are what was found so far, the guess and the fits; a jet, the tangent plane at the point of the
-    height field of order two through its 24 nearest points, over the last fit (Cazals and Pouget 2005), for surfaces
+    height field of order two of its 23 nearest neighbours, over the last fit (Cazals and Pouget 2005), for surfaces
     that bend; near planes (``near_planes``) of all sizes, for surfaces that do not, and noise; and the planes through
     the point and two of its nearest neighbours, for facets that hold hardly more points than that.
 
@@ -142,7 +141,7 @@ class LastChoice(nn.Module):
         """
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")
-        if table.shape[1] < 3:
+        if len(table) == 0 or table.shape[1] < 3:
             return answers[-1]
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
         planes, shape = (None, None) if near is None else near
@@ -186,7 +185,7 @@ class LastChoice(nn.Module):
         unit = length[:, : NEAREST - 1].square().mean(-1, keepdim=True).sqrt()
         unit = torch.where(unit > 0, unit, torch.ones_like(unit))
         edge, length = edge / unit.unsqueeze(-1), length / unit
-        bent, rough = jet(edge[:, : JET - 1], answers[:, -1])
+        bent, rough = jet(edge[:, :JET], answers[:, -1])
         nearest = min(self.nearest, edge.shape[1])
         a, b = torch.triu_indices(nearest, nearest, 1, device=pos.device)
         triangle, sine = across(edge[:, a], edge[:, b])
@@ -235,39 +234,3 @@ def faded(length: Tensor) -> Tensor:
 def apart(squared_sine: Tensor) -> Tensor:
     """Squared sines on a logarithmic scale, about -1 to 1."""
     return (squared_sine.clamp_min(0) + ALIKE).log() / 7 + 1
-
-
-def sharpened(planes: Tensor) -> Tensor:
-    """P^8 over its trace: n n^T up to the eighth power of what P (..., 3, 3) has beside it, and that were it a line."""
-    for _ in range(3):
-        planes = planes @ planes
-        trace = planes.diagonal(dim1=-2, dim2=-1).sum(-1)
-        planes = planes / torch.where(trace > 0, trace, torch.ones_like(trace))[..., None, None]
-    return planes
-
-
-def jet(edge: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
-    r"""Unit normals (M, 3) at the points of height fields of order two over their planes (M, 3), fitted to edges
-    (M, K, 3), and the root mean square height (M,) above these fields.
-
-    :math:`h = b_0 + b_1 u + b_2 v + b_3 u^2 + \sqrt 2 b_4 uv + b_5 v^2` by least squares with weights
-    :math:`1 - |r|^2 / r_{\max}^2` and a ridge, which in these terms does not depend on the axes u, v of the plane; the
-    normal is that of the field at the foot of the point, :math:`n - b_1 u - b_2 v`.
-    """
-    length = edge.square().sum(-1)
-    farthest = length.amax(-1, keepdim=True)
-    farthest = torch.where(farthest > 0, farthest, torch.ones_like(farthest))
-    weight = (1 - length / farthest).clamp_min(0) + 1e-3
-    least = torch.nn.functional.one_hot(normal.abs().argmin(-1), 3).to(normal.dtype)
-    u = torch.nn.functional.normalize(torch.linalg.cross(normal, least), dim=-1)
-    axes = torch.stack([u, torch.linalg.cross(normal, u), normal], dim=-1)
-    x, y, h = (edge @ axes / farthest.sqrt().unsqueeze(-1)).unbind(-1)
-    terms = torch.stack([torch.ones_like(x), x, y, x * x, 2**0.5 * x * y, y * y], dim=-1)
-    weighed = (terms * weight.unsqueeze(-1)).transpose(1, 2)
-    total = weight.sum(-1)[:, None, None]
-    matrix = weighed @ terms / total + RIDGE * torch.eye(6, dtype=edge.dtype, device=edge.device)
-    found = torch.cholesky_solve(weighed @ h.unsqueeze(-1) / total, torch.linalg.cholesky_ex(matrix).L)
-    off = (h - (terms @ found).squeeze(-1)).square() * weight
-    bent = normal - (axes[..., :2] @ found[:, 1:3]).squeeze(-1)
-    rough = (off.sum(-1) / weight.sum(-1)).sqrt() * farthest.squeeze(-1).sqrt()
-    return torch.nn.functional.normalize(bent, dim=-1), rough

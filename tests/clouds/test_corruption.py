@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.corruption import MIN_SHARE, Corruption, CorruptionMix, Density, diagonal
+from tensorframes.clouds.corruption import MIN_SHARE, ROUNDING, Corruption, CorruptionMix, Density, diagonal
 
 
 @pytest.fixture
@@ -52,6 +54,30 @@ def test_a_part_of_every_cloud_stays():
     assert len(rows) == MIN_SHARE * len(pos)
     assert (np.diff(rows) > 0).all()
     assert len(Density("gradient", low=0.01, least=0.35).kept(pos.astype(np.float32), rng)) == 350
+
+
+def test_rounded_coordinates_are_multiples_of_their_step(slab):
+    step = 1e-4 * diagonal(slab.pos)
+    rounded = Corruption(rounding=1e-4).apply(slab, np.random.default_rng(1)).pos
+    assert np.allclose(rounded / step, np.round(rounded / step), atol=1e-3)
+    assert 0.4 * step < np.abs(rounded - slab.pos).max() < 0.51 * step
+
+
+def test_a_mix_rounds_a_part_of_its_clouds_and_draws_the_rest_as_if_it_did_not():
+    never, half = CorruptionMix(), CorruptionMix(rounded=0.5)
+    assert not any(never.draw(np.random.default_rng(seed)).rounding for seed in range(50))
+    drawn = [half.draw(np.random.default_rng(seed)) for seed in range(400)]
+    steps = np.array([each.rounding for each in drawn])
+    assert 0.4 < (steps > 0).mean() < 0.6
+    assert ROUNDING[0] <= steps[steps > 0].min() < 1e-7 < 1e-6 < steps.max() <= ROUNDING[1]
+    plain = [never.draw(np.random.default_rng(seed)) for seed in range(400)]
+    assert [replace(each, rounding=0.0) for each in drawn] == plain
+
+
+@pytest.mark.parametrize("make", [lambda: Corruption(rounding=-1.0), lambda: CorruptionMix(rounded=1.5)])
+def test_wrong_rounding_is_told(make):
+    with pytest.raises(ValueError, match="expected"):
+        make()
 
 
 def test_a_mix_draws_its_categories_by_weight():

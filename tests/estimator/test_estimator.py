@@ -20,11 +20,13 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, ro
     backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, profile=robust)
     votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
     wide = {"wide": ((4, 8), (3,)), "near": ((6, 12), (4, 8), (3,)), "regions": True} if robust else {}
-    more = {"filtering": True, "offsets": True, "profile": True} if robust else {}
+    more = {"filtering": True, "offsets": True, "profile": True, "choice": 5} if robust else {}
     fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide, **more)
     network = NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
     for name, parameter in network.named_parameters():
-        if any(part in name for part in ("agreed", "profile", "offsets")):  # begin silent, or everywhere alike
+        if any(
+            part in name for part in ("agreed", "profile", "offsets", "choice.score.4")
+        ):  # begin silent, or everywhere alike
             torch.nn.init.normal_(parameter)
     return network
 

@@ -1,0 +1,134 @@
+"""The last choice among planes, before anything was learned: who wins, and what it must not depend on."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.estimator.last_choice import LastChoice
+from tensorframes.estimator.weighted_plane import Fit
+from tensorframes.geometry import nearest_neighbours
+from tensorframes.testing import assert_equivariant
+
+
+def choice(planes: int = 0, awake: bool = False) -> LastChoice:
+    torch.manual_seed(1)
+    made = LastChoice(4, 2, planes).double().eval()
+    if awake:
+        for parameter in made.score[-1].parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return made
+
+
+def decided(
+    made: LastChoice, pos: Tensor, answers: Tensor, near: tuple[Tensor, Tensor] | None = None, size: int = 50
+) -> Tensor:
+    """Normals of all points (N, 3) from answers (2, N, 3)."""
+    table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach)
+    level = torch.ones(len(pos), dtype=pos.dtype)
+    fit = Fit(answers[-1], centre=0.1 * level, thickness=0.2 * level)
+    told = torch.linspace(-1, 1, 4, dtype=pos.dtype).expand(len(pos), 4)
+    return made(pos, table, answers, fit, told, near, size).detach()
+
+
+def outward(pos: Tensor) -> Tensor:
+    """Two answers at every point, some vectors that turn with the cloud."""
+    arm = pos - pos.mean(0)
+    towards = arm.norm(dim=-1, keepdim=True) * arm + arm.roll(1, 0)
+    return torch.nn.functional.normalize(torch.stack([arm, towards]), dim=-1)
+
+
+def rough(count: int = 200) -> Tensor:
+    return torch.randn(count, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(4)) * torch.tensor(
+        [3.0, 3.0, 1.0], dtype=torch.float64
+    )
+
+
+def cubes(count: int = 1200) -> tuple[Tensor, Tensor]:
+    """Faces of cubes in a row, each with about ten points, and their normals."""
+    generator = torch.Generator().manual_seed(3)
+    axis = torch.randint(3, (count,), generator=generator)
+    pos = torch.rand(count, 3, generator=generator, dtype=torch.float64)
+    side = torch.randint(2, (count,), generator=generator).double()
+    normal = torch.nn.functional.one_hot(axis, 3).double()
+    pos = torch.where(normal > 0, side.unsqueeze(1), pos)
+    pos[:, 0] += 3 * torch.randint(count // 60, (count,), generator=generator)
+    return pos, normal
+
+
+def error(normal: Tensor, target: Tensor) -> Tensor:
+    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
+
+
+@pytest.mark.parametrize("digits", [15, 5])
+def test_facets_win_over_wrong_answers_also_when_rounded(digits: int) -> None:
+    pos, normal = cubes()
+    off = error(decided(choice(), pos.round(decimals=digits), outward(pos)), normal)
+    assert (off < 1).double().mean() > 0.8
+
+
+def test_where_nothing_is_exact_the_fit_stays() -> None:
+    pos = rough()
+    answers = outward(pos)
+    off = error(decided(choice(), pos, answers), answers[-1])
+    assert off.median() < 1
+    assert (off < 5).double().mean() > 0.95
+
+
+def test_a_fit_with_witnesses_of_its_own_is_not_outvoted() -> None:
+    pos = rough()
+    pos[:, 2] = 0
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(2, len(pos), 3)
+    assert error(decided(choice(), pos, up), up[0]).max() < 1e-5
+
+
+def test_near_planes_can_be_chosen() -> None:
+    pos, made = rough(), choice(planes=1)
+    axis = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), dim=0)
+    planes = (0.9 * axis[:, None] * axis + 0.1 * torch.eye(3)).expand(len(pos), 1, 3, 3)
+    near = planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64)
+    assert error(decided(made, pos, outward(pos), near), axis).median() > 10
+    with torch.no_grad():
+        made.lead[-1] = 20
+    assert error(decided(made, pos, outward(pos), near), axis).max() < 0.1
+
+
+def test_choices_are_equivariant() -> None:
+    made, pos = choice(awake=True), rough()
+    assert_equivariant(lambda cloud: decided(made, cloud, outward(cloud)), pos, "1x1", unoriented=True)
+
+
+def test_choices_do_not_depend_on_parts_or_on_the_order_of_points() -> None:
+    made, pos, order = choice(awake=True), rough(), torch.randperm(200)
+    answers = outward(pos)
+    whole = decided(made, pos, answers, size=200)
+    assert torch.allclose(decided(made, pos, answers, size=7), whole, atol=1e-12)
+    assert torch.allclose(decided(made, pos[order], answers[:, order]), whole[order], atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
+def test_few_points_have_an_answer(count: int) -> None:
+    pos = rough(count)
+    answers = torch.nn.functional.normalize(torch.ones(2, count, 3, dtype=torch.float64), dim=-1)
+    found = decided(choice(awake=True), pos, answers)
+    assert torch.allclose(found.norm(dim=-1), torch.ones(count, dtype=torch.float64))
+
+
+def test_scores_and_answers_learn() -> None:
+    pos, made = rough(), choice(awake=True).train()
+    answers = outward(pos).requires_grad_()
+    table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach)
+    level = torch.ones(len(pos), dtype=pos.dtype)
+    told = torch.zeros(len(pos), 4, dtype=torch.float64, requires_grad=True)
+    found = made(pos, table, answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
+    found[:, 0].square().sum().backward()
+    learned = [made.worth, made.lead, made.own.weight, made.triangle.weight, made.plain.weight, answers, told]
+    for value in learned:
+        assert value.grad is not None
+        assert value.grad.isfinite().all()
+        assert value.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("wrong", [{"nearest": 1}, {"answers": 0}, {"voters": 23}, {"planes": -1}, {"hidden": 0}])
+def test_wrong_settings_are_told(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="expected pairs of at least 2 neighbours"):
+        LastChoice(**{"told": 4, "answers": 2, **wrong})
