@@ -1,5 +1,6 @@
 """The LightningModule: one training step, validation in degrees, and what a checkpoint carries."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -25,6 +26,8 @@ class NormalTraining(pl.LightningModule):
         schedule: the learning rate's course over the trainer's ``max_steps``.
         seed: with the step's number, decides every random draw made inside the network.
         recipe: plain values stored in the checkpoint, from which the estimator can be built again.
+        only: parts of the estimator that are trained, as its parameters' names begin (``head.choice``); the others stay
+            as they are. None of them: all are trained.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class NormalTraining(pl.LightningModule):
         schedule: Schedule,
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
+        only: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if loss.oriented and not getattr(estimator, "oriented", True):
@@ -42,7 +46,31 @@ class NormalTraining(pl.LightningModule):
         self.estimator, self.loss = estimator, loss
         self.optimizer, self.schedule = optimizer, schedule
         self.seed, self.recipe = seed, recipe or {}
+        self._keep_all_but(only)
         self._scores: list[tuple[int, str, float]] = []
+
+    def _keep_all_but(self, only: Sequence[str]) -> None:
+        """Take every parameter from training that belongs to none of these parts.
+
+        Raises:
+            ValueError: a part has no parameters.
+        """
+        names = [name for name, _ in self.estimator.named_parameters()]
+        if unknown := [part for part in only if not any(f"{name}.".startswith(f"{part}.") for name in names)]:
+            found = ", ".join(dict.fromkeys(".".join(name.split(".")[:2]) for name in names))
+            raise ValueError(f"expected parts of the estimator to train, such as {found}, got {unknown[0]}")
+        if only:
+            for name, parameter in self.estimator.named_parameters():
+                parameter.requires_grad_(any(f"{name}.".startswith(f"{part}.") for part in only))
+
+    def train(self, mode: bool = True) -> "NormalTraining":
+        """Training mode, in which the averages of batch norms that are not trained stay as they are, too."""
+        super().train(mode)
+        norms = [each for each in self.estimator.modules() if isinstance(each, torch.nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            if norm.weight is not None and not norm.weight.requires_grad:
+                norm.eval()
+        return self
 
     def configure_optimizers(self) -> dict[str, Any]:
         """The optimiser and a schedule that moves every step."""
