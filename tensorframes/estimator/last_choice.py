@@ -141,7 +141,7 @@ class LastChoice(nn.Module):
         """
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")
-        if len(table) == 0 or table.shape[1] < 3:
+        if len(table) == 0:
             return answers[-1]
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
         planes, shape = (None, None) if near is None else near
@@ -214,9 +214,9 @@ class LastChoice(nn.Module):
 
     def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
         """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all
-        of them, and less with the distance."""
+        of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
         power = (edge @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, K, C)
-        voices = torch.stack([torch.ones_like(length), faded(length)], dim=1)
+        voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
         counts = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in self.tolerances]
         return torch.cat(counts, dim=1).transpose(1, 2).contiguous()
 

@@ -111,6 +111,7 @@ def test_few_points_have_an_answer(count: int) -> None:
     answers = torch.nn.functional.normalize(torch.ones(2, count, 3, dtype=torch.float64), dim=-1)
     found = decided(choice(awake=True), pos, answers)
     assert torch.allclose(found.norm(dim=-1), torch.ones(count, dtype=torch.float64))
+    assert error(decided(choice(), pos, answers), answers[-1]).max() < 5
 
 
 def test_scores_and_answers_learn() -> None:
