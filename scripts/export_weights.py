@@ -27,7 +27,6 @@ def main() -> None:
             "experiment": given.experiment or config.get("name"),
             "steps": content["global_step"],
             "seed": config.get("seed"),
-            "start_from": config.get("start_from"),
         }
         save_weights(load_estimator(given.checkpoint), recipe, target, about)
     except (UserError, OSError) as error:

@@ -62,7 +62,7 @@ HEADS = {
     "vector": VectorHead,
     "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2),
     "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, told=2, robust=True, candidates=4),
-    "a last choice": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2, near=((8, 16), (4,)), choice=4),
+    "a last choice": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2, near=((8, 16),), choice=4),
 }
 BACKBONES = ("pointnet", "ssg", "msg", "fusion", "point_transformer", "dgcnn", "graph", "gin", "locaformer")
 

@@ -138,8 +138,8 @@ class Corruption:
         """Positions (N, 3) with noise, rounded; `length` is the diagonal of the whole clean cloud."""
         if self.noise > 0:
             pos = pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
-        if self.rounding > 0:
-            step = self.rounding * length
+        step = self.rounding * length
+        if step > 0:
             pos = (np.round(pos.astype(np.float64) / step) * step).astype(np.float32)
         return pos
 

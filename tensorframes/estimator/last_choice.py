@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from tensorframes.estimator.plane_votes import NEAREST, across, edges, rising
+from tensorframes.estimator.plane_votes import (
+    NEAREST,
+    across,
+    checked_tolerances,
+    edges,
+    faded,
+    inliers,
+    rising,
+)
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
 from tensorframes.pieces import side_by_side
@@ -28,7 +36,7 @@ class Found:
 
     table: Tensor  # (M, K) nearest points, the point itself first
     answers: Tensor  # (M, S, 3) the guess and the fits' normals
-    residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above the point
+    residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above where it took the point to be
     told: Tensor  # (M, T)
     planes: Tensor | None  # (M, Q, 3, 3) near planes
     shape: Tensor | None  # (M, Q, 4) theirs
@@ -68,19 +76,21 @@ class LastChoice(nn.Module):
     that bend; near planes (``near_planes``) of all sizes, for surfaces that do not, and noise; and the planes through
     the point and two of its nearest neighbours, for facets that hold hardly more points than that.
 
-    Four points lie in one plane to within a small tolerance only where the surface is flat, but for a chance that falls
-    with the tolerance, and then the normal is known exactly. So the witnesses of a plane through the point, the nearest
-    points that lie in it beside those that define it, are counted at tolerances down to the rounding of coordinates,
+    A plane through the point and two neighbours holds more points to within a small tolerance only where the surface is
+    flat, but for a chance that falls with the tolerance, and then the normal is known exactly. So the witnesses of a
+    plane through the point, the nearest points that lie in it beside those that define it, are counted at tolerances
+    down to the rounding of coordinates,
 
     .. math:: \nu_t(c) = \sum_j \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1},
 
-    all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn). The
-    scores z are :math:`a \cdot \min(\nu, 6)`, to begin with one for each witness at the smallest tolerance and a lead
-    of the last fit that two witnesses outweigh, in units of a fifth, and what a network makes of invariants: the
-    logarithms of the counts, of the angles between the candidate and the answers, of the shapes of triangles and
+    all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn).
+    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. The scores z are
+    :math:`a \cdot \min(\nu, 6)` of all but near planes, to begin with one for each witness at the smallest tolerance
+    and a lead of the last fit that two witnesses outweigh, in units of a fifth, and what a network makes of invariants:
+    the logarithms of the counts, of the angles between the candidate and the answers, of the shapes of triangles and
     near planes, and of what is known of the point: what the network tells, the residual of the last fit and of the
     jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0
-    where a triangle is slender. :math:`l_i` is the root mean square distance of the nearest points.
+    where a triangle is slender.
 
     Args:
         told: numbers the network tells of each point.
@@ -102,12 +112,13 @@ class LastChoice(nn.Module):
         hidden: int = 24,
     ) -> None:
         super().__init__()
-        if nearest < 2 or min(answers, hidden) < 1 or planes < 0 or voters <= max(nearest, JET):
-            raise ValueError(
-                f"expected pairs of at least 2 neighbours, more than {max(nearest, JET)} voters, an answer and a "
-                f"width, got nearest={nearest}, voters={voters}, answers={answers}, hidden={hidden}"
-            )
-        self.nearest, self.tolerances, self.reach, self.planes = nearest, tuple(tolerances), voters, planes
+        if not 2 <= nearest < voters:
+            raise ValueError(f"expected pairs of 2 to {voters - 1} neighbours, got pairs of {nearest}")
+        if voters <= JET:
+            raise ValueError(f"expected more than {JET} voters, for a jet, got {voters}")
+        if min(answers, hidden) < 1 or planes < 0:
+            raise ValueError(f"expected answers and hidden >= 1 and planes >= 0, got {answers}, {hidden} and {planes}")
+        self.nearest, self.tolerances, self.reach = nearest, checked_tolerances(tolerances), voters
         counts = 2 * len(tolerances)
         self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
         self.plain = nn.Linear(counts + answers, hidden, bias=False)
@@ -129,7 +140,7 @@ class LastChoice(nn.Module):
         answers: Tensor,
         fit: Fit,
         told: Tensor,
-        near: tuple[Tensor, Tensor] | None,
+        near: WidePlanes | None,
         size: int,
     ) -> Tensor:
         """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
@@ -137,14 +148,14 @@ class LastChoice(nn.Module):
         Args:
             pos: (N, 3) of all points. table: (M, K) nearest neighbours, the point itself first.
             answers: (S, M, 3), the last of them the fit's. told: (M, T).
-            near: planes (M, Q, 3, 3) and their shapes (M, Q, 4), if there are any.
+            near: Q near planes of each of the M points, if there are any.
         """
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")
         if len(table) == 0:
             return answers[-1]
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
-        planes, shape = (None, None) if near is None else near
+        planes, shape = (None, None) if near is None else (near.planes, near.shape)
         found = Found(table[:, : self.reach], answers.transpose(0, 1), residual, told, planes, shape)
         return torch.cat(side_by_side(lambda part: self.of(pos, part), found.split(size), told.device))
 
@@ -166,7 +177,7 @@ class LastChoice(nn.Module):
         z, exact = score.to(seen.count.dtype), seen.count.shape[1]
         plain = exact - seen.sound.shape[1]
         z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
-        off = [torch.zeros_like(z[:, :plain]), seen.sound.clamp_min(1e-30).log(), torch.zeros_like(z[:, exact:])]
+        off = [torch.zeros_like(z[:, :plain]), seen.sound.log(), torch.zeros_like(z[:, exact:])]
         share = (z + torch.cat(off, dim=1)).softmax(-1)
         normal = torch.cat([answers, seen.normal], dim=1)
         tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
@@ -200,7 +211,7 @@ class LastChoice(nn.Module):
         sound = rising(sine, *SLENDER)
         most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
-        own = [most, (lengths + SLIGHT).log() / 6 + 1]
+        of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
         sharp, plane = pos.new_zeros(len(edge), 0, 3, 3), pos.new_zeros(len(edge), 0, before + 4)
         if found.planes is not None and found.shape is not None:
             sharp = sharpened(found.planes)
@@ -208,27 +219,15 @@ class LastChoice(nn.Module):
             plane = torch.cat([apart(1 - toward), found.shape], dim=-1)
             after = sharp.flatten(2)
             turned = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
-            own += [apart(turned), *found.shape[..., 3:].flatten(1).split(1, dim=-1), unit.log() / 4]
-        own = torch.cat(own, dim=-1)
+            of_point += [apart(turned), found.shape[..., 3:].flatten(1), unit.log() / 4]
+        own = torch.cat(of_point, dim=-1)
         return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form], -1), plane, own, sound)
 
     def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
         """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all
         of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
-        power = (edge @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, K, C)
         voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
-        counts = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in self.tolerances]
-        return torch.cat(counts, dim=1).transpose(1, 2).contiguous()
-
-
-def near_of(near: WidePlanes | None, rows: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The planes and shapes of some rows (M,), if there are any."""
-    return None if near is None else (near.planes.index_select(0, rows), near.shape.index_select(0, rows))
-
-
-def faded(length: Tensor) -> Tensor:
-    """What a point counts at so many sizes of the neighbourhood."""
-    return (-(length / 2).square()).exp()
+        return torch.cat(inliers(edge, normal, voices, self.tolerances), dim=1).transpose(1, 2).contiguous()
 
 
 def apart(squared_sine: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tensorframes.estimator.degenerate import RANK, fall_back
 from tensorframes.estimator.heads import AxisHead, mean_of
 from tensorframes.estimator.joined import joined
-from tensorframes.estimator.last_choice import LastChoice, near_of
+from tensorframes.estimator.last_choice import LastChoice
 from tensorframes.estimator.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.estimator.plane_votes import PlaneVotes, Search
 from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit
@@ -137,7 +137,8 @@ class PlaneFitHead(nn.Module):
         return self.guess.read(x, frames, plan.guess), self.tell(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) of the rows planned for, and what they were corrected from (fits, M, 3)."""
+        """Normals (M, 3) of the rows planned for, and what they were corrected from: the guess and the fits but the
+        last, (fits, M, 3), and with a last choice that, too, (fits + 1, M, 3)."""
         tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
         if self.profile is not None:
             hierarchy = plan.fitted[-1].hierarchy
@@ -167,8 +168,8 @@ class PlaneFitHead(nn.Module):
         if self.choice is not None:
             steps.append(normal)
             table, of_rows = hierarchy.known.index_select(0, rows), told.index_select(0, rows)
-            pos, near = hierarchy.levels[0].pos, near_of(plan.near, rows)
-            normal = self.choice(pos, table, torch.stack(steps), fit, of_rows, near, self._part(rows))
+            pos, around = hierarchy.levels[0].pos, None if plan.near is None else plan.near.of(rows)
+            normal = self.choice(pos, table, torch.stack(steps), fit, of_rows, around, self._part(rows))
         failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
         normal = fall_back(normal, failed, rows, hierarchy, sum(self.neighbours))
         return normal, torch.stack(steps)

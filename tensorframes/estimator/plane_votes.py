@@ -102,10 +102,8 @@ class PlaneVotes(nn.Module):
             raise ValueError(f"expected candidates >= 0 for each of {len(sizes)} sizes, got {list(neighbours)}")
         if triples < 0 or min(voters, hidden) < 1:
             raise ValueError(f"expected triples >= 0, voters and hidden >= 1, got {triples}, {voters} and {hidden}")
-        if not tolerances or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
-            raise ValueError(f"expected tolerances above 0, ascending, got {list(tolerances)}")
         self.sizes, self.neighbours, self.triples, self.voters = tuple(sizes), tuple(neighbours), triples, voters
-        self.tolerances = tuple(tolerances)
+        self.tolerances = checked_tolerances(tolerances)
         self.reach = max(voters, max(neighbours) + 1, triples + 1, *sizes)
         counts = 2 * len(tolerances)
         self.own = nn.Linear(told, hidden)
@@ -176,9 +174,7 @@ class PlaneVotes(nn.Module):
             agreement,
         ]
         voters = edge[:, : self.voters] / unit.unsqueeze(-1)
-        power = (voters @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, voters, C)
-        voices = self.voices(length[:, : self.voters] / unit)
-        votes = [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in self.tolerances]
+        votes = inliers(voters, normal, self.voices(length[:, : self.voters] / unit), self.tolerances)
         counts = [count for vote in votes for count in vote.unbind(1)]
         return Candidates(normal, torch.stack([*counts, *numbers]).movedim(0, -1), sound)
 
@@ -207,10 +203,29 @@ class PlaneVotes(nn.Module):
     @staticmethod
     def voices(length: Tensor) -> Tensor:
         """What each voter counts (M, 2, K): less with the distance (M, K); and the closest ones alike."""
-        fade = (-(length / 2).square()).exp()
+        fade = faded(length)
         closest = torch.zeros_like(fade)
         closest[:, :CLOSEST] = 1 / min(CLOSEST, fade.shape[1])
         return torch.stack([fade / fade.sum(-1, keepdim=True), closest], dim=1)
+
+
+def checked_tolerances(tolerances: Sequence[float]) -> tuple[float, ...]:
+    """Tolerances as a tuple. Raises ValueError unless there are some, above 0 and ascending."""
+    if not tolerances or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
+        raise ValueError(f"expected tolerances above 0, ascending, got {list(tolerances)}")
+    return tuple(tolerances)
+
+
+def faded(length: Tensor) -> Tensor:
+    """What a point counts at so many sizes of the neighbourhood."""
+    return (-(length / 2).square()).exp()
+
+
+def inliers(edge: Tensor, normal: Tensor, voices: Tensor, tolerances: Sequence[float]) -> list[Tensor]:
+    r"""For each tolerance :math:`\sum_j g_j (1 + (n_c \cdot r_j / \tau)^4)^{-1}` (M, V, C): how many of the points at
+    edges (M, K, 3) lie in planes (M, C, 3), as they count in V ways (M, V, K)."""
+    power = (edge @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, K, C)
+    return [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in tolerances]
 
 
 def numbered(size: int, like: Tensor) -> Tensor:

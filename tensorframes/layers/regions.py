@@ -45,6 +45,10 @@ class WidePlanes:
         """The same in another precision."""
         return WidePlanes(self.planes.to(dtype), self.shape.to(dtype))
 
+    def of(self, rows: Tensor) -> WidePlanes:
+        """Those of some rows (M,)."""
+        return WidePlanes(self.planes.index_select(0, rows), self.shape.index_select(0, rows))
+
     def split(self, size: int) -> list[WidePlanes]:
         """Parts of at most ``size`` points."""
         parts = zip(self.planes.split(size), self.shape.split(size), strict=True)
@@ -202,8 +206,8 @@ def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[i
 
 def around(hierarchy: Hierarchy, level: int, regions: Regions, depth: int, count: int) -> Tensor:
     """(M, count) the regions of a level whose means are nearest to each of the points of level ``depth``."""
-    centres, known = hierarchy.levels[depth], hierarchy.near
-    if level == depth == 0 and known is not None and known.shape[1] >= count:
+    centres, known = hierarchy.levels[depth], hierarchy.known
+    if level == depth == 0 and known.shape[1] >= count:
         return known[:, :count]
     batch = hierarchy.levels[level].batch
     find = partial(knn, regions.mean, count, query=centres.pos, batch=batch, query_batch=centres.batch)

@@ -7,6 +7,7 @@ from torch import Tensor
 from tensorframes.estimator.last_choice import LastChoice
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import nearest_neighbours
+from tensorframes.layers import WidePlanes
 from tensorframes.testing import assert_equivariant
 
 
@@ -19,9 +20,7 @@ def choice(planes: int = 0, awake: bool = False) -> LastChoice:
     return made
 
 
-def decided(
-    made: LastChoice, pos: Tensor, answers: Tensor, near: tuple[Tensor, Tensor] | None = None, size: int = 50
-) -> Tensor:
+def decided(made: LastChoice, pos: Tensor, answers: Tensor, near: WidePlanes | None = None, size: int = 50) -> Tensor:
     """Normals of all points (N, 3) from answers (2, N, 3)."""
     table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach)
     level = torch.ones(len(pos), dtype=pos.dtype)
@@ -75,17 +74,22 @@ def test_where_nothing_is_exact_the_fit_stays() -> None:
 
 
 def test_a_fit_with_witnesses_of_its_own_is_not_outvoted() -> None:
-    pos = rough()
-    pos[:, 2] = 0
+    pos, made = rough(), choice()
+    lifted = torch.arange(len(pos)) % 5 == 0
+    pos[:, 2] = torch.where(lifted, 0.3 * pos[:, 2].abs(), 0)
     up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(2, len(pos), 3)
-    assert error(decided(choice(), pos, up), up[0]).max() < 1e-5
+    assert error(decided(made, pos, up), up[0])[~lifted].max() < 1
+    with torch.no_grad():
+        made.worth.zero_()
+        made.lead[:2] = -50
+    assert error(decided(made, pos, up), up[0])[~lifted].max() > 5
 
 
 def test_near_planes_can_be_chosen() -> None:
     pos, made = rough(), choice(planes=1)
     axis = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), dim=0)
     planes = (0.9 * axis[:, None] * axis + 0.1 * torch.eye(3)).expand(len(pos), 1, 3, 3)
-    near = planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64)
+    near = WidePlanes(planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64))
     assert error(decided(made, pos, outward(pos), near), axis).median() > 10
     with torch.no_grad():
         made.lead[-1] = 20
@@ -129,7 +133,17 @@ def test_scores_and_answers_learn() -> None:
         assert value.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("wrong", [{"nearest": 1}, {"answers": 0}, {"voters": 23}, {"planes": -1}, {"hidden": 0}])
-def test_wrong_settings_are_told(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError, match="expected pairs of at least 2 neighbours"):
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"nearest": 1}, "pairs of 2 to 31 neighbours, got pairs of 1"),
+        ({"nearest": 32}, "pairs of 2 to 31 neighbours, got pairs of 32"),
+        ({"voters": 23}, "more than 23 voters, for a jet, got 23"),
+        ({"answers": 0}, "answers and hidden >= 1 and planes >= 0, got 0, 24 and 0"),
+        ({"planes": -1}, "got 2, 24 and -1"),
+        ({"tolerances": (0.1, 0.01)}, r"tolerances above 0, ascending, got \[0.1, 0.01\]"),
+    ],
+)
+def test_wrong_settings_are_told(wrong: dict[str, int], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
         LastChoice(**{"told": 4, "answers": 2, **wrong})
