@@ -99,7 +99,9 @@ def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
     assert_refused(app("train", "experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=2"), f"{over}2")
 
 
-@pytest.mark.parametrize("override", ["model.oriented=true", "frames=identity", "++backbone.width=3"])
+@pytest.mark.parametrize(
+    "override", ["model.oriented=true", "frames=identity", "++backbone.width=3", "module.only=[head]"]
+)
 def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
     key = override.lstrip("+").partition("=")[0]
     given = ("trainer.max_steps=8", override)
