@@ -19,8 +19,8 @@ from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
 
-KEPT = ("backbone", "frames", "messages", "task", "model")
-"""What the weights were trained for."""
+KEPT = ("backbone", "frames", "messages", "task", "model", "module.only")
+"""What the weights were trained for, and which of them are."""
 
 STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers")
 SETTINGS = ("trainer.max_steps", "loader.batch_size", "task.loss", "data.samples", "data.protocol")
@@ -45,7 +45,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     refuse_foreign(saved, cfg.trusted, cfg.ckpt_path, functions=True)
     for override in given:
         key = key_of(override)
-        if (key.partition(".")[0] in KEPT or key == "module.only") and plain(saved, key) != plain(cfg, key):
+        if any(f"{key}.".startswith(f"{kept}.") for kept in KEPT) and plain(saved, key) != plain(cfg, key):
             raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)

@@ -84,13 +84,13 @@ class LastChoice(nn.Module):
     .. math:: \nu_t(c) = \sum_j \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1},
 
     all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn).
-    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. The scores z are
-    :math:`a \cdot \min(\nu, 6)` of all but near planes, to begin with one for each witness at the smallest tolerance
-    and a lead of the last fit that two witnesses outweigh, in units of a fifth, and what a network makes of invariants:
-    the logarithms of the counts, of the angles between the candidate and the answers, of the shapes of triangles and
-    near planes, and of what is known of the point: what the network tells, the residual of the last fit and of the
-    jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0
-    where a triangle is slender.
+    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. The scores z are 5 times the sum of
+    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have none), of
+    a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network makes of
+    invariants: the logarithms of the counts, of the angles between the candidate and the answers, of the shapes of
+    triangles and near planes, and of what is known of the point: what the network tells, the residual of the last fit
+    and of the jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u
+    falls to 0 where a triangle is slender.
 
     Args:
         told: numbers the network tells of each point.

@@ -23,10 +23,9 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, ro
     more = {"filtering": True, "offsets": True, "profile": True, "choice": 5} if robust else {}
     fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide, **more)
     network = NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
+    silent = ("agreed", "profile", "offsets", "choice.score.3")  # to begin with, or everywhere alike
     for name, parameter in network.named_parameters():
-        if any(
-            part in name for part in ("agreed", "profile", "offsets", "choice.score.3")
-        ):  # begin silent, or all alike
+        if any(part in name for part in silent):
             torch.nn.init.normal_(parameter, std=0.3 if "choice" in name else 1.0)
     return network
 

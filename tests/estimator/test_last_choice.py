@@ -1,5 +1,7 @@
 """The last choice among planes, before anything was learned: who wins, and what it must not depend on."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -9,6 +11,8 @@ from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import nearest_neighbours
 from tensorframes.layers import WidePlanes
 from tensorframes.testing import assert_equivariant
+
+Cubes = Callable[[int], tuple[Tensor, Tensor]]
 
 
 def choice(planes: int = 0, awake: bool = False) -> LastChoice:
@@ -42,25 +46,13 @@ def rough(count: int = 200) -> Tensor:
     )
 
 
-def cubes(count: int = 1200) -> tuple[Tensor, Tensor]:
-    """Faces of cubes in a row, each with about ten points, and their normals."""
-    generator = torch.Generator().manual_seed(3)
-    axis = torch.randint(3, (count,), generator=generator)
-    pos = torch.rand(count, 3, generator=generator, dtype=torch.float64)
-    side = torch.randint(2, (count,), generator=generator).double()
-    normal = torch.nn.functional.one_hot(axis, 3).double()
-    pos = torch.where(normal > 0, side.unsqueeze(1), pos)
-    pos[:, 0] += 3 * torch.randint(count // 60, (count,), generator=generator)
-    return pos, normal
-
-
 def error(normal: Tensor, target: Tensor) -> Tensor:
     return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
 
 
 @pytest.mark.parametrize("digits", [15, 5])
-def test_facets_win_over_wrong_answers_also_when_rounded(digits: int) -> None:
-    pos, normal = cubes()
+def test_facets_win_over_wrong_answers_also_when_rounded(digits: int, cubes: Cubes) -> None:
+    pos, normal = cubes(1200)
     off = error(decided(choice(), pos.round(decimals=digits), outward(pos)), normal)
     assert (off < 1).double().mean() > 0.8
 

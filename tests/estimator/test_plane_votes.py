@@ -1,5 +1,7 @@
 """Candidate planes and their votes, before anything was learned."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,6 +9,8 @@ from torch import Tensor
 from tensorframes.estimator.plane_votes import PlaneVotes, small_planes
 from tensorframes.geometry import Hierarchy, Level, nearest_neighbours
 from tensorframes.testing import assert_equivariant, random_orthogonal
+
+Cubes = Callable[[int], tuple[Tensor, Tensor]]
 
 
 def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
@@ -55,20 +59,8 @@ def test_beside_an_edge_untrained_votes_find_the_facet_where_a_plane_fit_does_no
     assert error(found, normal)[~beside].max() < 1
 
 
-def box(count: int = 1500) -> tuple[Tensor, Tensor]:
-    """Small facets: the faces of cubes in a row, each with about ten points, and their normals."""
-    generator = torch.Generator().manual_seed(3)
-    axis = torch.randint(3, (count,), generator=generator)
-    pos = torch.rand(count, 3, generator=generator, dtype=torch.float64)
-    side = torch.randint(2, (count,), generator=generator).double()
-    normal = torch.nn.functional.one_hot(axis, 3).double()
-    pos = torch.where(normal > 0, side.unsqueeze(1), pos)
-    pos[:, 0] += 3 * torch.randint(count // 60, (count,), generator=generator)
-    return pos, normal
-
-
-def test_triples_and_planes_of_four_find_facets_of_few_points() -> None:
-    pos, normal = box()
+def test_triples_and_planes_of_four_find_facets_of_few_points(cubes: Cubes) -> None:
+    pos, normal = cubes(1500)
     large = PlaneVotes(4, (6, 10, 16), (12, 12, 12), triples=0).double()
     small = PlaneVotes(4, (4, 16), (20, 8), triples=6).double()
     off = [error(torch.linalg.eigh(voted(votes, pos).detach())[1][..., -1], normal) for votes in (large, small)]
