@@ -24,7 +24,8 @@ from tensorframes.reps import Representation
 class NormalEstimator(nn.Module):
     r"""A normal for every point: frames, then the backbone in these frames, then the head.
 
-    Equal points are merged first (they get the same normal); positions are centred and divided by their cloud's scale.
+    Points that are equal in the network's precision are merged first (they get the same normal); positions are centred
+    and divided by their cloud's scale.
 
     SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
     then runs twice, with all R_i and with all S R_i, and the head decides by the mean of what both say: exactly
@@ -73,7 +74,7 @@ class NormalEstimator(nn.Module):
         """Normals of the points.
 
         Args:
-            pos: (N, 3) positions, finite.
+            pos: (N, 3) positions, finite, in the network's precision or in float64, which is the more exact.
             batch: (N,) cloud of each point, ascending; by default one cloud.
             scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud that of the whole.
             rows: (M,) the points whose normals are asked for; by default all, in order.
@@ -83,10 +84,10 @@ class NormalEstimator(nn.Module):
         if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
             raise ValueError(f"expected positions (N, 3) of at least one point, got shape {tuple(pos.shape)}")
         expected = next(self.parameters()).dtype
-        if pos.dtype != expected:
+        if pos.dtype not in (expected, torch.float64):
             raise ValueError(f"expected positions of {expected}, the network's, got {pos.dtype}")
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
-        distinct = distinct_points(pos, batch)
+        distinct = distinct_points(pos if pos.dtype == expected else _centred(pos, batch).to(expected), batch)
         points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
         with torch.no_grad():
             near = nearest_neighbours(points, batch_of, max(self.backbone.neighbours, self.head.reach))
@@ -102,7 +103,7 @@ class NormalEstimator(nn.Module):
             prepare = getattr(self.head, "prepare", None)  # not every head has something to find here
             if prepare is not None:
                 prepare(hierarchy)
-            hierarchy = hierarchy.to(pos.dtype)
+            hierarchy = hierarchy.to(expected)
             asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(hierarchy, needed)
@@ -150,7 +151,12 @@ def _normalise(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
     clouds = int(batch.max()) + 1
     if lengths.shape != (clouds,):
         raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
-    exact = pos.double()
+    return _centred(pos, batch) / lengths.double().index_select(0, batch).unsqueeze(-1)
+
+
+def _centred(pos: Tensor, batch: Tensor) -> Tensor:
+    """Positions from their cloud's mean, float64."""
+    exact, clouds = pos.double(), int(batch.max()) + 1
     count = torch.bincount(batch, minlength=clouds).clamp_min(1).unsqueeze(-1)
     mean = exact.new_zeros(clouds, pos.shape[-1]).index_add(0, batch, exact) / count
-    return (exact - mean.index_select(0, batch)) / lengths.double().index_select(0, batch).unsqueeze(-1)
+    return exact - mean.index_select(0, batch)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,11 +20,11 @@ from tensorframes.estimator.plane_votes import (
     rising,
 )
 from tensorframes.estimator.weighted_plane import Fit
+from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
 
-SLENDER = (1e-3, 1e-2)  # squared sine of two edges between which the plane that they span begins to count
 MOST = 6.0  # witnesses; more of them say nothing new
 WORTH = 5.0  # unit of the scores
 JET = 23  # nearest neighbours that a jet is fitted to
@@ -34,7 +36,7 @@ SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they
 class Found:
     """What was found of M points so far."""
 
-    table: Tensor  # (M, K) nearest points, the point itself first
+    edge: Tensor  # (M, K, 3) to the nearest points, itself not among them
     answers: Tensor  # (M, S, 3) the guess and the fits' normals
     residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above where it took the point to be
     told: Tensor  # (M, T)
@@ -43,8 +45,8 @@ class Found:
 
     def split(self, size: int) -> list[Found]:
         """Parts of at most ``size`` points."""
-        starts = range(0, max(len(self.table), 1), size)
-        return [self._part(start, min(size, len(self.table) - start)) for start in starts]
+        starts = range(0, max(len(self.edge), 1), size)
+        return [self._part(start, min(size, len(self.edge) - start)) for start in starts]
 
     def _part(self, start: int, count: int) -> Found:
         values = {name: value if value is None else value.narrow(0, start, count) for name, value in vars(self).items()}
@@ -98,6 +100,9 @@ class LastChoice(nn.Module):
         planes: how many near planes there are.
         nearest: among how many neighbours pairs are taken for planes through the point.
         tolerances: heights that count as in the plane, in units of the neighbourhood's size, ascending.
+        slender: squared sines of the angle of two edges between which the plane that they span begins to count.
+        facets_only: only planes through three points have witnesses. What was found before is off from a facet's plane
+            by the rounding of the whole network: who lies in it to within small tolerances would be a matter of that.
         voters: how many nearest points, the point itself among them, are looked at. hidden: width of the network.
     """
 
@@ -108,6 +113,8 @@ class LastChoice(nn.Module):
         planes: int = 0,
         nearest: int = 8,
         tolerances: Sequence[float] = (0.0001, 0.0004, 0.0016, 0.0064),
+        slender: tuple[float, float] = (0.001, 0.01),
+        facets_only: bool = False,
         voters: int = 32,
         hidden: int = 24,
     ) -> None:
@@ -118,7 +125,10 @@ class LastChoice(nn.Module):
             raise ValueError(f"expected more than {JET} voters, for a jet, got {voters}")
         if min(answers, hidden) < 1 or planes < 0:
             raise ValueError(f"expected answers and hidden >= 1 and planes >= 0, got {answers}, {hidden} and {planes}")
+        if len(slender) != 2 or not 0 <= slender[0] < slender[1] <= 1:
+            raise ValueError(f"expected two squared sines, ascending, for slender triangles, got {list(slender)}")
         self.nearest, self.tolerances, self.reach = nearest, checked_tolerances(tolerances), voters
+        self.slender, self.facets_only = tuple(slender), facets_only
         counts = 2 * len(tolerances)
         self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
         self.plain = nn.Linear(counts + answers, hidden, bias=False)
@@ -133,10 +143,15 @@ class LastChoice(nn.Module):
             for parameter in self.score[-1].parameters():
                 parameter.zero_()
 
+    def plan(self, hierarchy: Hierarchy) -> Tensor:
+        """Edges (N, K, 3) of all points to their nearest. Found before positions are rounded to the network's
+        precision, which would leave less of how exactly points lie in a plane."""
+        find = partial(edges, hierarchy.levels[0].pos, hierarchy.known[:, : self.reach])
+        return cast(Tensor, hierarchy.once(("edges", self.reach), lambda: find()[:, 1:]))
+
     def forward(
         self,
-        pos: Tensor,
-        table: Tensor,
+        edge: Tensor,
         answers: Tensor,
         fit: Fit,
         told: Tensor,
@@ -146,24 +161,24 @@ class LastChoice(nn.Module):
         """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
 
         Args:
-            pos: (N, 3) of all points. table: (M, K) nearest neighbours, the point itself first.
+            edge: (M, K, 3) to the nearest neighbours, the point itself not among them (``plan``).
             answers: (S, M, 3), the last of them the fit's. told: (M, T).
             near: Q near planes of each of the M points, if there are any.
         """
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")
-        if len(table) == 0:
+        if len(edge) == 0:
             return answers[-1]
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
         planes, shape = (None, None) if near is None else (near.planes, near.shape)
-        found = Found(table[:, : self.reach], answers.transpose(0, 1), residual, told, planes, shape)
-        return torch.cat(side_by_side(lambda part: self.of(pos, part), found.split(size), told.device))
+        found = Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
+        return torch.cat(side_by_side(self.of, found.split(size), told.device))
 
-    def of(self, pos: Tensor, found: Found) -> Tensor:
+    def of(self, found: Found) -> Tensor:
         """The same of some points."""
-        seen, answers = self.seen(pos, found), found.answers.shape[1]
+        seen, answers = self.seen(found), found.answers.shape[1]
         kinds = [answers + 1, seen.sound.shape[1]]
-        which = torch.arange(len(self.kind), device=pos.device)
+        which = torch.arange(len(self.kind), device=found.edge.device)
         which = torch.cat([which[: kinds[0]], which[kinds[0] : kinds[0] + 1].expand(kinds[1]), which[kinds[0] + 1 :]])
         parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
         hidden = torch.cat(parts, dim=1)
@@ -188,31 +203,33 @@ class LastChoice(nn.Module):
 
     @full_precision
     @torch.no_grad()
-    def seen(self, pos: Tensor, found: Found) -> Seen:
+    def seen(self, found: Found) -> Seen:
         """What is known of the candidates; it has no gradient, only their scores and the answers have."""
         answers, before = found.answers.detach(), found.answers.shape[1]
-        edge = edges(pos, found.table)[:, 1:]
+        edge = found.edge
         length = edge.norm(dim=-1)
         unit = length[:, : NEAREST - 1].square().mean(-1, keepdim=True).sqrt()
         unit = torch.where(unit > 0, unit, torch.ones_like(unit))
         edge, length = edge / unit.unsqueeze(-1), length / unit
         bent, rough = jet(edge[:, :JET], answers[:, -1])
         nearest = min(self.nearest, edge.shape[1])
-        a, b = torch.triu_indices(nearest, nearest, 1, device=pos.device)
+        a, b = torch.triu_indices(nearest, nearest, 1, device=edge.device)
         triangle, sine = across(edge[:, a], edge[:, b])
         normal = torch.cat([bent.unsqueeze(1), triangle], dim=1)
         every = torch.cat([answers, normal], dim=1)
-        count, fade = self.counted(edge, length, every), faded(length)
+        first = before + 1 if self.facets_only else 0
+        count, fade = self.counted(edge, length, every[:, first:]), faded(length)
+        count = torch.nn.functional.pad(count, (0, 0, first, 0))
         count[:, before + 1 :, 0::2] -= 2
         count[:, before + 1 :, 1::2] -= (fade[:, a] + fade[:, b]).unsqueeze(-1)
         known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
         plain, known = known[:, : before + 1], known[:, before + 1 :]
         form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b]], dim=-1)
-        sound = rising(sine, *SLENDER)
+        sound = rising(sine, *self.slender)
         most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
-        sharp, plane = pos.new_zeros(len(edge), 0, 3, 3), pos.new_zeros(len(edge), 0, before + 4)
+        sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 4)
         if found.planes is not None and found.shape is not None:
             sharp = sharpened(found.planes)
             toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,7 +60,8 @@ class PlaneFitHead(nn.Module):
             whose planes are added to the guess (``NearGuess``); none: nothing is added.
         profile: what the network tells of each point also follows from the whole cloud's profile (``KnownProfile``).
         choice: the last word has a choice among the guess, the planes fitted, a jet, the near planes and the planes
-            through the point and two of so many nearest neighbours (``LastChoice``); 0: the last fit has it.
+            through the point and two of so many nearest neighbours (``LastChoice``, or its settings by name); 0: the
+            last fit has it.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class PlaneFitHead(nn.Module):
         offsets: bool = False,
         near: Sequence[Sequence[int]] = (),
         profile: bool = False,
-        choice: int = 0,
+        choice: int | Mapping[str, Any] = 0,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -101,15 +102,18 @@ class PlaneFitHead(nn.Module):
         self.wide = WideGuess(told + fits, wide) if wide else None
         self.near = NearGuess(told + fits, near) if near else None
         self.profile = KnownProfile(told + fits) if profile else None
-        self.choice = LastChoice(told, fits + 1, sum(len(sizes) for sizes in near), choice) if choice else None
+        settings = choice if isinstance(choice, Mapping) else {"nearest": choice}
+        self.choice = LastChoice(told, fits + 1, sum(len(sizes) for sizes in near), **settings) if choice else None
         self.coarse = max(len(wide), len(near) - 1)
         asked = [part.reach for part in (self.votes, self.choice) if part is not None]
         self.reach = max(neighbours[0], *(near[0] if near else ()), *asked, 0)
 
     def prepare(self, hierarchy: Hierarchy) -> None:
-        """The near planes: rounded positions would not tell how thin the thin ones are."""
+        """The near planes, and how points lie to each other: rounded positions would not tell how thin planes are."""
         if self.near is not None:
             self.near.plan(hierarchy)
+        if self.choice is not None:
+            self.choice.plan(hierarchy)
 
     def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
         """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
@@ -167,9 +171,9 @@ class PlaneFitHead(nn.Module):
         normal, hierarchy = fit.normal, plan.fitted[-1].hierarchy
         if self.choice is not None:
             steps.append(normal)
-            table, of_rows = hierarchy.known.index_select(0, rows), told.index_select(0, rows)
-            pos, around = hierarchy.levels[0].pos, None if plan.near is None else plan.near.of(rows)
-            normal = self.choice(pos, table, torch.stack(steps), fit, of_rows, around, self._part(rows))
+            edge, around = self.choice.plan(hierarchy), None if plan.near is None else plan.near.of(rows)
+            known = told.index_select(0, rows)
+            normal = self.choice(edge.index_select(0, rows), torch.stack(steps), fit, known, around, self._part(rows))
         failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
         normal = fall_back(normal, failed, rows, hierarchy, sum(self.neighbours))
         return normal, torch.stack(steps)

@@ -92,7 +92,7 @@ def _pass(
     with torch.inference_mode():
         length = None if scale is None else parameter.new_tensor([scale])
         known = {} if profile is None else {"profile": profile}  # networks that know none need not take one
-        found = estimator(torch.from_numpy(pos).to(parameter), scale=length, rows=index, **known).normal
+        found = estimator(torch.from_numpy(pos).to(parameter.device), scale=length, rows=index, **known).normal
     values: NDArray[np.float32] = found.float().cpu().numpy()
     return values
 

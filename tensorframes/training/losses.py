@@ -1,5 +1,6 @@
 """Losses: the root mean square of the chordal distance, cloud by cloud, so that what is minimised is what is scored."""
 
+import math
 from typing import Protocol
 
 import torch
@@ -7,6 +8,9 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.errors import UserError
+
+SLIGHT_MOVE = 0.1  # degrees by which a normal may move without much loss,
+SMALL_ERROR = 3.0  # and degrees of its cloud's error from which on it may move farther
 
 
 class NormalPrediction(Protocol):
@@ -83,6 +87,23 @@ class ChordalLoss(torch.nn.Module):
         if self.steps_weight > 0 and len(prediction.steps):
             loss = loss + self.steps_weight * torch.stack([self._of(step, batch) for step in prediction.steps]).mean()
         return loss
+
+    def unsteadiness(self, normal: Tensor, again: Tensor, batch: Batch) -> Tensor:
+        r"""How many normals move when they should not, between 0 and 1: the mean over clouds b of the mean of
+        :math:`d^2 / (d^2 + s_b^2)`, d the chord between two answers for the same point.
+
+        s is 0.1 degrees times :math:`1 + (e_b / 3°)^2`, e_b the cloud's own error: where noise leaves more than a few
+        degrees nothing needs to be steady.
+
+        Args:
+            normal, again: (M, 3) for the inner points, found twice. batch: as above.
+        """
+        cloud = batch.batch[batch.inner]
+        off = squared_chord(normal.detach(), batch.normal[batch.inner], self.oriented)
+        error = cloud_mean(off, cloud, batch.num_graphs) / math.radians(SMALL_ERROR) ** 2
+        slight = (math.radians(SLIGHT_MOVE) * (1 + error)).square().index_select(0, cloud)
+        moved = squared_chord(normal, again, self.oriented)
+        return cloud_mean(moved / (moved + slight), cloud, batch.num_graphs).mean()
 
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
         chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)

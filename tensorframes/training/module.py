@@ -13,6 +13,7 @@ from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_deg
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 2  # of what a checkpoint carries; raised whenever older recipes no longer build
+ROUNDING = 2.5e-6  # of a cloud's scale: float32 of 100,000 points, whose coordinates reach about 100 scales
 FALLBACKS = ("wider", "cloud", "world")  # where frames came from that a point's neighbourhood did not carry
 
 
@@ -28,6 +29,8 @@ class NormalTraining(pl.LightningModule):
         recipe: plain values stored in the checkpoint, from which the estimator can be built again.
         only: parts of the estimator that are trained, as its parameters' names begin (``head.choice``); the others stay
             as they are. None of them: all are trained.
+        steady: weight of ``ChordalLoss.unsteadiness`` between the normals and those of the same clouds, each coordinate
+            off by as much as float32 rounds it in a cloud of 100,000 points. 0 saves the second pass.
     """
 
     def __init__(
@@ -39,13 +42,16 @@ class NormalTraining(pl.LightningModule):
         seed: int = 0,
         recipe: dict[str, Any] | None = None,
         only: Sequence[str] = (),
+        steady: float = 0.0,
     ) -> None:
         super().__init__()
+        if steady < 0:
+            raise ValueError(f"expected steady >= 0, got {steady}")
         if loss.oriented and not getattr(estimator, "oriented", True):
             raise ValueError("expected an estimator that claims orientation for an oriented loss, got none")
         self.estimator, self.loss = estimator, loss
         self.optimizer, self.schedule = optimizer, schedule
-        self.seed, self.recipe = seed, recipe or {}
+        self.seed, self.recipe, self.steady = seed, recipe or {}, steady
         self._keep_all_but(only)
         self._scores: list[tuple[int, str, float]] = []
 
@@ -80,6 +86,9 @@ class NormalTraining(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed: draws inside the network are a function of (seed, step), on every rank, and survive a resumption."""
+        self._reseed()
+
+    def _reseed(self) -> None:
         torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -87,6 +96,10 @@ class NormalTraining(pl.LightningModule):
         share of points whose frames came from farther away (``Frames.fallback``)."""
         prediction = self._predict(batch)
         loss = self.loss(prediction, batch)
+        if self.steady > 0:
+            unsteadiness = self.loss.unsteadiness(prediction.normal, self._shaken(batch).normal, batch)
+            loss = loss + self.steady * unsteadiness
+            self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs)
         rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
         sync = self.trainer.world_size > 1
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
@@ -127,6 +140,14 @@ class NormalTraining(pl.LightningModule):
         rows, known = batch.inner.nonzero()[:, 0], {key: batch[key] for key in (keys.PROFILE,) if key in batch}
         prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, rows, **known)
         return prediction
+
+    def _shaken(self, batch: Batch) -> NormalPrediction:
+        """The answer for coordinates that were rounded otherwise, with the same draws inside the network."""
+        exact, scale = batch.pos.double(), batch.scale.double().index_select(0, batch.batch).unsqueeze(-1)
+        shaken = batch.clone()
+        shaken.pos = exact + ROUNDING * scale * torch.randn_like(exact)
+        self._reseed()
+        return self._predict(shaken)
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of every rank, in the clouds' order, each cloud once."""

@@ -205,6 +205,14 @@ def test_no_row_asked_for_is_no_normal_given() -> None:
         assert prediction.steps.shape[1:] == (0, 3)
 
 
+def test_positions_may_be_more_exact_than_the_network() -> None:
+    network, pos = estimator().float(), surface()
+    far = network(pos + 2.0**20).normal
+    assert far.dtype == torch.float32
+    assert (far * network(pos).normal).sum(-1).abs().min() > 1 - 1e-5
+    assert (far * network((pos + 2.0**20).float()).normal).sum(-1).abs().min() < 0.99
+
+
 def test_wrong_input_is_refused() -> None:
     network = estimator()
     with pytest.raises(ValueError, match=r"expected positions of torch.float64, the network's, got torch.float32"):
@@ -214,6 +222,7 @@ def test_wrong_input_is_refused() -> None:
         {"neighbours": [2]},
         {"fits": 0},
         {"told": 0},
+        {"choice": {"nearest": 1}},
         {"candidates": -1},
         {"candidates": [3, 3]},
         {"candidates": 3, "tolerances": ()},

@@ -1,12 +1,14 @@
 """The last choice among planes, before anything was learned: who wins, and what it must not depend on."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from tensorframes.estimator.last_choice import LastChoice
+from tensorframes.estimator.last_choice import Found, LastChoice
+from tensorframes.estimator.plane_votes import edges
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import nearest_neighbours
 from tensorframes.layers import WidePlanes
@@ -15,9 +17,9 @@ from tensorframes.testing import assert_equivariant
 Cubes = Callable[[int], tuple[Tensor, Tensor]]
 
 
-def choice(planes: int = 0, awake: bool = False) -> LastChoice:
+def choice(planes: int = 0, awake: bool = False, **settings: Any) -> LastChoice:
     torch.manual_seed(1)
-    made = LastChoice(4, 2, planes).double().eval()
+    made = LastChoice(4, 2, planes, **settings).double().eval()
     if awake:
         for parameter in made.score[-1].parameters():
             torch.nn.init.normal_(parameter, std=0.3)
@@ -26,11 +28,15 @@ def choice(planes: int = 0, awake: bool = False) -> LastChoice:
 
 def decided(made: LastChoice, pos: Tensor, answers: Tensor, near: WidePlanes | None = None, size: int = 50) -> Tensor:
     """Normals of all points (N, 3) from answers (2, N, 3)."""
-    table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach)
     level = torch.ones(len(pos), dtype=pos.dtype)
     fit = Fit(answers[-1], centre=0.1 * level, thickness=0.2 * level)
     told = torch.linspace(-1, 1, 4, dtype=pos.dtype).expand(len(pos), 4)
-    return made(pos, table, answers, fit, told, near, size).detach()
+    return made(around(pos, made), answers, fit, told, near, size).detach()
+
+
+def around(pos: Tensor, made: LastChoice) -> Tensor:
+    """Edges (N, K, 3) to the nearest points."""
+    return edges(pos, nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach))[:, 1:]
 
 
 def outward(pos: Tensor) -> Tensor:
@@ -77,6 +83,23 @@ def test_a_fit_with_witnesses_of_its_own_is_not_outvoted() -> None:
     assert error(decided(made, pos, up), up[0])[~lifted].max() > 5
 
 
+@pytest.mark.parametrize("facets_only", [False, True])
+def test_answers_may_have_no_witnesses(facets_only: bool) -> None:
+    pos, made = rough() * torch.tensor([1.0, 1.0, 0.0]), choice(facets_only=facets_only)
+    up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(pos), 2, 3)
+    thin, told = torch.zeros(len(pos), 2, dtype=torch.float64), torch.zeros(len(pos), 4, dtype=torch.float64)
+    count = made.seen(Found(around(pos, made), up, thin, told, None, None)).count[..., 0]
+    assert bool((count[:, :3] == 0).all()) == facets_only
+    assert (count[:, 3:].amax(1) > 4).all()
+
+
+@pytest.mark.parametrize(("slender", "off"), [((0.001, 0.01), 1.0), ((0.9, 1.0), 5.0)])
+def test_slender_triangles_make_no_planes(slender: tuple[float, float], off: float, cubes: Cubes) -> None:
+    pos, normal = cubes(1200)
+    right = (error(decided(choice(slender=slender), pos, outward(pos)), normal) < 1).double().mean()
+    assert (right > 0.8) == (off < 2)
+
+
 def test_near_planes_can_be_chosen() -> None:
     pos, made = rough(), choice(planes=1)
     axis = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), dim=0)
@@ -113,10 +136,9 @@ def test_few_points_have_an_answer(count: int) -> None:
 def test_scores_and_answers_learn() -> None:
     pos, made = rough(), choice(awake=True).train()
     answers = outward(pos).requires_grad_()
-    table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), made.reach)
     level = torch.ones(len(pos), dtype=pos.dtype)
     told = torch.zeros(len(pos), 4, dtype=torch.float64, requires_grad=True)
-    found = made(pos, table, answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
+    found = made(around(pos, made), answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
     found[:, 0].square().sum().backward()
     learned = [made.worth, made.lead, made.own.weight, made.triangle.weight, made.plain.weight, answers, told]
     for value in learned:
@@ -133,6 +155,8 @@ def test_scores_and_answers_learn() -> None:
         ({"voters": 23}, "more than 23 voters, for a jet, got 23"),
         ({"answers": 0}, "answers and hidden >= 1 and planes >= 0, got 0, 24 and 0"),
         ({"planes": -1}, "got 2, 24 and -1"),
+        ({"slender": (0.1, 0.01)}, r"two squared sines, ascending, for slender triangles, got \[0.1, 0.01\]"),
+        ({"slender": (0.1,)}, r"got \[0.1\]"),
         ({"tolerances": (0.1, 0.01)}, r"tolerances above 0, ascending, got \[0.1, 0.01\]"),
     ],
 )

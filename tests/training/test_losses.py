@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -85,3 +86,13 @@ def test_oriented_loss_refuses_clouds_marked_unoriented() -> None:
     batch = batch_of(X.expand(4, 3), oriented=False)
     with pytest.raises(UserError, match="1 of 1 marked unoriented"):
         OrientedLoss()(prediction_of(turned(0, 4)), batch)
+
+
+def test_unsteadiness_is_measured_in_tenths_of_a_degree_and_less_where_errors_are_large() -> None:
+    batch = batch_of(X.expand(4, 3), X.expand(6, 3))
+    loss, found = UnorientedLoss(), torch.cat([turned(0.0, 4), turned(30.0, 6)])
+    again = torch.cat([turned(0.1, 2), -turned(0.0, 2), turned(31.0, 6)])
+    tenths = 0.1 * (1 + (2 * np.sin(np.radians(15)) / np.radians(3)) ** 2)
+    expected = (0.5 * 0.5 + 1 / (1 + tenths**2)) / 2
+    assert loss.unsteadiness(found, again, batch).item() == pytest.approx(expected, rel=1e-3)
+    assert loss.unsteadiness(found, found, batch).item() < 1e-6
