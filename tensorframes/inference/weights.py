@@ -18,11 +18,11 @@ from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 from tensorframes.estimator.plane_votes import SHARPNESS
 
-FORMAT = 7
+FORMAT = 8
 """Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these have sizes and tell the
 fits of what was chosen, since 5 they have tolerances and know what the network holds of them, since 6 networks may know
-clouds' profiles and near planes, since 7 there may be a last choice. Whoever raises it teaches ``load_weights`` to read
-the older ones."""
+clouds' profiles and near planes, since 7 there may be a last choice, since 8 it may have settings. Whoever raises it
+teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""

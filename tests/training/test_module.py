@@ -1,7 +1,11 @@
-"""Which parts of an estimator a run trains."""
+"""Which parts of an estimator a run trains, and what it asks of them beside being right."""
+
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch_geometric.data import Batch, Data
 
 from tensorframes.training import NormalTraining, UnorientedLoss, parameter_groups
 
@@ -44,3 +48,46 @@ def test_averages_of_norms_that_are_not_trained_stay() -> None:
 def test_a_part_that_is_not_there_is_told() -> None:
     with pytest.raises(ValueError, match=r"expected parts .* such as head.choice, .*, got head.choic"):
         training(["head.choic"])
+
+
+class Jumpy(torch.nn.Module):
+    """Normals that are random, the same for the same draws, or hang on the last digits of positions."""
+
+    oriented = False
+
+    def __init__(self, digits: float) -> None:
+        super().__init__()
+        self.digits = torch.nn.Parameter(torch.tensor(digits))
+
+    def forward(self, pos: torch.Tensor, batch: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> Any:
+        lean = torch.rand(len(rows)) + self.digits * pos[rows, 0].double().mul(1e5).sin().float()
+        normal = torch.stack([lean.cos(), lean.sin(), torch.zeros_like(lean)], dim=-1)
+        return SimpleNamespace(normal=normal, steps=normal.new_zeros(0, *normal.shape))
+
+
+def loss_of(digits: float, steady: float, monkeypatch: pytest.MonkeyPatch) -> float:
+    trainer = SimpleNamespace(world_size=1, global_step=3, optimizers=[SimpleNamespace(param_groups=[{"lr": 0.0}])])
+    monkeypatch.setattr(NormalTraining, "trainer", trainer)
+    monkeypatch.setattr(NormalTraining, "log", lambda *_, **__: None)
+    module = NormalTraining(Jumpy(digits), UnorientedLoss(), lambda groups: None, None, steady=steady)
+    pos = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    cloud = Data(
+        pos=pos, normal=torch.eye(3)[:1].expand(50, 3), inner=torch.arange(50) < 20, scale=torch.ones(1), num_nodes=50
+    )
+    batch = Batch.from_data_list([cloud])
+    module.on_train_batch_start(batch, 0)
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    return loss.item()
+
+
+def test_normals_that_hang_on_rounding_cost_and_random_draws_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, steady = (loss_of(0.0, weight, monkeypatch) for weight in (0.0, 2.0))
+    assert steady == pytest.approx(plain, abs=1e-6)
+    plain, steady = (loss_of(0.3, weight, monkeypatch) for weight in (0.0, 2.0))
+    assert 0.1 < steady - plain < 2
+
+
+def test_a_negative_weight_is_told() -> None:
+    with pytest.raises(ValueError, match="expected steady >= 0, got -1"):
+        NormalTraining(Jumpy(0.0), UnorientedLoss(), lambda groups: None, None, steady=-1)
