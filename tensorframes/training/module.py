@@ -13,7 +13,7 @@ from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_deg
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 2  # of what a checkpoint carries; raised whenever older recipes no longer build
-ROUNDING = 5e-6  # of a cloud's scale: twice what float32 leaves of 100,000 points, whose coordinates reach about 100 scales
+ROUNDING = 2.5e-6  # of a cloud's scale: of 100,000 points, whose coordinates reach about 100 scales, in float32
 FALLBACKS = ("wider", "cloud", "world")  # where frames came from that a point's neighbourhood did not carry
 
 
