@@ -60,7 +60,7 @@ class Jumpy(torch.nn.Module):
         self.digits = torch.nn.Parameter(torch.tensor(digits))
 
     def forward(self, pos: torch.Tensor, batch: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> Any:
-        lean = torch.rand(len(rows)) + self.digits * pos[rows, 0].double().mul(1e5).sin().float()
+        lean = torch.rand(len(rows)) + self.digits * pos[rows, 0].double().mul(1e6).sin().float()
         normal = torch.stack([lean.cos(), lean.sin(), torch.zeros_like(lean)], dim=-1)
         return SimpleNamespace(normal=normal, steps=normal.new_zeros(0, *normal.shape))
 
