@@ -39,6 +39,8 @@ class NormalEstimator(nn.Module):
         oriented: claim that signs mean something. SO(3) frames cannot claim it.
     """
 
+    exact = True  # positions may come in float64, whatever the network's precision
+
     def __init__(
         self,
         frames: FrameFinder,

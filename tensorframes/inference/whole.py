@@ -42,8 +42,9 @@ def normals_of(
 
     Args:
         estimator: in evaluation mode, on any device.
-        points: (N, 3), any real dtype. Centred in float64 before they are rounded to the estimator's dtype. Rows that
-            are not finite or far off (`geometry.outliers.far_rows`) take no part and have no normal.
+        points: (N, 3), any real dtype. Centred in float64 before they are rounded to the estimator's dtype, or not
+            rounded where the estimator has ``exact``. Rows that are not finite or far off
+            (`geometry.outliers.far_rows`) take no part and have no normal.
         rows: (M,) numbers in 0..N-1 of the points whose normals are asked for, or an (N,) mask of M of them; by default
             all.
         block: points of a block; None: one pass, whatever it takes.
@@ -92,7 +93,8 @@ def _pass(
     with torch.inference_mode():
         length = None if scale is None else parameter.new_tensor([scale])
         known = {} if profile is None else {"profile": profile}  # networks that know none need not take one
-        found = estimator(torch.from_numpy(pos).to(parameter.device), scale=length, rows=index, **known).normal
+        exact = torch.from_numpy(pos).to(parameter.device if getattr(estimator, "exact", False) else parameter)
+        found = estimator(exact, scale=length, rows=index, **known).normal
     values: NDArray[np.float32] = found.float().cpu().numpy()
     return values
 
