@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -146,8 +144,9 @@ class LastChoice(nn.Module):
     def plan(self, hierarchy: Hierarchy) -> Tensor:
         """Edges (N, K, 3) of all points to their nearest. Found before positions are rounded to the network's
         precision, which would leave less of how exactly points lie in a plane."""
-        find = partial(edges, hierarchy.levels[0].pos, hierarchy.known[:, : self.reach])
-        return cast(Tensor, hierarchy.once(("edges", self.reach), lambda: find()[:, 1:]))
+        pos, table = hierarchy.levels[0].pos, hierarchy.known[:, : self.reach]
+        found: Tensor = hierarchy.once(("edges", self.reach), lambda: edges(pos, table)[:, 1:])
+        return found
 
     def forward(
         self,

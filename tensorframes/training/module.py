@@ -94,14 +94,13 @@ class NormalTraining(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds), and the
         share of points whose frames came from farther away (``Frames.fallback``)."""
-        prediction = self._predict(batch)
+        prediction, sync = self._predict(batch), self.trainer.world_size > 1
         loss = self.loss(prediction, batch)
         if self.steady > 0:
             unsteadiness = self.loss.unsteadiness(prediction.normal, self._shaken(batch).normal, batch)
             loss = loss + self.steady * unsteadiness
-            self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs)
+            self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs, sync_dist=sync)
         rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
-        sync = self.trainer.world_size > 1
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
         fallback = getattr(prediction, "fallback", None)
@@ -135,19 +134,19 @@ class NormalTraining(pl.LightningModule):
         if means:
             self.log("val/rmse", sum(means.values()) / len(means), prog_bar=True, sync_dist=True, batch_size=1)
 
-    def _predict(self, batch: Batch) -> NormalPrediction:
-        """The estimator's answer at the inner points, all that is asked of it."""
+    def _predict(self, batch: Batch, pos: Tensor | None = None) -> NormalPrediction:
+        """The estimator's answer at the inner points, all that is asked of it; for other positions if given."""
+        pos = batch.pos if pos is None else pos
         rows, known = batch.inner.nonzero()[:, 0], {key: batch[key] for key in (keys.PROFILE,) if key in batch}
-        prediction: NormalPrediction = self.estimator(batch.pos, batch.batch, batch.scale, rows, **known)
+        prediction: NormalPrediction = self.estimator(pos, batch.batch, batch.scale, rows, **known)
         return prediction
 
     def _shaken(self, batch: Batch) -> NormalPrediction:
         """The answer for coordinates that were rounded otherwise, with the same draws inside the network."""
         exact, scale = batch.pos.double(), batch.scale.double().index_select(0, batch.batch).unsqueeze(-1)
-        shaken = batch.clone()
-        shaken.pos = exact + ROUNDING * scale * torch.randn_like(exact)
+        shaken = exact + ROUNDING * scale * torch.randn_like(exact)
         self._reseed()
-        return self._predict(shaken)
+        return self._predict(batch, shaken if getattr(self.estimator, "exact", False) else shaken.to(batch.pos))
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of every rank, in the clouds' order, each cloud once."""

@@ -53,7 +53,7 @@ def test_a_part_that_is_not_there_is_told() -> None:
 class Jumpy(torch.nn.Module):
     """Normals that are random, the same for the same draws, or hang on the last digits of positions."""
 
-    oriented = False
+    oriented, exact = False, True
 
     def __init__(self, digits: float) -> None:
         super().__init__()
@@ -86,6 +86,16 @@ def test_normals_that_hang_on_rounding_cost_and_random_draws_do_not(monkeypatch:
     assert steady == pytest.approx(plain, abs=1e-6)
     plain, steady = (loss_of(0.3, weight, monkeypatch) for weight in (0.0, 2.0))
     assert 0.1 < steady - plain < 2
+
+
+def test_an_estimator_that_takes_no_float64_is_not_given_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    forward = Jumpy.forward
+    monkeypatch.setattr(Jumpy, "forward", lambda self, pos, *rest: seen.append(pos.dtype) or forward(self, pos, *rest))
+    for exact, second in ((True, torch.float64), (False, torch.float32)):
+        monkeypatch.setattr(Jumpy, "exact", exact)
+        loss_of(0.3, 2.0, monkeypatch)
+        assert seen[-2:] == [torch.float32, second]
 
 
 def test_a_negative_weight_is_told() -> None:
