@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -46,9 +46,15 @@ class Found:
         starts = range(0, max(len(self.edge), 1), size)
         return [self._part(start, min(size, len(self.edge) - start)) for start in starts]
 
+    def of(self, rows: Tensor) -> Found:
+        """What was found of some of the points, rows (R,) of the M."""
+        return self._each(lambda value: value.index_select(0, rows))
+
     def _part(self, start: int, count: int) -> Found:
-        values = {name: value if value is None else value.narrow(0, start, count) for name, value in vars(self).items()}
-        return replace(self, **values)
+        return self._each(lambda value: value.narrow(0, start, count))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Found:
+        return replace(self, **{name: None if value is None else change(value) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -164,14 +170,19 @@ class LastChoice(nn.Module):
             answers: (S, M, 3), the last of them the fit's. told: (M, T).
             near: Q near planes of each of the M points, if there are any.
         """
-        if fit.thickness is None or fit.centre is None:
-            raise ValueError("expected the last answer to be a fit, got a guess")
         if len(edge) == 0:
             return answers[-1]
+        found = self.found(edge, answers, fit, told, near)
+        return torch.cat(side_by_side(self.of, found.split(size), told.device))
+
+    @staticmethod
+    def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: WidePlanes | None) -> Found:
+        """What was found of the points, all that the choice looks at; arguments as above."""
+        if fit.thickness is None or fit.centre is None:
+            raise ValueError("expected the last answer to be a fit, got a guess")
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
         planes, shape = (None, None) if near is None else (near.planes, near.shape)
-        found = Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
-        return torch.cat(side_by_side(self.of, found.split(size), told.device))
+        return Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
 
     def of(self, found: Found) -> Tensor:
         """The same of some points."""

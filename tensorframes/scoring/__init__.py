@@ -2,6 +2,7 @@
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
 from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
+from tensorframes.scoring.least_error import least_errors
 from tensorframes.scoring.lie_derivative import LieDerivative, lie_derivative
 from tensorframes.scoring.method import Method
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
@@ -19,6 +20,7 @@ __all__ = [
     "angles",
     "equivariance_error",
     "flipped",
+    "least_errors",
     "lie_derivative",
     "pgp",
     "rmse",

@@ -1,6 +1,7 @@
 """Training: losses, the data module, the LightningModule and its callbacks."""
 
 from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, Progress
+from tensorframes.training.choice import ChoiceTraining
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.losses import OrientedLoss, UnorientedLoss, rmse_degrees
@@ -9,6 +10,7 @@ from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, para
 
 __all__ = [
     "EMA",
+    "ChoiceTraining",
     "CloudDataModule",
     "CountedBatches",
     "ErrorClouds",

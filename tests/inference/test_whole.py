@@ -5,7 +5,7 @@ import torch
 from tensorframes.backbones import PointNet2
 from tensorframes.estimator import NormalEstimator, PlaneFitHead
 from tensorframes.frames import LearnedFrames
-from tensorframes.inference import EstimatorMethod, normals_of
+from tensorframes.inference import EstimatorMethod, normals_of, pretrained
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +89,21 @@ def test_wrong_points_are_refused(network: NormalEstimator) -> None:
         normals_of(network, np.array([["a", "b", "c"]]))
     with pytest.raises(ValueError, match="none finite"):
         normals_of(network, np.full((3, 3), np.nan))
+
+
+def test_points_are_looked_at_in_the_order_of_space_and_answered_in_their_own() -> None:
+    """Large clouds are reordered, so that neighbours are together in memory: nothing else changes."""
+    from tensorframes.inference.whole import CACHED, neighbours_together
+
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(CACHED + 1000, 3)) * [1, 1, 0.01]
+    order = neighbours_together(points)
+    assert np.array_equal(np.sort(order), np.arange(len(points)))
+    step = np.linalg.norm(np.diff(points[order], axis=0), axis=1)
+    assert np.median(step) < 0.2 * np.median(np.linalg.norm(np.diff(points, axis=0), axis=1))
+    assert np.array_equal(neighbours_together(points[:CACHED]), np.arange(CACHED))
+    estimator, rows = pretrained("fast").double(), rng.choice(len(points), 300, replace=False)
+    again = rng.permutation(len(points))
+    normals = normals_of(estimator, points, rows)
+    shuffled = normals_of(estimator, points[again], np.argsort(again)[rows])
+    assert np.abs((normals * shuffled).sum(1)).min() > 1 - 1e-6

@@ -1,0 +1,156 @@
+"""Training of the last choice alone, on what the rest of a network finds of whole clouds, kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from tensorframes.estimator.joined import joined
+from tensorframes.estimator.last_choice import Found, LastChoice
+from tensorframes.training.losses import ChordalLoss, rmse_degrees
+from tensorframes.training.module import NormalTraining
+from tensorframes.training.schedule import OptimizerFactory, Schedule
+
+PART = ("head.choice",)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Points of one cloud, and what was found of them."""
+
+    found: Found
+    again: Found  # of the same points, the cloud's coordinates off by their rounding
+    normal: Tensor  # (M, 3) true normals
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some points of several clouds, as losses take a batch of which all points are inner."""
+
+    normal: Tensor  # (M, 3)
+    batch: Tensor  # (M,) cloud of each point
+    inner: Tensor  # (M,) true
+    num_graphs: int
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Normals (M, 3), corrected from nothing that is trained."""
+
+    normal: Tensor
+    steps: Tensor
+
+
+class ChoiceTraining(NormalTraining):
+    r"""Trains ``head.choice`` alone. The rest of the network stays as it is, in evaluation mode.
+
+    What the rest finds of a whole cloud does not change, and takes a hundred times as long as the choice itself: it is
+    found once, and kept. Every ``every`` steps one more batch of whole clouds (``data/samples=whole``) is looked at,
+    ``rows`` random points of each, twice, the second time with coordinates shaken as float32 rounds them; the oldest
+    beyond ``kept`` clouds are forgotten. Each step then trains on ``points`` points from ``clouds`` of those that
+    are kept: the loss of these, and ``steady`` times the unsteadiness between both looks.
+
+    Args:
+        estimator: with a last choice. loss, optimizer, schedule, seed, recipe, steady: as ``NormalTraining``.
+        only: must name the part that is trained, ``[head.choice]``.
+        rows: points of each cloud that are kept. kept: clouds. every: steps from one look to the next.
+        points, clouds: what each step draws.
+    """
+
+    def __init__(
+        self,
+        estimator: torch.nn.Module,
+        loss: ChordalLoss,
+        optimizer: OptimizerFactory,
+        schedule: Schedule,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+        only: Sequence[str] = PART,
+        steady: float = 0.0,
+        rows: int = 8192,
+        kept: int = 96,
+        every: int = 6,
+        points: int = 4096,
+        clouds: int = 8,
+    ) -> None:
+        if tuple(only) != PART:
+            raise ValueError(f"expected only={list(PART)}, what is trained here, got {list(only)}")
+        if min(rows, kept, every, clouds) < 1 or points < clouds:
+            raise ValueError(
+                f"expected rows, kept, every and clouds >= 1 and points >= clouds, got {rows}, {kept}, {every}, "
+                f"{clouds} and {points}"
+            )
+        super().__init__(estimator, loss, optimizer, schedule, seed, recipe, only, steady)
+        self.rows, self.every, self.points, self.clouds = rows, every, points, clouds
+        self.kept: deque[Kept] = deque(maxlen=kept)
+
+    def train(self, mode: bool = True) -> ChoiceTraining:
+        """Training mode, in which the estimator finds what it finds in evaluation."""
+        super().train(mode)
+        self.estimator.eval()
+        return self
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of points drawn from the clouds kept; logs as ``NormalTraining`` does, and how many are kept."""
+        if self.global_step % self.every == 0 or len(self.kept) < self.clouds:
+            self._look(batch)
+        sync, (drawn, again, target) = self.trainer.world_size > 1, self._drawn()
+        normal = self._choice.of(drawn)
+        loss = self.loss(Chosen(normal, normal.new_zeros(0, *normal.shape)), target)
+        if self.steady > 0:
+            unsteadiness = self.loss.unsteadiness(normal, self._choice.of(again), target)
+            loss = loss + self.steady * unsteadiness
+            self.log("train/unsteadiness", unsteadiness, batch_size=target.num_graphs, sync_dist=sync)
+        rmse = rmse_degrees(normal.detach(), target, self.loss.oriented).mean()
+        for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
+            self.log(f"train/{name}", value, prog_bar=shown, batch_size=target.num_graphs, sync_dist=sync)
+        self.log("train/clouds_kept", float(len(self.kept)), batch_size=1)
+        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+        return loss
+
+    @property
+    def _choice(self) -> LastChoice:
+        choice: LastChoice = self.estimator.get_submodule(PART[0])  # type: ignore[assignment]
+        return choice
+
+    def _look(self, batch: Batch) -> None:
+        """Keep what is found of random points of each cloud of a batch. A cloud some of whose points coincide is left
+        out: what is found is found of distinct points."""
+        for data in batch.to_data_list():
+            cloud = Batch.from_data_list([data])
+            rows = torch.randperm(len(cloud.pos), device=cloud.pos.device)[: self.rows].sort().values
+            cloud.inner = torch.zeros_like(cloud.inner).index_fill(0, rows, True)
+            with torch.no_grad():
+                found = self._found(lambda cloud=cloud: self._predict(cloud))
+                again = self._found(lambda cloud=cloud: self._shaken(cloud)) if self.steady > 0 else found
+            if len(found.edge) == len(again.edge) == len(rows):
+                self.kept.append(Kept(found, again, cloud.normal[rows]))
+
+    def _found(self, look: Any) -> Found:
+        """What the choice is given while the network looks."""
+        seen: list[Found] = []
+        handle = self._choice.register_forward_pre_hook(lambda _, given: seen.append(LastChoice.found(*given[:5])))
+        try:
+            look()
+        finally:
+            handle.remove()
+        return seen[0]
+
+    def _drawn(self) -> tuple[Found, Found, Any]:
+        """Points of some of the clouds kept, both looks at them, and what they should be."""
+        some = [self.kept[place] for place in torch.randint(len(self.kept), (self.clouds,)).tolist()]
+        each = self.points // self.clouds
+        rows = [torch.randint(len(one.normal), (each,), device=one.normal.device) for one in some]
+        found, again = (
+            joined([getattr(one, look).of(chosen) for one, chosen in zip(some, rows, strict=True)])
+            for look in ("found", "again")
+        )
+        normal = torch.cat([one.normal[chosen] for one, chosen in zip(some, rows, strict=True)])
+        cloud = torch.arange(self.clouds, device=normal.device).repeat_interleave(each)
+        return found, again, Drawn(normal, cloud, torch.ones_like(cloud, dtype=torch.bool), self.clouds)

@@ -1,0 +1,131 @@
+"""The last choice, trained alone on what is kept of whole clouds."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+
+from tensorframes.backbones import PointNet2
+from tensorframes.estimator import NormalEstimator, PlaneFitHead
+from tensorframes.frames import LearnedFrames
+from tensorframes.training import ChoiceTraining, NormalTraining, UnorientedLoss
+
+
+def estimator(choice: bool = True) -> NormalEstimator:
+    torch.manual_seed(0)
+    head = partial(PlaneFitHead, neighbours=[12, 6], robust=True, near=[[12]], choice=4 if choice else 0)
+    return NormalEstimator(LearnedFrames(hidden=8), PointNet2(widths=[8, 16], radii=[2.0]), head)
+
+
+def training(**settings: object) -> ChoiceTraining:
+    given = {"rows": 40, "kept": 3, "every": 2, "points": 24, "clouds": 2, "steady": 1.0, **settings}
+    return ChoiceTraining(estimator(), UnorientedLoss(), lambda groups: torch.optim.SGD(groups, lr=0.1), None, **given)
+
+
+def cloud(seed: int, copies: int = 0) -> Batch:
+    """Points on a cube, which has facets to choose."""
+    draw = torch.Generator().manual_seed(seed)
+    pos = torch.rand(300, 3, generator=draw) * 2 - 1
+    axis = torch.randint(3, (300,), generator=draw)
+    normal = torch.eye(3)[axis]
+    pos = torch.where(normal > 0, pos.sign(), pos)
+    pos[len(pos) - copies :] = pos[0]
+    item = Data(pos=pos, normal=normal, inner=torch.ones(300, dtype=torch.bool), scale=torch.full((1,), 0.15))
+    return Batch.from_data_list([item])
+
+
+class Trainer:
+    """As much of a trainer as a step asks for."""
+
+    world_size, global_step = 1, 0
+    optimizers = (torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1),)
+
+
+@pytest.fixture
+def stepped(monkeypatch: pytest.MonkeyPatch) -> type[Trainer]:
+    trainer = type("Own", (Trainer,), {})
+    monkeypatch.setattr(NormalTraining, "trainer", trainer)
+    monkeypatch.setattr(NormalTraining, "global_step", property(lambda self: trainer.global_step))
+    monkeypatch.setattr(NormalTraining, "log", lambda *_, **__: None)
+    return trainer
+
+
+def step(module: ChoiceTraining, trainer: type[Trainer], number: int) -> torch.Tensor:
+    trainer.global_step = number
+    batch = cloud(number)
+    module.on_train_batch_start(batch, number)
+    return module.training_step(batch, number)
+
+
+def test_what_is_kept_is_what_the_choice_is_given_in_evaluation(stepped: type[Trainer]) -> None:
+    """From what is kept the choice answers as the whole network does."""
+    module = training(rows=1000, steady=0.0).train()
+    step(module, stepped, 0)
+    kept, batch = module.kept[0], cloud(0)
+    normal = module.estimator.head.choice.of(kept.found)
+    whole = module.estimator(batch.pos, batch.batch, batch.scale).normal
+    assert len(normal) == 300
+    assert (normal * whole).sum(-1).abs().min() > 1 - 1e-5
+    assert torch.equal(kept.normal, batch.normal)
+
+
+def test_only_the_choice_learns_and_the_rest_stays_in_evaluation_mode(stepped: type[Trainer]) -> None:
+    module = training().train()
+    assert module.estimator.head.choice.training is False
+    loss = step(module, stepped, 0)
+    loss.backward()
+    touched = {name for name, each in module.estimator.named_parameters() if each.grad is not None}
+    assert touched
+    assert all(name.startswith("head.choice.") for name in touched)
+
+
+def test_clouds_are_looked_at_every_few_steps_and_the_oldest_forgotten(stepped: type[Trainer]) -> None:
+    module = training().train()
+    counts = []
+    for number in range(8):
+        step(module, stepped, number)
+        counts.append(len(module.kept))
+    assert counts == [1, 2, 3, 3, 3, 3, 3, 3]  # two to begin with, then at steps 2, 4 and 6
+    last = module.kept[-1].normal
+    assert torch.equal(last, cloud(6).normal[torch.isin(torch.arange(300), rows_of(module, stepped, 6))])
+
+
+def rows_of(module: ChoiceTraining, trainer: type[Trainer], number: int) -> torch.Tensor:
+    trainer.global_step = number
+    module.on_train_batch_start(cloud(number), number)
+    return torch.randperm(300)[: module.rows]
+
+
+def test_the_second_look_sees_other_digits_of_the_same_points(stepped: type[Trainer]) -> None:
+    module = training().train()
+    step(module, stepped, 0)
+    kept = module.kept[0]
+    off = (kept.found.edge - kept.again.edge).abs().max()
+    assert 0 < off < 1e-4
+    assert (kept.found.edge.norm(dim=-1) > 0).any()
+
+
+def test_a_cloud_with_copies_is_left_out(stepped: type[Trainer]) -> None:
+    module = training(rows=300).train()
+    module.on_train_batch_start(cloud(0), 0)
+    module._look(cloud(0, copies=5))
+    assert len(module.kept) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"only": ["head"]}, r"expected only=\['head.choice'\], what is trained here, got \['head'\]"),
+        ({"every": 0}, "expected rows, kept, every and clouds >= 1 and points >= clouds, got 40, 3, 0, 2 and 24"),
+        ({"points": 1}, "expected rows, kept, every and clouds >= 1 and points >= clouds, got 40, 3, 2, 2 and 1"),
+    ],
+)
+def test_wrong_settings_are_told(settings: dict, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        training(**settings)
+
+
+def test_an_estimator_without_a_choice_is_told() -> None:
+    with pytest.raises(ValueError, match=r"expected parts of the estimator to train, .* got head.choice"):
+        ChoiceTraining(estimator(choice=False), UnorientedLoss(), lambda groups: None, None)
