@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,11 @@ class ChoiceTraining(NormalTraining):
     r"""Trains ``head.choice`` alone. The rest of the network stays as it is, in evaluation mode.
 
     What the rest finds of a whole cloud does not change, and takes a hundred times as long as the choice itself: it is
-    found once, and kept. Every ``every`` steps one more batch of whole clouds (``data/samples=whole``) is looked at,
-    ``rows`` random points of each, twice, the second time with coordinates shaken as float32 rounds them; the oldest
-    beyond ``kept`` clouds are forgotten. Each step then trains on ``points`` points from ``clouds`` of those that
-    are kept: the loss of these, and ``steady`` times the unsteadiness between both looks.
+    found once, and kept. Every ``every`` steps the batch of whole clouds (``data/samples=whole``, ``loader.repeat``: as
+    many steps are given the same one) is looked at, ``rows`` random points of each, twice, the second time with
+    coordinates shaken as float32 rounds them; the oldest beyond ``kept`` clouds are forgotten. Each step then trains on
+    ``points`` points from ``clouds`` of those that are kept: the loss of these, and ``steady`` times the unsteadiness
+    between both looks. What is kept is not in checkpoints: a run that goes on looks anew.
 
     Args:
         estimator: with a last choice. loss, optimizer, schedule, seed, recipe, steady: as ``NormalTraining``.
@@ -98,7 +99,7 @@ class ChoiceTraining(NormalTraining):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of points drawn from the clouds kept; logs as ``NormalTraining`` does, and how many are kept."""
-        if self.global_step % self.every == 0 or len(self.kept) < self.clouds:
+        if self.global_step % self.every == 0 or not self.kept:
             self._look(batch)
         sync, (drawn, again, target) = self.trainer.world_size > 1, self._drawn()
         normal = self._choice.of(drawn)
@@ -132,7 +133,7 @@ class ChoiceTraining(NormalTraining):
             if len(found.edge) == len(again.edge) == len(rows):
                 self.kept.append(Kept(found, again, cloud.normal[rows]))
 
-    def _found(self, look: Any) -> Found:
+    def _found(self, look: Callable[[], object]) -> Found:
         """What the choice is given while the network looks."""
         seen: list[Found] = []
         handle = self._choice.register_forward_pre_hook(lambda _, given: seen.append(LastChoice.found(*given[:5])))

@@ -1,6 +1,6 @@
 """Training batches, validation clouds, and a sampler whose whole state is one counter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -52,6 +52,16 @@ def collate(items: list[Data]) -> Batch:
     return Batch.from_data_list(items)
 
 
+class Repeated:
+    """Each batch of a loader so many times in turn."""
+
+    def __init__(self, loader: Iterable[Batch], times: int) -> None:
+        self.loader, self.times = loader, times
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (batch for batch in self.loader for _ in range(self.times))
+
+
 class CloudDataModule(pl.LightningDataModule):
     """Samples for training and whole clouds for validation, in batches.
 
@@ -59,22 +69,31 @@ class CloudDataModule(pl.LightningDataModule):
         samples: training samples, each a function of its number alone; numbers never end.
         validation: clouds to validate on.
         batch_size: samples in a batch, over all devices. workers: processes that prepare them (0: the main process).
+        repeat: how many steps in turn are given the same batch.
     """
 
     def __init__(
-        self, samples: Dataset[Data], validation: Sequence[Cloud], batch_size: int = 8, workers: int = 0
+        self,
+        samples: Dataset[Data],
+        validation: Sequence[Cloud],
+        batch_size: int = 8,
+        workers: int = 0,
+        repeat: int = 1,
     ) -> None:
         super().__init__()
-        if batch_size < 1 or workers < 0:
-            raise ValueError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")
+        if batch_size < 1 or workers < 0 or repeat < 1:
+            raise ValueError(
+                f"expected batch_size >= 1, workers >= 0 and repeat >= 1, got {batch_size}, {workers} and {repeat}"
+            )
         self.samples, self.validation = samples, validation
-        self.batch_size, self.workers = batch_size, workers
+        self.batch_size, self.workers, self.repeat = batch_size, workers, repeat
 
-    def train_dataloader(self) -> DataLoader[Data]:
+    def train_dataloader(self) -> Iterable[Batch]:
         """An endless loader that starts where the trainer's step counter stands."""
         rank, ranks, step = self._place()
-        batches = CountedBatches(self.batch_size, step, rank, ranks)
-        return self._loader(self.samples, batch_sampler=batches)
+        batches = CountedBatches(self.batch_size, step // self.repeat, rank, ranks)
+        loader = self._loader(self.samples, batch_sampler=batches)
+        return loader if self.repeat == 1 else Repeated(loader, self.repeat)
 
     def val_dataloader(self) -> DataLoader[Data]:
         """Whole validation clouds, one a batch, every rank equally many: the last ones repeat the first."""
