@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Batch
+from torch_geometric.data import Batch, Data
 
+from tensorframes.clouds import keys
+from tensorframes.errors import UserError
 from tensorframes.estimator.joined import joined
 from tensorframes.estimator.last_choice import Found, LastChoice
-from tensorframes.training.losses import ChordalLoss, rmse_degrees
+from tensorframes.geometry.distances import distinct_points
+from tensorframes.training.losses import ChordalLoss
 from tensorframes.training.module import NormalTraining
 from tensorframes.training.schedule import OptimizerFactory, Schedule
 
 PART = ("head.choice",)
+SAME = 1e-3  # of the scale; from one rounding to another edges differ by far less, edges to other points by far more
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ class ChoiceTraining(NormalTraining):
                 f"expected rows, kept, every and clouds >= 1 and points >= clouds, got {rows}, {kept}, {every}, "
                 f"{clouds} and {points}"
             )
+        if loss.oriented:
+            raise ValueError("expected an unoriented loss for a choice among planes, got an oriented one")
         super().__init__(estimator, loss, optimizer, schedule, seed, recipe, only, steady)
         self.rows, self.every, self.points, self.clouds = rows, every, points, clouds
         self.kept: deque[Kept] = deque(maxlen=kept)
@@ -97,22 +104,27 @@ class ChoiceTraining(NormalTraining):
         self.estimator.eval()
         return self
 
+    def on_fit_start(self) -> None:
+        """Steps and batches are counted alike here."""
+        if self.trainer.accumulate_grad_batches != 1:
+            given = self.trainer.accumulate_grad_batches
+            raise UserError(f"expected trainer.accumulate_grad_batches=1 for the choice alone, got {given}")
+
+    def on_fit_end(self) -> None:
+        """What was kept is of no use any more."""
+        self.kept.clear()
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of points drawn from the clouds kept; logs as ``NormalTraining`` does, and how many are kept."""
         if self.global_step % self.every == 0 or not self.kept:
             self._look(batch)
-        sync, (drawn, again, target) = self.trainer.world_size > 1, self._drawn()
+        if not self.kept:
+            raise UserError("expected clouds whose points are not mostly copies of each other, got none so far")
+        drawn, again, target = self._drawn()
         normal = self._choice.of(drawn)
-        loss = self.loss(Chosen(normal, normal.new_zeros(0, *normal.shape)), target)
-        if self.steady > 0:
-            unsteadiness = self.loss.unsteadiness(normal, self._choice.of(again), target)
-            loss = loss + self.steady * unsteadiness
-            self.log("train/unsteadiness", unsteadiness, batch_size=target.num_graphs, sync_dist=sync)
-        rmse = rmse_degrees(normal.detach(), target, self.loss.oriented).mean()
-        for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
-            self.log(f"train/{name}", value, prog_bar=shown, batch_size=target.num_graphs, sync_dist=sync)
+        chosen = Chosen(normal, normal.new_zeros(0, *normal.shape))
+        loss = self._judged(chosen, self._choice.of(again) if self.steady > 0 else None, target)
         self.log("train/clouds_kept", float(len(self.kept)), batch_size=1)
-        self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
         return loss
 
     @property
@@ -121,17 +133,21 @@ class ChoiceTraining(NormalTraining):
         return choice
 
     def _look(self, batch: Batch) -> None:
-        """Keep what is found of random points of each cloud of a batch. A cloud some of whose points coincide is left
-        out: what is found is found of distinct points."""
+        """Keep what is found of random inner points of each cloud of a batch, copies of points left out: what is found
+        is found of distinct ones. So are points whose nearest neighbour is another one at the second look."""
         for data in batch.to_data_list():
-            cloud = Batch.from_data_list([data])
-            rows = torch.randperm(len(cloud.pos), device=cloud.pos.device)[: self.rows].sort().values
+            cloud = without_copies(data)
+            inner = cloud.inner.nonzero()[:, 0]
+            rows = inner[torch.randperm(len(inner), device=inner.device)[: self.rows]].sort().values
             cloud.inner = torch.zeros_like(cloud.inner).index_fill(0, rows, True)
             with torch.no_grad():
-                found = self._found(lambda cloud=cloud: self._predict(cloud))
-                again = self._found(lambda cloud=cloud: self._shaken(cloud)) if self.steady > 0 else found
+                found = self._found(partial(self._predict, cloud))
+                again = self._found(partial(self._shaken, cloud)) if self.steady > 0 else found
             if len(found.edge) == len(again.edge) == len(rows):
-                self.kept.append(Kept(found, again, cloud.normal[rows]))
+                same = (found.edge[:, 0] - again.edge[:, 0]).norm(dim=-1) < SAME
+                some = same.nonzero()[:, 0]
+                if len(some):
+                    self.kept.append(Kept(found.of(some), again.of(some), cloud.normal[rows[some]]))
 
     def _found(self, look: Callable[[], object]) -> Found:
         """What the choice is given while the network looks."""
@@ -155,3 +171,11 @@ class ChoiceTraining(NormalTraining):
         normal = torch.cat([one.normal[chosen] for one, chosen in zip(some, rows, strict=True)])
         cloud = torch.arange(self.clouds, device=normal.device).repeat_interleave(each)
         return found, again, Drawn(normal, cloud, torch.ones_like(cloud, dtype=torch.bool), self.clouds)
+
+
+def without_copies(cloud: Data) -> Batch:
+    """A batch of one cloud, of which every point is left once."""
+    first = distinct_points(cloud.pos, torch.zeros_like(cloud.inner, dtype=torch.long)).first
+    rows = {key: cloud[key][first] for key in (keys.POS, keys.NORMAL, keys.INNER)}
+    others = {key: cloud[key] for key in (keys.SCALE, keys.PROFILE) if key in cloud}
+    return Batch.from_data_list([Data(**rows, **others)])

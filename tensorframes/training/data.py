@@ -1,6 +1,7 @@
 """Training batches, validation clouds, and a sampler whose whole state is one counter."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import pytorch_lightning as pl
 import torch
@@ -53,13 +54,13 @@ def collate(items: list[Data]) -> Batch:
 
 
 class Repeated:
-    """Each batch of a loader so many times in turn."""
+    """Each batch of a loader so many times in turn, the first one fewer times by ``given``."""
 
-    def __init__(self, loader: Iterable[Batch], times: int) -> None:
-        self.loader, self.times = loader, times
+    def __init__(self, loader: Iterable[Batch], times: int, given: int = 0) -> None:
+        self.loader, self.times, self.given = loader, times, given
 
     def __iter__(self) -> Iterator[Batch]:
-        return (batch for batch in self.loader for _ in range(self.times))
+        return islice((batch for batch in self.loader for _ in range(self.times)), self.given, None)
 
 
 class CloudDataModule(pl.LightningDataModule):
@@ -92,8 +93,9 @@ class CloudDataModule(pl.LightningDataModule):
         """An endless loader that starts where the trainer's step counter stands."""
         rank, ranks, step = self._place()
         batches = CountedBatches(self.batch_size, step // self.repeat, rank, ranks)
-        loader = self._loader(self.samples, batch_sampler=batches)
-        return loader if self.repeat == 1 else Repeated(loader, self.repeat)
+        # Within Repeated the trainer finds no workers to end: they end with the iterator.
+        loader = self._loader(self.samples, persistent=self.repeat == 1, batch_sampler=batches)
+        return loader if self.repeat == 1 else Repeated(loader, self.repeat, step % self.repeat)
 
     def val_dataloader(self) -> DataLoader[Data]:
         """Whole validation clouds, one a batch, every rank equally many: the last ones repeat the first."""
@@ -109,11 +111,11 @@ class CloudDataModule(pl.LightningDataModule):
         used = self.trainer.global_step * self.trainer.accumulate_grad_batches
         return self.trainer.global_rank, self.trainer.world_size, used
 
-    def _loader(self, samples: Dataset[Data], **sampling: object) -> DataLoader[Data]:
+    def _loader(self, samples: Dataset[Data], persistent: bool = True, **sampling: object) -> DataLoader[Data]:
         return DataLoader(
             samples,
             num_workers=self.workers,
-            persistent_workers=self.workers > 0,
+            persistent_workers=persistent and self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
             **sampling,  # type: ignore[arg-type]

@@ -54,6 +54,7 @@ class NormalTraining(pl.LightningModule):
         self.seed, self.recipe, self.steady = seed, recipe or {}, steady
         self._keep_all_but(only)
         self._scores: list[tuple[int, str, float]] = []
+        self.train()  # what that means for parts that are not trained is said below, and nobody else asks for it
 
     def _keep_all_but(self, only: Sequence[str]) -> None:
         """Take every parameter from training that belongs to none of these parts.
@@ -94,19 +95,24 @@ class NormalTraining(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds), and the
         share of points whose frames came from farther away (``Frames.fallback``)."""
-        prediction, sync = self._predict(batch), self.trainer.world_size > 1
-        loss = self.loss(prediction, batch)
-        if self.steady > 0:
-            unsteadiness = self.loss.unsteadiness(prediction.normal, self._shaken(batch).normal, batch)
+        prediction = self._predict(batch)
+        loss = self._judged(prediction, self._shaken(batch).normal if self.steady > 0 else None, batch)
+        fallback, sync = getattr(prediction, "fallback", None), self.trainer.world_size > 1
+        for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
+            share = (fallback == step).float().mean()
+            self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
+        return loss
+
+    def _judged(self, prediction: NormalPrediction, again: Tensor | None, batch: Batch) -> Tensor:
+        """The loss of normals at the inner points of a batch, and of those (M, 3) found again; logged."""
+        loss, sync = self.loss(prediction, batch), self.trainer.world_size > 1
+        if again is not None:
+            unsteadiness = self.loss.unsteadiness(prediction.normal, again, batch)
             loss = loss + self.steady * unsteadiness
             self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs, sync_dist=sync)
         rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
-        fallback = getattr(prediction, "fallback", None)
-        for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
-            share = (fallback == step).float().mean()
-            self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
         return loss
 

@@ -7,9 +7,10 @@ import torch
 from torch_geometric.data import Batch, Data
 
 from tensorframes.backbones import PointNet2
+from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator, PlaneFitHead
 from tensorframes.frames import LearnedFrames
-from tensorframes.training import ChoiceTraining, NormalTraining, UnorientedLoss
+from tensorframes.training import ChoiceTraining, NormalTraining, OrientedLoss, UnorientedLoss
 
 
 def estimator(choice: bool = True) -> NormalEstimator:
@@ -60,7 +61,7 @@ def step(module: ChoiceTraining, trainer: type[Trainer], number: int) -> torch.T
 
 def test_what_is_kept_is_what_the_choice_is_given_in_evaluation(stepped: type[Trainer]) -> None:
     """From what is kept the choice answers as the whole network does."""
-    module = training(rows=1000, steady=0.0).train()
+    module = training(rows=1000, steady=0.0)
     step(module, stepped, 0)
     kept, batch = module.kept[0], cloud(0)
     normal = module.estimator.head.choice.of(kept.found)
@@ -71,8 +72,9 @@ def test_what_is_kept_is_what_the_choice_is_given_in_evaluation(stepped: type[Tr
 
 
 def test_only_the_choice_learns_and_the_rest_stays_in_evaluation_mode(stepped: type[Trainer]) -> None:
-    module = training().train()
-    assert module.estimator.head.choice.training is False
+    module = training()
+    assert module.training
+    assert not any(part.training for part in module.estimator.modules())
     loss = step(module, stepped, 0)
     loss.backward()
     touched = {name for name, each in module.estimator.named_parameters() if each.grad is not None}
@@ -81,7 +83,7 @@ def test_only_the_choice_learns_and_the_rest_stays_in_evaluation_mode(stepped: t
 
 
 def test_clouds_are_looked_at_every_few_steps_and_the_oldest_forgotten(stepped: type[Trainer]) -> None:
-    module = training().train()
+    module = training()
     counts = []
     for number in range(8):
         step(module, stepped, number)
@@ -98,19 +100,55 @@ def rows_of(module: ChoiceTraining, trainer: type[Trainer], number: int) -> torc
 
 
 def test_the_second_look_sees_other_digits_of_the_same_points(stepped: type[Trainer]) -> None:
-    module = training().train()
+    module = training()
     step(module, stepped, 0)
     kept = module.kept[0]
     off = (kept.found.edge - kept.again.edge).abs().max()
     assert 0 < off < 1e-4
-    assert (kept.found.edge.norm(dim=-1) > 0).any()
 
 
-def test_a_cloud_with_copies_is_left_out(stepped: type[Trainer]) -> None:
-    module = training(rows=300).train()
-    module.on_train_batch_start(cloud(0), 0)
-    module._look(cloud(0, copies=5))
-    assert len(module.kept) == 0
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_copies_of_points_do_not_mix_up_what_is_kept(stepped: type[Trainer], seed: int) -> None:
+    module = training(rows=40, steady=0.0)
+    copied, whole = cloud(seed, copies=5), cloud(seed, copies=5)
+    module.on_train_batch_start(copied, 0)
+    module._look(copied)
+    kept = module.kept[0]
+    assert len(kept.normal) == 40
+    assert torch.equal(whole.pos, copied.pos)
+    near = kept.found.edge[:, :4].flatten(1) * 0.15
+    apart = torch.cdist(whole.pos[:296], whole.pos[:296], compute_mode="donot_use_mm_for_euclid_dist")
+    edges = apart.topk(5, largest=False).indices[:, 1:]
+    known = (whole.pos[edges] - whole.pos[:296].unsqueeze(1)).flatten(1)
+    place = torch.cdist(near, known, compute_mode="donot_use_mm_for_euclid_dist").min(1)
+    assert place.values.max() < 1e-3
+    assert torch.equal(kept.normal, whole.normal[place.indices])
+
+
+def test_border_points_are_not_kept(stepped: type[Trainer]) -> None:
+    module, patch = training(rows=300, steady=0.0), cloud(0)
+    patch.inner = torch.arange(300) < 25
+    module._look(patch)
+    assert torch.equal(module.kept[0].normal, patch.normal[:25])
+
+
+def test_nothing_kept_is_told(stepped: type[Trainer], monkeypatch: pytest.MonkeyPatch) -> None:
+    module = training()
+    monkeypatch.setattr(ChoiceTraining, "_look", lambda *_: None)
+    with pytest.raises(UserError, match="expected clouds whose points are not mostly copies of each other, got none"):
+        step(module, stepped, 0)
+
+
+def test_gradients_of_several_batches_are_not_added(stepped: type[Trainer]) -> None:
+    module = training()
+    stepped.accumulate_grad_batches = 2
+    with pytest.raises(UserError, match=r"expected trainer.accumulate_grad_batches=1 .*, got 2"):
+        module.on_fit_start()
+
+
+def test_an_oriented_loss_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected an unoriented loss for a choice among planes, got an oriented one"):
+        ChoiceTraining(estimator(), OrientedLoss(), lambda groups: None, None)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("repeat", "step", "expected"), [(1, 0, [0, 1, 2, 3]), (3, 0, [0, 0, 0, 1]), (3, 7, [2, 2, 2, 3])]
+    ("repeat", "step", "expected"), [(1, 0, [0, 1, 2, 3]), (3, 0, [0, 0, 0, 1]), (3, 7, [2, 2, 3, 3])]
 )
 def test_batches_may_be_given_to_several_steps_in_turn(repeat: int, step: int, expected: list[int]) -> None:
     samples = [Data(number=torch.tensor([place]), num_nodes=1) for place in range(20)]
