@@ -9,33 +9,46 @@ and moved by the noise of each of the protocol's levels; the others stand for th
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from tensorframes.clouds import read_cloud
+from tensorframes.clouds.cleaning import clean
 from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
 from tensorframes.errors import LineParser, UserError
 from tensorframes.scoring import least_errors, rmse
+
+CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them
+SAMPLE = 1000  # points whose distances are looked at
 
 
 def least(file: Path, points: int, scored: int, seed: int) -> dict[str, float]:
     """RMSE in degrees for each noisy category of the cloud in a file.
 
     Raises:
-        UserError: it can't be read, has no normals, or not more than ``points`` points.
+        UserError: it can't be read, has no normals, not more than ``points`` points, or points too far apart.
     """
-    dense, rng = read_cloud(file), np.random.default_rng(seed)
-    if dense.normal is None or len(dense.pos) <= points:
-        found = f"{len(dense.pos)}" if dense.normal is not None else "none with normals"
-        raise UserError(f"{file}: expected more than {points} points with normals, got {found}")
+    columns, rng = read_cloud(file), np.random.default_rng(seed)
+    if columns.normal is None:
+        raise UserError(f"{file}: expected points with normals, got none")
+    dense = clean(str(file), columns.pos, columns.normal)
+    if len(dense.pos) <= points:
+        raise UserError(f"{file}: expected more than {points} points, got {len(dense.pos)}")
     order = rng.permutation(len(dense.pos))
-    clean, rest = order[:points], order[points:]
-    rows, length = clean[:scored], diagonal(dense.pos[clean])
-    pos, normal = dense.pos.astype(np.float64), dense.normal
+    taken, rest = order[:points], order[points:]
+    rows, length, pos, normal = taken[:scored], diagonal(dense.pos[taken]), dense.pos.astype(np.float64), dense.normal
+    spacing = float(np.median(cKDTree(pos[rest]).query(pos[rest[:SAMPLE]], 2)[0][:, -1]))
     found = {}
     for category, noise in PROTOCOL_NOISE.items():
-        if noise > 0:
-            seen = pos[rows] + rng.normal(size=(len(rows), 3)) * noise * length
-            errors = least_errors(seen, normal[rows], pos[rest], normal[rest], noise * length, seed=seed)
-            found[category] = rmse(errors)
+        if noise == 0:
+            continue
+        sigma = noise * length
+        if not spacing < CLOSE * sigma:
+            raise UserError(
+                f"{file}: expected neighbours within {CLOSE * sigma:.3g}, half the noise of {category}, got a median "
+                f"of {spacing:.3g}: more points are needed"
+            )
+        seen = pos[rows] + rng.normal(size=(len(rows), 3)) * sigma
+        found[category] = rmse(least_errors(seen, normal[rows], pos[rest], normal[rest], sigma, seed=seed))
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from tensorframes.estimator import NormalEstimator
@@ -92,8 +93,6 @@ def neighbours_together(points: NDArray) -> NDArray[np.int64]:
     """Rows of points (N, 3) in the order of a kd-tree's leaves: what lies together in space then lies together in
     memory, where it is gathered about a tenth faster than in the random order that clouds come in. Clouds of at most
     CACHED points stay in the processor's cache and in their order."""
-    from scipy.spatial import cKDTree
-
     if len(points) <= CACHED:
         return np.arange(len(points))
     return np.asarray(cKDTree(points).indices, dtype=np.int64)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from tensorframes.scoring.metrics import Floats, angles, as_rows, check_truth
+from tensorframes.scoring.metrics import Floats, angles, as_rows, check_predictions, check_truth
 
 REACH = 4.2  # standard deviations; less than 1 point in 1,000 was moved farther
 STARTS = 12  # normals drawn from those possible, of which the best begin the search
@@ -53,7 +53,7 @@ def least_errors(
     for name, given, others in (("normals", normals, points), ("true normals", truth, seen)):
         if len(given := as_rows(given, name)) != len(others):
             raise ValueError(f"expected {len(others)} {name}, got {len(given)}")
-    possible, rng = _unit(check_truth(normals)), np.random.default_rng(seed)
+    possible, rng = check_predictions(check_truth(normals)).normal, np.random.default_rng(seed)
     tree, best = cKDTree(points), np.zeros_like(seen)
     for row, x in enumerate(seen):
         near = np.asarray(tree.query_ball_point(x, REACH * sigma), dtype=np.int64)
@@ -94,8 +94,3 @@ def _descended(axis: Floats, normals: Floats, weight: Floats) -> Floats:
         axis = axis + STEP * (toward @ normals - axis * (share @ cosine))
         axis = axis / np.linalg.norm(axis)
     return axis
-
-
-def _unit(vectors: Floats) -> NDArray[np.float64]:
-    unit: NDArray[np.float64] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return unit

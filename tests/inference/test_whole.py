@@ -104,6 +104,9 @@ def test_points_are_looked_at_in_the_order_of_space_and_answered_in_their_own() 
     assert np.array_equal(neighbours_together(points[:CACHED]), np.arange(CACHED))
     estimator, rows = pretrained("fast").double(), rng.choice(len(points), 300, replace=False)
     again = rng.permutation(len(points))
+    seen = []
+    estimator.register_forward_pre_hook(lambda _, given: seen.append(given[0].numpy()))
     normals = normals_of(estimator, points, rows)
+    assert np.array_equal(seen[0], (points - points.mean(0))[order])
     shuffled = normals_of(estimator, points[again], np.argsort(again)[rows])
     assert np.abs((normals * shuffled).sum(1)).min() > 1 - 1e-6
