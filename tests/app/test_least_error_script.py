@@ -18,7 +18,7 @@ MISTAKES = {
         "100",
         "--scored",
         "9",
-    ): "same.npy: expected neighbours within 0, half the noise of low_noise",
+    ): "same.npy: expected neighbours within 0, half the noise",
     ("few.npy", "--scored", "0"): "expected 1 <= scored <= points and a seed >= 0, got 0, 100000 and 0",
     ("few.npy", "--points", "10", "--scored", "20"): "expected 1 <= scored <= points",
     ("few.npy", "--seed", "-1"): "a seed >= 0, got 5000, 100000 and -1",

@@ -1,8 +1,10 @@
 """The last choice, trained alone on what is kept of whole clouds."""
 
+import multiprocessing
 from functools import partial
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch_geometric.data import Batch, Data
 
@@ -10,7 +12,14 @@ from tensorframes.backbones import PointNet2
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator, PlaneFitHead
 from tensorframes.frames import LearnedFrames
-from tensorframes.training import ChoiceTraining, NormalTraining, OrientedLoss, UnorientedLoss
+from tensorframes.training import (
+    ChoiceTraining,
+    CloudDataModule,
+    NormalTraining,
+    OrientedLoss,
+    UnorientedLoss,
+    WarmupCosine,
+)
 
 
 def estimator(choice: bool = True) -> NormalEstimator:
@@ -105,6 +114,27 @@ def test_the_second_look_sees_other_digits_of_the_same_points(stepped: type[Trai
     kept = module.kept[0]
     off = (kept.found.edge - kept.again.edge).abs().max()
     assert 0 < off < 1e-4
+
+
+def test_a_trainer_leaves_the_rest_in_evaluation_mode_and_ends_its_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, modes = training(every=2, steady=0.0), []
+    module.schedule = WarmupCosine()
+    look = ChoiceTraining._look
+    monkeypatch.setattr(
+        ChoiceTraining, "_look", lambda self, batch: modes.append(self.estimator.training) or look(self, batch)
+    )
+    before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
+    data = CloudDataModule([cloud(seed).to_data_list()[0] for seed in range(20)], [], 1, workers=1, repeat=2)
+    quiet = dict.fromkeys(["logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"], False)
+    processes = set(multiprocessing.active_children())
+    trainer = pl.Trainer(accelerator="cpu", max_steps=4, limit_val_batches=0, **quiet)
+    trainer.fit(module, data)
+    assert modes == [False, False]
+    assert len(module.kept) == 0
+    assert set(multiprocessing.active_children()) <= processes
+    changed = {name for name, value in module.estimator.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("head.choice.") for name in changed)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
