@@ -55,7 +55,7 @@ class Chosen:
 class ChoiceTraining(NormalTraining):
     r"""Trains ``head.choice`` alone. The rest of the network stays as it is, in evaluation mode.
 
-    What the rest finds of a whole cloud does not change, and takes a hundred times as long as the choice itself: it is
+    What the rest finds of a whole cloud does not change, and takes about ten times as long as the choice itself: it is
     found once, and kept. Every ``every`` steps the batch of whole clouds (``data/samples=whole``, ``loader.repeat``: as
     many steps are given the same one) is looked at, ``rows`` random points of each, twice, the second time with
     coordinates shaken as float32 rounds them; the oldest beyond ``kept`` clouds are forgotten. Each step then trains on
@@ -147,7 +147,9 @@ class ChoiceTraining(NormalTraining):
                 same = (found.edge[:, 0] - again.edge[:, 0]).norm(dim=-1) < SAME
                 some = same.nonzero()[:, 0]
                 if len(some):
-                    self.kept.append(Kept(found.of(some), again.of(some), cloud.normal[rows[some]]))
+                    first = found.of(some)
+                    second = first if again is found else again.of(some)
+                    self.kept.append(Kept(first, second, cloud.normal[rows[some]]))
 
     def _found(self, look: Callable[[], object]) -> Found:
         """What the choice is given while the network looks."""

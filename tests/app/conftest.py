@@ -1,6 +1,7 @@
 """Runs of the application with the stand-ins of standin.py, in this process or in one of their own."""
 
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -34,6 +35,26 @@ def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *CONFIGS, *arguments])
         capsys.readouterr()
         code = application.command_line(getattr(application, name), name)
+        return Ended(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def script(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Ended]:
+    """Runs a file of scripts/ in this process, in an empty folder: script("make_shapes", "shapes", "--seed", "1")."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(name: str, *arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+        capsys.readouterr()
+        code = 0
+        try:
+            runpy.run_path(str(repository / "scripts" / f"{name}.py"), run_name="__main__")
+        except SystemExit as ended:
+            code = ended.code
         return Ended(code, *capsys.readouterr())
 
     return run

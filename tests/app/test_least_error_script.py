@@ -1,8 +1,7 @@
 """scripts/least_error.py prints the least error of each level of noise, or one line on what is wrong."""
 
-import runpy
-import sys
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,37 +33,21 @@ def square(count: int) -> np.ndarray:
     return flat
 
 
-def run(repository: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["least_error.py", *arguments])
-    runpy.run_path(str(repository / "scripts" / "least_error.py"), run_name="__main__")
-
-
 @pytest.mark.parametrize("arguments", MISTAKES)
-def test_mistakes(
-    repository: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_mistakes(script: Callable[..., Any], arguments: tuple[str, ...]) -> None:
     np.savetxt("bare.xyz", square(400)[:, :3])
     np.save("few.npy", square(400))
     np.save("same.npy", np.tile(square(1), (400, 1)))
-    with pytest.raises(SystemExit) as ended:
-        run(repository, monkeypatch, *arguments)
-    err = capsys.readouterr().err
-    assert ended.value.code == 2
+    code, _, err = script("least_error", *arguments)
+    assert code == 2
     assert err.count("\n") == 1, err
     assert err.startswith("error: ")
     assert MISTAKES[arguments] in err
 
 
-def test_a_flat_surface_can_be_known(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_flat_surface_can_be_known(script: Callable[..., Any]) -> None:
     np.save("square.npy", square(400_000))
-    run(repository, monkeypatch, "square.npy", "square.npy", "--points", "50", "--scored", "20")
+    code, out, _ = script("least_error", "square.npy", "square.npy", "--points", "50", "--scored", "20")
     line = "low_noise 0.00  med_noise 0.00  high_noise 0.00"
-    assert capsys.readouterr().out.splitlines() == [f"square  {line}", f"square  {line}", f"mean  {line}"]
+    assert code == 0
+    assert out.splitlines() == [f"square  {line}", f"square  {line}", f"mean  {line}"]

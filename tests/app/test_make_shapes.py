@@ -1,8 +1,8 @@
 """scripts/make_shapes.py tells a mistake in one line, too."""
 
-import runpy
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,28 +18,17 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("arguments", MISTAKES)
-def test_mistakes(
-    repository: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_mistakes(script: Callable[..., Any], arguments: tuple[str, ...]) -> None:
     Path("file").write_text("no folder")
-    monkeypatch.setattr(sys, "argv", ["make_shapes.py", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(repository / "scripts" / "make_shapes.py"), run_name="__main__")
-    err = capsys.readouterr().err
-    assert ended.value.code == 2
+    code, _, err = script("make_shapes", *arguments)
+    assert code == 2
     assert err.count("\n") == 1, err
     assert err.startswith("error: ")
     assert MISTAKES[arguments] in err
 
 
-def test_shapes_are_written(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shapes_are_written(script: Callable[..., Any], tmp_path: Path) -> None:
     counts = ("--train", "1", "--val", "1", "--test", "1", "--points", "300")
-    monkeypatch.setattr(sys, "argv", ["make_shapes.py", str(tmp_path), *counts])
-    runpy.run_path(str(repository / "scripts" / "make_shapes.py"), run_name="__main__")
+    assert script("make_shapes", str(tmp_path), *counts).code == 0
     names = (tmp_path / "testset_all.txt").read_text().split()
     assert all((tmp_path / f"{name}.xyz").is_file() for name in names)
