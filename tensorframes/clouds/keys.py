@@ -19,6 +19,9 @@ SCALE = "scale"
 PROFILE = "profile"
 """(B, PROFILE) float32: `geometry.sampled_profile` of the WHOLE corrupted cloud; there where a network asks for it."""
 
+NOISE = "noise"
+"""(B,) float32: standard deviation of the noise drawn, a fraction of the clean cloud's diagonal; there in training."""
+
 INNER = "inner"
 """(N,) bool: the points that the loss counts; the others lack a part of their surroundings."""
 

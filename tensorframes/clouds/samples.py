@@ -103,6 +103,7 @@ class TrainingSamples(Dataset):
         centre = pos[rng.integers(len(pos))]
         near, inner = self._patch(pos, centre, scale)
         made = sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
+        made[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
         if self.profile:
             made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
         return made

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from tensorframes.clouds import keys
 from tensorframes.errors import UserError
 
 SLIGHT_MOVE = 0.1  # degrees by which a normal may move without much loss,
@@ -61,21 +62,31 @@ def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor
 
 
 class ChordalLoss(torch.nn.Module):
-    """L = mean over clouds b of sqrt(mean over the inner points of b of the squared chord + eps).
+    r"""The mean over clouds b of the root of the mean over the inner points of b of the squared chord, and a constant:
 
-    The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate.
+    .. math:: L = \frac{1}{B} \sum_b \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + \epsilon + (\kappa \sigma_b)^2}.
+
+    The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate. Where
+    samples are patches, though, the metric takes it of the cloud that a patch is part of, in which patches of large
+    error count most; the constant makes them do so, if it is about what the cloud's own error is.
 
     Args:
         oriented: whether signs count. steps_weight: weight of the same loss on the normals that
             the estimator corrected, their mean.
         eps: keeps the root's gradient finite where a cloud is without error.
+        noise_error: kappa, the error in radians that noise makes whose standard deviation sigma is one diagonal of the
+            cloud (``keys.NOISE``; taken as 0 in a batch without it).
     """
 
-    def __init__(self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
+    def __init__(
+        self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0
+    ) -> None:
         super().__init__()
-        if steps_weight < 0 or eps <= 0:
-            raise ValueError(f"expected steps_weight >= 0 and eps > 0, got {steps_weight} and {eps}")
-        self.oriented, self.steps_weight, self.eps = oriented, steps_weight, eps
+        if min(steps_weight, noise_error) < 0 or eps <= 0:
+            raise ValueError(
+                f"expected steps_weight and noise_error >= 0 and eps > 0, got {steps_weight}, {noise_error} and {eps}"
+            )
+        self.oriented, self.steps_weight, self.eps, self.noise_error = oriented, steps_weight, eps, noise_error
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss, a scalar.
@@ -107,21 +118,25 @@ class ChordalLoss(torch.nn.Module):
 
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
         chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)
-        return (cloud_mean(chord, batch.batch[batch.inner], batch.num_graphs) + self.eps).sqrt().mean()
+        found = cloud_mean(chord, batch.batch[batch.inner], batch.num_graphs) + self.eps
+        noise = getattr(batch, keys.NOISE, None)
+        if self.noise_error > 0 and noise is not None:
+            found = found + (self.noise_error * noise).square()
+        return found.sqrt().mean()
 
 
 class UnorientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for lines: n and -n are the same answer."""
 
-    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
-        super().__init__(oriented=False, steps_weight=steps_weight, eps=eps)
+    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+        super().__init__(oriented=False, steps_weight=steps_weight, eps=eps, noise_error=noise_error)
 
 
 class OrientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for outward normals; refuses clouds whose signs are not consistent."""
 
-    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6) -> None:
-        super().__init__(oriented=True, steps_weight=steps_weight, eps=eps)
+    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+        super().__init__(oriented=True, steps_weight=steps_weight, eps=eps, noise_error=noise_error)
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss of a batch whose clouds are all oriented.
