@@ -78,9 +78,7 @@ class ChordalLoss(torch.nn.Module):
             cloud (``keys.NOISE``; taken as 0 in a batch without it).
     """
 
-    def __init__(
-        self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0
-    ) -> None:
+    def __init__(self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
         super().__init__()
         if min(steps_weight, noise_error) < 0 or eps <= 0:
             raise ValueError(
