@@ -42,6 +42,12 @@ def test_a_sample_has_every_tensor():
     assert torch.allclose(data.normal.norm(dim=1), torch.ones(300), atol=1e-5)
 
 
+def test_a_sample_tells_its_noise():
+    told = TrainingSamples([sphere(4000)], 1, 300, corruption=Corruption(0.0125))[0].noise
+    assert told.shape == (1,)
+    assert told.item() == pytest.approx(0.0125)
+
+
 def test_the_profile_is_that_of_the_whole_cloud_where_it_is_asked_for():
     assert "profile" not in samples()[0]
     clouds = [sphere(4000)]

@@ -44,6 +44,34 @@ def test_loss_is_the_mean_over_clouds_of_the_chords_root_mean_square() -> None:
     assert rmse_degrees(prediction.normal, batch).tolist() == pytest.approx([20, 60], rel=1e-4)
 
 
+def test_patches_of_noisy_clouds_count_by_their_square() -> None:
+    """Of two clouds as noisy, and by kappa as wrong, the gradients of the worse patch are larger by its error."""
+    batch = batch_of(X.expand(3, 3), X.expand(3, 3))
+    chords = 2 * np.sin(np.radians([10.0, 30.0]) / 2)
+    plain, noisy = UnorientedLoss(eps=1e-12), UnorientedLoss(eps=1e-12, noise_error=30.0)
+
+    def weights(loss: torch.nn.Module) -> torch.Tensor:
+        raw = torch.cat([turned(10.0, 3), turned(30.0, 3)]).clone().requires_grad_()
+        loss(prediction_of(raw), batch).backward()
+        assert raw.grad is not None
+        return raw.grad.norm(dim=-1)
+
+    found = prediction_of(torch.cat([turned(10.0, 3), turned(30.0, 3)]))
+    assert noisy(found, batch) == plain(found, batch)  # nothing is known of the noise
+    assert weights(noisy)[0].item() == pytest.approx(weights(noisy)[3].item(), rel=1e-4)
+    batch.noise = torch.tensor([0.02, 0.02])
+    expected = np.sqrt(chords**2 + 0.6**2).mean()
+    assert noisy(found, batch).item() == pytest.approx(expected, rel=1e-5)
+    size = chords / np.sqrt(chords**2 + 0.6**2)
+    assert (weights(noisy)[3] / weights(noisy)[0]).item() == pytest.approx(size[1] / size[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("given", [{"steps_weight": -1}, {"noise_error": -1}, {"eps": 0.0}])
+def test_negative_settings_are_refused(given: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected steps_weight and noise_error >= 0 and eps > 0"):
+        UnorientedLoss(**given)
+
+
 def test_sign_counts_in_the_oriented_loss_alone() -> None:
     batch = batch_of(X.expand(4, 3))
     flipped = prediction_of(-turned(10, 4))
