@@ -19,6 +19,10 @@ from tensorframes.scoring import Method, equivariance_error, lie_derivative
 ELEMENTS = 4
 """How many rotations and reflections are drawn for each cloud."""
 
+STORED: dict[str, type[np.floating]] = {"equivariance": np.float32, "equivariance_float64": np.float64}
+"""What JSON calls the errors, and in what precision turned coordinates are given to the method: as files mostly have
+them, and without their rounding."""
+
 PATCH = 2048
 """Points around a random one of each cloud, where the Lie derivative is measured."""
 
@@ -26,13 +30,16 @@ log = logging.getLogger(__name__)
 
 
 def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, folder: Path) -> dict[str, Any]:
-    """Measure on every cloud, print tables and, for a network, draw lie_derivative.png; returns what JSON holds."""
-    finite: dict[str, dict[str, Any]] = {}
+    """Measure on every cloud, turned and stored in float32 and in float64, print tables and, for a network, draw
+    lie_derivative.png; returns what JSON holds."""
+    results: dict[str, Any] = {name: {} for name in STORED}
     for index in bar(f"equivariance of {method.name}")(range(len(clouds))):
         cloud = clouds[index]
-        finite[cloud.name] = equivariance_error(method, cloud, ELEMENTS, seed=seed).as_dict()
-    show(equivariance_table(finite))
-    results: dict[str, Any] = {"equivariance": finite}
+        for name, stored in STORED.items():
+            error = equivariance_error(method, cloud, ELEMENTS, seed=seed, stored=stored)
+            results[name][cloud.name] = error.as_dict()
+    for name, stored in STORED.items():
+        show(equivariance_table(results[name], f"turned, stored in {stored.__name__}"))
     if isinstance(method, EstimatorMethod):
         results["lie_derivative"] = local = local_errors(method.estimator, clouds, seed)
         show(lie_table(local))

@@ -15,11 +15,11 @@ MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples chosen
 Errors = Mapping[str, Mapping[str, float]]
 
 
-def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]]) -> Table:
+def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], what: str = "cloud") -> Table:
     """A table to print with rich: for each cloud how far a method is from equivariant, the worst cloud last.
 
     Args:
-        errors: `EquivarianceError.as_dict()` by cloud.
+        errors: `EquivarianceError.as_dict()` by cloud. what: heads the clouds' names.
     """
     caption = Text(
         "Degrees between the normals of the turned or reflected cloud and the turned normals, over all\n"
@@ -28,7 +28,7 @@ def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]]) -
         justify="left",
     )
     table = Table(caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
-    table.add_column("cloud", overflow="fold")
+    table.add_column(what, overflow="fold")
     for head in ("mean", "99.9 %", "largest", "RMSE change"):
         table.add_column(head, justify="right")
     for name, found in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):

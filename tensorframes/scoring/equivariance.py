@@ -32,15 +32,21 @@ class EquivarianceError:
 
 
 def equivariance_error(
-    method: Method, cloud: Cloud, elements: int = 8, group: str = "o3", seed: int = 0
+    method: Method,
+    cloud: Cloud,
+    elements: int = 8,
+    group: str = "o3",
+    seed: int = 0,
+    stored: type[np.floating] = np.float32,
 ) -> EquivarianceError:
     """Turn a cloud about its mean by random elements of a group and compare the normals of all its points.
 
     Scored rows are too few to see a tail: of 5,000, five are 0.1 %. The RMSE is that of the scored rows.
 
     The angle is oriented if the method is. Two rows without a normal agree (0 degrees), one without does not (90).
-    The cloud is turned in float64 and rounded to float32, as a user's rotated file would be: this rounding, not the
-    method, leaves differences of the order of 1e-4 degrees and, where a symmetric neighbourhood has no answer, any.
+    The cloud is turned in float64 and rounded to ``stored``. In float32, as a user's rotated file would be, this
+    rounding, not the method, leaves differences of the order of 1e-4 degrees, more where a method looks for exact
+    planes and, where a symmetric neighbourhood has no answer, any. In float64 what is left is the method's own.
 
     Args:
         method: points in, normals out.
@@ -48,18 +54,19 @@ def equivariance_error(
         elements: how many g are drawn.
         group: z, so3 or o3.
         seed: of the draws.
+        stored: precision of the coordinates that the method is given.
     """
     if elements < 1:
         raise ValueError(f"expected at least one element of the group, got {elements}")
     rows, rng, rotation = scored_rows(cloud), np.random.default_rng(seed), RandomRotation(group)
     centred = cloud.pos - cloud.pos.mean(axis=0, dtype=np.float64)
     truth = None if cloud.normal is None else cloud.normal[rows].astype(np.float64)
-    still = normals_at(method, centred.astype(np.float32), None)
+    still = normals_at(method, centred.astype(stored), None)
     start = None if truth is None else rmse(angles(still[rows], truth))
     degrees, changes = [], []
     for _ in range(elements):
         g = rotation.draw(rng)
-        moved = normals_at(method, (centred @ g.T).astype(np.float32), None)
+        moved = normals_at(method, (centred @ g.T).astype(stored), None)
         degrees.append(disagreement(moved, still @ g.T, method.oriented))
         if truth is not None and start is not None:
             changes.append(abs(rmse(angles(moved[rows], truth @ g.T)) - start))

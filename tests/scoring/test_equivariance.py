@@ -42,6 +42,13 @@ def test_a_few_points_that_do_not_turn_show_in_the_tail(sphere):
     assert error.rmse_change > 0.1
 
 
+def test_without_rounding_what_is_left_is_the_methods_own(sphere):
+    rounded = equivariance_error(PCA(20), sphere, elements=5)
+    exact = equivariance_error(PCA(20), sphere, elements=5, stored=np.float64)
+    assert 1e-6 < rounded.max < 0.01
+    assert exact.max < 1e-4 * rounded.max
+
+
 def test_reflections_are_told_from_rotations(sphere):
     class Handed(Outward):
         def __call__(self, points, rows=None):
