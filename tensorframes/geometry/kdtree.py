@@ -1,4 +1,5 @@
-"""Neighbours from SciPy's kd-tree, the algorithm of the CPU. Points are distinct: it is quadratic in equal ones."""
+"""Neighbours and samples by SciPy's kd-tree, the algorithms of the CPU. Points are distinct: it is quadratic in equal
+ones."""
 
 import numpy as np
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from tensorframes.geometry.ragged import CHUNK
 
+BLOCK = 512  # points whose balls are asked for at once; those that an earlier one of them drops are asked in vain
 ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
 
 
@@ -76,3 +78,39 @@ def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
     half = np.concatenate(found).T
     edges = np.concatenate([half, half[::-1]], axis=1)
     return torch.from_numpy(np.ascontiguousarray(edges[:, np.lexsort((edges[0], edges[1]))]))
+
+
+def kdtree_independent_set(points: Tensor, batch: Tensor, radius: Tensor, rank: Tensor) -> Tensor:
+    """(N,) which of `points` (distinct, float64, CPU) are kept when they are gone through by rank (N,), the highest
+    first, and each that is kept drops those of lower rank within `radius` (B,) of it."""
+    kept, clouds = np.zeros(len(points), dtype=bool), batch.numpy()
+    for cloud in np.unique(clouds):
+        rows = np.flatnonzero(clouds == cloud)
+        kept[rows] = _greedy(points.numpy()[rows], float(radius[cloud]), rank.numpy()[rows])
+    return torch.from_numpy(kept)
+
+
+def _greedy(points: NDArray[np.float64], radius: float, rank: NDArray[np.int64]) -> NDArray[np.bool_]:
+    from scipy.spatial import cKDTree
+
+    tree, limit, reach = cKDTree(points), radius * radius, radius * (1 + ROUNDING)
+    kept, is_open = np.zeros(len(points), dtype=bool), np.ones(len(points), dtype=bool)
+    todo = np.argsort(-rank)
+    some_equal = len(np.unique(rank)) < len(rank)
+    while len(todo := todo[is_open[todo]]):
+        now = todo[:BLOCK]
+        size = tree.query_ball_point(points[now], reach, return_length=True)
+        now = now[: max(1, int(np.searchsorted(size.cumsum(), CHUNK, side="right")))]
+        todo, size = todo[len(now) :], size[: len(now)]
+        around = np.concatenate(
+            [np.asarray(ball, dtype=np.int64) for ball in tree.query_ball_point(points[now], reach)]
+        )
+        near = _squared(points[around], points[now].repeat(size, 0)) <= limit
+        ends = size.cumsum()
+        for point, start, end in zip(now.tolist(), (ends - size).tolist(), ends.tolist(), strict=True):
+            if is_open[point]:
+                ball = around[start:end][near[start:end]]
+                is_open[ball[rank[ball] < rank[point]] if some_equal else ball] = False
+                kept[point] = True
+                is_open[point] = False
+    return kept

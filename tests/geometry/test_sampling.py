@@ -28,7 +28,8 @@ def _greedy(pos: Tensor, radius: float, priority: Tensor) -> list[int]:
 @pytest.mark.parametrize("dim", [1, 2, 3, 5])
 @pytest.mark.parametrize("radius", [0.01, 0.4, 1.5, 50.0])
 @pytest.mark.parametrize("levels", [4, 10**9])
-def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, levels: int) -> None:
+@pytest.mark.parametrize("method", ["kdtree", "rounds"])
+def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, levels: int, method: str) -> None:
     generator = torch.Generator().manual_seed(dim)
     cloud = torch.randn(150, dim, generator=generator, dtype=torch.float64)
     cloud[:40] *= 1e-3
@@ -36,7 +37,15 @@ def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, level
     cloud[50:60] = cloud[60:70]
     for pos in (cloud, (2 * cloud).round()):
         priority = torch.randint(levels, (150,), generator=generator)
-        assert independent_set(pos, radius, priority=priority).tolist() == _greedy(pos, radius, priority)
+        assert independent_set(pos, radius, priority=priority, method=method).tolist() == _greedy(pos, radius, priority)
+
+
+def test_both_methods_choose_the_same_points_of_a_large_cloud() -> None:
+    cloud, batch = torch.cat([_sphere(30_000), 3 * _sphere(2000, 1)]), torch.tensor([0] * 30_000 + [1] * 2000)
+    radius = 2 * cloud_scale(cloud, batch)
+    kept = independent_set(cloud, radius, batch, method="kdtree")
+    assert torch.equal(kept, independent_set(cloud, radius, batch, method="rounds"))
+    assert 1500 < len(kept) < 6000
 
 
 def test_survivors_are_apart_and_cover_the_rest_at_every_level() -> None:
@@ -117,11 +126,12 @@ def test_the_priority_sees_neither_the_unit_nor_copies() -> None:
     assert len(priority.unique()) == 400
 
 
-def test_half_of_the_points_in_a_tiny_cluster_stay_linear() -> None:
+@pytest.mark.parametrize("method", ["kdtree", "rounds"])
+def test_half_of_the_points_in_a_tiny_cluster_stay_linear(method: str) -> None:
     cloud = _sphere(40_000)
     cloud[:20_000] *= 1e-4
     begin = time.perf_counter()
-    kept = independent_set(cloud, 0.03)  # its radius graph has 400 million edges
+    kept = independent_set(cloud, 0.03, method=method)  # its radius graph has 400 million edges
     assert time.perf_counter() - begin < 20.0
     assert (kept < 20_000).sum() == 1
 
@@ -131,6 +141,8 @@ def test_mistakes_are_named() -> None:
     assert independent_set(cloud[:0], 1.0).tolist() == []
     with pytest.raises(ValueError, match="expected a positive, finite radius, got 0"):
         independent_set(cloud, 0.0)
+    with pytest.raises(ValueError, match="expected method auto, kdtree or rounds, got 'luby'"):
+        independent_set(cloud, 1.0, method="luby")
     with pytest.raises(ValueError, match=r"expected priority of shape \(5,\)"):
         independent_set(cloud, 1.0, priority=torch.zeros(4))
     with pytest.raises(ValueError, match="got NaN"):
