@@ -5,8 +5,9 @@
    dropped (`geometry.outliers.far_rows`): some scanners write 1e15 where they saw nothing.
 3. A row whose normal is shorter than 1e-6 is dropped: it has no direction (text files have six digits).
 4. A normal whose length is off 1 by more than 1e-3 is counted. All normals are divided by their length.
-5. Where the bounding box's centre is farther from the origin than 100 of its diagonals (survey coordinates), the
-   cloud is moved to the origin, in float64: float32 would round the points onto a grid.
+5. Where the bounding box's centre is farther from the origin than its diagonal is long, the cloud is moved to the
+   origin, in float64: float32 would round its points more coarsely than it need, in survey coordinates onto a grid, and
+   already two diagonals away (PCPNet's fandisk) more coarsely than the file's six digits.
 
 Row numbers (`.pidx`) are counted anew without the dropped rows; those of dropped rows are dropped.
 """
@@ -22,7 +23,7 @@ from tensorframes.errors import UserError
 from tensorframes.geometry.outliers import far_rows
 
 SHORTEST = 1e-6
-OFFSET = 100.0
+OFFSET = 1.0
 
 
 @dataclass(frozen=True)

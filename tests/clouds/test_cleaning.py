@@ -31,7 +31,8 @@ def test_far_rows_are_dropped_and_counted_before_the_origin_is_chosen():
     spoiled = np.insert(pos, [7, 60], [[1e15, 50, 50], [0, 0, -1e6]], axis=0)
     spoiled = np.insert(spoiled, 0, np.nan, axis=0)
     cleaned = clean("a", spoiled, np.tile(UNIT[0], (103, 1)), scored=np.array([8, 62, 9]))
-    np.testing.assert_array_equal(cleaned.pos, pos.astype(np.float32))
+    centre = (pos.min(0) + pos.max(0)) / 2
+    np.testing.assert_array_equal(cleaned.pos, (pos - centre).astype(np.float32))
     np.testing.assert_array_equal(cleaned.scored, [7])
     assert cleaned.counts == Counts(rows=103, not_finite=1, far=2, unscored=2)
 
@@ -54,8 +55,15 @@ def test_survey_coordinates_keep_their_digits():
     pos = np.random.default_rng(0).uniform(size=(50, 3))
     cleaned = clean("a", pos + offset)
     np.testing.assert_allclose(np.diff(cleaned.pos, axis=0), np.diff(pos, axis=0), atol=1e-6)
-    near = clean("a", pos + 5)
-    np.testing.assert_array_equal(near.pos, (pos + 5).astype(np.float32))
+    near = clean("a", pos)
+    np.testing.assert_array_equal(near.pos, pos.astype(np.float32))
+
+
+def test_clouds_beside_the_origin_are_rounded_no_more_than_others():
+    pos = np.random.default_rng(0).uniform(-1, 1, size=(50, 3))
+    for offset in (3.0, 40.0, 1000.0):
+        edges = np.diff(clean("a", pos + offset).pos.astype(np.float64), axis=0)
+        np.testing.assert_allclose(edges, np.diff(pos, axis=0), rtol=0, atol=1.3e-7)
 
 
 def test_nothing_left_and_rows_out_of_range():
