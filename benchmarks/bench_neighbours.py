@@ -17,7 +17,7 @@ from torch import Tensor
 from tensorframes.geometry import cloud_scale, independent_set, intrinsic_priority, knn
 
 BRUTE_UP_TO = 10_000
-COLUMNS = ("kdtree", "cells", "brute", "priority", "independent set")
+COLUMNS = ("kdtree", "cells", "brute", "priority", "set one by one", "set in rounds")
 
 
 def clouds(points: int, device: str) -> dict[str, Tensor]:
@@ -67,7 +67,8 @@ def row(pos: Tensor, k: int) -> str:
         "cells": lambda: knn(pos, k, method="cells"),
         "brute": lambda: knn(pos, k, method="brute"),
         "priority": lambda: intrinsic_priority(pos),
-        "independent set": lambda: independent_set(pos, 1.5 * scale, priority=priority),
+        "set one by one": lambda: independent_set(pos, 1.5 * scale, priority=priority, method="kdtree"),
+        "set in rounds": lambda: independent_set(pos, 1.5 * scale, priority=priority, method="rounds"),
     }
     if len(pos) > BRUTE_UP_TO:
         del work["brute"]

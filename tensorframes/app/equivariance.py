@@ -39,7 +39,7 @@ def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, fold
             error = equivariance_error(method, cloud, ELEMENTS, seed=seed, stored=stored)
             results[name][cloud.name] = error.as_dict()
     for name, stored in STORED.items():
-        show(equivariance_table(results[name], f"turned, stored in {stored.__name__}"))
+        show(equivariance_table(results[name], f"{method.name}, turned, then stored in {stored.__name__}"))
     if isinstance(method, EstimatorMethod):
         results["lie_derivative"] = local = local_errors(method.estimator, clouds, seed)
         show(lie_table(local))

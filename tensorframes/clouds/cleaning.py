@@ -7,7 +7,7 @@
 4. A normal whose length is off 1 by more than 1e-3 is counted. All normals are divided by their length.
 5. Where the bounding box's centre is farther from the origin than its diagonal is long, the cloud is moved to the
    origin, in float64: float32 would round its points more coarsely than it need, in survey coordinates onto a grid, and
-   already two diagonals away (PCPNet's fandisk) more coarsely than the file's six digits.
+   already two diagonals away (PCPNet's fandisk) more coarsely than the file's six decimals.
 
 Row numbers (`.pidx`) are counted anew without the dropped rows; those of dropped rows are dropped.
 """

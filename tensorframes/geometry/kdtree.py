@@ -9,6 +9,7 @@ from torch import Tensor
 from tensorframes.geometry.ragged import CHUNK
 
 BLOCK = 512  # points whose balls are asked for at once; those that an earlier one of them drops are asked in vain
+ENTRIES = 1 << 18  # of these balls; as Python's numbers they take some 40 bytes each
 ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
 
 
@@ -83,10 +84,12 @@ def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
 def kdtree_independent_set(points: Tensor, batch: Tensor, radius: Tensor, rank: Tensor) -> Tensor:
     """(N,) which of `points` (distinct, float64, CPU) are kept when they are gone through by rank (N,), the highest
     first, and each that is kept drops those of lower rank within `radius` (B,) of it."""
-    kept, clouds = np.zeros(len(points), dtype=bool), batch.numpy()
-    for cloud in np.unique(clouds):
-        rows = np.flatnonzero(clouds == cloud)
-        kept[rows] = _greedy(points.numpy()[rows], float(radius[cloud]), rank.numpy()[rows])
+    ends, place, number = _segments(batch, len(radius)), points.numpy(), rank.numpy()
+    kept = np.zeros(len(points), dtype=bool)
+    for cloud, length in enumerate(radius.tolist()):
+        rows = slice(*ends[cloud : cloud + 2])
+        if rows.start < rows.stop:
+            kept[rows] = _greedy(place[rows], length, number[rows])
     return torch.from_numpy(kept)
 
 
@@ -100,7 +103,7 @@ def _greedy(points: NDArray[np.float64], radius: float, rank: NDArray[np.int64])
     while len(todo := todo[is_open[todo]]):
         now = todo[:BLOCK]
         size = tree.query_ball_point(points[now], reach, return_length=True)
-        now = now[: max(1, int(np.searchsorted(size.cumsum(), CHUNK, side="right")))]
+        now = now[: max(1, int(np.searchsorted(size.cumsum(), ENTRIES, side="right")))]
         todo, size = todo[len(now) :], size[: len(now)]
         around = np.concatenate(
             [np.asarray(ball, dtype=np.int64) for ball in tree.query_ball_point(points[now], reach)]

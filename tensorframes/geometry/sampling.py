@@ -75,7 +75,7 @@ class _Selection:
         return bool((self.state == OPEN).any())
 
     def round(self) -> None:
-        """Keep every open point that no open point within the radius outranks; drop the open points around it."""
+        """Keep every open point that no open point within the radius outranks; drop open ones of lower rank around it."""
         is_open = (self.state == OPEN).nonzero().squeeze(1)
         key, order = torch.sort(self.cell[is_open] * self.ranks + self.rank[is_open])
         order = is_open[order]  # the open points, cell by cell, the best last
@@ -101,8 +101,9 @@ class _Selection:
         has_winner = torch.zeros_like(ends[1:], dtype=torch.bool)
         has_winner[self.cell[winners]] = True
         own, other = self.near[:, has_winner[self.near[0]]]
-        for _, point in self._within(winners, own, order, ends[other], ends.diff()[other]):
-            self.state[point[self.state[point] == OPEN]] = DROPPED
+        for winner, point in self._within(winners, own, order, ends[other], ends.diff()[other]):
+            lower = (self.rank[point] < self.rank[winner]) & (self.state[point] == OPEN)
+            self.state[point[lower]] = DROPPED
 
     def _within(
         self, points: Tensor, own: Tensor, order: Tensor, start: Tensor, count: Tensor
@@ -155,11 +156,11 @@ def independent_set(
 ) -> Tensor:
     """Rows kept (S,), ascending: no two within the radius, and every row of pos within the radius of one that is kept.
 
-    Round by round, every open point that no open point within the radius outranks is kept, and the open points within
-    the radius of it are dropped. Exact ties both survive, as do copies of a point: nothing but row order could choose.
-    After t rounds a point's fate depends on points within 2 t radius only. What is still open after 32 rounds survives
-    (coverage holds, distance may not): it takes a chain of 64 points of ever higher priority. On a CPU points are gone
-    through one by one instead, about five times as fast: the same answer wherever these rounds suffice.
+    Round by round, every open point that no open point within the radius outranks is kept, and the open points of lower
+    priority within the radius of it are dropped. Exact ties both survive, as do copies of a point: nothing but row
+    order could choose. After t rounds a point's fate depends on points within 2 t radius only. What is still open after
+    32 rounds survives (coverage holds, distance may not): it takes a chain of 64 points of ever higher priority. On a
+    CPU points are gone through one by one instead: the same answer wherever these rounds suffice.
 
     Time and memory are linear in the points, also where the radius graph is not (half of the cloud in a tiny cluster).
     For several levels: call it on pos[rows], batch[rows] and priority[rows] with a larger radius.
@@ -167,7 +168,7 @@ def independent_set(
     Args:
         pos: (N, d). radius: a length, or one for each cloud (B,). batch: (N,) cloud of each point, ascending.
         priority: (N,) the higher survives; `intrinsic_priority` if None.
-        method: kdtree (one by one, on a CPU), rounds, or auto: the former on a CPU, the latter elsewhere.
+        method: kdtree (one by one, on the CPU), rounds, or auto: the former on a CPU, the latter elsewhere.
     Raises:
         ValueError: as `knn`; an unknown method; a radius that is not positive; a priority of the wrong shape.
     """
@@ -183,5 +184,9 @@ def independent_set(
         rank, best = _ranks(priority, pos, batch, groups)
         points, clouds = pos.detach().double()[groups.first], batch[groups.first]
         one_by_one = pos.device.type == "cpu" if method == "auto" else method == "kdtree"
-        survives = (kdtree_independent_set if one_by_one else _in_rounds)(points, clouds, lengths, best)
+        if one_by_one:
+            given = (values.cpu() for values in (points, clouds, lengths, best))
+            survives = kdtree_independent_set(*given).to(pos.device)
+        else:
+            survives = _in_rounds(points, clouds, lengths, best)
         return (survives[groups.index] & (rank == best[groups.index])).nonzero().squeeze(1)

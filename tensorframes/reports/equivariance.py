@@ -15,11 +15,11 @@ MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples chosen
 Errors = Mapping[str, Mapping[str, float]]
 
 
-def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], what: str = "cloud") -> Table:
+def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], title: str) -> Table:
     """A table to print with rich: for each cloud how far a method is from equivariant, the worst cloud last.
 
     Args:
-        errors: `EquivarianceError.as_dict()` by cloud. what: heads the clouds' names.
+        errors: `EquivarianceError.as_dict()` by cloud. title: stands above.
     """
     caption = Text(
         "Degrees between the normals of the turned or reflected cloud and the turned normals, over all\n"
@@ -27,13 +27,16 @@ def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], w
         style="dim",
         justify="left",
     )
-    table = Table(caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
-    table.add_column(what, overflow="fold")
+    heading = Text(title, style="bold")
+    table = Table(
+        title=heading, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), title_justify="left"
+    )
+    table.add_column("cloud", overflow="fold")
     for head in ("mean", "99.9 %", "largest", "RMSE change"):
         table.add_column(head, justify="right")
     for name, found in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):
         values = [found[key] for key in ("mean", "p99_9", "max", "rmse_change")]
-        table.add_row(Text(name), *("-" if value is None else f"{value:.5f}" for value in values))
+        table.add_row(Text(name), *("-" if value is None else f"{value:.3g}" for value in values))
     return table
 
 

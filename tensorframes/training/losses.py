@@ -68,12 +68,13 @@ class ChordalLoss(torch.nn.Module):
 
     The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate. Where
     samples are patches, though, the metric takes it of the cloud that a patch is part of, in which patches of large
-    error count most; the constant makes them do so, if it is about what the cloud's own error is.
+    error count most; the constant makes them do so, if it is about what the cloud's own error is. Clouds with a larger
+    constant count less as a whole.
 
     Args:
         oriented: whether signs count. steps_weight: weight of the same loss on the normals that
             the estimator corrected, their mean.
-        eps: keeps the root's gradient finite where a cloud is without error.
+        eps: the constant of clouds without noise; it keeps the root's gradient finite where one is without error.
         noise_error: kappa, the error in radians that noise makes whose standard deviation sigma is one diagonal of the
             cloud (``keys.NOISE``; taken as 0 in a batch without it).
     """

@@ -64,6 +64,11 @@ def test_clouds_beside_the_origin_are_rounded_no_more_than_others():
     for offset in (3.0, 40.0, 1000.0):
         edges = np.diff(clean("a", pos + offset).pos.astype(np.float64), axis=0)
         np.testing.assert_allclose(edges, np.diff(pos, axis=0), rtol=0, atol=1.3e-7)
+    length = np.linalg.norm(np.ptp(pos, axis=0))
+    centred = pos - (pos.min(0) + pos.max(0)) / 2
+    for share, moved in ((0.9, False), (1.1, True)):
+        there = centred + np.array([share * length, 0, 0])
+        np.testing.assert_allclose(clean("a", there).pos, centred if moved else there, rtol=0, atol=1e-6)
 
 
 def test_nothing_left_and_rows_out_of_range():

@@ -59,6 +59,8 @@ def test_patches_of_noisy_clouds_count_by_their_square() -> None:
     found = prediction_of(torch.cat([turned(10.0, 3), turned(30.0, 3)]))
     assert noisy(found, batch) == plain(found, batch)  # nothing is known of the noise
     assert weights(noisy)[0].item() == pytest.approx(weights(noisy)[3].item(), rel=1e-4)
+    batch.noise = torch.tensor([0.02, 0.0])
+    assert noisy(found, batch).item() == pytest.approx((np.hypot(chords[0], 0.6) + chords[1]) / 2, rel=1e-5)
     batch.noise = torch.tensor([0.02, 0.02])
     expected = np.sqrt(chords**2 + 0.6**2).mean()
     assert noisy(found, batch).item() == pytest.approx(expected, rel=1e-5)
