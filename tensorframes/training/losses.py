@@ -64,13 +64,12 @@ def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor
 class ChordalLoss(torch.nn.Module):
     r"""The mean over clouds b of the root of the mean over the inner points of b of the squared chord, and a constant:
 
-    .. math:: L = \frac{1}{B} \sum_b \sqrt{1 + \frac{(\kappa \sigma_b)^2}{c_b}}\,
-        \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + c_b}, \qquad c_b = \epsilon + (\kappa \sigma_b)^2.
+    .. math:: L = \frac{1}{B} \sum_b \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + \epsilon + (\kappa \sigma_b)^2}.
 
     The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate. Where
     samples are patches, though, the metric takes it of the cloud that a patch is part of, in which patches of large
     error count most; the constant makes them do so, if it is about what the cloud's own error is. Clouds with a larger
-    constant would count less as a whole, but for the factor: what is off by kappa sigma pulls as without both.
+    constant count less as a whole.
 
     Args:
         oriented: whether signs count. steps_weight: weight of the same loss on the normals that
@@ -120,10 +119,9 @@ class ChordalLoss(torch.nn.Module):
         chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)
         found = cloud_mean(chord, batch.batch[batch.inner], batch.num_graphs) + self.eps
         noise = getattr(batch, keys.NOISE, None)
-        if self.noise_error == 0 or noise is None:
-            return found.sqrt().mean()
-        more = (self.noise_error * noise).square()
-        return ((1 + more / (more + self.eps)) * (found + more)).sqrt().mean()
+        if self.noise_error > 0 and noise is not None:
+            found = found + (self.noise_error * noise).square()
+        return found.sqrt().mean()
 
 
 class UnorientedLoss(ChordalLoss):
