@@ -32,7 +32,6 @@ class Kept:
     found: Found
     again: Found  # of the same points, the cloud's coordinates off by their rounding
     normal: Tensor  # (M, 3) true normals
-    noise: Tensor  # () of the cloud, as keys.NOISE
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ class Drawn:
     batch: Tensor  # (M,) cloud of each point
     inner: Tensor  # (M,) true
     num_graphs: int
-    noise: Tensor  # (num_graphs,)
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,6 @@ class ChoiceTraining(NormalTraining):
         is found of distinct ones. So are points whose nearest neighbour is another one at the second look."""
         for data in batch.to_data_list():
             cloud = without_copies(data)
-            noise = getattr(data, keys.NOISE, cloud.pos.new_zeros(1))[0]
             inner = cloud.inner.nonzero()[:, 0]
             rows = inner[torch.randperm(len(inner), device=inner.device)[: self.rows]].sort().values
             cloud.inner = torch.zeros_like(cloud.inner).index_fill(0, rows, True)
@@ -152,7 +149,7 @@ class ChoiceTraining(NormalTraining):
                 if len(some):
                     first = found.of(some)
                     second = first if again is found else again.of(some)
-                    self.kept.append(Kept(first, second, cloud.normal[rows[some]], noise))
+                    self.kept.append(Kept(first, second, cloud.normal[rows[some]]))
 
     def _found(self, look: Callable[[], object]) -> Found:
         """What the choice is given while the network looks."""
@@ -175,8 +172,7 @@ class ChoiceTraining(NormalTraining):
         )
         normal = torch.cat([one.normal[chosen] for one, chosen in zip(some, rows, strict=True)])
         cloud = torch.arange(self.clouds, device=normal.device).repeat_interleave(each)
-        noise = torch.stack([one.noise for one in some])
-        return found, again, Drawn(normal, cloud, torch.ones_like(cloud, dtype=torch.bool), self.clouds, noise)
+        return found, again, Drawn(normal, cloud, torch.ones_like(cloud, dtype=torch.bool), self.clouds)
 
 
 def without_copies(cloud: Data) -> Batch:

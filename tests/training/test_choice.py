@@ -80,21 +80,6 @@ def test_what_is_kept_is_what_the_choice_is_given_in_evaluation(stepped: type[Tr
     assert torch.equal(kept.normal, batch.normal)
 
 
-def test_what_is_drawn_tells_the_noise_of_its_clouds(stepped: type[Trainer]) -> None:
-    module = training()
-    for number, noise in enumerate((0.25, 0.5)):
-        stepped.global_step = 2 * number
-        item = cloud(number).to_data_list()[0]
-        item.noise = torch.tensor([noise])
-        module.training_step(Batch.from_data_list([item]), number)
-    kept = {float(one.noise): one.found.edge for one in module.kept}
-    assert list(kept) == [0.25, 0.5]
-    found, _, drawn = module._drawn()
-    for row, noise in enumerate(drawn.noise.tolist()):
-        own = found.edge[drawn.batch == row]
-        assert (own.unsqueeze(1) == kept[noise]).flatten(2).all(-1).any(1).all()
-
-
 def test_only_the_choice_learns_and_the_rest_stays_in_evaluation_mode(stepped: type[Trainer]) -> None:
     module = training()
     assert module.training
