@@ -1,12 +1,15 @@
 """Triangle meshes: their points carry the normals of their faces, as those of scanned and modelled meshes do."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from tensorframes.clouds.shapes.fields import Field
-from tensorframes.clouds.shapes.sampling import HALF, evaluate, value_and_gradient
+from tensorframes.clouds.shapes.roots import evaluate, value_and_gradient
+from tensorframes.clouds.shapes.sampling import HALF
+from tensorframes.clouds.shapes.triangles import TriangleGrid
 
 NEWTON_STEPS = 4
 
@@ -34,6 +37,19 @@ class Mesh:
         outside = u + v > 1
         u, v = np.where(outside, 1 - u, u), np.where(outside, 1 - v, v)
         return a[face] + u * (b - a)[face] + v * (c - a)[face], normal[face] / size[face, None]
+
+    def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (M,) float64 at which rays from (M, 3) along unit (M, 3) first meet a face, inf where they do not,
+        and the face's unit normals (M, 3)."""
+        distance, face = self._grid.cast(origin, direction)
+        a, b, c = self.vertices[self.faces[face]].transpose(1, 0, 2)
+        normal = np.cross(b - a, c - a)
+        size = np.linalg.norm(normal, axis=1, keepdims=True)
+        return distance, np.where(face[:, None] < 0, 0.0, normal / np.maximum(size, 1e-300))
+
+    @cached_property
+    def _grid(self) -> TriangleGrid:
+        return TriangleGrid.of(self.vertices[self.faces])
 
 
 def polygonised(field: Field, resolution: int) -> Mesh:
