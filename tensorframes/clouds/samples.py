@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,8 +10,8 @@ from torch_geometric.data import Data
 
 from tensorframes.clouds import keys
 from tensorframes.clouds.augmentation import RandomRotation, turned
-from tensorframes.clouds.cloud import Cloud
-from tensorframes.clouds.corruption import Corruption, diagonal
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.corruption import Corrupted, Corruption, DrawnCorruption, DrawsCorruption, diagonal
 from tensorframes.clouds.scales import ScaleTable, distinct_rows, sampled_scale
 from tensorframes.geometry.profile import sampled_profile
 
@@ -27,12 +26,6 @@ TABLES = 1
 
 POINTS_KEPT = 20_000_000
 """Points of clouds that a worker keeps in memory, with their scales, unless told otherwise: about 1.4 GB."""
-
-
-class DrawsCorruption(Protocol):
-    """What a Corruption and a CorruptionMix have in common."""
-
-    def draw(self, rng: np.random.Generator) -> Corruption: ...
 
 
 class TrainingSamples(Dataset):
@@ -96,13 +89,15 @@ class TrainingSamples(Dataset):
         epoch, item = divmod(index, self.length)
         rng = np.random.default_rng((self.seed, epoch, item))
         cloud = self._prepare(int(rng.integers(len(self.clouds))))
-        corruption, g = self.corruption.draw(rng), self.augmentation.draw(rng)
-        rows = corruption.density.kept(cloud.pos, rng)
-        pos = corruption.moved(cloud.pos[rows], cloud.diagonal, rng)
-        scale = cloud.scale(pos, rows, corruption.noise, rng)
+        corruption, g = self.corruption.draw(rng, cloud.sampled), self.augmentation.draw(rng)
+        corrupted = corruption.corrupted(cloud.pos, cloud.diagonal, rng)
+        pos = corrupted.pos
+        scale = cloud.scale(corrupted, corruption, rng)
         centre = pos[rng.integers(len(pos))]
         near, inner = self._patch(pos, centre, scale)
-        made = sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
+        inner &= corrupted.rows[near] >= 0
+        normal = corrupted.taken(cloud.normal)[near]
+        made = sample(turned(pos[near] - centre, g), turned(normal, g), scale, inner, cloud.oriented)
         made[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
         if self.profile:
             made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
@@ -145,13 +140,16 @@ class _Prepared:
         if cloud.normal is None:
             raise ValueError(f"expected normals to train on, got none for {cloud.name}")
         self.pos, self.normal, self.oriented, self.seed = cloud.pos, cloud.normal, cloud.oriented, seed
+        self.sampled = cloud.category not in CATEGORIES
         self.diagonal = diagonal(cloud.pos)
         self.tables: dict[int, ScaleTable] = {}
 
-    def scale(self, pos: np.ndarray, rows: np.ndarray, noise: float, rng: np.random.Generator) -> float:
-        """Scale of the whole corrupted cloud `pos`, which holds the rows `rows` of the clean one."""
-        if len(self.pos) <= DIRECT_POINTS or noise > NOISE_LEVELS[-1]:
-            return sampled_scale(pos, rng)
+    def scale(self, corrupted: Corrupted, corruption: DrawnCorruption, rng: np.random.Generator) -> float:
+        """Scale of the whole corrupted cloud."""
+        noise, rows = corruption.noise, corrupted.rows
+        tabled = isinstance(corruption, Corruption) and len(self.pos) > DIRECT_POINTS and noise <= NOISE_LEVELS[-1]
+        if not tabled:
+            return sampled_scale(corrupted.pos, rng)
         kept = np.zeros(len(self.pos), dtype=bool)
         kept[rows] = True
         upper = int(np.searchsorted(NOISE_LEVELS, noise))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.clouds.sampling.ranges import Drawable, Range
+from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.views import Sample, Surface, enough, random_axes
 from tensorframes.clouds.shapes import meshes
 from tensorframes.clouds.shapes.roots import SMALLEST_GRADIENT, evaluate, value_and_gradient

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.clouds.sampling.ranges import Drawable, Range
+from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, met, random_axes, rounded
 
 HOLE = 0.2

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.clouds.sampling.ranges import Drawable, Range
+from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.views import Sample, Surface, enough
 from tensorframes.clouds.shapes.meshes import cubes, onto
 from tensorframes.clouds.shapes.roots import evaluate, value_and_gradient

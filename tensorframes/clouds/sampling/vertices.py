@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.clouds.sampling.ranges import Drawable, Range
+from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.views import Sample, Surface, enough, extent, met, random_axes
 from tensorframes.clouds.shapes import meshes, parts
 from tensorframes.clouds.shapes.combine import Placed

@@ -14,8 +14,8 @@ DECADES = 2.5
 def drawn(value: Range | str, rng: np.random.Generator) -> float | str:
     """A number from a range; a text stays as it is. Uniform between the bounds, integers where both are.
 
-    Bounds (0.0, high) are those of a disturbance: exactly 0 in half of the draws, otherwise evenly in its logarithm
-    over the DECADES below `high`.
+    Numbers between bounds a factor of ten or more apart are even in their logarithm. Bounds (0.0, high) are those of a
+    disturbance: exactly 0 in half of the draws, otherwise evenly in its logarithm over the DECADES below `high`.
     """
     if isinstance(value, int | float | str):
         return value
@@ -25,6 +25,8 @@ def drawn(value: Range | str, rng: np.random.Generator) -> float | str:
     if low == 0:
         size = high * 10 ** rng.uniform(-DECADES, 0)
         return float(size if rng.random() < 0.5 else 0.0)
+    if high >= 10 * low > 0:
+        return float(low * (high / low) ** rng.random())
     return float(rng.uniform(low, high))
 
 
