@@ -13,6 +13,7 @@ from tensorframes.clouds.augmentation import RandomRotation, turned
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.corruption import Corrupted, Corruption, DrawnCorruption, DrawsCorruption, diagonal
 from tensorframes.clouds.scales import ScaleTable, distinct_rows, sampled_scale
+from tensorframes.errors import UserError
 from tensorframes.geometry.profile import sampled_profile
 
 DIRECT_POINTS = 16_384
@@ -32,15 +33,16 @@ class TrainingSamples(Dataset):
     """`length` samples an epoch; item i of epoch e has the index e * length + i.
 
     A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a
-    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. With `context`
-    the patch goes on, if that is farther, to this many scales of the cloud beyond the inner points, since what noise
-    needs to be averaged over grows with the scale. An index past the first epoch is valid, so iterating over this
-    object itself does not end.
+    random labelled one of its points. `inner` marks the labelled points among the part `inner_share` of them that is
+    nearest to that point. With `context` the patch goes on, if that is farther, to this many scales of the cloud beyond
+    that part, since what noise needs to be averaged over grows with the scale. An index past the first epoch is valid,
+    so iterating over this object itself does not end.
 
     Args:
-        clouds: clean clouds with normals.
+        clouds: clean clouds with normals, of some of their points at least.
         length: samples an epoch.
-        patch_points: points of a patch; clouds that are smaller come whole. None: whole clouds, all of them inner.
+        patch_points: points of a patch; clouds that are smaller come whole. None: whole clouds, all their
+            labelled points inner.
         augmentation: how samples are turned.
         corruption: what to draw noise and density from; None leaves clouds as they are.
         seed: of every draw.
@@ -90,21 +92,20 @@ class TrainingSamples(Dataset):
         rng = np.random.default_rng((self.seed, epoch, item))
         cloud = self._prepare(int(rng.integers(len(self.clouds))))
         corruption, g = self.corruption.draw(rng, cloud.sampled), self.augmentation.draw(rng)
-        corrupted = corruption.corrupted(cloud.pos, cloud.diagonal, rng)
-        pos = corrupted.pos
-        scale = cloud.scale(corrupted, corruption, rng)
-        centre = pos[rng.integers(len(pos))]
+        made = cloud.with_label(corruption.corrupted(cloud.pos, cloud.diagonal, rng), rng)
+        pos, normal, scale = made.pos, made.taken(cloud.normal), cloud.scale(made, corruption, rng)
+        choices = np.flatnonzero((normal != 0).any(1))
+        centre = pos[choices[rng.integers(len(choices))]]
         near, inner = self._patch(pos, centre, scale)
-        inner &= corrupted.rows[near] >= 0
-        normal = corrupted.taken(cloud.normal)[near]
-        made = sample(turned(pos[near] - centre, g), turned(normal, g), scale, inner, cloud.oriented)
-        made[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
+        inner &= (normal[near] != 0).any(1)
+        data = sample(turned(pos[near] - centre, g), turned(normal[near], g), scale, inner, cloud.oriented)
+        data[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
         if self.profile:
-            made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
-        return made
+            data[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
+        return data
 
     def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the patch, ascending, and which of them are inner."""
+        """Rows of the patch, ascending, and which of them are inner, labelled or not."""
         if self.patch_points is None:
             return np.arange(len(pos)), np.ones(len(pos), dtype=bool)
         squared = np.square(pos - centre).sum(1)
@@ -137,21 +138,30 @@ class _Prepared:
     """A clean cloud with what its samples share; `seed` makes its scales a function of (seed, cloud) alone."""
 
     def __init__(self, cloud: Cloud, seed: tuple[int, int]):
-        if cloud.normal is None:
-            raise ValueError(f"expected normals to train on, got none for {cloud.name}")
+        if cloud.normal is None or not cloud.labelled.any():
+            raise UserError(f"expected normals to train on, got none for {cloud.name}")
         self.pos, self.normal, self.oriented, self.seed = cloud.pos, cloud.normal, cloud.oriented, seed
         self.sampled = cloud.category not in CATEGORIES
+        self.labelled = cloud.labelled
         self.diagonal = diagonal(cloud.pos)
         self.tables: dict[int, ScaleTable] = {}
 
-    def scale(self, corrupted: Corrupted, corruption: DrawnCorruption, rng: np.random.Generator) -> float:
-        """Scale of the whole corrupted cloud."""
-        noise, rows = corruption.noise, corrupted.rows
-        tabled = isinstance(corruption, Corruption) and len(self.pos) > DIRECT_POINTS and noise <= NOISE_LEVELS[-1]
-        if not tabled:
-            return sampled_scale(corrupted.pos, rng)
+    def with_label(self, made: Corrupted, rng: np.random.Generator) -> Corrupted:
+        """The same, with a random labelled point of the clean cloud added where no point has a label."""
+        if self.labelled[made.rows[made.rows >= 0]].any():
+            return made
+        row = rng.choice(np.flatnonzero(self.labelled), 1)
+        return Corrupted(np.concatenate([made.pos, self.pos[row]]), np.concatenate([made.rows, row]))
+
+    def scale(self, made: Corrupted, corruption: DrawnCorruption, rng: np.random.Generator) -> float:
+        """Scale of the whole cloud that the corruption made."""
+        noise = corruption.noise
+        # The tables know noise and thinning alone.
+        tabled = isinstance(corruption, Corruption) and noise <= NOISE_LEVELS[-1]
+        if len(self.pos) <= DIRECT_POINTS or not tabled:
+            return sampled_scale(made.pos, rng)
         kept = np.zeros(len(self.pos), dtype=bool)
-        kept[rows] = True
+        kept[made.rows] = True
         upper = int(np.searchsorted(NOISE_LEVELS, noise))
         levels = [upper] if noise == NOISE_LEVELS[upper] else [upper - 1, upper]
         scales = [self._table(level).scale(kept) for level in levels]
@@ -166,10 +176,10 @@ class _Prepared:
 
 
 class WholeClouds(Dataset):
-    """Whole clouds as they are, for validation; all points are inner, and the scale is exact.
+    """Whole clouds as they are, for validation; all labelled points are inner, and the scale is exact.
 
     Args:
-        clouds: clouds with normals.
+        clouds: clouds with normals, of some of their points at least.
     """
 
     def __init__(self, clouds: Sequence[Cloud]):
@@ -180,11 +190,11 @@ class WholeClouds(Dataset):
 
     def __getitem__(self, index: int) -> Data:
         cloud = self.clouds[index]
-        if cloud.normal is None:
-            raise ValueError(f"expected normals to validate on, got none for {cloud.name}")
+        if cloud.normal is None or not cloud.labelled.any():
+            raise UserError(f"expected normals to validate on, got none for {cloud.name}")
         scale = sampled_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
         pos = cloud.pos - cloud.pos.mean(0, dtype=np.float64).astype(np.float32)
-        return sample(pos, cloud.normal, scale, np.ones(len(pos), dtype=bool), cloud.oriented)
+        return sample(pos, cloud.normal, scale, cloud.labelled, cloud.oriented)
 
 
 def sample(pos: np.ndarray, normal: np.ndarray, scale: float, inner: np.ndarray, oriented: bool) -> Data:
