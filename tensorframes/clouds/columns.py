@@ -60,7 +60,8 @@ class Columns:
 def named(values: np.ndarray, names: tuple[str, ...] | None = None) -> np.ndarray:
     """The (N, C) array as rows of named columns.
 
-    Without names: x, y, z, then nx, ny, nz where most of columns 4-6 are of unit length, then c4, c5, ...
+    Without names: x, y, z, then nx, ny, nz where most rows of columns 4-6 that are finite and not zero are of unit
+    length, then c4, c5, ...
     """
     count = values.shape[1]
     if names is None or not set(POSITION) <= set(names) or len(set(names)) < count:
@@ -75,7 +76,8 @@ def named(values: np.ndarray, names: tuple[str, ...] | None = None) -> np.ndarra
 
 def _mostly_unit(values: np.ndarray) -> bool:
     lengths = np.linalg.norm(values.astype(np.float64), axis=1)
-    return bool((np.abs(lengths - 1) < 0.05).mean() > 0.5)
+    lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
+    return len(lengths) > 0 and bool((np.abs(lengths - 1) < 0.05).mean() > 0.5)
 
 
 def plain(table: np.ndarray) -> np.ndarray:

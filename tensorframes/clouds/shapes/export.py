@@ -7,7 +7,8 @@ import numpy as np
 
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.progress import progress
-from tensorframes.clouds.shapes.dataset import InCategories, Shapes
+from tensorframes.clouds.shapes.categories import InCategories
+from tensorframes.clouds.shapes.dataset import Shapes
 
 TRAINING_LISTS = {
     "no_noise": ("no_noise",),
