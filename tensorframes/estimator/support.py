@@ -10,10 +10,10 @@ from torch import Tensor
 from tensorframes.estimator.plane_votes import rising
 from tensorframes.reps import full_precision
 
-SPREAD = (0.05, 0.25)  # isotropy of the inliers between which a plane's support becomes valid
-PORTION = (0.2, 0.35)  # share of the points around, the same
+SPREAD = (0.1, 0.3)  # isotropy of the inliers between which a plane's support becomes valid
+PORTION = (0.25, 0.4)  # share of the points around, the same
 RIVALRY = (0.3, 0.6)  # inliers of a rival over those of the plane, between which it ceases to be
-BALANCE = (0.5, 1.0)  # points around on the plane's emptier side over its inliers, the same
+BALANCE = (0.4, 0.8)  # points around on the plane's emptier side over its inliers, the same
 APART = 0.9  # cosine between normals below which planes are rivals, 26 degrees
 
 
