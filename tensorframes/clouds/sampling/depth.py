@@ -15,9 +15,10 @@ JUMP = 8.0
 class DepthImage(Drawable):
     """Points of the pixels of one or more cameras that look at the surface from outside.
 
-    Mixed pixels, beside a jump of depth, lie between both surfaces and have the normal 0. Depth is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at the
-    median depth z0; noise at depth z has the standard deviation noise (z / z0)^2, as stereo and structured light have
-    it. Coordinates are the first camera's: right, down, forward.
+    Depth z is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at
+    the median depth z0; the noise has the standard deviation noise (z / z0)^2, as stereo and structured light have it.
+    Mixed pixels, beside a jump of depth, lie between both surfaces and have the normal 0. Coordinates are the first
+    camera's: right, down, forward.
 
     Args:
         views: number of cameras, their clouds merged.
@@ -102,9 +103,7 @@ class DepthImage(Drawable):
         return 1 / rounded(1 / depth, step / middle**2) if inverse else rounded(depth, step)
 
 
-def mixed(
-    image: np.ndarray, jump: float, share: float, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def mixed(image: np.ndarray, jump: float, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """An image (W, H) in which a share of the pixels whose depth z differs by more than jump z from the next one's in a
     row or column have a depth in between, and which these are (W, H)."""
     changed = np.zeros(image.shape, dtype=bool)

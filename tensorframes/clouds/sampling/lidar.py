@@ -15,8 +15,8 @@ RINGS = (16, 32, 40, 64, 128)
 class SpinningLidar(Drawable):
     """A scanner whose lasers, at fixed elevations, turn about the vertical; the scanner is at the origin.
 
-    It stands in a street (`streets.street`) or beside the surface alone. Azimuths keep their step: where `count` asks for
-    fewer points, the scan is cut to a sector.
+    It stands in a street (`streets.street`) or beside the surface alone. Azimuths keep their step: where `count` asks
+    for fewer points, the scan is cut to a sector.
 
     Args:
         rings: number of lasers, rounded to one of RINGS.

@@ -12,8 +12,8 @@ THINGS = (4, 12)
 
 
 def street(surface: Surface, size: float, rng: np.random.Generator) -> Together:
-    """A scene of the half extent `size`: flat or wavy ground, up to four walls, perhaps a ceiling, copies of the surface,
-    boxes and posts. The ground is at height 0 at the origin of (x, y), where nothing else is."""
+    """A scene of the half extent `size`: flat or wavy ground, up to four walls, perhaps a ceiling, copies of the
+    surface, boxes and posts. The ground is at height 0 at the origin of (x, y), where nothing else is."""
     floor = ground(size, rng)
     scene: list[Casts] = [floor, *walls(size, rng)]
     centre, radius = extent(surface, rng)

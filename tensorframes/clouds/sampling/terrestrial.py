@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tensorframes.clouds.sampling.lidar import directions
 from tensorframes.clouds.ranges import Drawable, Range
+from tensorframes.clouds.sampling.lidar import directions
 from tensorframes.clouds.sampling.streets import street
 from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.clouds.shapes.scenes import Casts

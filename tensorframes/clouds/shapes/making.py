@@ -66,9 +66,7 @@ def make_shape(seed: int, split: str, index: int, points: int, count: int = len(
     raise ValueError(f"expected a surface for {name}, got none in {TRIES} tries")
 
 
-def make_sampled(
-    seed: int, split: str, index: int, way: tuple[str, Sampling], points: tuple[int, int]
-) -> Cloud:
+def make_sampled(seed: int, split: str, index: int, way: tuple[str, Sampling], points: tuple[int, int]) -> Cloud:
     """A shape of a random kind sampled in a way: a function of the arguments.
 
     Args:

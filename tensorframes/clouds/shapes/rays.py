@@ -58,8 +58,8 @@ class FreeSpace:
         return np.clip(((pos - self.low) / self.side).astype(np.int64), 0, np.array(self.bound.shape) - 1)
 
     def crossed(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances (M,) at which rays enter, 0 for those that start inside, and leave the grid; a ray that passes it by
-        enters after it leaves."""
+        """Distances (M,) at which rays enter, 0 for those that start inside, and leave the grid; a ray that passes it
+        by enters after it leaves."""
         return slab(origin, direction, self.low, self.high)
 
 
