@@ -45,7 +45,7 @@ class FreeSpace:
         from scipy.ndimage import distance_transform_edt
 
         if not occupied.any():
-            return cls(low, side, np.full(occupied.shape, np.inf))
+            return cls(low, side, np.full(occupied.shape, side * sum(occupied.shape)))
         return cls(low, side, np.maximum(distance_transform_edt(~occupied) - 3**0.5, 0.0) * side)
 
     @property
