@@ -49,7 +49,8 @@ class DrawsCorruption(Protocol):
 
 
 def applied(made: Corrupted, cloud: Cloud, category: str) -> Cloud:
-    """The whole cloud, corrupted, in a category; the clean positions stay in `clean_pos`, rows to score are dropped if rows are."""
+    """The whole cloud, corrupted, in a category; the clean positions stay in `clean_pos`, and `scored` is dropped where
+    rows are not those of the clean cloud."""
     whole = np.array_equal(made.rows, np.arange(len(cloud.pos)))
     return replace(
         cloud,

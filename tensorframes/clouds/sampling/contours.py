@@ -102,9 +102,7 @@ def along_lines(
     return np.concatenate(points), np.concatenate(on)
 
 
-def segments(
-    vertices: np.ndarray, faces: np.ndarray, levels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def segments(vertices: np.ndarray, faces: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where faces are cut: the ends (S, 2, 3), the faces (S,), and numbers (S, 2) that ends at one place share."""
     height = vertices[faces, 2]
     first, last = np.searchsorted(levels, height.min(1)), np.searchsorted(levels, height.max(1))

@@ -6,6 +6,9 @@ import numpy as np
 
 from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, met, random_axes, rounded
+from tensorframes.clouds.shapes import parts
+from tensorframes.clouds.shapes.fields import Box
+from tensorframes.clouds.shapes.sampling import Implicit
 
 HOLE = 0.2
 """Largest half side of a block of missing cells, as a part of the extent."""
@@ -13,7 +16,8 @@ HOLE = 0.2
 
 @dataclass(frozen=True)
 class ElevationGrid(Drawable):
-    """Points where vertical rays over a grid of cells meet the surface from above; above is a random direction.
+    """Points where vertical rays over a grid of cells meet the surface from above; above is a random direction, or that
+    of a terrain which takes the surface's place.
 
     Lengths are told in spacings, the square root of a cell's area.
 
@@ -25,6 +29,8 @@ class ElevationGrid(Drawable):
         relief: heights are multiplied by it, the normals follow.
         missing: part of the cells that are missing at random.
         holes: how many blocks of cells are missing.
+        staggered: probability that every row of cells begins at a place of its own, as parallel scan lines do.
+        terrain: probability of a terrain, with or without buildings, instead of the surface.
         turned: probability that the grid lies askew in space, not along the axes.
     """
 
@@ -35,6 +41,8 @@ class ElevationGrid(Drawable):
     relief: Range = (0.2, 1.0)
     missing: Range = (0.0, 0.5)
     holes: Range = (0, 4)
+    staggered: float = 0.15
+    terrain: float = 0.4
     turned: float = 0.3
 
     def sample(self, surface: Surface, count: int, rng: np.random.Generator) -> Sample:
@@ -45,6 +53,8 @@ class ElevationGrid(Drawable):
         """
         way = self.draw(rng)
         axes = random_axes(rng)
+        if rng.random() < way.terrain:
+            surface, axes = Implicit(parts.terrain(rng), Box((1.0, rng.uniform(0.5, 1.0), 1.2))), np.eye(3)
         local = surface.sample(1000, rng)[0] @ axes.T
         low, high = local.min(0), local.max(0)
         probe = rng.uniform(low[:2], high[:2], (PROBES, 2))
@@ -55,6 +65,8 @@ class ElevationGrid(Drawable):
         rows, columns = (np.arange(np.ceil(low[a] / cell[a]), np.floor(high[a] / cell[a]) + 1) for a in (0, 1))
         index = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
         index = index[rng.random(len(index)) >= way.missing]
+        if rng.random() < way.staggered:
+            index = index + rng.random(len(rows))[index[:, 0].astype(int) - int(rows[0])][:, None] * [0, 1]
         index = index[~_in_holes(index * cell, low, high, int(way.holes), rng)]
         place = (index + way.jitter * rng.standard_normal(index.shape)) * cell
         ray, height, normal = _down(surface, place, high[2] + 1, axes)

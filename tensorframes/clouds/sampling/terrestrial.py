@@ -1,11 +1,11 @@
-"""Terrestrial scans: rays at equal angles both ways, from one or more places."""
+"""Terrestrial scans: rays at equal angles, from one or more places."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tensorframes.clouds.sampling.lidar import directions
 from tensorframes.clouds.ranges import Drawable, Range
+from tensorframes.clouds.sampling.lidar import directions
 from tensorframes.clouds.sampling.streets import street
 from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.clouds.shapes.scenes import Casts
@@ -13,12 +13,15 @@ from tensorframes.clouds.shapes.scenes import Casts
 
 @dataclass(frozen=True)
 class TerrestrialScan(Drawable):
-    """Scans at the same step of elevation and azimuth, merged; about the surface, or in a street with it.
+    """Scans at equal steps of elevation and azimuth, merged; about the surface, or in a street with it.
 
     Args:
         views: places of the scanner, each with its share of the points.
         distance: from the middle of the surface, in radii of the surface.
         noise: standard deviation along the ray, as a part of the scene's radius.
+        lines: probability of scan lines: steps between lines that are `ratio` times those along them, each line
+            beginning at a place of its own.
+        ratio: see there.
         scene: probability that it stands in a street.
         lost: part of the rays that return nothing.
     """
@@ -26,6 +29,8 @@ class TerrestrialScan(Drawable):
     views: Range = (1, 4)
     distance: Range = (1.3, 5.0)
     noise: Range = (0.0, 0.004)
+    lines: float = 0.4
+    ratio: Range = (1.5, 8.0)
     scene: float = 0.4
     lost: Range = (0.0, 0.2)
 
@@ -37,6 +42,8 @@ class TerrestrialScan(Drawable):
         """
         way = self.draw(rng)
         share = count / way.views
+        if rng.random() >= way.lines:
+            way = replace(way, ratio=1.0)
         if rng.random() < way.scene:
             size = 10.0
             scene = street(surface, size, rng)
@@ -72,9 +79,12 @@ class TerrestrialScan(Drawable):
         if seen == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
         step = float(np.sqrt(seen * (1 - self.lost) * 2 * half * (high - low) / count))
-        elevation, azimuth = (
-            part.ravel() for part in np.meshgrid(np.arange(low, high, step), np.arange(-half, half, step))
-        )
+        apart, along = step * self.ratio**0.5, step * self.ratio**-0.5
+        line, azimuth = np.arange(low, high, apart), np.arange(-half, half, along)
+        elevation, azimuth = np.meshgrid(line, azimuth, indexing="ij")
+        if self.ratio > 1:
+            azimuth = azimuth + along * rng.random((len(line), 1))
+        elevation, azimuth = elevation.ravel(), azimuth.ravel()
         kept = rng.random(len(azimuth)) >= self.lost
         direction = directions(elevation[kept], azimuth[kept]) @ frame
         rows, distance, normal = met(scene, eye, direction)

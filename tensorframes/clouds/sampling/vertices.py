@@ -58,7 +58,7 @@ def _on_rays(surface: Surface, layout: str, count: int, ratio: float, rng: np.ra
     centre, radius = extent(surface, rng)
     axes = random_axes(rng)
     if isinstance(surface, Implicit) and isinstance(surface.field, Placed) and rng.random() < 0.7:
-        axes, centre = surface.field.turn.numpy(), surface.field.shift.numpy()  # a solid of revolution about its own axis
+        axes, centre = surface.field.turn.numpy(), surface.field.shift.numpy()  # as the solid was drawn
     rays = {"polar": polar, "turned": turned, "boxed": boxed}[layout]
     asked = float(count)
     for _ in range(2):

@@ -102,7 +102,9 @@ class Shapes:
     def _in_categories(self, split: str, categories: Sequence[str]) -> "InCategories":
         count = self.counts[split]
         clean = self._cached(CleanShapes(self.seed, split, count, self.points[split]))
-        ways = {name: self._sampled(split, [name] * count, SCORED_SHARE) for name in categories if name in self.samplings}
+        ways = {
+            name: self._sampled(split, [name] * count, SCORED_SHARE) for name in categories if name in self.samplings
+        }
         return InCategories(clean, categories, (self.seed, SPLITS.index(split)), ways)
 
     def _sampled(self, split: str, ways: Sequence[str], share: tuple[float, float]) -> CachedClouds:
@@ -116,6 +118,4 @@ class Shapes:
             raise UserError(f"{self.root}: expected a folder for generated shapes, got: {error.strerror}") from error
         name = f"shapes_{made.split}_{hashlib.sha256(made.mark.encode()).hexdigest()[:12]}.h5"
         file = ensure_cache(cache_folder(self.root, self.cache_dir) / name, (), lambda: made_by(made, self.workers))
-        return CachedClouds(
-            Entry(made.name(index), file, category=made.category(index)) for index in range(len(made))
-        )
+        return CachedClouds(Entry(made.name(index), file, category=made.category(index)) for index in range(len(made)))

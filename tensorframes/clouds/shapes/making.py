@@ -25,6 +25,10 @@ SAMPLING_VERSION = 1
 
 TRIES = 20
 
+ALIKE, NEAR, CHECKED = 0.75, 24, 500
+"""Sampled clouds show their surface: the mean cosine of the angle between the normals of CHECKED points and of their
+NEAR nearest neighbours is ALIKE or more. Where sheets are as near as points are, there is nothing to be learned."""
+
 
 def kind_of(index: int, count: int) -> int:
     """Row in KINDS of shape `index` of `count`: all kinds in turn; a few shapes are spread evenly over them."""
@@ -62,9 +66,7 @@ def make_shape(seed: int, split: str, index: int, points: int, count: int = len(
     raise ValueError(f"expected a surface for {name}, got none in {TRIES} tries")
 
 
-def make_sampled(
-    seed: int, split: str, index: int, way: tuple[str, Sampling], points: tuple[int, int]
-) -> Cloud:
+def make_sampled(seed: int, split: str, index: int, way: tuple[str, Sampling], points: tuple[int, int]) -> Cloud:
     """A shape of a random kind sampled in a way: a function of the arguments.
 
     Args:
@@ -73,7 +75,7 @@ def make_sampled(
         points: least and largest number to ask for, drawn evenly in its logarithm.
 
     Raises:
-        ValueError: none of 20 surfaces gave half as many points as the least.
+        ValueError: none of 20 surfaces gave half as many points as the least, dense enough to show it.
     """
     name, sampling = way
     threads = torch.get_num_threads()
@@ -87,11 +89,22 @@ def make_sampled(
                 pos, normal = sampling.sample(kind(rng), count, rng)
             except ValueError:
                 continue
-            if 2 * len(pos) >= points[0]:
+            if 2 * len(pos) >= points[0] and alike(pos, normal, rng) >= ALIKE:
                 return Cloud(f"{split}{index:03d}_{name}", pos, normal, category=name)
     finally:
         torch.set_num_threads(threads)
     raise ValueError(f"expected a surface to sample by {name}, got none in {TRIES} tries")
+
+
+def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> float:
+    """Mean cosine as at ALIKE, over random labelled points of (N, 3) positions and normals."""
+    from scipy.spatial import cKDTree
+
+    labelled = np.flatnonzero((normal != 0).any(1))
+    pos, normal = pos[labelled], normal[labelled]
+    rows = rng.choice(len(pos), min(CHECKED, len(pos)), replace=False)
+    near = cKDTree(pos).query(pos[rows], k=min(NEAR + 1, len(pos)))[1]
+    return float(np.einsum("nka,na->nk", normal[near[:, 1:]], normal[rows]).mean())
 
 
 class CleanShapes(Dataset):

@@ -14,10 +14,12 @@ from torch import Tensor
 from tensorframes.clouds.shapes.fields import Field
 from tensorframes.clouds.shapes.roots import SMALLEST_GRADIENT, TOLERANCE, bracketed, evaluate, value_and_gradient
 
-STEP = 2e-4
-"""Shortest step of a ray: what it cuts off a surface within less than this length may be missed."""
+STEP, LONGEST = 2e-4, 4e-3
+"""Shortest steps of a ray, at first and after many of them in a row: what it cuts off a surface within less than this
+length may be missed."""
 
-MOST_STEPS = 4000
+GROWTH = 1.03
+MOST_STEPS = 2000
 MOST_LAYERS = 16
 """How many parts of an open surface that are cut away a ray passes through."""
 
@@ -43,7 +45,7 @@ class FreeSpace:
         from scipy.ndimage import distance_transform_edt
 
         if not occupied.any():
-            return cls(low, side, np.full(occupied.shape, np.inf))
+            return cls(low, side, np.full(occupied.shape, side * sum(occupied.shape)))
         return cls(low, side, np.maximum(distance_transform_edt(~occupied) - 3**0.5, 0.0) * side)
 
     @property
@@ -56,8 +58,8 @@ class FreeSpace:
         return np.clip(((pos - self.low) / self.side).astype(np.int64), 0, np.array(self.bound.shape) - 1)
 
     def crossed(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances (M,) at which rays enter, 0 for those that start inside, and leave the grid; a ray that passes it by
-        enters after it leaves."""
+        """Distances (M,) at which rays enter, 0 for those that start inside, and leave the grid; a ray that passes it
+        by enters after it leaves."""
         return slab(origin, direction, self.low, self.high)
 
 
@@ -117,7 +119,7 @@ def brackets(
     none does."""
     before, after = np.full(len(origin), np.inf), np.full(len(origin), np.inf)
     rows, t, last = np.arange(len(origin)), start.copy(), start.copy()
-    sign = np.zeros(len(origin))
+    sign, least = np.zeros(len(origin)), np.full(len(origin), STEP)
     for _ in range(MOST_STEPS):
         if len(rows) == 0:
             break
@@ -129,11 +131,14 @@ def brackets(
         crossed[near] = np.sign(value) * sign[near] < 0
         before[rows[crossed]], after[rows[crossed]] = last[crossed], t[crossed]
         sign[near] = np.where(value == 0, sign[near], np.sign(value))
-        step[near] = np.maximum(np.abs(value), STEP)
+        short = np.abs(value) < least[near]
+        step[near] = np.where(short, least[near], np.abs(value))
+        # A ray that runs along a surface would take thousands of the shortest steps.
+        least[near] = np.where(short, np.minimum(least[near] * GROWTH, LONGEST), STEP)
         last = t
         t = t + step
         go = ~crossed & (last < end)
-        rows, t, last, sign, end = rows[go], t[go], last[go], sign[go], end[go]
+        rows, t, last, sign, end, least = rows[go], t[go], last[go], sign[go], end[go], least[go]
     return before, after
 
 

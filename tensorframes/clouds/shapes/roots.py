@@ -29,7 +29,14 @@ def value_and_gradient(field: Field, pos: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def refined(
-    field: Field, start: Tensor, direction: Tensor, a: Tensor, b: Tensor, low: Tensor, high: Tensor, steps: int = SECANTS
+    field: Field,
+    start: Tensor,
+    direction: Tensor,
+    a: Tensor,
+    b: Tensor,
+    low: Tensor,
+    high: Tensor,
+    steps: int = SECANTS,
 ) -> Tensor:
     """Distances (M,) of zeros of f(start + t direction) between a (M,), where f is `low`, and b, where f is `high` and
     has the other sign, by the Illinois method: a secant, the value of an end that stays put halved."""

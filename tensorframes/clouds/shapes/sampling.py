@@ -27,6 +27,8 @@ MOST_BLOCKS = 1000
 HALVINGS = 3
 ROUNDING = 1e-5
 CUBES = 6000
+FINEST = 2 * HALF / 128
+"""Of the grid that rays skip free space by: cubes that may hold the surface, and their smallest side."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Implicit:
 
     @cached_property
     def _space(self) -> FreeSpace:
-        centres, side = surface_cells(self.field, CUBES)
+        centres, side = surface_cells(self.field, CUBES, FINEST)
         cells = ((centres.numpy() + HALF) / side).astype(np.int64)
         occupied = np.zeros((round(2 * HALF / side),) * 3, dtype=bool)
         occupied[tuple(cells.T)] = True
@@ -81,15 +83,15 @@ class Implicit:
         return pos[good].numpy()[even], normal[even]
 
 
-def surface_cells(field: Field, count: int) -> tuple[Tensor, float]:
+def surface_cells(field: Field, count: int, finest: float = 0.0) -> tuple[Tensor, float]:
     """Centres (M, 3) float64 and side of the cubes that may hold a zero: cut into eight until there are `count` of
-    them."""
+    them or their side is `finest` or less."""
     axis = (torch.arange(COARSEST) + 0.5) / COARSEST * 2 * HALF - HALF
     centres, side = torch.cartesian_prod(axis, axis, axis), 2 * HALF / COARSEST
     corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25])] * 3)
     while True:
         centres = centres[evaluate(field, centres).abs() <= side * 3**0.5 / 2 + ROUNDING]
-        if len(centres) >= count or len(centres) == 0:
+        if len(centres) >= count or len(centres) == 0 or side <= finest:
             return centres.double(), side
         centres, side = (centres[:, None] + corners * side).reshape(-1, 3), side / 2
 

@@ -51,7 +51,8 @@ class TriangleGrid:
         return cls(triangles[:, 0], triangles[:, 1:] - triangles[:, :1], space, first, triangle[order])
 
     def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances (M,) float64 of the first hits of rays, inf where there are none, and the triangles hit (M,), -1."""
+        """Distances (M,) float64 of the first hits of rays, inf where there are none, and the triangles hit (M,), -1
+        for none."""
         distance, hit = np.full(len(origin), np.inf), np.full(len(origin), -1)
         start, end = self.space.crossed(origin, direction)
         rows = np.flatnonzero(start < end)
