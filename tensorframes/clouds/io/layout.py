@@ -3,11 +3,11 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorframes.clouds.io.axes import POSITIONS, find_triple
-from tensorframes.clouds.io.dialect import COMMENTS, TOKEN, Dialect, detect, number
+from tensorframes.clouds.io.dialect import COMMENTS, TOKEN, Dialect, detect, number, split_comment
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -106,7 +106,7 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         elif _is_count(text, lines, index):
             count = index
         elif _is_row(text, separator, named=header is not None):
-            return _with_names(lines, index, detect(text, separator), header, count)
+            return _with_names(path, lines, index, detect(text, separator), header, count)
         elif not bare and _may_name_axes(text):
             header, bare = index, True
         elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
@@ -128,14 +128,13 @@ def split_names(text: str, dialect: Dialect, width: int) -> tuple[str, ...]:
     One name less than there are columns stands for rows that begin with their own name (as R writes them).
     """
     bare = text.strip().lstrip("#/% ")
-    for separator in (dialect.separator, ";", "\t", ",", None):
-        names = Dialect(separator).split(bare) if separator else [name.strip('"') for name in NAMED.findall(bare)]
-        names = names[:-1] if names and not names[-1] else names
-        if len(names) == width:
-            return tuple(names)
-        if len(names) == width - 1 and width > 3 and find_triple(names, POSITIONS):
-            return ("", *names)
-    return ()
+    splits = _splits(bare, dialect)
+    exact = next((names for names in splits if len(names) == width), None)
+    if exact is None and width > 3:
+        exact = next(
+            (["", *names] for names in splits if len(names) == width - 1 and find_triple(names, POSITIONS)), None
+        )
+    return tuple(exact or ())
 
 
 def shorten(text: str) -> str:
@@ -143,15 +142,33 @@ def shorten(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-def _with_names(lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None) -> Layout:
+def _with_names(
+    path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
+) -> Layout:
     dialect = _with_decimal(dialect, lines[start:])
-    fields = dialect.split(lines[start])
-    if dialect.trailing and header is not None and split_names(lines[header], dialect, len(fields) + 1):
-        dialect = Dialect(dialect.separator, dialect.decimal, False, dialect.quoted)  # only the last value is missing
-        fields = dialect.split(lines[start])
-    names = () if header is None else split_names(lines[header], dialect, len(fields))
-    names = names if find_triple(names, POSITIONS) else ()
-    return Layout(start, dialect, len(fields), header if names else None, names, count)
+    row = split_comment(lines[start])[0]
+    width = len(dialect.split(row))
+    if header is None:
+        return Layout(start, dialect, width, count=count)
+    splits = _splits(lines[header].strip().lstrip("#/% "), dialect)
+    if dialect.trailing and any(len(names) == width + 1 for names in splits):  # only the last value is missing
+        dialect = replace(dialect, trailing=False)
+        width += 1
+    names = split_names(lines[header], dialect, width)
+    if find_triple(names, POSITIONS):
+        return Layout(start, dialect, width, header, names, count)
+    if not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
+        raise UserError(
+            f"{path}, line {header + 1}: expected {width} names, one a column, got {shorten(lines[header])}"
+        )
+    return Layout(start, dialect, width, count=count)  # some names have blanks in them; the positions come first
+
+
+def _splits(text: str, dialect: Dialect) -> list[list[str]]:
+    """A line of names parted in each way that it may be, the rows' own first."""
+    found = [Dialect(sign).split(text) for sign in (dialect.separator, ";", "\t", ",") if sign]
+    found.append([name.strip('"') for name in NAMED.findall(text)])
+    return [names[:-1] if names and not names[-1] else names for names in found]
 
 
 def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:

@@ -19,6 +19,9 @@ from tensorframes.errors import UserError
 COUNTED = ".pts"
 """Files of these begin with the number of rows, and have no names."""
 
+FEWEST_COUNTED = 20
+"""Rows from which on a column that counts them is taken for an index."""
+
 UNIT_LENGTH = 0.05
 """How far from 1 the length of what may be a normal is."""
 
@@ -70,11 +73,14 @@ class TextFormat:
 def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, ...]:
     """Names of the columns of a table without any.
 
-    The first three are the position. Columns 4-6, or else the last three, are normals where most rows are of unit
-    length and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in every row stay colours.
-    What is between is intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
+    The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
+    holds for those behind it. Columns 4-6, or else the last three, are normals where most rows are of unit length and
+    one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in every row stay colours. Others are
+    intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
     """
     count = len(arrays)
+    if count > 3 and _counts_rows(arrays[0]):
+        return ("index", *positional_names(arrays[1:], suffix))
     names = [*POSITION, *(f"c{index + 1}" for index in range(3, count))]
     start = next((start for start in (3, count - 3) if start >= 3 and _are_normals(arrays[start : start + 3])), None)
     others = [index for index in range(3, count) if start is None or not start <= index < start + 3]
@@ -86,6 +92,13 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
         for index, name in zip(others, known, strict=True):
             names[index] = name
     return tuple(names)
+
+
+def _counts_rows(values: NDArray) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., as no coordinate of a surface's points is."""
+    if len(values) < FEWEST_COUNTED or values.dtype.kind not in "iuf" or values[0] not in (0, 1):
+        return False
+    return np.array_equal(values, np.arange(len(values)) + int(values[0]))
 
 
 def _are_normals(arrays: Sequence[NDArray]) -> bool:
@@ -136,13 +149,22 @@ def _changed_lines(origin: TextOrigin, columns: Columns, suffix: str, rows: list
 def _splice(origin: TextOrigin, columns: Columns) -> Splice:
     written = origin.layout.dialect.written
     replaced = {
-        origin.names.index(name): [written(text) for text in texts_of(columns.table[name])]
+        origin.names.index(name): [written(text) for text in texts_of(_brief(columns, name))]
         for name in origin.names
         if name in columns.changed
     }
     new = [name for name in columns.names if name not in origin.names]
     texts = [text for name in new for text in _texts(columns.table[name]).values()]
     return Splice(replaced, [[written(text) for text in column] for column in texts])
+
+
+def _brief(columns: Columns, name: str) -> NDArray:
+    """A column's numbers, new normals in single precision, which is what they have."""
+    values = columns.table[name]
+    if name in columns.normals and values.dtype.kind == "f":
+        single = values.astype(np.float32)
+        return single if np.array_equal(single, values, equal_nan=True) else values
+    return values
 
 
 def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> str:
@@ -186,7 +208,7 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
     return {
         key: texts
         for name in columns.names
-        for key, texts in ({name: kept[name]} if name in kept else _texts(columns.table[name], name)).items()
+        for key, texts in ({name: kept[name]} if name in kept else _texts(_brief(columns, name), name)).items()
     }
 
 
