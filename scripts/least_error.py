@@ -31,11 +31,13 @@ def least(file: Path, points: int, scored: int, seed: int) -> dict[str, float]:
     if columns.normal is None:
         raise UserError(f"{file}: expected points with normals, got none")
     dense = clean(str(file), columns.pos, columns.normal)
-    if len(dense.pos) <= points:
-        raise UserError(f"{file}: expected more than {points} points, got {len(dense.pos)}")
-    order = rng.permutation(len(dense.pos))
+    labelled = (dense.normal != 0).any(axis=1)
+    pos, normal = dense.pos[labelled].astype(np.float64), dense.normal[labelled]
+    if len(pos) <= points:
+        raise UserError(f"{file}: expected more than {points} points with normals, got {len(pos)}")
+    order = rng.permutation(len(pos))
     taken, rest = order[:points], order[points:]
-    rows, length, pos, normal = taken[:scored], diagonal(dense.pos[taken]), dense.pos.astype(np.float64), dense.normal
+    rows, length = taken[:scored], diagonal(pos[taken])
     spacing = float(np.median(cKDTree(pos[rest]).query(pos[rest[:SAMPLE]], 2)[0][:, -1]))
     found = {}
     for category, noise in PROTOCOL_NOISE.items():

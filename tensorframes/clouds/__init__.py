@@ -3,7 +3,14 @@
 from tensorframes.clouds.archives import unpack
 from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.corruption import Corruption, CorruptionMix
+from tensorframes.clouds.corruption import (
+    Corruption,
+    CorruptionMix,
+    DecadesDensity,
+    Misregistered,
+    Outliers,
+    Quantised,
+)
 from tensorframes.clouds.download import fetch
 from tensorframes.clouds.folder import Folder
 from tensorframes.clouds.io import Columns, read_cloud, write_cloud
@@ -20,9 +27,13 @@ __all__ = [
     "Columns",
     "Corruption",
     "CorruptionMix",
+    "DecadesDensity",
     "Folder",
+    "Misregistered",
     "ModelNet40",
+    "Outliers",
     "PCPNet",
+    "Quantised",
     "RandomRotation",
     "Shapes",
     "TrainingSamples",

@@ -31,7 +31,7 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
         return distance > (FARTHEST * np.median(away) if len(away) else 0.0)
 
 
-def within_range(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def within_range(points: NDArray) -> NDArray:
     """The points (N, d), if need be times a power of two, so that squares of their coordinates neither overflow nor
     vanish in float32; directions and ratios of lengths stay exactly what they were.
 

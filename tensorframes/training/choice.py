@@ -138,6 +138,8 @@ class ChoiceTraining(NormalTraining):
         for data in batch.to_data_list():
             cloud = without_copies(data)
             inner = cloud.inner.nonzero()[:, 0]
+            if len(inner) == 0:  # a copy of every labelled point is unlabelled, and came first
+                continue
             rows = inner[torch.randperm(len(inner), device=inner.device)[: self.rows]].sort().values
             cloud.inner = torch.zeros_like(cloud.inner).index_fill(0, rows, True)
             with torch.no_grad():

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
 from tensorframes.clouds import Cloud, WholeClouds
+from tensorframes.errors import UserError
 
 
 class CountedBatches:
@@ -37,13 +38,19 @@ class CountedBatches:
 
 
 class ScoredClouds(WholeClouds):
-    """Whole clouds with their category; ``inner`` marks the rows that the protocol scores."""
+    """Whole clouds with their category; ``inner`` marks the rows that the protocol scores.
+
+    Raises:
+        UserError: a cloud has no row to score.
+    """
 
     def __getitem__(self, index: int) -> Data:
         """Cloud ``index`` as tensors, with ``category``, a text, and its ``place`` among the clouds."""
         data, cloud = super().__getitem__(index), self.clouds[index]
-        if cloud.scored is not None:
-            data.inner = torch.zeros_like(data.inner).index_fill(0, torch.as_tensor(cloud.scored), True)
+        rows = torch.from_numpy(cloud.scored_rows)
+        if len(rows) == 0:
+            raise UserError(f"expected rows with normals to validate on, got none scored for {cloud.name}")
+        data.inner = torch.zeros_like(data.inner).index_fill(0, rows, True)
         data.category, data.place = cloud.category, index
         return data
 

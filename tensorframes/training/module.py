@@ -9,7 +9,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.clouds import keys
-from tensorframes.training.losses import ChordalLoss, NormalPrediction, rmse_degrees
+from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 2  # of what a checkpoint carries; raised whenever older recipes no longer build
@@ -110,7 +110,7 @@ class NormalTraining(pl.LightningModule):
             unsteadiness = self.loss.unsteadiness(prediction.normal, again, batch)
             loss = loss + self.steady * unsteadiness
             self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs, sync_dist=sync)
-        rmse = rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented).mean()
+        rmse = mean_where(rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented), batch)
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)

@@ -56,6 +56,22 @@ def test_shares_hold_every_cloud_once(tmp_path):
     assert parts == [split.names for split in (same.train, same.val, same.test)]
 
 
+def test_rows_without_normals_stay(tmp_path):
+    missing = ROWS.copy()
+    missing[1, 3:], missing[4, 3:] = 0, np.nan
+    _write(tmp_path / "train" / "a.ply", tmp_path / "test" / "a.xyz", rows=missing)
+    for split in (Folder(tmp_path).train, Folder(tmp_path).test):
+        np.testing.assert_array_equal(split[0].pos, ROWS[:, :3].astype(np.float32))
+        np.testing.assert_array_equal(split[0].labelled, [True, False, True, True, False, True, True])
+    missing[3:, 3:] = 0  # two normals of seven
+    _write(tmp_path / "train" / "a.ply", tmp_path / "test" / "a.xyz", rows=missing)
+    for split in (Folder(tmp_path).train, Folder(tmp_path).test):
+        np.testing.assert_array_equal(split[0].labelled, [True, False, True, False, False, False, False])
+    np.savetxt(tmp_path / "test" / "a.xyz", missing * [1, 1, 1, 0, 0, 0], header="x y z nx ny nz")
+    with pytest.raises(UserError, match=r"a.xyz: expected points with normals, got none in 7 rows"):
+        _ = Folder(tmp_path).test
+
+
 def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(UserError, match="expected a folder of clouds"):
         _ = Folder(tmp_path / "no").train

@@ -8,9 +8,11 @@ import torch
 from tensorframes.clouds import PCPNet
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, meshes, write_pcpnet
-from tensorframes.clouds.shapes.dataset import LEAST, InCategories, kind_of
+from tensorframes.clouds.shapes.categories import LEAST, InCategories
 from tensorframes.clouds.shapes.kinds import KINDS
-from tensorframes.clouds.shapes.sampling import HALF, Implicit, evaluate, value_and_gradient
+from tensorframes.clouds.shapes.making import kind_of
+from tensorframes.clouds.shapes.roots import evaluate, value_and_gradient
+from tensorframes.clouds.shapes.sampling import HALF, Implicit
 from tensorframes.errors import UserError
 
 TILTED = torch.linalg.qr(torch.tensor([[1.0, 0.4, 0.2], [0.3, 1.0, -0.5], [-0.1, 0.6, 1.0]], dtype=torch.float64))[0]

@@ -74,9 +74,9 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
     """Names of the columns of a table without any.
 
     The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
-    holds for those behind it. Columns 4-6, or else the last three, are normals where most rows are of unit length and
-    one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in every row stay colours. Others are
-    intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
+    holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and
+    not zero are of unit length, and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in
+    every row stay colours. Others are intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
     """
     count = len(arrays)
     if count > 3 and _counts_rows(arrays[0]):
@@ -106,8 +106,9 @@ def _are_normals(arrays: Sequence[NDArray]) -> bool:
         return False
     values = np.stack(arrays, axis=1).astype(np.float64)
     with np.errstate(all="ignore"):
-        unit = np.abs(np.linalg.norm(values, axis=1) - 1) < UNIT_LENGTH
-    return bool(unit.mean() > 0.5 and (values[unit] < 0).any())
+        lengths = np.linalg.norm(values, axis=1)
+        unit, there = np.abs(lengths - 1) < UNIT_LENGTH, np.isfinite(lengths) & (lengths > 0)
+    return bool(unit.sum() > 0.5 * there.sum() and (values[unit] < 0).any())
 
 
 def _needed(names: tuple[str, ...]) -> set[int]:
