@@ -1,6 +1,6 @@
 """The written rule for rows of real data that can't be used as they are.
 
-1. A row whose position is not finite (in float32) is dropped.
+1. A row whose position is not finite is dropped.
 2. A row farther from the coordinate-wise median of the rows that 1 left than 10,000 times the median distance is
    dropped (`geometry.outliers.far_rows`): some scanners write 1e15 where they saw nothing.
 3. A row whose normal is not finite, or shorter than 1e-6 (text files have six digits), is kept, with the normal
@@ -9,6 +9,7 @@
 5. Where the bounding box's centre is farther from the origin than its diagonal is long, the cloud is moved to the
    origin, in float64: float32 would round its points more coarsely than it need, in survey coordinates onto a grid, and
    already two diagonals away (PCPNet's fandisk) more coarsely than the file's six decimals.
+6. Where coordinates are larger or smaller than float32 computes with, all are multiplied by a power of two.
 
 Row numbers (`.pidx`) are counted anew without the dropped rows; those of dropped and unlabelled rows are dropped.
 """
@@ -21,7 +22,7 @@ import numpy as np
 
 from tensorframes.clouds.cloud import UNIT_TOLERANCE
 from tensorframes.errors import UserError
-from tensorframes.geometry.outliers import far_rows
+from tensorframes.geometry.outliers import far_rows, within_range
 
 SHORTEST = 1e-6
 OFFSET = 1.0
@@ -74,8 +75,7 @@ def clean(
     """
     if scored is not None and len(scored) and not 0 <= scored.min() <= scored.max() < len(pos):
         raise UserError(f"{name}: expected row numbers in 0..{len(pos) - 1}, got {scored.min()}..{scored.max()}")
-    with np.errstate(over="ignore"):
-        finite = np.isfinite(pos.astype(np.float32)).all(1)
+    finite = np.isfinite(pos).all(1)
     keep = finite.copy()
     keep[finite] = ~far_rows(pos[finite])
     if not keep.any():
@@ -133,7 +133,8 @@ def _unit(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _near_origin(pos: np.ndarray) -> np.ndarray:
+    pos = within_range(pos)
     low, high = pos.min(0).astype(np.float64), pos.max(0).astype(np.float64)
     centre = (low + high) / 2
     far = np.linalg.norm(centre) > OFFSET * np.linalg.norm(high - low)
-    return (pos - centre if far and len(pos) > 1 else pos).astype(np.float32)
+    return within_range(pos - centre if far and len(pos) > 1 else pos).astype(np.float32)

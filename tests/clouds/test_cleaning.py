@@ -16,13 +16,13 @@ UNIT = np.eye(3)[[0, 1, 2, 0, 1, 2]]
 def test_rows_are_dropped_and_row_numbers_follow():
     pos = POS.copy()
     pos[1, 2] = np.nan
-    pos[5, 0] = 1e300  # finite in float64 alone
+    pos[5, 0] = 1e300
     cleaned = clean("a", pos, UNIT, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
     np.testing.assert_array_equal(cleaned.pos, POS[[0, 2, 3, 4]])
     np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 2, 3, 4]])
     np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [2, 2], [3, 3], [4, 4]])
     np.testing.assert_array_equal(cleaned.scored, [3, 0, 2])
-    assert cleaned.counts == Counts(rows=6, not_finite=2, unscored=1)
+    assert cleaned.counts == Counts(rows=6, not_finite=1, far=1, unscored=1)
 
 
 @pytest.mark.parametrize("missing", [0.0, 9e-7, np.nan, np.inf, -np.inf])
@@ -106,3 +106,13 @@ def test_report_is_one_line_with_the_sums(caplog):
         "sparse list: clouds 1, rows 1,000; 850 rows without a normal kept, not scored, 3 row numbers dropped",
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300, 1e30])
+def test_clouds_of_any_magnitude_keep_their_shape(size):
+    pos = np.random.default_rng(0).normal(size=(50, 3))
+    cleaned = clean("a", (pos + 5) * size)
+    assert np.isfinite(cleaned.pos).all()
+    ratio = np.ptp(cleaned.pos, axis=0) / np.ptp(pos, axis=0)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
+    assert (cleaned.counts.not_finite, cleaned.counts.far) == (0, 0)
