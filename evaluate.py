@@ -2,12 +2,12 @@
 
 import sys
 
-from tensorframes.errors import interruptible
+from tensorframes.errors import interruptible, loading
 
 
 def main() -> int:
-    from tensorframes.app import command_line, evaluate
-
+    with loading():
+        from tensorframes.app import command_line, evaluate
     return command_line(evaluate, "evaluate")
 
 

@@ -2,12 +2,12 @@
 
 import sys
 
-from tensorframes.errors import interruptible
+from tensorframes.errors import interruptible, loading
 
 
 def main() -> int:
-    from tensorframes.app import command_line, train
-
+    with loading():
+        from tensorframes.app import command_line, train
     return command_line(train, "train")
 
 

@@ -2,12 +2,12 @@
 
 import sys
 
-from tensorframes.errors import interruptible
+from tensorframes.errors import interruptible, loading
 
 
 def main() -> int:
-    from tensorframes.app import command_line, download
-
+    with loading():
+        from tensorframes.app import command_line, download
     return command_line(download, "download")
 
 

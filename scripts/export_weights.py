@@ -7,15 +7,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from tensorframes.errors import LineParser, UserError, interruptible
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
 
 
 def main() -> None:
-    from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-    from tensorframes.inference import PRETRAINED, save_weights
-
+    with loading():
+        from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+        from tensorframes.inference import PRETRAINED, save_weights
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")

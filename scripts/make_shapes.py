@@ -3,12 +3,12 @@
 import sys
 from pathlib import Path
 
-from tensorframes.errors import LineParser, UserError, interruptible
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 
 def main() -> None:
-    from tensorframes.clouds.shapes import Shapes, write_pcpnet
-
+    with loading():
+        from tensorframes.clouds.shapes import Shapes, write_pcpnet
     parser = LineParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go; the shapes are cached in it, too")
     for name, default in (("train", 8), ("val", 3), ("test", 4)):

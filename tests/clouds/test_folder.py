@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from tensorframes.clouds import Folder, write_cloud
-from tensorframes.clouds.columns import Columns, named
+from tensorframes.clouds.io import Columns, table_of
 from tensorframes.errors import UserError
 
-ROWS = np.c_[np.random.default_rng(0).normal(size=(7, 3)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]]
+NAMES = ("x", "y", "z", "nx", "ny", "nz")
+ROWS = np.c_[np.random.default_rng(0).normal(size=(7, 3)), -np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]]
 
 
 def _write(*files, rows=ROWS):
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_cloud(file, Columns(named(rows)))
+        write_cloud(file, Columns(table_of(dict(zip(NAMES, rows.T, strict=False)))))
 
 
 def test_sub_folders(tmp_path):

@@ -138,7 +138,7 @@ def test_the_state_is_that_of_the_plain_network(make) -> None:
     copied = deepcopy(wrapped)
     copied.load_state_dict(make().double().state_dict())
     assert all(torch.equal(value, state[key]) for key, value in wrapped.state_dict().items())
-    with pytest.raises(RuntimeError, match=r'Unexpected key\(s\) in state_dict: .*nothing'):
+    with pytest.raises(RuntimeError, match=r"Unexpected key\(s\) in state_dict: .*nothing"):
         wrapped.load_state_dict({**state, "nothing": torch.zeros(1)})
     del state[next(iter(state))]
     with pytest.raises(RuntimeError, match=r"Missing key\(s\) in state_dict"):
