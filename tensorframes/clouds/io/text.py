@@ -75,8 +75,8 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
 
     The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
     holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and not
-    zero are of unit length and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in every row stay colours. Others are
-    intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
+    zero are of unit length and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in every
+    row stay colours. Others are intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
     """
     count = len(arrays)
     if count > 3 and _counts_rows(arrays[0]):
