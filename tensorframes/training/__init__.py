@@ -4,6 +4,7 @@ from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, P
 from tensorframes.training.choice import ChoiceTraining
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
+from tensorframes.training.finite import Diverged
 from tensorframes.training.losses import OrientedLoss, UnorientedLoss, rmse_degrees
 from tensorframes.training.module import NormalTraining
 from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, parameter_groups
@@ -13,6 +14,7 @@ __all__ = [
     "ChoiceTraining",
     "CloudDataModule",
     "CountedBatches",
+    "Diverged",
     "ErrorClouds",
     "FinalValidation",
     "MetricsFile",

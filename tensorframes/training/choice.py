@@ -127,6 +127,12 @@ class ChoiceTraining(NormalTraining):
         self.log("train/clouds_kept", float(len(self.kept)), batch_size=1)
         return loss
 
+    def loss_of(self, batch: Batch) -> Tensor:
+        """The loss of points drawn from the clouds kept, not logged."""
+        drawn, _, target = self._drawn()
+        normal = self._choice.of(drawn)
+        return self.loss(Chosen(normal, normal.new_zeros(0, *normal.shape)), target)
+
     @property
     def _choice(self) -> LastChoice:
         choice: LastChoice = self.estimator.get_submodule(PART[0])  # type: ignore[assignment]

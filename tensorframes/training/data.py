@@ -111,6 +111,12 @@ class CloudDataModule(pl.LightningDataModule):
         share = [place % count for place in range(rank, -(-count // ranks) * ranks, ranks)]
         return self._loader(ScoredClouds(self.validation), batch_size=1, sampler=share)
 
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """The batch in float64 where the weights are (``trainer.precision=64-true``)."""
+        if self.trainer is None or self.trainer.lightning_module.dtype != torch.float64:
+            return batch
+        return batch.apply(lambda value: value.double() if value.is_floating_point() else value)
+
     def _place(self) -> tuple[int, int, int]:
         """Rank, number of ranks, and number of batches already used."""
         if self.trainer is None:
