@@ -36,7 +36,7 @@ def test_offset_and_scale_do_not_matter(network: NormalEstimator, sphere: np.nda
 
 @pytest.mark.parametrize("size", [1e300, 1e-300])
 def test_clouds_of_any_magnitude_have_normals(network: NormalEstimator, sphere: np.ndarray, size: float) -> None:
-    assert angle(normals_of(network, sphere * size), normals_of(network, sphere)).max() < 0.01
+    assert angle(normals_of(network, sphere * size), normals_of(network, sphere)).max() < 0.1
 
 
 def test_rows_and_points_that_are_not_finite(network: NormalEstimator, sphere: np.ndarray) -> None:

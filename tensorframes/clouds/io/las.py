@@ -106,9 +106,13 @@ def _check_records(content: bytes) -> None:
     if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
         raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")
     if content[25] >= 4 and size >= HEADER_4:
-        start, extended = struct.unpack_from("<QI", content, 235)
-        if extended and start + extended * EXTENDED_RECORD > len(content):
-            raise ValueError(f"expected {extended} records from byte {start} on, got {len(content)} bytes")
+        place, extended = struct.unpack_from("<QI", content, 235)
+        for number in range(extended):
+            if place + EXTENDED_RECORD > len(content):
+                raise ValueError(f"expected {extended} records behind the points, got {number}")
+            place += EXTENDED_RECORD + struct.unpack_from("<Q", content, place + 20)[0]
+        if extended and place > len(content):
+            raise ValueError(f"expected records up to byte {place}, got {len(content)} bytes")
 
 
 def _check_size(header: "LasHeader", size: int) -> None:

@@ -45,7 +45,10 @@ class NpzFormat:
         archive = load(content)
         if isinstance(archive, np.ndarray):
             raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
-        position = _find(archive.files, POSITIONS, POSITION_VECTORS) or tuple(archive.files)[: len(archive.files) == 1]
+        position = _find(archive.files, POSITIONS, POSITION_VECTORS)
+        if not position:  # np.savez(file, points) calls the array arr_0
+            unknown = tuple(name for name in archive.files if key_of(name) not in NORMAL_VECTORS)
+            position = unknown if len(unknown) == 1 else ()
         if not position:
             raise UserError(f"{path}: expected an array pos, points or xyz, got {', '.join(archive.files) or 'none'}")
         normals = _find([name for name in archive.files if name not in position], NORMALS, NORMAL_VECTORS)

@@ -30,8 +30,9 @@ def exact_type(values: NDArray, types: Collection[str] = SMALL) -> np.dtype | No
 
 
 def _holds(kind: np.dtype, values: NDArray) -> bool:
-    if np.can_cast(values.dtype, kind) or values.size == 0:
-        return kind.kind == "f" or values.dtype.kind in "biu"
+    rounded = kind.kind == "f" and values.dtype.kind in "iu" and values.dtype.itemsize == 8
+    if values.size == 0 or (np.can_cast(values.dtype, kind) and not rounded):  # NumPy calls rounding 64 bits safe
+        return True
     if kind.kind in "iu":
         bounds = np.iinfo(kind)
         return int(values.min()) >= bounds.min and int(values.max()) <= bounds.max
