@@ -1,6 +1,7 @@
 """Fixtures that every room's tests share."""
 
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -20,3 +21,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the real clouds (../shared/data) are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def open3d() -> ModuleType:
+    """open3d, for tests marked ``open3d``; they skip where it is absent or lacks a library of the system."""
+    try:
+        import open3d
+    except (ImportError, OSError) as error:
+        pytest.skip(f"open3d can't be imported: {error}")
+    return open3d
