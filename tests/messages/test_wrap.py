@@ -1,5 +1,7 @@
 """Way 2: PyG's convolutions untouched, one by one and inside networks."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -18,11 +20,16 @@ from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
 from tensorframes.messages import InLocalFrames, TensorMessages, in_local_frames, refusal
 from tensorframes.reps import TensorReps
-from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
+from tensorframes.testing import Layer, assert_equivariant, assert_transports, random_orthogonal
 from tests.messages.pyg_table import DOCS, TABLE, Accepted, W, classes, document, without_version
 
 REPS = TensorReps("2x0 + 2x1")  # W numbers
 ACCEPTED = sorted(name for name, entry in TABLE.items() if isinstance(entry, Accepted))
+COMPILED = [  # one unless the slow ones are asked for
+    pytest.param(name, marks=() if name == "PointTransformerConv" else pytest.mark.slow)
+    for name in ACCEPTED
+    if TABLE[name].compiles
+]
 REFUSED = sorted(name for name, entry in TABLE.items() if not isinstance(entry, Accepted))
 
 
@@ -67,20 +74,32 @@ def test_with_identity_frames_nothing_changes(name: str) -> None:
     assert torch.allclose(found, plain)
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_what_is_sent_arrives_and_is_equivariant(name: str) -> None:
-    wrapped = InLocalFrames(made(name), REPS)
+def sent(name: str) -> Layer:
+    """A wrapped convolution as ``assert_transports`` takes it."""
+    wrapped, takes = InLocalFrames(made(name), REPS), TABLE[name].takes
+    fixed = inputs(name, 28, (torch.zeros(1, 3), torch.zeros(1, 3)))
 
     def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
         receivers = torch.ones(len(pos[1]), W, dtype=x.dtype)
-        return wrapped((x, receivers), edge_index, frames, **rest_of(edge_index, pos))
+        places = {key: value for key, value in {"pos": pos, "normal": pos}.items() if key in takes}
+        return wrapped((x, receivers), edge_index, frames, **{**fixed, **places})
 
-    def rest_of(edge_index: Tensor, pos: tuple[Tensor, Tensor]) -> dict[str, Tensor | tuple[Tensor, Tensor]]:
-        return {**fixed, **{key: value for key, value in {"pos": pos, "normal": pos}.items() if key in takes}}
+    return layer
 
-    takes = TABLE[name].takes
-    fixed = inputs(name, 28, (torch.zeros(1, 3), torch.zeros(1, 3)))
-    assert_transports(layer, REPS, compile_modes=(False, True) if TABLE[name].compiles else (False,))
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_is_sent_arrives(name: str) -> None:
+    assert_transports(sent(name), REPS, compile_modes=(False,))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_what_is_sent_arrives_compiled(name: str) -> None:
+    assert_transports(sent(name), REPS, compile_modes=(True,))
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_convolutions_are_equivariant(name: str) -> None:
+    wrapped = InLocalFrames(made(name), REPS)
 
     def convolved(pos: Tensor) -> Tensor:
         edge_index = knn_graph(pos, 5)
@@ -141,7 +160,7 @@ def test_tensors_on_edges_are_seen_from_the_receiver() -> None:
 
 
 class Network(torch.nn.Module):
-    """A user's own: an attention, a plain convolution, a graph attention with loops."""
+    """A user's own: an attention, and a graph attention with loops or what is given."""
 
     def __init__(self, last: torch.nn.Module | None = None) -> None:
         super().__init__()
@@ -154,19 +173,31 @@ class Network(torch.nn.Module):
         return self.convs[1](x, edge_index, edge_attr)
 
 
-def test_a_network_is_converted_and_equivariant_loops_included() -> None:
-    torch.manual_seed(0)
-    network = in_local_frames(Network().double(), TensorMessages())
-    assert network.converted == ["convs.0", "convs.1"]
-    assert network.refused == {}
-    finder, scalars, out = LearnedFrames("o").double(), torch.randn(14, 4, dtype=torch.float64), TensorReps("24x0")
+def of_positions(network: torch.nn.Module) -> Callable[[Tensor], Tensor]:
+    """The converted network with all else that it takes, from positions."""
+    finder, scalars = LearnedFrames("o").double(), torch.randn(14, 4, dtype=torch.float64)
 
     def run(pos: Tensor) -> Tensor:
         edge_index = knn_graph(pos, 5)
         length = (pos[edge_index[0]] - pos[edge_index[1]]).norm(dim=-1, keepdim=True)
         return network(scalars, pos, edge_index, length, frames=finder(pos, edge_index))
 
-    assert_equivariant(run, cloud()[0], out)
+    return run
+
+
+def test_a_network_is_converted_and_equivariant_loops_included() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(Network().double(), TensorMessages())
+    assert network.converted == ["convs.0", "convs.1"]
+    assert network.refused == {}
+    assert_equivariant(of_positions(network), cloud()[0], TensorReps("24x0"))
+
+
+@pytest.mark.slow
+def test_a_converted_network_compiles() -> None:
+    torch.manual_seed(0)
+    run = of_positions(in_local_frames(Network().double(), TensorMessages()))
+    torch.compiler.reset()
     compiled = torch.compile(run, backend="aot_eager")
     assert torch.allclose(compiled(cloud()[0]), run(cloud()[0]))
 
