@@ -13,9 +13,7 @@ from tensorframes.testing import random_orthogonal
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="no C++ compiler on this machine"
-    ),
+    pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="no C++ compiler on this machine"),
 ]
 
 

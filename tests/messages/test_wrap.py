@@ -21,16 +21,16 @@ from tensorframes.geometry import knn_graph
 from tensorframes.messages import InLocalFrames, TensorMessages, in_local_frames, refusal
 from tensorframes.reps import TensorReps
 from tensorframes.testing import Layer, assert_equivariant, assert_transports, random_orthogonal
+from tests.marks import slow_except
 from tests.messages.pyg_table import DOCS, TABLE, Accepted, W, classes, document, without_version
 
 REPS = TensorReps("2x0 + 2x1")  # W numbers
 ACCEPTED = sorted(name for name, entry in TABLE.items() if isinstance(entry, Accepted))
-COMPILED = [  # one unless the slow ones are asked for
-    pytest.param(name, marks=() if name == "PointTransformerConv" else pytest.mark.slow)
-    for name in ACCEPTED
-    if TABLE[name].compiles
-]
 REFUSED = sorted(name for name, entry in TABLE.items() if not isinstance(entry, Accepted))
+
+
+def compiles(name: str) -> bool:
+    return TABLE[name].compiles
 
 
 def made(name: str) -> MessagePassing:
@@ -92,7 +92,7 @@ def test_what_is_sent_arrives(name: str) -> None:
     assert_transports(sent(name), REPS, compile_modes=(False,))
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", slow_except(["PointTransformerConv"], filter(compiles, ACCEPTED)))
 def test_what_is_sent_arrives_compiled(name: str) -> None:
     assert_transports(sent(name), REPS, compile_modes=(True,))
 
