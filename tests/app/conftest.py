@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.scripts import Ended, run_script
+from tests.app.commands import CONFIGS, Ended, run_script
 
 HERE = Path(__file__).parent
-CONFIGS = ("--config-dir", str(HERE / "configs"))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.app.scripts import Ended, run_script
+from tests.app.commands import Ended, run_script
 
 SHARES = {"5": 0.4, "10": 0.7, "15": 0.8, "20": 0.9, "25": 0.95, "30": 1.0}
 

@@ -9,7 +9,7 @@ import pytest
 from plyfile import PlyData, PlyElement
 
 from tensorframes.clouds import read_cloud
-from tests.app.scripts import SCRIPTS, run_script
+from tests.app.commands import SCRIPTS, run_script
 
 
 def run(*arguments: object) -> tuple[int, str, str]:

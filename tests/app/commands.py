@@ -1,4 +1,4 @@
-"""Files of scripts/, run by their command line in this process: an interpreter of their own takes seconds to start."""
+"""What the commands of these tests share, and files of scripts/ run without an interpreter of their own."""
 
 import contextlib
 import io
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from unittest import mock
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+CONFIGS = ("--config-dir", str(Path(__file__).parent / "configs"))  # of the stand-ins
 QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as an interpreter starts
 
 
