@@ -113,7 +113,8 @@ def test_a_patience_longer_than_the_run_is_told(app: App) -> None:
 def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
     for name in ("one", "two"):
         settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
-        assert app("train", "experiment=tiny", f"name={name}", *settings)[0] == 0
+        seldom = ("trainer.val_check_interval=20", "callbacks.last.every_n_train_steps=40")
+        assert app("train", "experiment=tiny", f"name={name}", *settings, *seldom)[0] == 0
     one, two = rows_of(only_run("one")), rows_of(only_run("two"))
     assert one == two
     losses = [float(row["train/loss"]) for row in one]
