@@ -1,4 +1,4 @@
-"""What the commands of these tests share, and files of scripts/ run without an interpreter of their own."""
+"""Programs run in this process: an interpreter of their own takes seconds to start."""
 
 import contextlib
 import io
@@ -24,10 +24,15 @@ class Ended(NamedTuple):
 
 
 def run_script(name: str, *arguments: object) -> Ended:
-    """Exit code and output of ``python scripts/NAME.py ARGUMENTS``, warnings and tracebacks on stderr as there."""
+    """Exit code and output of ``python scripts/NAME.py ARGUMENTS``."""
+    return run_file(SCRIPTS / f"{name}.py", *arguments)
+
+
+def run_file(path: Path, *arguments: object) -> Ended:
+    """Exit code and output of ``python PATH ARGUMENTS``, warnings and tracebacks on stderr as there."""
     out, err, code = io.StringIO(), io.StringIO(), 0
     with (
-        mock.patch.object(sys, "argv", [f"{name}.py", *map(str, arguments)]),
+        mock.patch.object(sys, "argv", [str(path), *map(str, arguments)]),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         warnings.catch_warnings(),
@@ -37,7 +42,7 @@ def run_script(name: str, *arguments: object) -> Ended:
             warnings.simplefilter("ignore", category)
         warnings.showwarning = lambda *warning: err.write(warnings.formatwarning(*warning[:4]))
         try:
-            runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+            runpy.run_path(str(path), run_name="__main__")
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         except Exception:
