@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +12,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from tensorframes.app import command_line, train
 from tensorframes.app.checkpoint import load_estimator, read_checkpoint
 from tensorframes.app.continuing import begin_with, roots
 from tensorframes.errors import UserError
 from tensorframes.inference import built, load_weights
+from tests.app.commands import CONFIGS
 
 STORED = Path(__file__).parents[1] / "inference" / "stored"
 
@@ -36,10 +39,22 @@ NONE = {
 TRUST = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
 
 
+@pytest.fixture(scope="module")
+def four_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of four steps, without a test, has left its folder."""
+    folder = tmp_path_factory.mktemp("four_steps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["train.py", *CONFIGS, "experiment=tiny", "trainer.max_steps=4", "test=false"])
+        assert command_line(train, "train") == 0
+    return folder
+
+
 @pytest.fixture
-def trained(app: App) -> Path:
-    """The last checkpoint of a run of four steps, without a test."""
-    assert app("train", "experiment=tiny", "trainer.max_steps=4", "test=false")[0] == 0
+def trained(app: App, four_steps: Path) -> Path:
+    """The last checkpoint of a run of four steps, in a copy of its folder."""
+    shutil.copytree(four_steps / "outputs", "outputs")
     (path,) = Path("outputs/tiny").glob("*/checkpoints/last.ckpt")
     return path
 

@@ -1,5 +1,6 @@
 """Way 2 for networks: converted where they stand, with the keys of their state, and for points of several kinds."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import pytest
@@ -46,19 +47,31 @@ class Network(torch.nn.Module):
         return self.convs[1](x, edge_index, edge_attr)
 
 
-def test_a_network_is_converted_and_equivariant_loops_included() -> None:
-    torch.manual_seed(0)
-    network = in_local_frames(Network().double(), TensorMessages())
-    assert network.converted == ["convs.0", "convs.1"]
-    assert network.refused == {}
-    finder, scalars, out = LearnedFrames("o").double(), torch.randn(14, 4, dtype=torch.float64), TensorReps("24x0")
+def of_positions(network: torch.nn.Module) -> Callable[[Tensor], Tensor]:
+    """The converted network with all else that it takes, from positions."""
+    finder, scalars = LearnedFrames("o").double(), torch.randn(14, 4, dtype=torch.float64)
 
     def run(pos: Tensor) -> Tensor:
         edge_index = knn_graph(pos, 5)
         length = (pos[edge_index[0]] - pos[edge_index[1]]).norm(dim=-1, keepdim=True)
         return network(scalars, pos, edge_index, length, frames=finder(pos, edge_index))
 
-    assert_equivariant(run, cloud()[0], out)
+    return run
+
+
+def test_a_network_is_converted_and_equivariant_loops_included() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(Network().double(), TensorMessages())
+    assert network.converted == ["convs.0", "convs.1"]
+    assert network.refused == {}
+    assert_equivariant(of_positions(network), cloud()[0], TensorReps("24x0"))
+
+
+@pytest.mark.slow
+def test_a_converted_network_compiles() -> None:
+    torch.manual_seed(0)
+    run = of_positions(in_local_frames(Network().double(), TensorMessages()))
+    torch.compiler.reset()
     compiled = torch.compile(run, backend="aot_eager")
     assert torch.allclose(compiled(cloud()[0]), run(cloud()[0]))
 

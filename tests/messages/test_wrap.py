@@ -9,12 +9,17 @@ from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
 from tensorframes.messages import InLocalFrames, refusal
 from tensorframes.reps import TensorReps
-from tensorframes.testing import assert_equivariant, assert_transports
+from tensorframes.testing import Layer, assert_equivariant, assert_transports
+from tests.marks import slow_except
 from tests.messages.pyg_table import DOCS, TABLE, Accepted, W, classes, document, without_version
 
 REPS = TensorReps("2x0 + 2x1")  # W numbers
 ACCEPTED = sorted(name for name, entry in TABLE.items() if isinstance(entry, Accepted))
 REFUSED = sorted(name for name, entry in TABLE.items() if not isinstance(entry, Accepted))
+
+
+def compiles(name: str) -> bool:
+    return TABLE[name].compiles
 
 
 def made(name: str) -> MessagePassing:
@@ -58,20 +63,32 @@ def test_with_identity_frames_nothing_changes(name: str) -> None:
     assert torch.allclose(found, plain)
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_what_is_sent_arrives_and_is_equivariant(name: str) -> None:
-    wrapped = InLocalFrames(made(name), REPS)
+def sent(name: str) -> Layer:
+    """A wrapped convolution as ``assert_transports`` takes it."""
+    wrapped, takes = InLocalFrames(made(name), REPS), TABLE[name].takes
+    fixed = inputs(name, 28, (torch.zeros(1, 3), torch.zeros(1, 3)))
 
     def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], *frames: Frames) -> Tensor:
         receivers = torch.ones(len(pos[1]), W, dtype=x.dtype)
-        return wrapped((x, receivers), edge_index, frames, **rest_of(edge_index, pos))
+        places = {key: value for key, value in {"pos": pos, "normal": pos}.items() if key in takes}
+        return wrapped((x, receivers), edge_index, frames, **{**fixed, **places})
 
-    def rest_of(edge_index: Tensor, pos: tuple[Tensor, Tensor]) -> dict[str, Tensor | tuple[Tensor, Tensor]]:
-        return {**fixed, **{key: value for key, value in {"pos": pos, "normal": pos}.items() if key in takes}}
+    return layer
 
-    takes = TABLE[name].takes
-    fixed = inputs(name, 28, (torch.zeros(1, 3), torch.zeros(1, 3)))
-    assert_transports(layer, REPS, compile_modes=(False, True) if TABLE[name].compiles else (False,))
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_what_is_sent_arrives(name: str) -> None:
+    assert_transports(sent(name), REPS, compile_modes=(False,))
+
+
+@pytest.mark.parametrize("name", slow_except(["PointTransformerConv"], filter(compiles, ACCEPTED)))
+def test_what_is_sent_arrives_compiled(name: str) -> None:
+    assert_transports(sent(name), REPS, compile_modes=(True,))
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_convolutions_are_equivariant(name: str) -> None:
+    wrapped = InLocalFrames(made(name), REPS)
 
     def convolved(pos: Tensor) -> Tensor:
         edge_index = knn_graph(pos, 5)
