@@ -38,7 +38,7 @@ def find(estimator: "NormalEstimator", folder: Path, given: argparse.Namespace) 
         parts: list[Part] = torch.load(file, weights_only=False)
         return parts
     samples, parts = whole_clouds(folder, given), []
-    for number in range(given.clean + given.sampled):
+    for number in range(given.clouds):
         torch.manual_seed(number)
         part = found_of(estimator, samples[number], given.rows)
         parts += [] if part is None else [part]
@@ -133,9 +133,10 @@ def main() -> None:
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--clean", type=int, default=240, help="clouds of shapes sampled at random")
-    parser.add_argument("--sampled", type=int, default=160, help="clouds of shapes sampled in other ways")
-    parser.add_argument("--points", type=int, default=40_000, help="points of a clean cloud")
+    parser.add_argument("--clean", type=int, default=240, help="shapes sampled at random")
+    parser.add_argument("--sampled", type=int, default=160, help="shapes sampled in other ways")
+    parser.add_argument("--points", type=int, default=40_000, help="points of a shape sampled at random")
+    parser.add_argument("--clouds", type=int, default=260, help="clouds made of these shapes")
     parser.add_argument("--rows", type=int, default=2500, help="points of each cloud that are kept")
     parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=4096, help="points of a step")
