@@ -1,7 +1,6 @@
 """Training: losses, the data module, the LightningModule and its callbacks."""
 
 from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, Progress
-from tensorframes.training.choice import ChoiceTraining
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.finite import Diverged
@@ -11,7 +10,6 @@ from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, para
 
 __all__ = [
     "EMA",
-    "ChoiceTraining",
     "CloudDataModule",
     "CountedBatches",
     "Diverged",
