@@ -7,10 +7,11 @@ With --pgp PICTURE.png the shares of points below 5 to 30 degrees are drawn, a c
 import argparse
 import csv
 import json
+import sys
 from pathlib import Path
 
 from tensorframes.clouds import CATEGORIES
-from tensorframes.errors import LineParser
+from tensorframes.errors import LineParser, interruptible
 from tensorframes.reports import pgp_picture
 from tensorframes.reports.grid import Metrics
 
@@ -99,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

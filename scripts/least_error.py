@@ -6,6 +6,7 @@ Each file holds many points (say a million) that fill a surface evenly, with nor
 and moved by the noise of each of the protocol's levels; the others stand for the surface.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.spatial import cKDTree
 from tensorframes.clouds import read_cloud
 from tensorframes.clouds.cleaning import clean
 from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
-from tensorframes.errors import LineParser, UserError
+from tensorframes.errors import LineParser, UserError, interruptible
 from tensorframes.scoring import least_errors, rmse
 
 CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them
@@ -31,11 +32,13 @@ def least(file: Path, points: int, scored: int, seed: int) -> dict[str, float]:
     if columns.normal is None:
         raise UserError(f"{file}: expected points with normals, got none")
     dense = clean(str(file), columns.pos, columns.normal)
-    if len(dense.pos) <= points:
-        raise UserError(f"{file}: expected more than {points} points, got {len(dense.pos)}")
-    order = rng.permutation(len(dense.pos))
+    labelled = (dense.normal != 0).any(axis=1)
+    pos, normal = dense.pos[labelled].astype(np.float64), dense.normal[labelled]
+    if len(pos) <= points:
+        raise UserError(f"{file}: expected more than {points} points with normals, got {len(pos)}")
+    order = rng.permutation(len(pos))
     taken, rest = order[:points], order[points:]
-    rows, length, pos, normal = taken[:scored], diagonal(dense.pos[taken]), dense.pos.astype(np.float64), dense.normal
+    rows, length = taken[:scored], diagonal(pos[taken])
     spacing = float(np.median(cKDTree(pos[rest]).query(pos[rest[:SAMPLE]], 2)[0][:, -1]))
     found = {}
     for category, noise in PROTOCOL_NOISE.items():
@@ -76,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

@@ -27,7 +27,7 @@ ROOMS = (
     "reports",
     "app",
 )
-BESIDE = {"errors", "pieces"}  # files that import no room, and that every room may import
+BESIDE = {"atomic", "errors", "pieces"}  # files that import no room, and that every room may import
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the rooms that may import it
@@ -42,6 +42,7 @@ HOMES = {
 HEAVY = {
     "h5py",
     "hydra",
+    "laspy",
     "matplotlib",
     "omegaconf",
     "open3d",

@@ -3,11 +3,17 @@
 from tensorframes.clouds.archives import unpack
 from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.columns import Columns
-from tensorframes.clouds.corruption import Corruption, CorruptionMix
+from tensorframes.clouds.corruption import (
+    Corruption,
+    CorruptionMix,
+    DecadesDensity,
+    Misregistered,
+    Outliers,
+    Quantised,
+)
 from tensorframes.clouds.download import fetch
 from tensorframes.clouds.folder import Folder
-from tensorframes.clouds.formats import read_cloud, write_cloud
+from tensorframes.clouds.io import Columns, read_cloud, write_cloud
 from tensorframes.clouds.modelnet40 import ModelNet40
 from tensorframes.clouds.pcpnet import PCPNet
 from tensorframes.clouds.samples import TrainingSamples, WholeClouds
@@ -21,9 +27,13 @@ __all__ = [
     "Columns",
     "Corruption",
     "CorruptionMix",
+    "DecadesDensity",
     "Folder",
+    "Misregistered",
     "ModelNet40",
+    "Outliers",
     "PCPNet",
+    "Quantised",
     "RandomRotation",
     "Shapes",
     "TrainingSamples",

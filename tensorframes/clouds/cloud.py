@@ -15,21 +15,22 @@ UNIT_TOLERANCE = 1e-3
 class Cloud:
     """N points of one surface, N >= 1, in the file's own unit of length.
 
-    Arrays are converted to the types below, and every length is checked.
+    A point whose normal is (0, 0, 0) is *unlabelled*: a point like any other to a method, neither scored nor part of a
+    loss. Arrays are converted to the types below, and every length is checked.
 
     Args:
         name: what lists and tables call it.
         pos: (N, 3) float32, finite positions.
-        normal: (N, 3) float32 unit normals of the surface, or None where unknown.
+        normal: (N, 3) float32 normals of the surface, unit or, at unlabelled points, zero; None where all are unknown.
         oriented: the signs of the normals are consistent; False refuses the oriented metric and loss.
-        scored: (M,) int64 rows that are scored, distinct or not; None scores all.
+        scored: (M,) int64 rows that are scored, distinct or not, the unlabelled ones left out; None scores all.
         category: one of CATEGORIES for clouds of the protocol.
         label: class number, or None.
         curvature: (N, 2) float32 largest and smallest principal curvature in 1 / length, NaN where unknown, or None.
         clean_pos: (P, 3) float32, points of the same shape before noise, or None.
 
     Raises:
-        ValueError: shapes disagree, values are not finite, normals are not unit, or rows are out of range.
+        ValueError: shapes disagree, values are not finite, normals are neither unit nor zero, or rows are out of range.
     """
 
     name: str
@@ -58,6 +59,17 @@ class Cloud:
         """N, the number of points."""
         return len(self.pos)
 
+    @property
+    def labelled(self) -> np.ndarray:
+        """(N,) bool, the points whose normal is known."""
+        return np.zeros(len(self), dtype=bool) if self.normal is None else (self.normal != 0).any(axis=1)
+
+    @property
+    def scored_rows(self) -> np.ndarray:
+        """(M,) int64, the rows that are scored: of those in `scored`, or of all, the labelled ones, in their order."""
+        labelled = self.labelled
+        return np.flatnonzero(labelled) if self.scored is None else self.scored[labelled[self.scored]]
+
     def _convert(self, field: str, columns: int) -> np.ndarray | None:
         """The field as a (rows, columns) float32 array, finite but for curvature, stored back; None stays None."""
         given = getattr(self, field)
@@ -76,9 +88,9 @@ class Cloud:
     def _check_unit(self) -> None:
         if self.normal is None:
             return
-        off = np.abs(np.linalg.norm(self.normal.astype(np.float64), axis=1) - 1).max()
+        off = np.abs(np.linalg.norm(self.normal.astype(np.float64), axis=1) - self.labelled).max()
         if off > UNIT_TOLERANCE * 1.01:
-            raise ValueError(f"{self.name}: expected unit normals, got a length off by {off:.2g}")
+            raise ValueError(f"{self.name}: expected unit or zero normals, got a length off by {off:.2g}")
 
     def _check_rows(self, count: int) -> None:
         if self.scored is None:

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from tensorframes.clouds.cache import Source, cache_each, cache_folder
 from tensorframes.clouds.cleaning import Cleaned, clean
-from tensorframes.clouds.formats import SUFFIXES, read_cloud
+from tensorframes.clouds.io import SUFFIXES, read_cloud
+from tensorframes.clouds.io.lists import read_names
 from tensorframes.clouds.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
 from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.splits import held_out, partition
-from tensorframes.clouds.text import read_names
 from tensorframes.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -116,8 +116,11 @@ def read_labelled(file: Path) -> Cleaned:
     """
     columns = read_cloud(file)
     if columns.normal is None:
-        names = " ".join(columns.table.dtype.names)
-        raise UserError(f"{file}: expected normals (columns nx ny nz, or columns 4-6 of unit length), got {names}")
+        names = " ".join(columns.names)
+        raise UserError(
+            f"{file}: expected normals (columns nx ny nz, or, without names, columns 4-6 of unit length, some of them "
+            f"negative), got {names}"
+        )
     return clean(str(file), columns.pos, columns.normal)
 
 

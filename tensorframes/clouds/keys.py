@@ -8,7 +8,7 @@ POS = "pos"
 points of a cloud to validate on."""
 
 NORMAL = "normal"
-"""(N, 3) float32: unit normals of the clean surface, turned with the positions."""
+"""(N, 3) float32: unit normals of the clean surface, turned with the positions; zero at unlabelled points."""
 
 BATCH = "batch"
 """(N,) int64, ascending: the cloud a point belongs to; made by Batch."""
@@ -23,7 +23,7 @@ NOISE = "noise"
 """(B,) float32: standard deviation of the noise drawn, a fraction of the clean cloud's diagonal; there in training."""
 
 INNER = "inner"
-"""(N,) bool: the points that the loss counts; the others lack a part of their surroundings."""
+"""(N,) bool: the points that the loss counts; the others lack a part of their surroundings, or are unlabelled."""
 
 ORIENTED = "oriented"
 """(B,) bool: the signs of the cloud's normals are consistent."""

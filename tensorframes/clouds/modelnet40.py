@@ -18,11 +18,11 @@ import h5py
 
 from tensorframes.clouds.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
 from tensorframes.clouds.cleaning import Cleaned, clean, report
+from tensorframes.clouds.io.lists import read_names, read_values
 from tensorframes.clouds.locate import Layout, Origin, locate
 from tensorframes.clouds.progress import progress
 from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.splits import held_out
-from tensorframes.clouds.text import read_names, read_values
 from tensorframes.errors import UserError
 
 STANFORD = "https://shapenet.cs.stanford.edu/media/"

@@ -17,10 +17,10 @@ from pathlib import Path
 from tensorframes.clouds.cache import Source, cache_each, cache_folder, scored_rows
 from tensorframes.clouds.cleaning import Cleaned, clean
 from tensorframes.clouds.corruption import PROTOCOL_SUFFIX
+from tensorframes.clouds.io.lists import read_names, read_rows, read_values
 from tensorframes.clouds.locate import Layout, Origin, locate
 from tensorframes.clouds.sequence import CachedClouds, Entry
 from tensorframes.clouds.splits import held_out
-from tensorframes.clouds.text import read_names, read_rows, read_values
 from tensorframes.errors import UserError
 
 SOURCES = (

@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,9 +10,10 @@ from torch_geometric.data import Data
 
 from tensorframes.clouds import keys
 from tensorframes.clouds.augmentation import RandomRotation, turned
-from tensorframes.clouds.cloud import Cloud
-from tensorframes.clouds.corruption import Corruption, diagonal
+from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.corruption import Corrupted, Corruption, DrawnCorruption, DrawsCorruption, diagonal
 from tensorframes.clouds.scales import ScaleTable, distinct_rows, sampled_scale
+from tensorframes.errors import UserError
 from tensorframes.geometry.profile import sampled_profile
 
 DIRECT_POINTS = 16_384
@@ -29,25 +29,20 @@ POINTS_KEPT = 20_000_000
 """Points of clouds that a worker keeps in memory, with their scales, unless told otherwise: about 1.4 GB."""
 
 
-class DrawsCorruption(Protocol):
-    """What a Corruption and a CorruptionMix have in common."""
-
-    def draw(self, rng: np.random.Generator) -> Corruption: ...
-
-
 class TrainingSamples(Dataset):
     """`length` samples an epoch; item i of epoch e has the index e * length + i.
 
     A sample: a random cloud, turned, thinned and made noisy as a whole, then the `patch_points` points nearest to a
-    random one of its points. `inner` marks the part `inner_share` of them that is nearest to that point. With `context`
-    the patch goes on, if that is farther, to this many scales of the cloud beyond the inner points, since what noise
-    needs to be averaged over grows with the scale. An index past the first epoch is valid, so iterating over this
-    object itself does not end.
+    random labelled one of its points. `inner` marks the labelled points among the part `inner_share` of them that is
+    nearest to that point. With `context` the patch goes on, if that is farther, to this many scales of the cloud beyond
+    that part, since what noise needs to be averaged over grows with the scale. An index past the first epoch is valid,
+    so iterating over this object itself does not end.
 
     Args:
-        clouds: clean clouds with normals.
+        clouds: clean clouds with normals, of some of their points at least.
         length: samples an epoch.
-        patch_points: points of a patch; clouds that are smaller come whole. None: whole clouds, all of them inner.
+        patch_points: points of a patch; clouds that are smaller come whole. None: whole clouds, all their
+            labelled points inner.
         augmentation: how samples are turned.
         corruption: what to draw noise and density from; None leaves clouds as they are.
         seed: of every draw.
@@ -96,20 +91,21 @@ class TrainingSamples(Dataset):
         epoch, item = divmod(index, self.length)
         rng = np.random.default_rng((self.seed, epoch, item))
         cloud = self._prepare(int(rng.integers(len(self.clouds))))
-        corruption, g = self.corruption.draw(rng), self.augmentation.draw(rng)
-        rows = corruption.density.kept(cloud.pos, rng)
-        pos = corruption.moved(cloud.pos[rows], cloud.diagonal, rng)
-        scale = cloud.scale(pos, rows, corruption.noise, rng)
-        centre = pos[rng.integers(len(pos))]
+        corruption, g = self.corruption.draw(rng, cloud.sampled), self.augmentation.draw(rng)
+        made = cloud.with_label(corruption.corrupted(cloud.pos, cloud.diagonal, rng), rng)
+        pos, normal, scale = made.pos, made.taken(cloud.normal), cloud.scale(made, corruption, rng)
+        choices = np.flatnonzero((normal != 0).any(1))
+        centre = pos[choices[rng.integers(len(choices))]]
         near, inner = self._patch(pos, centre, scale)
-        made = sample(turned(pos[near] - centre, g), turned(cloud.normal[rows[near]], g), scale, inner, cloud.oriented)
-        made[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
+        inner &= (normal[near] != 0).any(1)
+        data = sample(turned(pos[near] - centre, g), turned(normal[near], g), scale, inner, cloud.oriented)
+        data[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
         if self.profile:
-            made[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
-        return made
+            data[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
+        return data
 
     def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows of the patch, ascending, and which of them are inner."""
+        """Rows of the patch, ascending, and which of them are inner, labelled or not."""
         if self.patch_points is None:
             return np.arange(len(pos)), np.ones(len(pos), dtype=bool)
         squared = np.square(pos - centre).sum(1)
@@ -142,18 +138,30 @@ class _Prepared:
     """A clean cloud with what its samples share; `seed` makes its scales a function of (seed, cloud) alone."""
 
     def __init__(self, cloud: Cloud, seed: tuple[int, int]):
-        if cloud.normal is None:
-            raise ValueError(f"expected normals to train on, got none for {cloud.name}")
+        if cloud.normal is None or not cloud.labelled.any():
+            raise UserError(f"expected normals to train on, got none for {cloud.name}")
         self.pos, self.normal, self.oriented, self.seed = cloud.pos, cloud.normal, cloud.oriented, seed
+        self.sampled = cloud.category not in CATEGORIES
+        self.labelled = cloud.labelled
         self.diagonal = diagonal(cloud.pos)
         self.tables: dict[int, ScaleTable] = {}
 
-    def scale(self, pos: np.ndarray, rows: np.ndarray, noise: float, rng: np.random.Generator) -> float:
-        """Scale of the whole corrupted cloud `pos`, which holds the rows `rows` of the clean one."""
-        if len(self.pos) <= DIRECT_POINTS or noise > NOISE_LEVELS[-1]:
-            return sampled_scale(pos, rng)
+    def with_label(self, made: Corrupted, rng: np.random.Generator) -> Corrupted:
+        """The same, with a random labelled point of the clean cloud added where no point has a label."""
+        if self.labelled[made.rows[made.rows >= 0]].any():
+            return made
+        row = rng.choice(np.flatnonzero(self.labelled), 1)
+        return Corrupted(np.concatenate([made.pos, self.pos[row]]), np.concatenate([made.rows, row]))
+
+    def scale(self, made: Corrupted, corruption: DrawnCorruption, rng: np.random.Generator) -> float:
+        """Scale of the whole cloud that the corruption made."""
+        noise = corruption.noise
+        # The tables know noise and thinning alone.
+        tabled = isinstance(corruption, Corruption) and noise <= NOISE_LEVELS[-1]
+        if len(self.pos) <= DIRECT_POINTS or not tabled:
+            return sampled_scale(made.pos, rng)
         kept = np.zeros(len(self.pos), dtype=bool)
-        kept[rows] = True
+        kept[made.rows] = True
         upper = int(np.searchsorted(NOISE_LEVELS, noise))
         levels = [upper] if noise == NOISE_LEVELS[upper] else [upper - 1, upper]
         scales = [self._table(level).scale(kept) for level in levels]
@@ -168,10 +176,10 @@ class _Prepared:
 
 
 class WholeClouds(Dataset):
-    """Whole clouds as they are, for validation; all points are inner, and the scale is exact.
+    """Whole clouds as they are, for validation; all labelled points are inner, and the scale is exact.
 
     Args:
-        clouds: clouds with normals.
+        clouds: clouds with normals, of some of their points at least.
     """
 
     def __init__(self, clouds: Sequence[Cloud]):
@@ -182,11 +190,11 @@ class WholeClouds(Dataset):
 
     def __getitem__(self, index: int) -> Data:
         cloud = self.clouds[index]
-        if cloud.normal is None:
-            raise ValueError(f"expected normals to validate on, got none for {cloud.name}")
+        if cloud.normal is None or not cloud.labelled.any():
+            raise UserError(f"expected normals to validate on, got none for {cloud.name}")
         scale = sampled_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
         pos = cloud.pos - cloud.pos.mean(0, dtype=np.float64).astype(np.float32)
-        return sample(pos, cloud.normal, scale, np.ones(len(pos), dtype=bool), cloud.oriented)
+        return sample(pos, cloud.normal, scale, cloud.labelled, cloud.oriented)
 
 
 def sample(pos: np.ndarray, normal: np.ndarray, scale: float, inner: np.ndarray, oriented: bool) -> Data:

@@ -17,6 +17,7 @@ from tensorframes.estimator.plane_votes import (
     inliers,
     rising,
 )
+from tensorframes.estimator.support import support
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
@@ -65,7 +66,7 @@ class Seen:
     sharp: Tensor  # (M, Q, 3, 3) near planes, about n n^T
     count: Tensor  # (M, S + 1 + P, 2 T) witnesses, at most MOST
     plain: Tensor  # (M, S + 1, 2 T + S)
-    triangle: Tensor  # (M, P, 2 T + S + 2)
+    triangle: Tensor  # (M, P, 2 T + S + 6)
     plane: Tensor  # (M, Q, S + 4)
     own: Tensor  # (M, 2 T + 3 + 2 Q)
     sound: Tensor  # (M, P)
@@ -90,13 +91,17 @@ class LastChoice(nn.Module):
     .. math:: \nu_t(c) = \sum_j \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1},
 
     all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn).
-    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. The scores z are 5 times the sum of
+    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. On a lattice, a scan line or rounded
+    coordinates many planes across the surface hold points exactly, too: such a plane meets the surface in a curve.
+    Counts, and u, are therefore multiplied by the validity of the support (``Support.validity``): the inliers at the
+    second tolerance must spread over the plane, not along a curve, be a good part of the points around, and not be
+    rivalled by those of other planes. The scores z are 5 times the sum of
     :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have none), of
     a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network makes of
     invariants: the logarithms of the counts, of the angles between the candidate and the answers, of the shapes of
     triangles and near planes, and of what is known of the point: what the network tells, the residual of the last fit
     and of the jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u
-    falls to 0 where a triangle is slender.
+    falls to 0 where a triangle is slender or its support is not valid.
 
     Args:
         told: numbers the network tells of each point.
@@ -136,7 +141,7 @@ class LastChoice(nn.Module):
         counts = 2 * len(tolerances)
         self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
         self.plain = nn.Linear(counts + answers, hidden, bias=False)
-        self.triangle = nn.Linear(counts + answers + 2, hidden, bias=False)
+        self.triangle = nn.Linear(counts + answers + 6, hidden, bias=False)
         self.plane = nn.Linear(answers + 4, hidden, bias=False)
         self.kind = nn.Parameter(0.3 * torch.randn(answers + 2 + planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
@@ -232,10 +237,13 @@ class LastChoice(nn.Module):
         count = torch.nn.functional.pad(count, (0, 0, first, 0))
         count[:, before + 1 :, 0::2] -= 2
         count[:, before + 1 :, 1::2] -= (fade[:, a] + fade[:, b]).unsqueeze(-1)
+        held = support(edge, triangle, self.tolerances[min(1, len(self.tolerances) - 1)])
+        valid = held.validity()
+        count[:, before + 1 :] *= valid.unsqueeze(-1)
         known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
         plain, known = known[:, : before + 1], known[:, before + 1 :]
-        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b]], dim=-1)
-        sound = rising(sine, *self.slender)
+        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
+        sound = rising(sine, *self.slender) * valid
         most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]

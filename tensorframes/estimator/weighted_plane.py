@@ -16,6 +16,7 @@ from tensorframes.reps import full_precision
 FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
 AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
+LEAST = 1e-4  # weight of a point, so that some always count; none of coarse ones, which stand for any number of points
 FAR = 8.0  # thicknesses; from there on a height is simply far
 
 
@@ -117,7 +118,7 @@ class PlaneFit(nn.Module):
         hidden = self.weigh[0](hidden)
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
         features = self.weigh[1:3](hidden)
-        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + 1e-4
+        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + LEAST * (kind == 0)
         mean, fit = spread_covariance(near, weight)
         held = prior.clamp(-8, 6).exp().view(-1, 1, 1) * tangents(own.unsqueeze(1))
         if self.agreed is not None:

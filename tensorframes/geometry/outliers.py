@@ -7,6 +7,10 @@ FARTHEST = 1e4
 """How many median distances from the median a point may lie; a street of 1 km seen from one metre is within it."""
 
 
+SQUARED = 40
+"""Powers of two up to which coordinates are left as they are: float32 holds products of three, and their inverses."""
+
+
 def far_rows(points: NDArray) -> NDArray[np.bool_]:
     """(N,) bool: rows farther from the coordinate-wise median of the points than FARTHEST times the median distance.
 
@@ -22,6 +26,26 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
     # Numbers near float64's largest overflow to infinity: far, as they should be.
     with np.errstate(over="ignore"):
         exact = points.astype(np.float64)
-        distance = np.linalg.norm(exact - np.median(exact, axis=0), axis=1)
+        distance = _lengths(exact - np.median(exact, axis=0))
         away = distance[distance > 0]
         return distance > (FARTHEST * np.median(away) if len(away) else 0.0)
+
+
+def within_range(points: NDArray) -> NDArray:
+    """The points (N, d), if need be times a power of two, so that squares of their coordinates neither overflow nor
+    vanish in float32; directions and ratios of lengths stay exactly what they were.
+
+    Args:
+        points: finite.
+    """
+    largest = np.abs(points).max() if points.size else 0.0
+    exponent = int(np.frexp(largest)[1])
+    return points if abs(exponent) <= SQUARED else np.ldexp(points, -exponent)
+
+
+def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N,) Euclidean lengths of (N, d), also of those whose squares float64 does not hold."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratios = np.where((largest > 0) & np.isfinite(largest), vectors / largest, largest > 0)
+    return largest[:, 0] * np.linalg.norm(ratios, axis=1)

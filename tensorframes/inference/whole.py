@@ -14,7 +14,7 @@ from tensorframes.estimator import NormalEstimator
 from tensorframes.estimator.degenerate import planes
 from tensorframes.geometry import cloud_scale
 from tensorframes.geometry.distances import distinct_points
-from tensorframes.geometry.outliers import far_rows
+from tensorframes.geometry.outliers import far_rows, within_range
 from tensorframes.inference.blocks import blocks, surroundings
 
 BLOCK = 250_000
@@ -76,8 +76,8 @@ def normals_of(
     normals = np.zeros((len(wanted), 3), dtype=np.float32)
     if not asked.any():
         return normals
-    exact = points[usable].astype(np.float64)
-    exact -= exact.mean(0)
+    exact = within_range(points[usable].astype(np.float64))
+    exact = within_range(exact - exact.mean(0))
     order = neighbours_together(exact)
     exact, index = exact[order], np.argsort(order)[place[wanted[asked]]]
     if block is None or len(exact) <= block:

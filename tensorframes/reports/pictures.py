@@ -46,11 +46,12 @@ class Panel:
 
 
 def error_panel(method: Method, cloud: Cloud, points: int = POINTS) -> Panel:
-    """The method's errors at about ``points`` points of a cloud: its scored rows, which make the RMSE, and others."""
-    if cloud.normal is None:
-        raise ValueError(f"expected a cloud with normals, got {cloud.name!r} without")
-    scored = np.arange(len(cloud.pos)) if cloud.scored is None else cloud.scored
-    spread = np.linspace(0, len(cloud.pos) - 1, min(points, len(cloud.pos))).round().astype(np.int64)
+    """The method's errors at about ``points`` labelled points of a cloud: its scored rows, which make the RMSE, and
+    others."""
+    labelled, scored = np.flatnonzero(cloud.labelled), cloud.scored_rows
+    if cloud.normal is None or len(scored) == 0:
+        raise ValueError(f"expected a cloud with normals to score, got {cloud.name!r} without")
+    spread = labelled[np.linspace(0, len(labelled) - 1, min(points, len(labelled))).round().astype(np.int64)]
     rows = np.unique(spread if cloud.scored is None else np.concatenate([scored, spread]))
     degrees = angles(method(cloud.pos, rows), cloud.normal[rows])
     shown = Cloud(cloud.name, cloud.pos[rows], cloud.normal[rows], cloud.oriented, category=cloud.category)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tensorframes.clouds import Cloud
 from tensorframes.clouds.augmentation import RandomRotation
-from tensorframes.scoring.method import Method, normals_at, scored_rows
+from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, rmse
 
 
@@ -58,9 +58,9 @@ def equivariance_error(
     """
     if elements < 1:
         raise ValueError(f"expected at least one element of the group, got {elements}")
-    rows, rng, rotation = scored_rows(cloud), np.random.default_rng(seed), RandomRotation(group)
+    rows, rng, rotation = cloud.scored_rows, np.random.default_rng(seed), RandomRotation(group)
     centred = cloud.pos - cloud.pos.mean(axis=0, dtype=np.float64)
-    truth = None if cloud.normal is None else cloud.normal[rows].astype(np.float64)
+    truth = cloud.normal[rows].astype(np.float64) if cloud.normal is not None and len(rows) else None
     still = normals_at(method, centred.astype(stored), None)
     start = None if truth is None else rmse(angles(still[rows], truth))
     degrees, changes = [], []

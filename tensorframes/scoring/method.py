@@ -48,21 +48,18 @@ def normals_at(method: Method, points: NDArray, rows: NDArray | None) -> Floats:
 
 
 def timed_normals(method: Method, cloud: Cloud) -> tuple[Floats, float]:
-    """The method's normals at the cloud's scored rows (M, 3), and the seconds it took for them."""
+    """The method's normals at the cloud's scored rows (M, 3), and the seconds it took for them; it is given all points,
+    the unlabelled ones, too."""
+    rows = cloud.scored_rows
     start = time.perf_counter()
-    normal = normals_at(method, cloud.pos, cloud.scored)
+    normal = normals_at(method, cloud.pos, rows)
     return normal, time.perf_counter() - start
 
 
-def scored_rows(cloud: Cloud) -> NDArray[np.int64]:
-    """The rows that count, (M,): those the cloud names, or all."""
-    return np.arange(len(cloud.pos)) if cloud.scored is None else cloud.scored
-
-
 def truth_of(cloud: Cloud) -> NDArray[np.float32]:
-    """The cloud's normals, (N, 3), if it can be scored."""
-    if cloud.normal is None:
+    """The cloud's normals, (N, 3), zero at unlabelled points, if it can be scored."""
+    if cloud.normal is None or not cloud.labelled.any():
         raise UserError(f"expected a cloud with normals to score against, got {cloud.name!r} without")
-    if cloud.scored is not None and len(cloud.scored) == 0:
-        raise UserError(f"expected at least one row to score in {cloud.name!r}, got an empty list of rows")
+    if len(cloud.scored_rows) == 0:
+        raise UserError(f"expected at least one row to score in {cloud.name!r} that has a normal, got none")
     return cloud.normal

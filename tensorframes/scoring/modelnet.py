@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tensorframes.clouds import Cloud
 from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.errors import UserError
-from tensorframes.scoring.method import Method, scored_rows, timed_normals, truth_of
+from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import angles, check_predictions, rmse
 from tensorframes.scoring.protocol import Progress, mean_or_none, warnings_of
 
@@ -84,7 +84,7 @@ def turned(rows: NDArray, g: NDArray) -> NDArray:
 
 def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
     """One (turned) cloud's numbers."""
-    rows = scored_rows(cloud)
+    rows = cloud.scored_rows
     truth = truth_of(cloud)[rows].astype(np.float64)
     normal, seconds = timed_normals(method, cloud)
     checked = check_predictions(normal)

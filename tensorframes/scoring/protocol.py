@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tensorframes.clouds import CATEGORIES, Cloud
 from tensorframes.errors import UserError
-from tensorframes.scoring.method import Method, scored_rows, timed_normals, truth_of
+from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, flipped, pgp, rmse
 
 AVERAGED = ("rmse", "rmse_oriented", "rmse_oriented_flipped", "cnd", "seconds")
@@ -29,7 +29,8 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
 
     Args:
         method: points in, normals out.
-        clouds: each with normals; `scored` names the rows that count, `category` the column they count in.
+        clouds: each with normals; `scored` names the rows that count (unlabelled ones do not), `category` the column
+            they count in.
         progress: wraps the indices of the clouds while they are walked, as `rich.progress.track` does.
 
     Returns:
@@ -59,7 +60,7 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
 
 def score_cloud(method: Method, cloud: Cloud) -> dict[str, Any]:
     """One cloud's numbers and its category; the seconds are the method's alone."""
-    rows = scored_rows(cloud)
+    rows = cloud.scored_rows
     truth = truth_of(cloud)[rows]
     normal, seconds = timed_normals(method, cloud)
     checked = check_predictions(normal)
@@ -86,13 +87,15 @@ def chamfer_normal_distance(normal: Floats, cloud: Cloud, rows: NDArray[np.int64
     Li et al.: "CMG-Net: Robust Normal Estimation for Point Clouds via Chamfer Normal Distance and Multi-scale
     Geometry", 2024, equation 3. Row i of `clean_pos` is where row i of the cloud was before the noise, so that the
     cloud's normals are the clean points' own; with another number of rows nothing says so, and the result is null too.
+    Rows whose nearest clean point is unlabelled take no part; null where none is left.
     """
     if cloud.clean_pos is None or len(cloud.clean_pos) != len(cloud.pos):
         return None
     from scipy.spatial import cKDTree
 
     nearest = cKDTree(cloud.clean_pos).query(cloud.pos[rows])[1]
-    return rmse(angles(normal, truth_of(cloud)[nearest]))
+    known = cloud.labelled[nearest]
+    return rmse(angles(normal[known], truth_of(cloud)[nearest[known]])) if known.any() else None
 
 
 def warnings_of(method: Method, cloud: Cloud, entry: Mapping[str, Any]) -> list[str]:

@@ -34,9 +34,11 @@ def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
         normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: whether signs count.
 
     Returns:
-        (N,) float32.
+        (N,) float32, or float64 where ``normal`` is.
     """
-    normal, target = normal.float(), target.float()
+    if normal.dtype != torch.float64:
+        normal = normal.float()
+    target = target.to(normal)
     if not oriented:
         along = (normal * target).sum(-1, keepdim=True).detach()
         target = torch.where(along < 0, -target, target)
@@ -51,8 +53,15 @@ def cloud_mean(values: Tensor, batch: Tensor, clouds: int) -> Tensor:
     return total / count.clamp(min=1)
 
 
+def mean_where(values: Tensor, batch: Batch) -> Tensor:
+    """Mean of one value a cloud (B,) over the clouds that have inner points; 0, with gradients of 0, where none has."""
+    there = values.new_zeros(len(values)).index_fill(0, batch.batch[batch.inner], 1.0)
+    return (values * there).sum() / there.sum().clamp(min=1)
+
+
 def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor:
-    """Each cloud's root mean square angle over its M inner points, degrees (B,): angle = 2 arcsin(chord / 2).
+    """Each cloud's root mean square angle over its M inner points, degrees (B,): angle = 2 arcsin(chord / 2); 0 for a
+    cloud without inner points.
 
     ``normal`` (M, 3) is predicted at ``batch.inner``, in order.
     """
@@ -62,7 +71,8 @@ def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor
 
 
 class ChordalLoss(torch.nn.Module):
-    r"""The mean over clouds b of the root of the mean over the inner points of b of the squared chord, and a constant:
+    r"""The mean over the clouds b that have inner points of the root of the mean over these of the squared chord, and a
+    constant; 0 where no cloud has any:
 
     .. math:: L = \frac{1}{B} \sum_b \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + \epsilon + (\kappa \sigma_b)^2}.
 
@@ -113,7 +123,7 @@ class ChordalLoss(torch.nn.Module):
         error = cloud_mean(off, cloud, batch.num_graphs) / math.radians(SMALL_ERROR) ** 2
         slight = (math.radians(SLIGHT_MOVE) * (1 + error)).square().index_select(0, cloud)
         moved = squared_chord(normal, again, self.oriented)
-        return cloud_mean(moved / (moved + slight), cloud, batch.num_graphs).mean()
+        return mean_where(cloud_mean(moved / (moved + slight), cloud, batch.num_graphs), batch)
 
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
         chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)
@@ -121,7 +131,7 @@ class ChordalLoss(torch.nn.Module):
         noise = getattr(batch, keys.NOISE, None)
         if self.noise_error > 0 and noise is not None:
             found = found + (self.noise_error * noise).square()
-        return found.sqrt().mean()
+        return mean_where(found.sqrt(), batch)
 
 
 class UnorientedLoss(ChordalLoss):

@@ -18,6 +18,7 @@ COMPONENTS = sorted(
     for path in CONFIGS.rglob("*.yaml")
     if path.parent != CONFIGS and path.parent.name not in NOT_BUILT
 )
+ADDED = {"data/sampling": ("+data/sampling@data.samplings.own", "data.samplings.own")}  # several of a group at a time
 NEEDED = {"data/folder": ["data.root=clouds"]}
 
 
@@ -58,9 +59,10 @@ def check_and_build(cfg: DictConfig, key: str) -> None:
 def test_every_component(composed: object, group: str, name: str) -> None:
     if (group, name) == ("trainer", "gpu"):
         pytest.importorskip("torch").cuda.is_available() or pytest.skip("no GPU on this machine")
-    cfg = composed("train", f"{group}={name}", *NEEDED.get(f"{group}/{name}", []))
+    chosen, key = ADDED.get(group, (group, group.replace("/", ".")))
+    cfg = composed("train", f"{chosen}={name}", *NEEDED.get(f"{group}/{name}", []))
     check_settings(cfg)
-    check_and_build(cfg, group.replace("/", "."))
+    check_and_build(cfg, key)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
@@ -73,7 +75,7 @@ def test_every_experiment(composed: object, name: str) -> None:
     assert cfg.name == name
 
 
-@pytest.mark.parametrize("data", ["shapes", "pcpnet", "modelnet40"])
+@pytest.mark.parametrize("data", ["shapes", "shapes_sensors", "pcpnet", "modelnet40"])
 def test_evaluation(composed: object, data: str) -> None:
     cfg = composed("evaluate", f"data={data}", "checkpoint=pca")
     check_settings(cfg)

@@ -9,7 +9,7 @@ import pytest
 MISTAKES = {
     ("none.ply",): "none.ply",
     ("bare.xyz",): "bare.xyz: expected points with normals, got none",
-    ("few.npy",): "few.npy: expected more than 100000 points, got 400",
+    ("few.npy",): "few.npy: expected more than 100000 points with normals, got 400",
     ("few.npy", "--points", "100", "--scored", "9"): "more points are needed",
     (
         "same.npy",

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+from tensorframes.clouds import Cloud
 from tensorframes.clouds.cleaning import Counts, clean, report
 from tensorframes.errors import UserError
 
@@ -13,17 +14,30 @@ UNIT = np.eye(3)[[0, 1, 2, 0, 1, 2]]
 
 
 def test_rows_are_dropped_and_row_numbers_follow():
-    pos, normal = POS.copy(), UNIT.copy()
+    pos = POS.copy()
     pos[1, 2] = np.nan
-    normal[2] = np.inf
-    normal[3] = 0
-    pos[5, 0] = 1e300  # finite in float64 alone
-    cleaned = clean("a", pos, normal, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
-    np.testing.assert_array_equal(cleaned.pos, POS[[0, 4]])
-    np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 4]])
-    np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [4, 4]])
-    np.testing.assert_array_equal(cleaned.scored, [1, 0])
-    assert cleaned.counts == Counts(rows=6, not_finite=3, no_direction=1, renormalised=0, unscored=2)
+    pos[5, 0] = 1e300
+    cleaned = clean("a", pos, UNIT, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
+    np.testing.assert_array_equal(cleaned.pos, POS[[0, 2, 3, 4]])
+    np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 2, 3, 4]])
+    np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [2, 2], [3, 3], [4, 4]])
+    np.testing.assert_array_equal(cleaned.scored, [3, 0, 2])
+    assert cleaned.counts == Counts(rows=6, not_finite=1, far=1, unscored=1)
+
+
+@pytest.mark.parametrize("missing", [0.0, 9e-7, np.nan, np.inf, -np.inf])
+def test_rows_without_a_normal_stay_and_are_not_scored(missing):
+    normal = UNIT * np.array([1, 1, 2, 1, 1, 1])[:, None]
+    normal[[1, 3], 0] = missing
+    normal[3] *= [1, 0, 0]
+    normal[1, 1:] = 0
+    cleaned = clean("a", POS, normal, scored=np.array([4, 3, 0, 1, 2]))
+    np.testing.assert_array_equal(cleaned.pos, POS)
+    np.testing.assert_array_equal(cleaned.normal, UNIT * np.array([1, 0, 1, 0, 1, 1])[:, None])
+    np.testing.assert_array_equal(cleaned.scored, [4, 0, 2])
+    assert cleaned.counts == Counts(rows=6, unlabelled=2, renormalised=1, unscored=2)
+    cloud = Cloud("a", cleaned.pos, cleaned.normal)
+    np.testing.assert_array_equal(cloud.labelled, [True, False, True, False, True, True])
 
 
 def test_far_rows_are_dropped_and_counted_before_the_origin_is_chosen():
@@ -72,7 +86,9 @@ def test_clouds_beside_the_origin_are_rounded_no_more_than_others():
 
 
 def test_nothing_left_and_rows_out_of_range():
-    with pytest.raises(UserError, match=r"a: expected points with finite.*none in 6 rows"):
+    with pytest.raises(UserError, match=r"a: expected points with finite positions, got none in 6 rows"):
+        clean("a", POS * np.nan, UNIT)
+    with pytest.raises(UserError, match=r"a: expected points with normals, got none in 6 rows"):
         clean("a", POS, UNIT * 0)
     for rows in ([6], [-1, 2]):
         with pytest.raises(UserError, match=r"a: expected row numbers in 0\.\.5"):
@@ -83,8 +99,20 @@ def test_report_is_one_line_with_the_sums(caplog):
     with caplog.at_level(logging.INFO):
         report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, renormalised=3)])
         report("other list", [Counts(rows=7)])
+        report("sparse list", [Counts(rows=1000, unlabelled=850, unscored=3)])
     assert caplog.messages == [
         "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 2 far rows dropped, 5 normals made unit",
         "other list: clouds 1, rows 7; all clean",
+        "sparse list: clouds 1, rows 1,000; 850 rows without a normal kept, not scored, 3 row numbers dropped",
     ]
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300, 1e30])
+def test_clouds_of_any_magnitude_keep_their_shape(size):
+    pos = np.random.default_rng(0).normal(size=(50, 3))
+    cleaned = clean("a", (pos + 5) * size)
+    assert np.isfinite(cleaned.pos).all()
+    ratio = np.ptp(cleaned.pos, axis=0) / np.ptp(pos, axis=0)
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
+    assert (cleaned.counts.not_finite, cleaned.counts.far) == (0, 0)

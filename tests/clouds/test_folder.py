@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from tensorframes.clouds import Folder, write_cloud
-from tensorframes.clouds.columns import Columns, named
+from tensorframes.clouds.io import Columns, table_of
 from tensorframes.errors import UserError
 
-ROWS = np.c_[np.random.default_rng(0).normal(size=(7, 3)), np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]]
+NAMES = ("x", "y", "z", "nx", "ny", "nz")
+ROWS = np.c_[np.random.default_rng(0).normal(size=(7, 3)), -np.eye(3)[[0, 1, 2, 0, 1, 2, 0]]]
 
 
 def _write(*files, rows=ROWS):
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_cloud(file, Columns(named(rows)))
+        write_cloud(file, Columns(table_of(dict(zip(NAMES, rows.T, strict=False)))))
 
 
 def test_sub_folders(tmp_path):
@@ -53,6 +54,22 @@ def test_shares_hold_every_cloud_once(tmp_path):
     assert sorted(name for part in parts for name in part) == names
     assert all(parts)
     assert parts == [split.names for split in (same.train, same.val, same.test)]
+
+
+def test_rows_without_normals_stay(tmp_path):
+    missing = ROWS.copy()
+    missing[1, 3:], missing[4, 3:] = 0, np.nan
+    _write(tmp_path / "train" / "a.ply", tmp_path / "test" / "a.xyz", rows=missing)
+    for split in (Folder(tmp_path).train, Folder(tmp_path).test):
+        np.testing.assert_array_equal(split[0].pos, ROWS[:, :3].astype(np.float32))
+        np.testing.assert_array_equal(split[0].labelled, [True, False, True, True, False, True, True])
+    missing[3:, 3:] = 0  # two normals of seven
+    _write(tmp_path / "train" / "a.ply", tmp_path / "test" / "a.xyz", rows=missing)
+    for split in (Folder(tmp_path).train, Folder(tmp_path).test):
+        np.testing.assert_array_equal(split[0].labelled, [True, False, True, False, False, False, False])
+    np.savetxt(tmp_path / "test" / "a.xyz", missing * [1, 1, 1, 0, 0, 0], header="x y z nx ny nz")
+    with pytest.raises(UserError, match=r"a.xyz: expected points with normals, got none in 7 rows"):
+        _ = Folder(tmp_path).test
 
 
 def test_what_is_wrong_is_named(tmp_path):

@@ -153,6 +153,19 @@ def test_rows_that_are_not_finite_are_dropped_and_reported(root, caplog):
     assert caplog.messages == ["testset_all: clouds 2, rows 16; 2 rows not finite dropped, 1 row numbers dropped"]
 
 
+def test_unlabelled_rows_stay_and_are_not_scored(root, caplog):
+    lines = (root / "cow.normals").read_text().splitlines()
+    lines[0], lines[4] = "0 0 0", "nan nan nan"
+    (root / "cow.normals").write_text("\n".join(lines))
+    with caplog.at_level(logging.WARNING):
+        cloud = PCPNet(root).test[0]
+    np.testing.assert_array_equal(cloud.pos, np.loadtxt(root / "cow.xyz", dtype=np.float32))
+    assert np.flatnonzero(~cloud.labelled).tolist() == [0, 4]
+    assert list(cloud.scored) == [5, 2]
+    met = "2 rows without a normal kept, not scored, 1 row numbers dropped"
+    assert caplog.messages == [f"testset_all: clouds 2, rows 16; {met}"]
+
+
 def test_a_changed_file_is_read_again(root):
     assert len(PCPNet(root).test[0]) == 8
     _write(root, "cow", count=9)

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,19 @@ from torch_geometric.loader import DataLoader
 
 from tensorframes.clouds.augmentation import RandomRotation
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.corruption import Corruption, CorruptionMix, diagonal
+from tensorframes.clouds.corruption import (
+    Corruption,
+    CorruptionMix,
+    DecadesDensity,
+    Density,
+    Misregistered,
+    Outliers,
+    Quantised,
+    diagonal,
+)
 from tensorframes.clouds.samples import DIRECT_POINTS, TrainingSamples, WholeClouds, _Prepared
 from tensorframes.clouds.scales import distinct_rows, sampled_scale
+from tensorframes.errors import UserError
 from tensorframes.geometry import PROFILE, cloud_scale, thickness_profile
 
 
@@ -130,18 +141,17 @@ def test_the_scale_of_a_patch_is_that_of_its_whole_corrupted_cloud(category):
     cloud = sphere(30_000)
     assert len(cloud) > DIRECT_POINTS
     corruption, rng = Corruption.protocol(category), np.random.default_rng(5)
-    rows = corruption.density.kept(cloud.pos, rng)
-    pos = corruption.moved(cloud.pos[rows], diagonal(cloud.pos), rng)
-    scale = _Prepared(cloud, (0, 0)).scale(pos, rows, corruption.noise, rng)
-    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(pos))[0]), rel=0.02)
+    made = corruption.corrupted(cloud.pos, diagonal(cloud.pos), rng)
+    scale = _Prepared(cloud, (0, 0)).scale(made, corruption, rng)
+    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.02)
 
 
 @pytest.mark.parametrize("noise", [0.0002, 0.0009, 0.0035, 0.0095, 0.0138, 0.02])
 def test_the_scale_between_measured_levels_is_right(noise):
     cloud, rng = sphere(30_000), np.random.default_rng(5)
-    pos = Corruption(noise).moved(cloud.pos, diagonal(cloud.pos), rng)
-    scale = _Prepared(cloud, (0, 0)).scale(pos, np.arange(len(cloud)), noise, rng)
-    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(pos))[0]), rel=0.02)
+    made = Corruption(noise).corrupted(cloud.pos, diagonal(cloud.pos), rng)
+    scale = _Prepared(cloud, (0, 0)).scale(made, Corruption(noise), rng)
+    assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.02)
 
 
 @pytest.mark.parametrize("grid", [2, 20, 10**6])
@@ -157,6 +167,35 @@ def test_duplicate_points_do_not_shrink_the_scale():
     assert sampled_scale(np.zeros((7, 3), np.float32), np.random.default_rng(0)) == 1.0
 
 
+def sparse(count: int, labelled: int) -> Cloud:
+    """A sphere of which the first `labelled` points have normals."""
+    whole = sphere(count)
+    return Cloud("sparse", whole.pos, np.where(np.arange(count)[:, None] < labelled, whole.normal, 0))
+
+
+@pytest.mark.parametrize("patch_points", [300, None])
+def test_unlabelled_points_are_in_a_patch_but_not_inner(patch_points):
+    made = TrainingSamples([sparse(2000, 300)], 12, patch_points, corruption=Corruption(0.01), seed=3)
+    labels = TrainingSamples([sphere(2000)], 12, patch_points, corruption=Corruption(0.01), seed=3)
+    for item in range(12):
+        data = made[item]
+        known = (data.normal != 0).any(1)
+        assert len(data.pos) == len(labels[item].pos)
+        assert data.inner.any()
+        assert known[data.inner].all()
+        assert known[data.pos.norm(dim=1).argmin()]  # the centre
+        assert patch_points is None or not known.all()
+        if patch_points is None:
+            assert torch.equal(data.inner, known)
+
+
+def test_a_sample_keeps_a_labelled_point_however_thin_it_gets():
+    made = TrainingSamples(
+        [sparse(500, 1)], 20, None, corruption=Corruption(density=Density(low=0.1, high=0.1, least=0.0))
+    )
+    assert [int(made[item].inner.sum()) for item in range(20)] == [1] * 20
+
+
 def test_whole_clouds_are_whole_and_centred():
     data = samples(patch_points=None)[0]
     assert data.inner.all()
@@ -165,6 +204,10 @@ def test_whole_clouds_are_whole_and_centred():
     assert whole[0].num_nodes == 2000
     assert whole[0].pos.mean(0).abs().max() < 1e-5
     assert whole[0].scale.item() == pytest.approx(float(cloud_scale(whole[0].pos)[0]), rel=1e-5)
+    assert whole[0].inner.all()
+    partly = WholeClouds([sparse(2000, 30)])[0]
+    assert partly.num_nodes == 2000
+    assert partly.inner.nonzero()[:, 0].tolist() == list(range(30))
 
 
 def test_clouds_of_different_sizes_make_a_batch():
@@ -191,8 +234,42 @@ def test_mistakes_are_refused(change, message):
 
 
 def test_clouds_without_normals_are_refused():
-    bare = Cloud("bare", np.zeros((3, 3)))
-    with pytest.raises(ValueError, match="expected normals to train on, got none for bare"):
-        TrainingSamples([bare], 1)[0]
-    with pytest.raises(ValueError, match="expected normals to validate on, got none for bare"):
-        WholeClouds([bare])[0]
+    for bare in (Cloud("bare", np.zeros((3, 3))), Cloud("bare", np.zeros((3, 3)), np.zeros((3, 3)))):
+        with pytest.raises(UserError, match="expected normals to train on, got none for bare"):
+            TrainingSamples([bare], 1)[0]
+        with pytest.raises(UserError, match="expected normals to validate on, got none for bare"):
+            WholeClouds([bare])[0]
+
+
+def test_outliers_are_points_of_a_patch_that_the_loss_does_not_count():
+    found, mix = 0, CorruptionMix({"outliers": 1.0}, others={"outliers": Outliers(share=0.1)})
+    for index in range(10):
+        data = TrainingSamples([sphere(2000)], 10, 300, corruption=mix)[index]
+        unlabelled = (data.normal == 0).all(1)
+        found += int(unlabelled.sum())
+        assert not data.inner[unlabelled].any()
+        assert data.inner.any()
+        assert data.scale > 0
+    assert found > 20
+
+
+def test_the_scale_is_that_of_the_cloud_with_outliers_rounded_or_moved():
+    cloud = sphere(30_000)
+    coarse = Quantised(diagonal=0.004, by_spacing=0.0)
+    for corruption in (Outliers(share=0.1), coarse, Misregistered(), DecadesDensity()):
+        rng = np.random.default_rng(5)
+        drawn = corruption.draw(rng)
+        made = drawn.corrupted(cloud.pos, diagonal(cloud.pos), rng)
+        scale = _Prepared(cloud, (0, 0)).scale(made, drawn, rng)
+        assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.04)
+
+
+def test_clouds_with_noise_of_their_own_are_left_alone():
+    cloud = replace(sphere(400), category="depth_image")
+    loud = CorruptionMix({"high_noise": 1.0})
+    data = TrainingSamples([cloud], 10, None, corruption=loud)[0]
+    assert float(data.noise) == 0
+    assert data.num_nodes == 400
+    apart = torch.cdist(data.pos, data.pos)
+    assert torch.allclose(apart, torch.cdist(*[torch.from_numpy(cloud.pos)] * 2), atol=2e-3)
+    assert float(TrainingSamples([sphere(400)], 10, None, corruption=loud)[0].noise) > 0

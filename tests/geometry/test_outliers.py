@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tensorframes.geometry.outliers import FARTHEST, far_rows
+from tensorframes.geometry.outliers import FARTHEST, far_rows, within_range
 
 RNG = np.random.default_rng(0)
 BALL = RNG.standard_normal((2000, 3))
@@ -18,6 +18,8 @@ NORMAL_CLOUDS = {
     "two points": np.array([[0.0, 0, 0], [1e9, 0, 0]]),
     "one point": np.array([[1e9, 0, 0]]),
     "none": np.zeros((0, 3)),
+    "huge": BALL * 1e300,
+    "minute": BALL * 1e-300,
 }
 
 
@@ -41,3 +43,12 @@ def test_the_bound_is_the_written_one() -> None:
     for factor, expected in ((0.99, False), (1.01, True)):
         points = np.concatenate([ring, [[0, 0, factor * FARTHEST]]])
         assert far_rows(points)[-1] == expected
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_points_are_brought_within_range_exactly(size: float) -> None:
+    points = BALL * size
+    near = within_range(points)
+    assert 0.1 < np.abs(near).max() <= 1
+    np.testing.assert_array_equal(near / near[0, 0], points / points[0, 0])
+    assert within_range(BALL) is BALL

@@ -34,6 +34,11 @@ def test_offset_and_scale_do_not_matter(network: NormalEstimator, sphere: np.nda
     assert angle(far, normals_of(network, sphere)).max() < 0.5
 
 
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_clouds_of_any_magnitude_have_normals(network: NormalEstimator, sphere: np.ndarray, size: float) -> None:
+    assert angle(normals_of(network, sphere * size), normals_of(network, sphere)).max() < 0.1
+
+
 def test_rows_and_points_that_are_not_finite(network: NormalEstimator, sphere: np.ndarray) -> None:
     spoiled = np.insert(sphere, 5, np.nan, axis=0)
     rows = np.array([400, 5, 0])

@@ -1,5 +1,7 @@
 """Pictures show what is in front, in the colour of its error; looked at by eye when they change."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -91,6 +93,19 @@ def test_a_panel_has_all_errors_but_the_rmse_of_the_scored_rows():
     assert 300 <= len(asked[0]) <= 350  # the scored rows and a few others, not all
     with pytest.raises(ValueError, match="without"):
         error_panel(Half(), Cloud("bare", pos=np.zeros((3, 3))))
+
+
+def test_a_panel_shows_the_labelled_points():
+    class Half:
+        name, oriented = "half", False
+
+        def __call__(self, points, rows=None):
+            return np.where(np.arange(len(points))[:, None] < 300, points, 0)[rows]
+
+    partly = replace(sphere(), normal=np.where(np.arange(1500)[:, None] < 400, sphere().normal, 0), scored=None)
+    panel = error_panel(Half(), partly)
+    assert (len(panel.degrees), len(panel.cloud)) == (400, 400)
+    assert panel.rmse == pytest.approx(45)  # a quarter of them is at 90
 
 
 def test_the_worst_cloud_of_each_category_is_picked():

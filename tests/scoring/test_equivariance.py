@@ -1,5 +1,7 @@
 """The measured error is that of the method: nothing for what turns along, the angle itself for what does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,15 @@ def test_clouds_without_normals_have_no_rmse(sphere):
     error = equivariance_error(Outward(), Cloud("bare", pos=sphere.pos), elements=1)
     assert error.as_dict()["rmse"] is None
     assert error.rmse_change is None
+
+
+def test_the_rmse_is_that_of_the_labelled_points(sphere):
+    tilted = np.where(np.arange(500)[:, None] < 20, sphere.normal, np.roll(sphere.normal, 1, axis=1))
+    partly = replace(sphere, normal=np.where(np.arange(500)[:, None] < 20, sphere.normal, 0))
+    assert equivariance_error(Outward(), replace(sphere, normal=tilted), elements=1).rmse > 10
+    error = equivariance_error(Outward(), partly, elements=1)
+    assert error.rmse < 5
+    assert error.points == 500
 
 
 def test_at_least_one_element_is_drawn(sphere):

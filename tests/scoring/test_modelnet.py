@@ -1,6 +1,7 @@
 """Cosine similarities by hand, and what the test rotations do to methods that follow them and methods that don't."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,15 @@ def test_points_without_a_normal_count_as_a_cosine_of_zero():
 def test_only_the_scored_rows_count():
     found = score_rotated(Up(), [cloud(scored=np.array([0, 1]))], rotations=["none"])["per_rotation"]["none"]
     assert found["cosine_oriented"] == pytest.approx(0.75)
+
+
+def test_unlabelled_points_turn_along_and_are_not_scored():
+    whole = cloud()
+    known = replace(whole, normal=whole.normal * [[1], [1], [0], [0]])
+    found, expected = (score_rotated(Up(), [each])["per_rotation"] for each in (known, cloud(scored=np.array([0, 1]))))
+    for name, entry in found.items():
+        assert entry == {**expected[name], "seconds": entry["seconds"]}
+        assert (entry["points"], entry["scored"]) == (4, 2)
 
 
 @pytest.mark.parametrize("rotations", [["none", "so2"], []])

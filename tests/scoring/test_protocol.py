@@ -25,6 +25,18 @@ class Tilting:
         return normal if rows is None or self.whole else normal[rows]
 
 
+class Recording(Tilting):
+    """Writes down how many points it was handed."""
+
+    def __init__(self, degrees: np.ndarray) -> None:
+        super().__init__(degrees)
+        self.points: list[int] = []
+
+    def __call__(self, points, rows=None):
+        self.points.append(len(points))
+        return super().__call__(points, rows)
+
+
 class Naming:
     """Errors of 10 degrees times the x of the first point."""
 
@@ -50,6 +62,29 @@ def test_only_the_scored_rows_count(whole):
     assert entry["rmse"] == pytest.approx(np.sqrt(12.5))
     assert (entry["points"], entry["scored"]) == (4, 2)
     assert entry["pgp"]["5"] == 1.0
+
+
+def test_unlabelled_points_are_seen_but_not_scored():
+    """15 % of the normals are known: the method is handed every point, and its scores are those of these rows."""
+    known = np.sort(np.random.default_rng(1).permutation(100)[:15])
+    whole, method = cloud(count=100), Recording(np.arange(100) % 23)
+    normal = np.where(np.isin(np.arange(100), known)[:, None], whole.normal, 0)
+    partly, expected = (score(method, [each]) for each in (replace(whole, normal=normal), replace(whole, scored=known)))
+    assert method.points == [100, 100]
+    assert partly["average"] == {**expected["average"], "seconds": partly["average"]["seconds"]}
+    assert partly["average"]["scored"] == 15
+    named = score(method, [replace(whole, normal=normal, scored=np.array([known[0], known[0] + 1, known[3]]))])
+    assert named["average"]["scored"] == 2 + (known[1] == known[0] + 1)
+
+
+def test_the_nearest_clean_point_may_be_unlabelled():
+    moved = cloud(count=3, clean_pos=np.eye(3), at=0.0)
+    moved = replace(moved, pos=np.array([[0.0, 0.9, 0], [0, 1.1, 0], [0, 0, 1]]))
+    degrees = Tilting([80, 3, 4])
+    assert score(degrees, [moved])["average"]["cnd"] == pytest.approx(np.sqrt((80**2 + 3**2 + 4**2) / 3))
+    partly = replace(moved, normal=moved.normal * [[1], [0], [1]])
+    assert score(degrees, [partly])["average"]["cnd"] == pytest.approx(4)
+    assert score(degrees, [replace(partly, scored=[0])])["average"]["cnd"] is None
 
 
 def test_categories_are_means_of_shapes_and_the_average_of_categories():
@@ -159,6 +194,8 @@ def test_progress_wraps_the_walk():
         ([cloud(), cloud()], "different names, got 'a' twice"),
         ([Cloud("bare", pos=np.zeros((3, 3)))], "'bare' without"),
         ([cloud(scored=np.array([], dtype=int))], "at least one row to score in 'a'"),
+        ([Cloud("zero", pos=np.zeros((3, 3)), normal=np.zeros((3, 3)))], "'zero' without"),
+        ([Cloud("a", pos=np.zeros((2, 3)), normal=[[0, 0, 0], [0, 0, 1]], scored=[0])], "one row to score in 'a'"),
     ],
 )
 def test_what_cannot_be_scored_is_named(clouds, words):

@@ -8,6 +8,7 @@ from torch_geometric.data import Batch, Data
 
 from tensorframes.errors import UserError
 from tensorframes.training import OrientedLoss, UnorientedLoss, rmse_degrees
+from tensorframes.training.losses import mean_where
 
 
 def batch_of(*normals: torch.Tensor, oriented: bool = True) -> Batch:
@@ -101,6 +102,44 @@ def test_only_inner_points_count() -> None:
     batch = batch_of(torch.cat([X.expand(2, 3), turned(90, 2)]))
     batch.inner = torch.tensor([True, True, False, False])
     assert UnorientedLoss(eps=1e-12)(prediction_of(turned(0, 2)), batch).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_clouds_without_inner_points_take_no_part() -> None:
+    both, one = batch_of(X.expand(2, 3), X.expand(5, 3)), batch_of(X.expand(5, 3))
+    both.inner = torch.arange(7) >= 2
+    loss, found = UnorientedLoss(steps_weight=0.5), turned(20.0, 5)
+    assert loss(prediction_of(found, found), both) == loss(prediction_of(found, found), one)
+    again = turned(21.0, 5)
+    assert loss.unsteadiness(found, again, both) == loss.unsteadiness(found, again, one)
+    assert mean_where(rmse_degrees(found, both), both).item() == pytest.approx(20, rel=1e-4)
+
+
+def test_a_batch_without_inner_points_has_no_loss_and_no_gradient() -> None:
+    batch = batch_of(X.expand(2, 3), X.expand(5, 3))
+    batch.inner = torch.zeros(7, dtype=torch.bool)
+    raw = torch.randn(1, 3, requires_grad=True)
+    loss, none = UnorientedLoss(steps_weight=0.5), normalize(raw, dim=-1)[:0]
+    value = loss(prediction_of(none, none), batch) + loss.unsteadiness(none, none, batch)
+    value.backward()
+    assert value.item() == 0
+    assert raw.grad is not None
+    assert raw.grad.abs().max() == 0
+    assert mean_where(rmse_degrees(none, batch), batch).item() == 0
+
+
+@pytest.mark.parametrize("other", [0.0, 7.0, float("nan")])
+def test_what_stands_in_place_of_a_missing_normal_does_not_matter(other: float) -> None:
+    """The loss and its gradient are those of the labelled points alone."""
+    truth, inner = torch.cat([X.expand(4, 3), turned(50, 4)]), torch.arange(8) % 2 == 0
+    batch = batch_of(torch.where(inner.unsqueeze(-1), truth, other))
+    batch.inner = inner
+    raw = turned(20, 4).clone().requires_grad_()
+    alone = raw.detach().clone().requires_grad_()
+    UnorientedLoss()(prediction_of(raw), batch).backward()
+    UnorientedLoss()(prediction_of(alone), batch_of(truth[inner])).backward()
+    assert raw.grad is not None
+    assert torch.equal(raw.grad, alone.grad)
+    assert raw.grad.abs().max() > 0
 
 
 def test_the_normals_that_were_corrected_have_their_own_weight() -> None:

@@ -1,9 +1,12 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch_geometric.data import Data
 
+from tensorframes.clouds import Cloud
+from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,
     CloudDataModule,
@@ -14,6 +17,7 @@ from tensorframes.training import (
     parameter_groups,
 )
 from tensorframes.training.csv_log import read_rows
+from tensorframes.training.data import ScoredClouds
 
 
 def first(batches: CountedBatches, count: int) -> list[list[int]]:
@@ -50,6 +54,17 @@ def test_batches_may_be_given_to_several_steps_in_turn(repeat: int, step: int, e
 def test_a_batch_for_no_step_is_refused() -> None:
     with pytest.raises(ValueError, match="expected batch_size >= 1, workers >= 0 and repeat >= 1, got 8, 0 and 0"):
         CloudDataModule([], [], repeat=0)
+
+
+def test_unlabelled_points_are_validated_on_but_not_scored() -> None:
+    pos, normal = np.random.default_rng(0).normal(size=(30, 3)), np.zeros((30, 3))
+    normal[10:, 0] = 1
+    whole = ScoredClouds([Cloud("a", pos, normal, scored=[3, 12, 9, 20]), Cloud("a", pos, normal)])
+    assert [whole[place].num_nodes for place in (0, 1)] == [30, 30]
+    assert whole[0].inner.nonzero()[:, 0].tolist() == [12, 20]
+    assert whole[1].inner.nonzero()[:, 0].tolist() == list(range(10, 30))
+    with pytest.raises(UserError, match="expected rows with normals to validate on, got none scored for a"):
+        _ = ScoredClouds([Cloud("a", pos, normal, scored=[0, 1])])[0]
 
 
 def test_biases_and_norms_do_not_decay() -> None:

@@ -1,13 +1,14 @@
 """Generated shapes in PCPNet's own files: NAME.xyz, NAME.normals, NAME.pidx and lists of names."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.cloud import CATEGORIES
 from tensorframes.clouds.progress import progress
-from tensorframes.clouds.shapes.dataset import InCategories, Shapes
+from tensorframes.clouds.shapes.categories import InCategories
+from tensorframes.clouds.shapes.dataset import Shapes
 
 TRAINING_LISTS = {
     "no_noise": ("no_noise",),
@@ -37,9 +38,9 @@ def write_pcpnet(dataset: Shapes, folder: str | Path) -> None:
     write_list(folder / "testset_all.txt", (name for category in dataset.categories for name in names[category]))
 
 
-def write_clouds(clouds: Sequence[Cloud], folder: Path, description: str) -> dict[str, list[str]]:
+def write_clouds(clouds: InCategories, folder: Path, description: str) -> dict[str, list[str]]:
     """Writes each cloud's files; names by category."""
-    names: dict[str, list[str]] = {category: [] for category in CATEGORIES}
+    names: dict[str, list[str]] = {category: [] for category in clouds.categories}
     for index in progress(range(len(clouds)), f"writing {description}"):
         cloud = clouds[index]
         np.savetxt(folder / f"{cloud.name}.xyz", cloud.pos, fmt="%.7g")

@@ -1,12 +1,16 @@
 """Triangle meshes: their points carry the normals of their faces, as those of scanned and modelled meshes do."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from tensorframes.clouds.shapes.fields import Field
-from tensorframes.clouds.shapes.sampling import HALF, evaluate, value_and_gradient
+from tensorframes.clouds.shapes.roots import evaluate, value_and_gradient
+from tensorframes.clouds.shapes.sampling import HALF
+from tensorframes.clouds.shapes.triangles import TriangleGrid
 
 NEWTON_STEPS = 4
 
@@ -35,21 +39,53 @@ class Mesh:
         u, v = np.where(outside, 1 - u, u), np.where(outside, 1 - v, v)
         return a[face] + u * (b - a)[face] + v * (c - a)[face], normal[face] / size[face, None]
 
+    def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (M,) float64 at which rays from (M, 3) along unit (M, 3) first meet a face, inf where they do not,
+        and the face's unit normals (M, 3)."""
+        distance, face = self._grid.cast(origin, direction)
+        a, b, c = self.vertices[self.faces[face]].transpose(1, 0, 2)
+        normal = np.cross(b - a, c - a)
+        size = np.linalg.norm(normal, axis=1, keepdims=True)
+        return distance, np.where(face[:, None] < 0, 0.0, normal / np.maximum(size, 1e-300))
 
-def polygonised(field: Field, resolution: int) -> Mesh:
-    """Marching cubes on resolution^3 points, the vertices moved onto the zeros of the field by Newton's steps along the
-    gradient."""
+    @cached_property
+    def _grid(self) -> TriangleGrid:
+        return TriangleGrid.of(self.vertices[self.faces])
+
+
+def cubes(field: Field, resolution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Marching cubes on so many points along each axis (3,), rounded: vertices (V, 3) float64 and faces (F, 3), none
+    where the field does not change its sign."""
     from skimage.measure import marching_cubes
 
-    axis = torch.linspace(-HALF, HALF, resolution, dtype=torch.float32)
-    values = evaluate(field, torch.cartesian_prod(axis, axis, axis)).reshape(resolution, resolution, resolution).numpy()
-    spacing = 2 * HALF / (resolution - 1)
-    vertices, faces, _, _ = marching_cubes(values, 0.0, spacing=(spacing,) * 3)
-    pos = torch.from_numpy(vertices.astype(np.float64) - HALF)
+    size = np.maximum(np.round(resolution), 2).astype(int)
+    axes = [torch.linspace(-HALF, HALF, int(count), dtype=torch.float32) for count in size]
+    values = evaluate(field, torch.cartesian_prod(*axes)).reshape(*size).numpy()
+    if not values.min() < 0 < values.max():
+        return np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
+    vertices, faces, _, _ = marching_cubes(values, 0.0, spacing=tuple(2 * HALF / (size - 1)))
+    return vertices.astype(np.float64) - HALF, faces.astype(np.int64)
+
+
+def onto(field: Field, pos: Tensor) -> Tensor:
+    """Points (N, 3) moved onto the zeros of the field by Newton's steps along the gradient."""
     for _ in range(NEWTON_STEPS):
         value, gradient = value_and_gradient(field, pos)
         pos = pos - (value / gradient.square().sum(1).clamp(min=1e-2))[:, None] * gradient
-    return Mesh(pos.numpy(), outward(faces.astype(np.int64), pos.numpy(), field))
+    return pos
+
+
+def polygonised(field: Field, resolution: int) -> Mesh:
+    """Marching cubes on resolution^3 points, the vertices moved onto the zeros of the field.
+
+    Raises:
+        ValueError: the surface is empty.
+    """
+    vertices, faces = cubes(field, np.full(3, resolution))
+    if len(faces) == 0:
+        raise ValueError("expected a field that changes its sign, got one that does not")
+    pos = onto(field, torch.from_numpy(vertices)).numpy()
+    return Mesh(pos, outward(faces, pos, field))
 
 
 def outward(faces: np.ndarray, vertices: np.ndarray, field: Field) -> np.ndarray:

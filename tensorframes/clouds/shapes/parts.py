@@ -180,6 +180,25 @@ def heights(rng: np.random.Generator) -> combine.Heights:
     return combine.Heights(combine.Relief(*(torch.from_numpy(part) for part in (waves, amplitudes, angle)), profile))
 
 
+def terrain(rng: np.random.Generator) -> fields.Field:
+    """Gentle ground about height 0, long and short waves; half of the time with blocks standing on it."""
+    count = int(rng.integers(2, 8))
+    size = 2 * np.pi / np.exp(rng.uniform(np.log(0.4), np.log(4.0), count))
+    angle = rng.uniform(0, 2 * np.pi, count)
+    waves = np.stack([size * np.cos(angle), size * np.sin(angle), np.zeros(count)], 1)
+    amplitudes = rng.uniform(0.05, 0.7) / count / size
+    phases = rng.uniform(0, 2 * np.pi, count)
+    ground = combine.Heights(combine.Relief(*(torch.from_numpy(part) for part in (waves, amplitudes, phases))))
+    if rng.random() < 0.5:
+        return ground
+    blocks = []
+    for _ in range(int(rng.integers(1, 9))):
+        half, turn = rng.uniform(0.04, 0.25, 3) * [1, 1, 0.6], rng.uniform(0, np.pi)
+        axes = np.array([[np.cos(turn), np.sin(turn), 0], [-np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
+        blocks.append(upright(fields.Box(tuple(half.tolist())), axes, np.append(rng.uniform(-0.8, 0.8, 2), 0.0)))
+    return combine.Union((ground, *blocks))
+
+
 def cut(rng: np.random.Generator) -> fields.Field:
     """Where an open surface stays: one side of a plane, without a ball."""
     plane = fields.HalfSpace(tuple(random_direction(rng).tolist()), rng.uniform(-0.1, 0.4))

@@ -8,12 +8,15 @@ gaps beside creases and pile points up on them.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from tensorframes.clouds.shapes.fields import Field
+from tensorframes.clouds.shapes.rays import FreeSpace, cast
+from tensorframes.clouds.shapes.roots import SMALLEST_GRADIENT, TOLERANCE, evaluate, refined, value_and_gradient
 
 HALF = 1.28
 """Shapes lie within |x|, |y|, |z| <= HALF; what reaches out is cut off."""
@@ -22,11 +25,10 @@ COARSEST = 16
 LINES = 1 << 15
 MOST_BLOCKS = 1000
 HALVINGS = 3
-SECANTS = 8
-BLOCK = 1 << 15
 ROUNDING = 1e-5
-TOLERANCE = 1e-7
-SMALLEST_GRADIENT = 1e-3
+CUBES = 6000
+FINEST = 2 * HALF / 128
+"""Of the grid that rays skip free space by: cubes that may hold the surface, and their smallest side."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,19 @@ class Implicit:
                 return pos[:count], normal[:count]
         raise ValueError(f"expected a surface with room for {count} points, got {total} in {len(centres)} cells")
 
+    def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (M,) float64 at which rays from (M, 3) along unit (M, 3) first meet the surface, inf where they do
+        not, and its unit normals (M, 3) there."""
+        return cast(self.field, self.region, self._space, origin, direction)
+
+    @cached_property
+    def _space(self) -> FreeSpace:
+        centres, side = surface_cells(self.field, CUBES, FINEST)
+        cells = ((centres.numpy() + HALF) / side).astype(np.int64)
+        occupied = np.zeros((round(2 * HALF / side),) * 3, dtype=bool)
+        occupied[tuple(cells.T)] = True
+        return FreeSpace.around(np.full(3, -HALF), side, occupied)
+
     def _crossings(self, centres: Tensor, side: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """What LINES lines meet, each through a random cell along a random axis."""
         direction = torch.eye(3, dtype=centres.dtype)[torch.from_numpy(rng.integers(3, size=LINES))]
@@ -68,15 +83,15 @@ class Implicit:
         return pos[good].numpy()[even], normal[even]
 
 
-def surface_cells(field: Field, count: int) -> tuple[Tensor, float]:
+def surface_cells(field: Field, count: int, finest: float = 0.0) -> tuple[Tensor, float]:
     """Centres (M, 3) float64 and side of the cubes that may hold a zero: cut into eight until there are `count` of
-    them."""
+    them or their side is `finest` or less."""
     axis = (torch.arange(COARSEST) + 0.5) / COARSEST * 2 * HALF - HALF
     centres, side = torch.cartesian_prod(axis, axis, axis), 2 * HALF / COARSEST
     corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25])] * 3)
     while True:
         centres = centres[evaluate(field, centres).abs() <= side * 3**0.5 / 2 + ROUNDING]
-        if len(centres) >= count or len(centres) == 0:
+        if len(centres) >= count or len(centres) == 0 or side <= finest:
             return centres.double(), side
         centres, side = (centres[:, None] + corners * side).reshape(-1, 3), side / 2
 
@@ -85,8 +100,7 @@ def line_roots(field: Field, start: Tensor, direction: Tensor, length: float) ->
     """Zeros (K, 3) on segments from `start` (M, 3) along unit `direction` (M, 3), each found once.
 
     An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times (in float32).
-    Then each interval whose ends differ in sign holds one, refined by the Illinois method: a secant, the value of an
-    end that stays put halved.
+    Then each interval whose ends differ in sign holds one, which is refined.
     """
     for _ in range(HALVINGS):
         near = evaluate(field, (start + direction * (length / 2)).float()).abs() <= length / 2 + ROUNDING
@@ -95,29 +109,5 @@ def line_roots(field: Field, start: Tensor, direction: Tensor, length: float) ->
     low, high = evaluate(field, start), evaluate(field, start + direction * length)
     crossing = (low < 0) != (high < 0)
     start, direction, low, high = start[crossing], direction[crossing], low[crossing], high[crossing]
-    a, b = torch.zeros_like(low), torch.full_like(low, length)
-    for _ in range(SECANTS):
-        middle = (a * high - b * low) / (high - low)
-        value = evaluate(field, start + direction * middle[:, None])
-        same = (value < 0) == (low < 0)
-        # The end that moves is called b from here on; a is the other one, on the other side of the zero.
-        a, low = torch.where(same, b, a), torch.where(same, high, low)
-        b, high, low = middle, value, torch.where(same, low, low / 2)
-    return start + direction * b[:, None]
-
-
-def evaluate(field: Field, pos: Tensor) -> Tensor:
-    """f at (N, 3) points, in blocks that stay in the processor's cache."""
-    with torch.no_grad():
-        return torch.cat([field(block) for block in pos.split(BLOCK)]) if len(pos) else pos.new_zeros(0)
-
-
-def value_and_gradient(field: Field, pos: Tensor) -> tuple[Tensor, Tensor]:
-    """f (N,) and its gradient (N, 3)."""
-    values, gradients = [pos.new_zeros(0)], [pos.new_zeros(0, 3)]
-    for block in pos.split(BLOCK) if len(pos) else ():
-        block = block.clone().requires_grad_()
-        value = field(block)
-        gradients.append(torch.autograd.grad(value.sum(), block)[0])
-        values.append(value.detach())
-    return torch.cat(values), torch.cat(gradients)
+    zero = refined(field, start, direction, torch.zeros_like(low), torch.full_like(low, length), low, high)
+    return start + direction * zero[:, None]

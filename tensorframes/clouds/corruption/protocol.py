@@ -1,16 +1,16 @@
-"""Noise and uneven density: the six categories of the protocol, and random mixes of them for training.
+"""Noise and uneven density: the six categories of the protocol.
 
 PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were
 thinned. Here each point stays with a probability, its *share*, that depends on t in [0, 1], its place along the longest
 principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.corruption.corrupted import Corrupted, applied, diagonal, rounded
 
 PROTOCOL_NOISE = {"no_noise": 0.0, "low_noise": 0.00125, "med_noise": 0.006, "high_noise": 0.012}
 """Standard deviation as a fraction of the diagonal of the clean cloud's bounding box."""
@@ -27,11 +27,6 @@ PROTOCOL_SUFFIX = {
 
 MIN_SHARE = 0.2
 """A density keeps at least this part of a cloud unless told otherwise, however its points lie along the axis."""
-
-
-def diagonal(pos: np.ndarray) -> float:
-    """Length of the bounding box's diagonal of (N, 3) points."""
-    return float(np.linalg.norm(np.ptp(pos.astype(np.float64), axis=0)))
 
 
 def longest_axis(pos: np.ndarray) -> np.ndarray:
@@ -130,93 +125,22 @@ class Corruption:
         density = {"vardensity_striped": STRIPED, "vardensity_gradient": GRADIENT}.get(category, Density())
         return cls(PROTOCOL_NOISE.get(category, 0.0), density, category)
 
-    def draw(self, rng: np.random.Generator) -> "Corruption":
-        """Itself: a fixed corruption is the mix that holds one."""
-        return self
+    def draw(self, rng: np.random.Generator, sampled: bool = False) -> "Corruption":
+        """Itself; for clouds that are sampled in a way of their own, none."""
+        return Corruption() if sampled else self
+
+    def corrupted(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> Corrupted:
+        """What is left of clean positions (N, 3), thinned and noisy; `length` is their diagonal."""
+        rows = self.density.kept(pos, rng)
+        return Corrupted(self.moved(pos[rows], length, rng), rows)
 
     def moved(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
         """Positions (N, 3) with noise, rounded; `length` is the diagonal of the whole clean cloud."""
         if self.noise > 0:
             pos = pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
         step = self.rounding * length
-        if step > 0:
-            pos = (np.round(pos.astype(np.float64) / step) * step).astype(np.float32)
-        return pos
+        return rounded(pos.astype(np.float64), step).astype(np.float32) if step > 0 else pos
 
     def apply(self, cloud: Cloud, rng: np.random.Generator) -> Cloud:
         """The whole cloud, corrupted; the clean positions stay in `clean_pos`, rows to score are dropped if thinned."""
-        rows = self.density.kept(cloud.pos, rng)
-        pos = self.moved(cloud.pos[rows], diagonal(cloud.pos), rng)
-        whole = len(rows) == len(cloud.pos)
-        return replace(
-            cloud,
-            pos=pos,
-            normal=None if cloud.normal is None else cloud.normal[rows],
-            curvature=None if cloud.curvature is None else cloud.curvature[rows],
-            scored=cloud.scored if whole else None,
-            category=self.category,
-            clean_pos=cloud.pos,
-        )
-
-
-@dataclass(frozen=True)
-class CorruptionMix:
-    """Draws a category by weight, then its level at random around the protocol's.
-
-    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and
-    half the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
-
-    Args:
-        weights: category -> weight >= 0, not all zero; categories left out are not drawn.
-        least_share: even thinning keeps a share drawn uniformly from [least_share, 1], in half of the samples.
-        density_noise: part of the uneven clouds that are noisy, at most at the low level.
-        rounded: part of all clouds whose coordinates are rounded, to a fraction of the diagonal drawn from ROUNDING.
-    """
-
-    weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 1.0))
-    least_share: float = 0.4
-    density_noise: float = 0.3
-    rounded: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.rounded <= 1:
-            raise ValueError(f"expected a part of the clouds to round, in [0, 1], got {self.rounded}")
-        if unknown := set(self.weights) - set(CATEGORIES):
-            raise ValueError(f"expected categories of {', '.join(CATEGORIES)}, got {', '.join(sorted(unknown))}")
-        if min(self.weights.values(), default=0) < 0 or sum(self.weights.values()) <= 0:
-            raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(self.weights)}")
-
-    def draw(self, rng: np.random.Generator) -> Corruption:
-        """One corruption."""
-        drawn = self._drawn(rng)
-        if self.rounded == 0 or rng.random() >= self.rounded:
-            return drawn
-        return replace(drawn, rounding=float(np.exp(rng.uniform(*np.log(ROUNDING)))))
-
-    def _drawn(self, rng: np.random.Generator) -> "Corruption":
-        weight = np.array([self.weights.get(name, 0.0) for name in CATEGORIES], dtype=float)
-        category = CATEGORIES[int(rng.choice(len(CATEGORIES), p=weight / weight.sum()))]
-        if category.startswith("vardensity"):
-            noise = rng.uniform(0, NOISE_RANGE["low_noise"][1]) if rng.random() < self.density_noise else 0.0
-            return Corruption(noise, self._uneven(category.removeprefix("vardensity_"), rng), category)
-        share = rng.uniform(self.least_share, 1) if rng.random() < 0.5 else 1.0
-        return Corruption(rng.uniform(*NOISE_RANGE[category]), Density(low=share, high=share), category)
-
-    def _uneven(self, pattern: str, rng: np.random.Generator) -> Density:
-        direction = rng.standard_normal(3)
-        axis = tuple((direction / np.linalg.norm(direction)).tolist()) if rng.random() < 0.5 else None
-        low, layers, reverse = rng.uniform(0.04, 0.3), int(rng.integers(4, 17)), bool(rng.random() < 0.5)
-        return Density(pattern, low, 1.0, layers, reverse, axis)
-
-
-NOISE_RANGE = {
-    "no_noise": (0.0, 0.0),
-    "low_noise": (0.0003, 0.0025),
-    "med_noise": (0.0025, 0.009),
-    "high_noise": (0.009, 0.014),
-}
-"""Where a mix draws sigma: around the protocol's levels, without gaps between them."""
-
-ROUNDING = (3e-8, 3e-6)
-"""Steps of coordinates, as fractions of the diagonal, that a mix draws from, evenly in their logarithm: from hardly
-more than float32's to a little more than those of files with six digits, such as PCPNet's."""
+        return applied(self.corrupted(cloud.pos, diagonal(cloud.pos), rng), cloud, self.category)

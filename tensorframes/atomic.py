@@ -1,0 +1,121 @@
+"""Files that are written whole or not at all.
+
+The content goes to a hidden file in the target's folder, is flushed to the disk and renamed over the target, so that at
+every moment, also after `kill -9`, a power cut or on a full disk, the target is the old file or the new one, whole.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file can be neither removed nor replaced: no lock is needed
+    fcntl = None  # type: ignore[assignment]
+
+PREFIX, SUFFIX = ".tensorframes-", ".part"
+"""Of the hidden files' names. One that its writer left behind (killed) is removed by the next writer in the folder."""
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes `path` when the block ends, and leaves it as it was if the block raises.
+
+    A link stays a link: the file that it leads to is replaced. Permission bits, and where allowed owner and group, are
+    those of the old file; hard links to the old file keep the old content. What is no regular file (a pipe, a device)
+    is written to directly, when the block ends.
+
+    Args:
+        path: the target; its folder must exist.
+
+    Raises:
+        OSError: the folder or the target can't be written to, or the disk is full.
+    """
+    target = Path(os.path.realpath(path))
+    if is_special(target):
+        buffer = BytesIO()
+        yield buffer
+        with target.open("wb") as device:
+            device.write(buffer.getbuffer())
+        return
+    if target.is_dir():
+        raise IsADirectoryError(21, "Is a directory", str(target))
+    _remove_leftovers(target.parent)
+    part, file = _open_part(target)
+    try:
+        with file:
+            yield file
+            file.flush()
+            _copy_permissions(target, file)
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()
+            os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def replace_text(path: str | Path, text: str) -> None:
+    """Writes a text file (UTF-8) whole or not at all; see `replacing` for the errors."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
+def is_special(path: Path) -> bool:
+    """Whether what is at `path` is neither a regular file nor a folder: a pipe, a terminal, /dev/null."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _open_part(target: Path) -> tuple[Path, BinaryIO]:
+    """A new hidden file, locked while it is open."""
+    # Of what may be private nothing is readable to others before it has the old file's permissions.
+    mode = 0o600 if target.exists() else 0o666
+    while True:
+        part = target.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
+        file = os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode), "w+b")
+        with contextlib.suppress(OSError):  # file systems without locks
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink > 0:
+            return part, file
+        file.close()  # another process took it for a leftover before it was locked
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for part in folder.glob(f"{PREFIX}*{SUFFIX}"):
+        with contextlib.suppress(OSError), part.open("r+b") as file:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+                part.unlink(missing_ok=True)
+
+
+def _copy_permissions(target: Path, file: BinaryIO) -> None:
+    try:
+        old = target.stat()
+    except FileNotFoundError:
+        return
+    if hasattr(os, "fchown"):
+        with contextlib.suppress(OSError):
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+
+
+def _flush_folder(folder: Path) -> None:
+    """Makes the new name last beyond a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,58 @@
+"""Which columns hold positions and normals, by their names: case, units, punctuation and order do not matter."""
+
+import re
+from collections.abc import Sequence
+
+Triples = tuple[tuple[str, str, str], ...]
+
+POSITIONS: Triples = (
+    ("x", "y", "z"),
+    *((f"{word}x", f"{word}y", f"{word}z") for word in ("pos", "position", "point", "points", "coord", "cartesian")),
+    *((f"x{word}", f"y{word}", f"z{word}") for word in ("coord", "coordinate", "pos")),
+    *((f"{word}0", f"{word}1", f"{word}2") for word in ("points", "point", "position", "xyz", "pos")),
+    *((x, y, z) for x, y in (("x", "y"), ("easting", "northing")) for z in ("z", "elevation", "height", "altitude")),
+)
+NORMALS: Triples = (
+    ("nx", "ny", "nz"),
+    *((f"{word}x", f"{word}y", f"{word}z") for word in ("normal", "normals", "norm")),
+    *((f"x{word}", f"y{word}", f"z{word}") for word in ("normal", "n")),
+    *((f"{word}0", f"{word}1", f"{word}2") for word in ("normals", "normal", "n")),
+)
+"""Keys of three columns each; the first triple that is there counts."""
+
+POSITION_VECTORS = ("xyz", "pos", "position", "positions", "points", "point", "coord", "coords", "coordinates")
+NORMAL_VECTORS = ("normal", "normals", "nxyz")
+"""Keys of one column with three numbers a row."""
+
+UNIT = re.compile(r"_(m|mm|cm|km|um|ft|in|inch|met(er|re)s?|feet|us_?ft)$")
+
+
+def key_of(name: str) -> str:
+    """What is left of a column's name without case, units and punctuation: x of "X [m]", "x_mm" and '"X"'."""
+    bare = re.sub(r"[\[(].*?[\])]", "", name.strip().lower())
+    bare = UNIT.sub("", re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
+    return bare.replace("_", "")
+
+
+def find_triple(names: Sequence[str], triples: Triples) -> tuple[str, ...] | None:
+    """The names of the three columns that one of the triples describes, or None; exact names come first."""
+    if set(triples[0]) <= set(names):
+        return triples[0]
+    by_key: dict[str, str] = {}
+    for name in names:
+        by_key.setdefault(key_of(name), name)
+    return next((tuple(by_key[key] for key in triple) for triple in triples if set(triple) <= by_key.keys()), None)
+
+
+def unique(names: Sequence[str], unnamed: str = "index") -> tuple[str, ...]:
+    """The names, those that are empty or repeated changed so that each can be a field of a structured array."""
+    taken: set[str] = set()
+    found = []
+    for name in names:
+        base = name or unnamed
+        candidate, number = base, 2
+        while candidate in taken or (candidate != name and candidate in names):
+            candidate, number = f"{base}_{number}", number + 1
+        taken.add(candidate)
+        found.append(candidate)
+    return tuple(found)

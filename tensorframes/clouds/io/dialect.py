@@ -1,0 +1,143 @@
+"""How a line of text holds numbers: what separates them, the decimal sign, quotes, marks of missing values."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMMENTS = ("#", "//", "%")
+MISSING = frozenset(
+    ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
+)
+"""What programs write where a value is missing; "1.#QNAN" and the like count, too."""
+
+DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+([eE][+-]?\d+)?")
+GROUPED = re.compile(r"[+-]?\d{1,3}(([.,'\u00a0\u202f ])\d{3})(\2\d{3})*([.,]\d+)?")
+TOKEN = re.compile(r'"[^"]*"|[^\s"]+')
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Fields of a line.
+
+    Args:
+        separator: one character, or None for any white space.
+        decimal: "." or ",".
+        trailing: lines end with a separator.
+        quoted: fields stand in double quotes.
+    """
+
+    separator: str | None = None
+    decimal: str = "."
+    trailing: bool = False
+    quoted: bool = False
+
+    def split(self, line: str) -> list[str]:
+        """The fields of a line without comments, stripped of white space and quotes."""
+        if '"' in line:
+            fields = (
+                TOKEN.findall(line)
+                if self.separator is None
+                else next(csv.reader([line], delimiter=self.separator, skipinitialspace=True))
+            )
+            fields = [field.strip().strip('"') for field in fields]
+        elif self.separator is None:
+            return line.split()
+        else:
+            fields = [field.strip() for field in line.split(self.separator)]
+        return fields[:-1] if self.trailing and fields and not fields[-1] else fields
+
+    def join(self, fields: Sequence[str]) -> str:
+        """One line of these fields, quoted where they hold what would part them."""
+        parting = (self.separator or " ", '"')
+        safe = [
+            f'"{field.replace(chr(34), "")}"' if self.quoted or any(sign in field for sign in parting) else field
+            for field in fields
+        ]
+        return (self.separator or " ").join(safe) + ((self.separator or "") if self.trailing else "")
+
+    def append(self, line: str, fields: Sequence[str]) -> str:
+        """The line, character by character, with more fields behind its own."""
+        body, comment = split_comment(line)
+        bare = body.rstrip()
+        blank = "" if not comment else body[len(bare) :]
+        separator = self.separator or " "
+        if self.trailing and bare.endswith(separator):
+            return f"{bare}{separator.join(fields)}{separator}{blank}{comment}"
+        return f"{bare}{separator}{separator.join(fields)}{blank}{comment}"
+
+    def written(self, number: str) -> str:
+        """A number's text as this dialect has it."""
+        number = number.replace(".", self.decimal) if self.decimal != "." else number
+        return f'"{number}"' if self.quoted else number
+
+
+def detect(line: str, separator: str | None = None) -> Dialect:
+    """The dialect of a row of numbers; `separator` where the file itself names it."""
+    body = split_comment(line)[0].strip("\r\n ")
+    outside = re.sub(r'"[^"]*"', '""', body)
+    found = separator or next((sign for sign in ";\t|" if sign in outside), None)
+    if found == "\t" and any(len(field.split()) > 1 for field in outside.split("\t")):
+        found = None  # white space of both kinds
+    if found is None and "," in outside and not _is_spaced_with_decimal_commas(outside):
+        found = ","
+    if found == "\t" and outside.count(",") >= 2 and all(part.endswith(",") for part in outside.split("\t")[:-1]):
+        found = ","
+    fields = Dialect(found).split(body)
+    comma = found != "," or '"' in body
+    decimal = (
+        ","
+        if comma and any("," in field for field in fields) and not any(_is_point(field) for field in fields)
+        else "."
+    )
+    quoted = found is not None and body.startswith('"') and body.count('"') >= 2 * len(fields)
+    return Dialect(found, decimal, found is not None and body.rstrip().endswith(found), quoted)
+
+
+def split_comment(line: str) -> tuple[str, str]:
+    """What stands before a # in a line, and the rest."""
+    place = line.find("#")
+    if place < 0 or line[:place].count('"') % 2 or line[place - 1 : place] == ".":  # "1.#QNAN"
+        return line, ""
+    return line[:place], line[place:]
+
+
+def number(text: str, decimal: str = ".") -> float | None:
+    """The number that a field holds, NaN where it says that there is none, or None where it holds something else."""
+    try:
+        value = float(text)
+    except ValueError:
+        return _odd_number(text.strip().strip('"').strip(), decimal)
+    return None if "_" in text else value
+
+
+def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64] | None:
+    """The numbers of one column, or None where one of its fields holds something else."""
+    found = [number(text, decimal) for text in texts]
+    return None if None in found else np.array(found, dtype=np.float64)
+
+
+def _odd_number(text: str, decimal: str) -> float | None:
+    if text.lower() in MISSING or re.fullmatch(r"-?1[.,]#(qnan|ind|nan|snan)\d*", text.lower()):
+        return float("nan")
+    if infinite := re.fullmatch(r"(-?)1[.,]#inf\d*", text.lower()):
+        return float(f"{infinite[1]}inf")
+    if GROUPED.fullmatch(text) and text.count(decimal) <= 1:
+        text = re.sub(r"[.,'\u00a0\u202f ]", lambda sign: "." if sign[0] == decimal else "", text)
+    plain = text.replace(",", ".") if decimal == "," else text
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?", plain):
+        return None
+    return float(plain.lower().replace("d", "e"))
+
+
+def _is_spaced_with_decimal_commas(line: str) -> bool:
+    fields = line.split()
+    return len(fields) >= 3 and all(DECIMAL_COMMA.fullmatch(field) for field in fields)
+
+
+def _is_point(field: str) -> bool:
+    """Whether a field has its fraction behind a point: 0.5 or 1,234.5, but not 1.234,5."""
+    return "." in field and field.rfind(".") > field.rfind(",")
