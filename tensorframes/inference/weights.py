@@ -12,7 +12,7 @@ from pydoc import locate
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
