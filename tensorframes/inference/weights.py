@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
 from tensorframes.estimator.plane_votes import SHARPNESS
@@ -31,7 +32,7 @@ SUFFIX = ".safetensors"
 
 
 def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path, about: dict[str, Any]) -> None:
-    """Write an estimator's weights (float32) and how to build it again.
+    """Write an estimator's weights (float32) and how to build it again, whole or not at all.
 
     Args:
         estimator: its state is saved.
@@ -39,7 +40,7 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
         path: ends in .safetensors.
         about: what people may want to know of its training; plain values.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {
         name: value.detach().cpu().float() if value.is_floating_point() else value.detach().cpu()
@@ -47,8 +48,9 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
     }
     header = {"format": str(FORMAT), "model": json.dumps(recipe), "about": json.dumps(about)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in state.items()}, str(path), metadata=header)
-    Path(path).chmod(0o644)  # safetensors leaves it to its owner alone
+    content = save({name: value.contiguous() for name, value in state.items()}, metadata=header)
+    with replacing(path) as file:
+        file.write(content)
 
 
 def load_weights(path: str | Path) -> NormalEstimator:

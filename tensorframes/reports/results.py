@@ -1,10 +1,9 @@
 """metrics.json: written whole or not at all, and what it holds for a table."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
+from tensorframes.atomic import replace_text
 from tensorframes.reports.grid import Metrics
 
 FILE = "metrics.json"
@@ -22,17 +21,7 @@ def write_metrics(path: Path | str, metrics: Metrics) -> Path:
     path = file_of(path)
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp's files are its owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    replace_text(path, text)
     return path
 
 
