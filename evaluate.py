@@ -2,7 +2,14 @@
 
 import sys
 
-from tensorframes.app import command_line, evaluate
+from tensorframes.errors import interruptible, loading
+
+
+def main() -> int:
+    with loading():
+        from tensorframes.app import command_line, evaluate
+    return command_line(evaluate, "evaluate")
+
 
 if __name__ == "__main__":
-    sys.exit(command_line(evaluate, "evaluate"))
+    sys.exit(interruptible(main))

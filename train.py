@@ -2,7 +2,14 @@
 
 import sys
 
-from tensorframes.app import command_line, train
+from tensorframes.errors import interruptible, loading
+
+
+def main() -> int:
+    with loading():
+        from tensorframes.app import command_line, train
+    return command_line(train, "train")
+
 
 if __name__ == "__main__":
-    sys.exit(command_line(train, "train"))
+    sys.exit(interruptible(main))

@@ -2,7 +2,14 @@
 
 import sys
 
-from tensorframes.app import command_line, download
+from tensorframes.errors import interruptible, loading
+
+
+def main() -> int:
+    with loading():
+        from tensorframes.app import command_line, download
+    return command_line(download, "download")
+
 
 if __name__ == "__main__":
-    sys.exit(command_line(download, "download"))
+    sys.exit(interruptible(main))

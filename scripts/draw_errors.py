@@ -3,17 +3,19 @@
 python scripts/draw_errors.py outputs/shapes/TIME/checkpoints/best.ckpt 1 docs/images/errors.png
 """
 
+import sys
 from pathlib import Path
 
-from tensorframes.app.checkpoint import load_estimator
-from tensorframes.clouds import CATEGORIES, Shapes
-from tensorframes.errors import LineParser, UserError
-from tensorframes.inference import EstimatorMethod
-from tensorframes.reports import error_picture
-from tensorframes.scoring import PCA
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 
 def main() -> None:
+    with loading():
+        from tensorframes.app.checkpoint import load_estimator
+        from tensorframes.clouds import CATEGORIES, Shapes
+        from tensorframes.inference import EstimatorMethod
+        from tensorframes.reports import error_picture
+        from tensorframes.scoring import PCA
     parser = LineParser(description="errors of a network, PCA 18 and PCA 112 on one test shape")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("shape", type=int, help="which of the test shapes")
@@ -33,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

@@ -4,16 +4,18 @@ With "best" or "fast" in place of a file: tensorframes/weights/NAME.safetensors,
 """
 
 import argparse
+import sys
 from pathlib import Path
 
-from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-from tensorframes.errors import LineParser, UserError
-from tensorframes.inference import PRETRAINED, save_weights
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
 
 
 def main() -> None:
+    with loading():
+        from tensorframes.app.checkpoint import load_estimator, read_checkpoint
+        from tensorframes.inference import PRETRAINED, save_weights
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")
@@ -35,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

@@ -6,6 +6,7 @@ Each file holds many points (say a million) that fill a surface evenly, with nor
 and moved by the noise of each of the protocol's levels; the others stand for the surface.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.spatial import cKDTree
 from tensorframes.clouds import read_cloud
 from tensorframes.clouds.cleaning import clean
 from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
-from tensorframes.errors import LineParser, UserError
+from tensorframes.errors import LineParser, UserError, interruptible
 from tensorframes.scoring import least_errors, rmse
 
 CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them
@@ -78,4 +79,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

@@ -1,12 +1,14 @@
 """Writes generated shapes in PCPNet's layout: python scripts/make_shapes.py FOLDER [--points 100000] [--seed 0] ..."""
 
+import sys
 from pathlib import Path
 
-from tensorframes.clouds.shapes import Shapes, write_pcpnet
-from tensorframes.errors import LineParser, UserError
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 
 def main() -> None:
+    with loading():
+        from tensorframes.clouds.shapes import Shapes, write_pcpnet
     parser = LineParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go; the shapes are cached in it, too")
     for name, default in (("train", 8), ("val", 3), ("test", 4)):
@@ -28,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

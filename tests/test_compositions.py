@@ -131,6 +131,7 @@ def test_a_composition_is_equivariant(chosen: Composition) -> None:
     assert (normal @ normal.T).abs().min() < 0.9, "the normals do not differ from point to point"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [each for each in drawn() if each.backbone != "dgcnn"], ids=str)
 def test_a_composition_compiles_to_the_same_numbers_and_gradients(chosen: Composition) -> None:
     """Networks in training mode, without a graph break; DGCNN finds its graphs on the way."""

@@ -11,9 +11,10 @@ from tensorframes.frames import Frames
 from tensorframes.reps import TensorReps
 from tensorframes.testing import random_orthogonal
 
-pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="no C++ compiler on this machine"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not any(map(shutil.which, ("g++", "clang++", "c++"))), reason="no C++ compiler on this machine"),
+]
 
 
 @pytest.fixture(autouse=True)

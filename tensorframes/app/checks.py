@@ -44,8 +44,23 @@ def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
         UserError: a value is of another type.
     """
     for key, hint in hints.items():
+        if key not in list(cfg):  # `in` is false for values that must be given, too
+            raise UserError(f"expected {key} to be {described(hint)}, got none: it was deleted")
         if not fits(plain(cfg[key]), hint):
             raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
+
+
+def check_components(cfg: DictConfig, keys: Sequence[str]) -> None:
+    """Each of these settings is a component.
+
+    Raises:
+        UserError: one was deleted, or replaced by something else.
+    """
+    for key in keys:
+        node = OmegaConf.select(cfg, key)
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            found = "none" if node is None else node
+            raise UserError(f"expected {key} to be a component with a _target_, got {found}")
 
 
 def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:

@@ -14,13 +14,11 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from tensorframes.app.explain import explain
+from tensorframes.app.explain import explain, is_mistake, system_error
 from tensorframes.app.runlog import write_to_log
-from tensorframes.errors import UserError
+from tensorframes.errors import INTERRUPTED, UserError
 
 SUCCESS, FAILED, MISTAKE = 0, 1, 2
 
@@ -54,7 +52,7 @@ def config_dir() -> Path:
 def command_line(task: Task, config_name: str) -> int:
     """Compose the configuration from ``sys.argv``, run ``task``, return the exit code.
 
-    0: done. 1: the run failed, with a traceback. 2: the user's mistake, one line on stderr.
+    0: done. 1: the run failed, with a traceback. 2: the user's mistake, one line on stderr. 130: Ctrl-C, one line.
     In a sweep a job that fails does not keep the others from running, and the worst code is returned.
     With HYDRA_FULL_ERROR=1 mistakes show their traceback, too.
     """
@@ -78,6 +76,8 @@ def command_line(task: Task, config_name: str) -> int:
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
         codes.append(tell(error))
+    except KeyboardInterrupt as error:
+        return tell.interrupted(error)
     finally:
         _restore("HYDRA_FULL_ERROR", wanted)
     return FAILED if FAILED in codes else max(codes)
@@ -112,12 +112,22 @@ class Teller:
 
     def __call__(self, error: Exception) -> int:
         """Tell; returns the exit code."""
-        mistake = isinstance(error, UserError | HydraException | OmegaConfBaseException)
-        line = f"error: {explain(error, self.config_name, config_dir(), sys.argv[1:])}" if mistake else ""
-        text = line if mistake and not self.full else "".join(traceback.format_exception(error)).rstrip()
-        print(text, file=sys.stderr)
-        write_to_log(text, logging.ERROR)
+        system, whole = system_error(error), "".join(traceback.format_exception(error)).rstrip()
+        mistake = system is not None or is_mistake(error)
+        line = whole
+        if mistake and not self.full:
+            line = f"error: {system or explain(error, self.config_name, config_dir(), sys.argv[1:])}"
+        print(line, file=sys.stderr)
+        write_to_log(line if system is None else whole, logging.ERROR)
         return MISTAKE if mistake else FAILED
+
+    def interrupted(self, error: KeyboardInterrupt) -> int:
+        """Tell of an interrupt, once for all processes of a run; returns the exit code."""
+        line = f"interrupted: {error}" if error.args else "interrupted"
+        if process_rank() == 0:
+            print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
+        write_to_log(line, logging.ERROR)
+        return INTERRUPTED
 
 
 def run_folder(checkpoint: str | None, fresh: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from tensorframes.app import build
-from tensorframes.app.checks import check_added, check_settings
+from tensorframes.app.checks import check_added, check_components, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.errors import UserError
 
@@ -20,6 +20,7 @@ def download(cfg: DictConfig, run: Run) -> Path:
         UserError: the data set is not one that is downloaded, or cannot be had.
     """
     check_added(cfg, run.overrides)
+    check_components(cfg, ("data",))
     check_settings(cfg)
     folder = getattr(build.data_set(cfg), "folder", None)
     if folder is None:

@@ -5,7 +5,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.app import build
-from tensorframes.app.checks import check_added, check_plain, check_settings
+from tensorframes.app.checks import check_added, check_components, check_plain, check_settings
 from tensorframes.app.cli import Run
 from tensorframes.app.equivariance import report_equivariance
 from tensorframes.app.named import SHIPPED, named_estimator
@@ -22,6 +22,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_added(cfg, run.overrides)
     plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
     check_plain(cfg, plain)
+    check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)
     method = chosen_method(cfg)
     OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
@@ -40,9 +41,9 @@ def chosen_method(cfg: DictConfig) -> Method:
     Raises:
         UserError: it is neither.
     """
-    name, device = cfg.checkpoint, chosen_device(cfg.device)
-    if name in cfg.methods:
-        method: Method = build.component(cfg.methods[name], f"methods.{name}")
+    name, device, methods = cfg.checkpoint, chosen_device(cfg.device), cfg.get("methods") or {}
+    if name in methods:
+        method: Method = build.component(methods[name], f"methods.{name}")
         return method
-    estimator = named_estimator(name, cfg.trusted, "checkpoint", others=list(cfg.methods))
+    estimator = named_estimator(name, cfg.trusted, "checkpoint", others=list(methods))
     return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)

@@ -1,16 +1,23 @@
 """Hydra's and OmegaConf's errors, many lines long, in one line that says what is allowed."""
 
 import difflib
+import errno
 import re
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from tensorframes.errors import UserError
+
+GROUP_VALUE = "Config group override must be"
+OPTIONAL = ("logger", "callbacks")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 QUOTING = "a value with '=', ',' or a space must be quoted twice, for instance 'data.root=\"/my data/a=b\"'"
 
 
@@ -26,6 +33,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"expected {group} to be one of {', '.join(error.options)}, got {choice}"
+    if GROUP_VALUE in str(error):
+        return group_value(arguments, configs)
     if isinstance(error, MissingMandatoryValue):
         return f"expected a value for {key_of(error)}, which has no default: add {key_of(error)}=VALUE"
     if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
@@ -37,9 +46,41 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
     return first_line(error)
 
 
+def is_mistake(error: Exception) -> bool:
+    """Whether the user can mend it: Hydra raises a bare ValueError where a group is overridden by null or a number."""
+    return isinstance(error, UserError | HydraException | OmegaConfBaseException) or GROUP_VALUE in str(error)
+
+
+def system_error(error: BaseException) -> str | None:
+    """One line where the system refuses a file or folder (no permission, no such folder, a full disk); None where
+    something else is wrong."""
+    chain: BaseException | None = None if isinstance(error, UserError) else error
+    while chain is not None:
+        if isinstance(chain, OSError) and chain.filename is not None:
+            return f"expected a file or folder that can be used, got {chain.filename} ({chain.strerror})"
+        if isinstance(chain, OSError) and chain.errno in FULL:
+            return f"expected room on the disk, got: {chain.strerror}"
+        chain = chain.__cause__
+    return None
+
+
+def group_value(arguments: list[str], configs: Path) -> str:
+    """The line for a group of configurations that is overridden by null or a number."""
+    overrides = get_args_parser().parse_intermixed_args(arguments).overrides
+    for override in OverridesParser.create().parse_overrides(overrides):
+        group = str(override.key_or_group)
+        if (configs / group).is_dir() and not isinstance(override.value(), str | list):
+            known = ", ".join(sorted(file.stem for file in (configs / group).glob("*.yaml")))
+            hint = f"; without any: ~{group}" if group in OPTIONAL else ""
+            return f"expected {group} to be one of {known}, got {override.get_value_element_as_str()}{hint}"
+    return "expected the name of a configuration for each group, got something else"
+
+
 def first_line(error: BaseException) -> str:
     """The message without line breaks, up to its first full stop at a line's end, if Hydra wrote more than one line."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    if lines and lines[0].startswith("Caught UserError in DataLoader worker"):  # and the worker's traceback
+        return lines[-1].partition("UserError: ")[2]
     return lines[0] if lines else type(error).__name__
 
 

@@ -1,6 +1,7 @@
 """Several processes, one run: what Lightning starts for the other devices, and what is put back afterwards."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ def one_run(run: Run) -> Iterator[None]:
     run would choose a new folder. It also leaves its rank and port in the environment, with which a second job of a
     sweep would wait for processes that are gone.
     """
-    argv, environment = sys.argv, dict(os.environ)
+    argv, environment, interrupt = sys.argv, dict(os.environ), signal.getsignal(signal.SIGINT)
     state = HydraConfig.instance()
     config, state.cfg = state.cfg, None  # Lightning would add Hydra's own idea of the folder
     sys.argv = [argv[0], *_config_options(argv[1:]), *run.overrides, f"hydra.run.dir={_quoted(str(run.folder))}"]
@@ -28,6 +29,7 @@ def one_run(run: Run) -> Iterator[None]:
         yield
     finally:
         sys.argv, state.cfg = argv, config
+        signal.signal(signal.SIGINT, interrupt)  # ignored by Lightning once there was one
         os.environ.clear()
         os.environ.update(environment)
         if torch.distributed.is_available() and torch.distributed.is_initialized():

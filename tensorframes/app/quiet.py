@@ -1,10 +1,7 @@
 """Messages of libraries that tell a user nothing he can act on, silenced one by one."""
 
 import logging
-import os
-import sys
 import warnings
-from netrc import NetrcParseError, netrc
 
 LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric")
 
@@ -18,6 +15,7 @@ MESSAGES = (
     r".*Found .* module\(s\) in eval mode at the start of training.*",
     r".*isinstance\(treespec, LeafSpec\).*",
     r".*lr_scheduler\.step.*before.*optimizer\.step.*",  # not so: Lightning restores the schedule first
+    r".*AMP with fp16 is not supported on CPU.*",  # refused by its name
     r".*Precision bf16-mixed is not supported by the model summary.*",
     r".*The `srun` command is available on your system but is not used.*",
     r".*torch\.distributed.*barrier.*device.*",
@@ -25,36 +23,10 @@ MESSAGES = (
 
 
 def silence_libraries() -> None:
-    """Silence Lightning's tips and the warnings above; everything else stays."""
+    """Silence Lightning's tips, the warnings above and what logging prints where its file can't be written; everything
+    else stays."""
+    logging.raiseExceptions = False
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in MESSAGES:
         warnings.filterwarnings("ignore", message=message)
-
-
-def prepare_wandb() -> None:
-    """Weights & Biases writes to the run's folder, and asks for nothing, where no API key is configured."""
-    os.environ.setdefault("WANDB_SILENT", "true")
-    if "WANDB_MODE" not in os.environ and not _has_wandb_key():
-        os.environ["WANDB_MODE"] = "offline"
-    import wandb
-
-    wandb.setup()  # now, so that it is silent before the first run starts
-
-
-def finish_wandb() -> None:
-    """End the run, if there is one: the next job of a sweep begins its own."""
-    if "wandb" in sys.modules:
-        import wandb
-
-        if wandb.run is not None:
-            wandb.finish()
-
-
-def _has_wandb_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    try:
-        return any("wandb" in host for host in netrc(os.environ.get("NETRC")).hosts)
-    except (OSError, NetrcParseError):
-        return False

@@ -8,20 +8,23 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint, ProgressBar
 from torch.utils.data import Subset
 
 from tensorframes.app import build
+from tensorframes.app.checkpoint import read_checkpoint
 from tensorframes.app.cli import Run
 from tensorframes.app.continuing import begin_with, check_continues, continued, load_weights
 from tensorframes.app.launch import one_run
-from tensorframes.app.quiet import finish_wandb, prepare_wandb, silence_libraries
+from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
-from tensorframes.app.values import check_all, check_profile, check_validation
+from tensorframes.app.tracking import finish_wandb, prepare_wandb, told_by_wandb
+from tensorframes.app.values import check_all, check_profile, check_validation, parts
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
 from tensorframes.scoring import Method
-from tensorframes.training import FinalValidation, MetricsFile, NormalTraining
+from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
 
 log = logging.getLogger(__name__)
 
@@ -58,22 +61,47 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
         parameters = f"{build.parameter_count(module):,}"
         log.info("%s: %s trained parameters on %s", shown(run.folder), parameters, place(trainer))
-    with one_run(run):
-        trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
-    return None if comparison is None or trainer.interrupted else test(run.folder, comparison, module, trainer)
+    try:
+        with one_run(run):
+            trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except SystemExit:
+        if trainer.interrupted:  # how Lightning ends then
+            raise KeyboardInterrupt(kept_weights(run.folder)) from None
+        raise
+    except Diverged as error:
+        raise UserError(f"{error}: a lower optimizer.lr may help; {kept_weights(run.folder)}") from error
+    return None if comparison is None else test(run.folder, comparison, module, trainer)
+
+
+def kept_weights(folder: Path) -> str:
+    """What is left of a run that ended early, in words."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return "no checkpoint was written yet"
+    return f"{shown(last)} is of step {read_checkpoint(last)['global_step']}"
 
 
 def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     """The trainer, with metrics.csv whatever the loggers, and a validation at the last step."""
-    if any("WandbLogger" in node._target_ for node in (cfg.logger or {}).values() if node is not None):
+    if any("WandbLogger" in node._target_ for node in parts(cfg, "logger").values()):
         prepare_wandb()
-    loggers = list(build.each(cfg.logger, "logger").values())
+    with told_by_wandb():
+        loggers = list(build.each(cfg.get("logger"), "logger").values())
     if not any(isinstance(logger, MetricsFile) for logger in loggers):
         loggers.insert(0, MetricsFile(folder / "metrics.csv"))
-    for logger in loggers:
-        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
-    callbacks = [*build.each(cfg.callbacks, "callbacks").values(), FinalValidation()]
-    trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks)
+    with told_by_wandb():
+        for logger in loggers:
+            logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation()]
+    # What Lightning would add where there is none, in a folder of its own.
+    added = {
+        "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
+        "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
+    }
+    given = {name: value for name, value in added.items() if name not in cfg.trainer}
+    trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
+    if cfg.trainer.get("precision") is not None and not trainer.precision.startswith(str(cfg.trainer.precision)):
+        raise UserError(f"expected trainer.precision={trainer.precision} on this device, got {cfg.trainer.precision}")
     if cfg.loader.batch_size % trainer.world_size:
         raise UserError(
             f"expected loader.batch_size to be a multiple of the {trainer.world_size} devices, got "
@@ -103,7 +131,7 @@ def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
     Raises:
         UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
     """
-    protocol, baselines = build.protocol(cfg), list(build.each(cfg.baselines, "baselines").values())
+    protocol, baselines = build.protocol(cfg), list(build.each(cfg.get("baselines"), "baselines").values())
     tested = evenly_chosen(clouds.test, cfg.test_clouds)
     if len(tested) == 0:
         raise UserError("expected at least one test cloud, got none; without a test: test=false")

@@ -1,11 +1,11 @@
 """Settings of a training run whose types are right but whose values can't work: told before anything is built."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 
-from tensorframes.app.checks import check_added, check_plain, check_settings
+from tensorframes.app.checks import check_added, check_components, check_plain, check_settings
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
@@ -13,6 +13,15 @@ from tensorframes.training import NormalTraining
 log = logging.getLogger(__name__)
 
 SCORE = "val/rmse"
+COMPONENTS = (
+    *("data", "data.samples", "data.protocol", "model", "task.loss", "module", "optimizer", "schedule"),
+    *("loader", "trainer"),
+)
+"""What no run goes without."""
+
+PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
+"""What may be multiplied in fewer bits; positions, frames and fits need 32 in any case."""
+
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
 
 
@@ -21,6 +30,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_added(cfg, overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
     check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
+    check_components(cfg, COMPONENTS)
     check_settings(cfg)
     if not 0 <= cfg.seed < 2**32:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
@@ -39,6 +49,11 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
 def check_trainer(trainer: DictConfig) -> None:
     """What Lightning would divide by, or find out about in the middle of the run."""
+    if trainer.get("max_steps") is None:
+        raise UserError("expected trainer.max_steps to be a whole number, got none: it was deleted")
+    precision = trainer.get("precision")
+    if precision is not None and str(precision) not in PRECISIONS:
+        raise UserError(f"expected trainer.precision to be one of {', '.join(PRECISIONS[:4])}, got {precision}")
     for path, least in AT_LEAST.items():
         value = trainer.get(path.partition(".")[2])
         if value is not None and value < least:
@@ -109,7 +124,10 @@ def parts(cfg: DictConfig, group: str) -> dict[str, DictConfig]:
     Raises:
         UserError: something there is no component.
     """
-    found = {str(name): node for name, node in (cfg[group] or {}).items() if node is not None}
+    nodes = cfg.get(group) or {}
+    if not isinstance(nodes, Mapping | DictConfig):
+        raise UserError(f"expected {group} to be components by name, got {nodes}")
+    found = {str(name): node for name, node in nodes.items() if node is not None}
     for name, node in found.items():
         if not isinstance(node, DictConfig) or "_target_" not in node:
             raise UserError(f"expected {group}.{name} to be a component with a _target_, or null, got {node}")

@@ -3,10 +3,11 @@
 from tensorframes.messages.aggregation import FixedDegree, Pooling, pooled
 from tensorframes.messages.interpolation import FrameInterpolation
 from tensorframes.messages.kinds import IrrepMessages, Messages, ScalarMessages, TensorMessages
+from tensorframes.messages.networks import LocalFramesNetwork, in_local_frames
 from tensorframes.messages.refusal import refusal
 from tensorframes.messages.tensorial import TensorialMessagePassing
 from tensorframes.messages.transport import local_edge_vectors, transport
-from tensorframes.messages.wrap import InLocalFrames, LocalFramesNetwork, in_local_frames
+from tensorframes.messages.wrap import InLocalFrames
 
 __all__ = [
     "FixedDegree",

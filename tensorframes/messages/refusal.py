@@ -6,7 +6,7 @@ import inspect
 import typing
 
 from torch import nn
-from torch_geometric.nn import MessagePassing
+from torch_geometric.nn import HeteroConv, MessagePassing
 
 
 def refusal(conv: nn.Module) -> str | None:
@@ -16,6 +16,8 @@ def refusal(conv: nn.Module) -> str | None:
     receivers), and it must not ask anything of the graph that this changes: degrees of senders, self-loops, neighbours
     of neighbours.
     """
+    if isinstance(conv, HeteroConv):
+        return "it holds a convolution for each kind of edges; in_local_frames wraps them all"
     if not isinstance(conv, MessagePassing):
         return "it is not a MessagePassing"
     if conv.flow != "source_to_target":
@@ -26,6 +28,8 @@ def refusal(conv: nn.Module) -> str | None:
             "InLocalFrames(..., self_loops=True) add them"
         )
     parameters = inspect.signature(conv.forward).parameters
+    if "edge_index_dict" in parameters:
+        return "it takes several graphs at once; use HeteroConv, with a convolution for each kind of edges"
     if "edge_index" not in parameters:
         return "it takes no edge_index: the graph is its own, or there are several"
     if "x" not in parameters:

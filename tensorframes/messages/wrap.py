@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch_geometric.utils import add_self_loops, remove_self_loops
 from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.refusal import refusal
+from tensorframes.messages.same_keys import use_keys_of
 from tensorframes.messages.transport import local_edge_vectors, transport
 from tensorframes.reps import Representation, representation
 
@@ -57,6 +58,7 @@ class InLocalFrames(nn.Module):
         if reason is not None:
             raise ValueError(f"expected a convolution that works in local frames, got {type(conv).__name__}: {reason}")
         self.conv, self.reps, self.self_loops = conv, reps, self_loops
+        use_keys_of(self, "conv")
         self.edge_reps = None if edge_reps is None else representation(edge_reps)
         declared = {**VECTORS, **(world or {})}
         self.world = {name: representation(reps) for name, reps in declared.items()}
@@ -119,120 +121,3 @@ class InLocalFrames(nn.Module):
 
 def _pair(value: Any) -> tuple[Any, Any]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
-
-
-def in_local_frames(
-    network: nn.Module,
-    reps: Representation | Messages,
-    edge_reps: Representation | str | None = None,
-    world: Mapping[str, Representation | str] | None = None,
-    partial: bool = False,
-) -> LocalFramesNetwork:
-    """A network with every PyG convolution in it wrapped; called as before, with ``frames`` in addition.
-
-    Convolutions with ``add_self_loops=True`` are given their loops before the senders are copied. The network is
-    changed in place: its parameters stay the same objects, under longer names.
-
-    Args:
-        network: any module; PyG's own models too.
-        reps: of the features between its convolutions. Usually a ``Messages``, because widths differ.
-        edge_reps, world: as in ``InLocalFrames``.
-        partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
-
-    Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons), or there is none.
-    """
-    return LocalFramesNetwork(network, reps, edge_reps, world, partial)
-
-
-class LocalFramesNetwork(nn.Module):
-    """See ``in_local_frames``. ``converted``: names of convolutions; ``refused``: name -> why not."""
-
-    def __init__(
-        self,
-        network: nn.Module,
-        reps: Representation | Messages,
-        edge_reps: Representation | str | None,
-        world: Mapping[str, Representation | str] | None,
-        partial: bool,
-    ) -> None:
-        super().__init__()
-        self.scope = Scope()
-        self.converted: list[str] = []
-        self.refused: dict[str, str] = {}
-        self.network = network
-        known: dict[MessagePassing, nn.Module] = {}  # a convolution that stands in two places stays one
-
-        def wrapped(conv: MessagePassing) -> nn.Module:
-            if conv in known:
-                return known[conv]
-            loops = bool(getattr(conv, "add_self_loops", False))
-            if loops:
-                conv.add_self_loops = False
-            try:
-                known[conv] = InScope(InLocalFrames(conv, reps, edge_reps, world, loops), self.scope)
-                return known[conv]
-            except ValueError:
-                if loops:
-                    conv.add_self_loops = True
-                raise
-
-        _convert(self, "", wrapped, self.converted, self.refused)
-        if self.refused and not partial:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
-            raise ValueError(f"expected convolutions that work in local frames, got {reasons}")
-        if not self.converted:
-            raise ValueError(f"expected a network with PyG convolutions, got none in {type(network).__name__}")
-
-    def forward(self, *args: Any, frames: Frames | tuple[Frames, Frames], **kwargs: Any) -> Any:
-        """The network's own arguments, and the frames of the points."""
-        self.scope.frames = frames
-        try:
-            return self.network(*args, **kwargs)
-        finally:
-            self.scope.frames = None
-
-
-class Scope:
-    """The frames of the call that is running."""
-
-    frames: Frames | tuple[Frames, Frames] | None = None
-
-
-class InScope(nn.Module):
-    """A wrapped convolution with the signature of the one inside; frames come from the network's call."""
-
-    def __init__(self, inner: InLocalFrames, scope: Scope) -> None:
-        super().__init__()
-        self.inner, self.scope = inner, scope
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        arguments = {**dict(zip(self.inner.names, args, strict=False)), **kwargs}
-        if self.scope.frames is None:
-            raise ValueError("expected a call of the network made by in_local_frames, which brings the frames")
-        return self.inner(arguments.pop("x"), arguments.pop("edge_index"), self.scope.frames, **arguments)
-
-    def reset_parameters(self) -> None:
-        """As PyG's models expect of a convolution."""
-        self.inner.conv.reset_parameters()
-
-
-def _convert(
-    module: nn.Module,
-    path: str,
-    wrapped: Callable[[MessagePassing], nn.Module],
-    converted: list[str],
-    refused: dict[str, str],
-) -> None:
-    """Replace every convolution below ``module``, noting its name."""
-    for name, child in module.named_children():
-        where = f"{path}.{name}" if path else name
-        if not isinstance(child, MessagePassing):
-            _convert(child, where, wrapped, converted, refused)
-            continue
-        shown = where.removeprefix("network.")
-        try:
-            setattr(module, name, wrapped(child))
-            converted.append(shown)
-        except ValueError as error:
-            refused[shown] = str(error).partition(", got ")[2]

@@ -6,11 +6,15 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tensorframes.reports.grid import Metrics, grid_of
+from tensorframes.reports.grid import Grid, Metrics, grid_of
+
+WIDEST = 110
+"""Characters of the columns of scores that a screen has room for."""
 
 
 def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
-    """A table to print with rich: a row for each method, the best of each column bold, points and shapes below.
+    """A table to print with rich: a row for each method, or a column for each where there are too many columns for a
+    screen; the best by each score bold, points and shapes below.
 
     Args:
         results: by method name, all from `scoring.score` or all from `scoring.score_rotated`.
@@ -21,11 +25,20 @@ def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
     table = Table(
         title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 0)
     )
-    table.add_column("method", overflow="fold")
-    for column in grid.columns:
-        table.add_column(column.head, justify="right")
+    lines = [["method", *(column.head for column in grid.columns)]]
     for name, values in grid.rows:
         shown = [column.text(value) for column, value in zip(grid.columns, values, strict=True)]
         marks = ["bold green" if text == grid.best(index) else "" for index, text in enumerate(shown)]
-        table.add_row(Text(name), *(Text(text, style=mark) for text, mark in zip(shown, marks, strict=True)))
+        lines.append([Text(name), *(Text(text, style=mark) for text, mark in zip(shown, marks, strict=True))])
+    if width(grid) > WIDEST:
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    for index, head in enumerate(lines[0]):
+        table.add_column(head, overflow="fold" if index == 0 else "ellipsis", justify="left" if index == 0 else "right")
+    for line in lines[1:]:
+        table.add_row(*line)
     return table
+
+
+def width(grid: Grid) -> int:
+    """Characters that the columns of scores need at least: headings break at spaces only."""
+    return sum(2 + max(map(len, [*column.head.split(), "00.00"])) for column in grid.columns)

@@ -1,18 +1,18 @@
 """Training: losses, the data module, the LightningModule and its callbacks."""
 
 from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, Progress
-from tensorframes.training.choice import ChoiceTraining
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
+from tensorframes.training.finite import Diverged
 from tensorframes.training.losses import OrientedLoss, UnorientedLoss, rmse_degrees
 from tensorframes.training.module import NormalTraining
 from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, parameter_groups
 
 __all__ = [
     "EMA",
-    "ChoiceTraining",
     "CloudDataModule",
     "CountedBatches",
+    "Diverged",
     "ErrorClouds",
     "FinalValidation",
     "MetricsFile",

@@ -1,7 +1,6 @@
 """Training batches, validation clouds, and a sampler whose whole state is one counter."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -60,16 +59,6 @@ def collate(items: list[Data]) -> Batch:
     return Batch.from_data_list(items)
 
 
-class Repeated:
-    """Each batch of a loader so many times in turn, the first one fewer times by ``given``."""
-
-    def __init__(self, loader: Iterable[Batch], times: int, given: int = 0) -> None:
-        self.loader, self.times, self.given = loader, times, given
-
-    def __iter__(self) -> Iterator[Batch]:
-        return islice((batch for batch in self.loader for _ in range(self.times)), self.given, None)
-
-
 class CloudDataModule(pl.LightningDataModule):
     """Samples for training and whole clouds for validation, in batches.
 
@@ -77,7 +66,6 @@ class CloudDataModule(pl.LightningDataModule):
         samples: training samples, each a function of its number alone; numbers never end.
         validation: clouds to validate on.
         batch_size: samples in a batch, over all devices. workers: processes that prepare them (0: the main process).
-        repeat: how many steps in turn are given the same batch.
     """
 
     def __init__(
@@ -86,23 +74,17 @@ class CloudDataModule(pl.LightningDataModule):
         validation: Sequence[Cloud],
         batch_size: int = 8,
         workers: int = 0,
-        repeat: int = 1,
     ) -> None:
         super().__init__()
-        if batch_size < 1 or workers < 0 or repeat < 1:
-            raise ValueError(
-                f"expected batch_size >= 1, workers >= 0 and repeat >= 1, got {batch_size}, {workers} and {repeat}"
-            )
+        if batch_size < 1 or workers < 0:
+            raise ValueError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")
         self.samples, self.validation = samples, validation
-        self.batch_size, self.workers, self.repeat = batch_size, workers, repeat
+        self.batch_size, self.workers = batch_size, workers
 
-    def train_dataloader(self) -> Iterable[Batch]:
+    def train_dataloader(self) -> DataLoader[Data]:
         """An endless loader that starts where the trainer's step counter stands."""
         rank, ranks, step = self._place()
-        batches = CountedBatches(self.batch_size, step // self.repeat, rank, ranks)
-        # Within Repeated the trainer finds no workers to end: they end with the iterator.
-        loader = self._loader(self.samples, persistent=self.repeat == 1, batch_sampler=batches)
-        return loader if self.repeat == 1 else Repeated(loader, self.repeat, step % self.repeat)
+        return self._loader(self.samples, batch_sampler=CountedBatches(self.batch_size, step, rank, ranks))
 
     def val_dataloader(self) -> DataLoader[Data]:
         """Whole validation clouds, one a batch, every rank equally many: the last ones repeat the first."""
@@ -111,6 +93,12 @@ class CloudDataModule(pl.LightningDataModule):
         share = [place % count for place in range(rank, -(-count // ranks) * ranks, ranks)]
         return self._loader(ScoredClouds(self.validation), batch_size=1, sampler=share)
 
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """The batch in float64 where the weights are (``trainer.precision=64-true``)."""
+        if self.trainer is None or self.trainer.lightning_module.dtype != torch.float64:
+            return batch
+        return batch.apply(lambda value: value.double() if value.is_floating_point() else value)
+
     def _place(self) -> tuple[int, int, int]:
         """Rank, number of ranks, and number of batches already used."""
         if self.trainer is None:
@@ -118,11 +106,11 @@ class CloudDataModule(pl.LightningDataModule):
         used = self.trainer.global_step * self.trainer.accumulate_grad_batches
         return self.trainer.global_rank, self.trainer.world_size, used
 
-    def _loader(self, samples: Dataset[Data], persistent: bool = True, **sampling: object) -> DataLoader[Data]:
+    def _loader(self, samples: Dataset[Data], **sampling: object) -> DataLoader[Data]:
         return DataLoader(
             samples,
             num_workers=self.workers,
-            persistent_workers=persistent and self.workers > 0,
+            persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
             **sampling,  # type: ignore[arg-type]

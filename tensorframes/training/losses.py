@@ -34,9 +34,11 @@ def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
         normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: whether signs count.
 
     Returns:
-        (N,) float32.
+        (N,) float32, or float64 where ``normal`` is.
     """
-    normal, target = normal.float(), target.float()
+    if normal.dtype != torch.float64:
+        normal = normal.float()
+    target = target.to(normal)
     if not oriented:
         along = (normal * target).sum(-1, keepdim=True).detach()
         target = torch.where(along < 0, -target, target)

@@ -1,6 +1,8 @@
 """The LightningModule: one training step, validation in degrees, and what a checkpoint carries."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.clouds import keys
+from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
@@ -54,6 +57,7 @@ class NormalTraining(pl.LightningModule):
         self.seed, self.recipe, self.steady = seed, recipe or {}, steady
         self._keep_all_but(only)
         self._scores: list[tuple[int, str, float]] = []
+        self._last: Batch | None = None  # the batch that weights are tried on before they are saved
         self.train()  # what that means for parts that are not trained is said below, and nobody else asks for it
 
     def _keep_all_but(self, only: Sequence[str]) -> None:
@@ -88,13 +92,18 @@ class NormalTraining(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseed: draws inside the network are a function of (seed, step), on every rank, and survive a resumption."""
         self._reseed()
+        self._last = batch
 
     def _reseed(self) -> None:
         torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch; logs ``train/loss`` and ``train/rmse`` (degrees, mean over clouds), and the
-        share of points whose frames came from farther away (``Frames.fallback``)."""
+        share of points whose frames came from farther away (``Frames.fallback``).
+
+        Raises:
+            Diverged: the loss, or what the network computes, is not finite.
+        """
         prediction = self._predict(batch)
         loss = self._judged(prediction, self._shaken(batch).normal if self.steady > 0 else None, batch)
         fallback, sync = getattr(prediction, "fallback", None), self.trainer.world_size > 1
@@ -104,12 +113,13 @@ class NormalTraining(pl.LightningModule):
         return loss
 
     def _judged(self, prediction: NormalPrediction, again: Tensor | None, batch: Batch) -> Tensor:
-        """The loss of normals at the inner points of a batch, and of those (M, 3) found again; logged."""
+        """The loss of normals at the inner points of a batch, and of those (M, 3) found again; logged, and finite."""
         loss, sync = self.loss(prediction, batch), self.trainer.world_size > 1
         if again is not None:
             unsteadiness = self.loss.unsteadiness(prediction.normal, again, batch)
             loss = loss + self.steady * unsteadiness
             self.log("train/unsteadiness", unsteadiness, batch_size=batch.num_graphs, sync_dist=sync)
+        self._check_finite(loss, "loss")
         rmse = mean_where(rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented), batch)
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
@@ -138,14 +148,32 @@ class NormalTraining(pl.LightningModule):
             means[category] = sum(values) / len(values)
             self.log(f"val/rmse/{category}", means[category], sync_dist=True, batch_size=1)
         if means:
-            self.log("val/rmse", sum(means.values()) / len(means), prog_bar=True, sync_dist=True, batch_size=1)
+            mean = sum(means.values()) / len(means)
+            self._check_finite(torch.tensor(mean, device=self.device), "val/rmse")
+            self.log("val/rmse", mean, prog_bar=True, sync_dist=True, batch_size=1)
 
     def _predict(self, batch: Batch, pos: Tensor | None = None) -> NormalPrediction:
         """The estimator's answer at the inner points, all that is asked of it; for other positions if given."""
         pos = batch.pos if pos is None else pos
         rows, known = batch.inner.nonzero()[:, 0], {key: batch[key] for key in (keys.PROFILE,) if key in batch}
-        prediction: NormalPrediction = self.estimator(pos, batch.batch, batch.scale, rows, **known)
+        try:
+            prediction: NormalPrediction = self.estimator(pos, batch.batch, batch.scale, rows, **known)
+        except (RuntimeError, ValueError) as error:
+            again = partial(self.estimator, pos, batch.batch, batch.scale, rows, **known)
+            if isinstance(error, torch.linalg.LinAlgError) or not gives_finite_values(self.estimator, again):
+                raise self._diverged("finite features", "NaN or infinity") from error
+            raise
         return prediction
+
+    def _check_finite(self, value: Tensor, what: str) -> None:
+        """Raises Diverged, on every rank alike, where a number is not finite."""
+        value, trainer = value.detach().clone(), self.trainer  # a copy: what is reduced is overwritten
+        known = float(trainer.strategy.reduce(value, reduce_op="sum") if trainer.world_size > 1 else value)
+        if not math.isfinite(known):
+            raise self._diverged(f"a finite {what}", str(known))
+
+    def _diverged(self, expected: str, found: str) -> Diverged:
+        return Diverged(f"expected {expected}, got {found} at step {self.global_step}")
 
     def _shaken(self, batch: Batch) -> NormalPrediction:
         """The answer for coordinates that were rounded otherwise, with the same draws inside the network."""
@@ -163,6 +191,39 @@ class NormalTraining(pl.LightningModule):
         once = {score[0]: score for scores in everyone for score in scores}
         return [once[place] for place in sorted(once)]
 
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """One step; Adam divides the learning rate by small numbers, and torch refuses a quotient beyond float32.
+
+        Raises:
+            Diverged: the learning rate overflows.
+        """
+        try:
+            super().optimizer_step(*args, **kwargs)
+        except RuntimeError as error:
+            if "without overflow" not in str(error):
+                raise
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            raise self._diverged("a step within float32", f"a learning rate of {rate:.3g}") from error
+
+    def loss_of(self, batch: Batch) -> Tensor:
+        """The loss of one batch, not logged."""
+        return self.loss(self._predict(batch), batch)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what is needed to build the estimator from the file alone."""
+        """Add what is needed to build the estimator from the file alone.
+
+        Weights are saved only if the loss of the last batch is finite with them: the checkpoint before stays otherwise.
+
+        Raises:
+            Diverged: it is not, or a weight is not.
+        """
+        if not all_finite(*checkpoint["state_dict"].values()):
+            raise self._diverged("finite weights", "NaN or infinity")
+        if self._last is not None:
+            training = self.training
+            self.eval()
+            with torch.no_grad(), self.trainer.precision_plugin.forward_context():
+                self._check_finite(self.loss_of(self._last), "loss")
+            self.train(training)
+            self._last = None  # once a step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}

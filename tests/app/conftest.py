@@ -1,25 +1,16 @@
 """Runs of the application with the stand-ins of standin.py, in this process or in one of their own."""
 
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.app.commands import CONFIGS, Ended, run_script
+
 HERE = Path(__file__).parent
-CONFIGS = ("--config-dir", str(HERE / "configs"))
-
-
-class Ended(NamedTuple):
-    """A run of the application that has ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -41,23 +32,10 @@ def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.fixture
-def script(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
+def script(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Ended]:
     """Runs a file of scripts/ in this process, in an empty folder: script("make_shapes", "shapes", "--seed", "1")."""
     monkeypatch.chdir(tmp_path)
-
-    def run(name: str, *arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
-        capsys.readouterr()
-        code = 0
-        try:
-            runpy.run_path(str(repository / "scripts" / f"{name}.py"), run_name="__main__")
-        except SystemExit as ended:
-            code = ended.code
-        return Ended(code, *capsys.readouterr())
-
-    return run
+    return run_script
 
 
 @pytest.fixture

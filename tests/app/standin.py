@@ -1,6 +1,7 @@
 """A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -88,6 +89,17 @@ class Killer(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
         if trainer.global_step == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Copied(pl.Callback):
+    """Copies the run's folder after some steps: what a process that is killed then would leave."""
+
+    def __init__(self, folder: str, steps: Sequence[int]) -> None:
+        self.folder, self.steps = folder, steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step in self.steps:
+            shutil.copytree(self.folder, f"left_after_{trainer.global_step}")
 
 
 class Broken(pl.Callback):

@@ -1,17 +1,15 @@
 """Tables of runs: which numbers stand where, and what the script refuses."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.app.commands import Ended, run_script
+
 SHARES = {"5": 0.4, "10": 0.7, "15": 0.8, "20": 0.9, "25": 0.95, "30": 1.0}
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "scripts" / "compare_runs.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def run(*arguments: object) -> Ended:
+    return run_script("compare_runs", *arguments)
 
 
 def written(path: Path, clean: float, noisy: float) -> Path:
@@ -32,11 +30,20 @@ def test_means_ratios_and_clouds(tmp_path: Path) -> None:
     mine = written(tmp_path / "mine.json", 3.0, 10.0)
     picture = tmp_path / "new" / "pgp.png"
     done = run(f"mine={mine}", "--csv", tmp_path / "others.csv", "--pgp", picture)
-    assert done.returncode == 0, done.stderr
-    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.stdout
-    assert "| mine | 0.500 | 0.500 | 0.500 | 0.500 |" in done.stdout
-    assert "| b | 5.00 | 8.00 |" in done.stdout
+    assert done.code == 0, done.err
+    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.out
+    assert "| mine | 0.500 | 0.500 | 0.500 | 0.500 |" in done.out
+    assert "| b | 5.00 | 8.00 |" in done.out
     assert picture.stat().st_size > 1000
+
+
+def test_categories_beside_the_protocols_have_their_columns(tmp_path: Path) -> None:
+    file = written(tmp_path / "mine.json", 3.0, 10.0)
+    file.write_text(file.read_text().replace("high_noise", "depth_image"))
+    done = run(f"mine={file}")
+    assert done.returncode == 0, done.stderr
+    assert "| method | no_noise | depth_image | mean |" in done.stdout
+    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.stdout
 
 
 def test_mistakes_end_in_one_line(tmp_path: Path) -> None:
@@ -54,6 +61,6 @@ def test_mistakes_end_in_one_line(tmp_path: Path) -> None:
         (f"mine={mine}", "--csv", tmp_path / "others.csv"),
     ):
         done = run(*arguments)
-        assert done.returncode != 0
-        assert "Traceback" not in done.stderr
-        assert "expected" in done.stderr.strip().splitlines()[-1]
+        assert done.code != 0
+        assert "Traceback" not in done.err
+        assert "expected" in done.err.strip().splitlines()[-1]

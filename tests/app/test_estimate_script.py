@@ -12,13 +12,11 @@ import pytest
 from plyfile import PlyData, PlyElement
 
 from tensorframes.clouds import read_cloud
-
-SCRIPT = Path(__file__).parents[2] / "scripts" / "estimate_normals.py"
+from tests.app.commands import SCRIPTS, run_script
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    done = subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], capture_output=True, text=True)
-    return done.returncode, done.stdout, done.stderr
+    return run_script("estimate_normals", *arguments)
 
 
 def sphere(count: int = 300) -> np.ndarray:
@@ -40,6 +38,14 @@ def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
     assert found.normal is not None
     outward = (pos - [1e5, -3, 7]) / 40
     assert np.median(np.abs((found.normal * outward).sum(1))) > 0.99
+
+
+def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "scan.xyz", sphere())
+    command = [sys.executable, SCRIPTS / "estimate_normals.py", "scan.xyz", "normals.xyz", "--weights", "fast"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "normals.xyz: normals of 300 points\n", "")
+    assert np.loadtxt(tmp_path / "normals.xyz").shape == (300, 6)
 
 
 @pytest.mark.parametrize(("source", "target"), [("scan.xyz", "scan.xyz"), ("scan.npy", "normals.xyz")])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,28 +113,47 @@ def test_a_patience_longer_than_the_run_is_told(app: App) -> None:
 def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
     for name in ("one", "two"):
         settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
-        assert app("train", "experiment=tiny", f"name={name}", *settings)[0] == 0
+        seldom = ("trainer.val_check_interval=20", "callbacks.last.every_n_train_steps=40")
+        assert app("train", "experiment=tiny", f"name={name}", *settings, *seldom)[0] == 0
     one, two = rows_of(only_run("one")), rows_of(only_run("two"))
     assert one == two
     losses = [float(row["train/loss"]) for row in one]
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
 
 
-@pytest.mark.parametrize("killed_at", [7, 10])
-def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: App, killed_at: int) -> None:
-    settings = ("experiment=tiny", "test=false", "loader.workers=1")
-    killer = (f"+callbacks.killer={{_target_:standin.Killer,step:{killed_at}}}", "name=killed")
-    assert process(*settings, *killer)[0] == -9
-    folder = only_run("killed")
+def assert_continues_to(whole: list[dict[str, str]], app: App, folder: Path) -> None:
+    """The run in the folder goes on from its last checkpoint, and ends with the rows of an undisturbed one."""
     trust = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
-    assert app("train", trust, f"ckpt_path={folder}/checkpoints/last.ckpt", "++callbacks.killer=null")[0] == 0
-    assert app("train", *settings, "name=whole")[0] == 0
-    assert only_run("killed") == folder
-    killed, whole = rows_of(folder), rows_of(only_run("whole"))
-    assert [row["train/loss"] for row in killed] == [row["train/loss"] for row in whole]
-    assert killed[-1] == whole[-1]  # the averaged weights' validation, too
+    assert app("train", trust, f"ckpt_path={folder}/checkpoints/last.ckpt", "++callbacks.ending=null")[0] == 0
+    assert list(folder.parent.iterdir()) == [folder]
+    rows = rows_of(folder)
+    assert [row["train/loss"] for row in rows] == [row["train/loss"] for row in whole]
+    assert rows[-1] == whole[-1]  # the averaged weights' validation, too
 
 
+LOADED = ("experiment=tiny", "test=false", "loader.workers=1")
+
+
+def test_what_a_killed_run_leaves_continues_as_if_nothing_had_happened(app: App) -> None:
+    copied = "+callbacks.ending={_target_:standin.Copied,folder:'${folder}',steps:[7,10]}"
+    assert app("train", *LOADED, copied)[0] == 0
+    folder = only_run("tiny")
+    whole = rows_of(folder)
+    for step in (7, 10):
+        shutil.rmtree(folder)
+        shutil.move(f"left_after_{step}", folder)
+        assert len(rows_of(folder)) < len(whole)
+        assert_continues_to(whole, app, folder)
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: App) -> None:
+    assert process(*LOADED, "+callbacks.ending={_target_:standin.Killer,step:10}", "name=killed")[0] == -9
+    assert app("train", *LOADED, "name=whole")[0] == 0
+    assert_continues_to(rows_of(only_run("whole")), app, only_run("killed"))
+
+
+@pytest.mark.slow
 def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> None:
     settings = ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6")
     assert process(*settings, "name=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0

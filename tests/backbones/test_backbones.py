@@ -32,7 +32,8 @@ from tensorframes.messages import (
     tensorial,
 )
 from tensorframes.reps import TensorReps
-from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
+from tensorframes.testing import Layer, assert_equivariant, assert_transports, random_orthogonal
+from tests.marks import slow_except
 
 MADE = {
     "pointnet2": partial(PointNet2, widths=(16, 24), radii=(1.5,), neighbours=8),
@@ -108,8 +109,9 @@ def test_order_and_other_clouds_do_not_matter(name: str) -> None:
     assert torch.allclose(run(network, torch.cat(clouds), batch)[0], apart, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in MADE if name != "dgcnn"])  # its graph is found on the way
+@pytest.mark.parametrize("name", slow_except(["pointnet", "graph"], [each for each in MADE if each != "dgcnn"]))
 def test_compiled_networks_give_the_same_numbers_and_gradients(name: str) -> None:
+    """DGCNN finds its graphs on the way, which breaks the compiled one."""
     network, pos = made(name), cloud()
     hierarchy = network.plan(pos, torch.zeros(90, dtype=torch.long))
     frames = [Frames(random_orthogonal(len(level))) for level in hierarchy.levels]
@@ -135,8 +137,8 @@ ON_ONE_CLOUD = {  # layer, and how many numbers its messages know of an edge
 }
 
 
-@pytest.mark.parametrize("name", ON_ONE_CLOUD)
-def test_layers_on_one_cloud_transport(name: str) -> None:
+def on_one_cloud(name: str) -> Layer:
+    """One of these layers as ``assert_transports`` takes it."""
     conv, numbers = ON_ONE_CLOUD[name]
     conv = conv.double()
 
@@ -145,13 +147,24 @@ def test_layers_on_one_cloud_transport(name: str) -> None:
         edge = torch.ones(edge_index.shape[1], numbers, dtype=x.dtype)
         return conv.propagate(edge_index, x=(x, own), edge=edge, frames=frames)
 
-    assert_transports(layer, REPS)
+    return layer
 
 
+@pytest.mark.parametrize("name", ON_ONE_CLOUD)
+def test_layers_on_one_cloud_transport(name: str) -> None:
+    assert_transports(on_one_cloud(name), REPS, compile_modes=(False,))
+
+
+@pytest.mark.parametrize("name", slow_except(["edge_multi", "attention", "gin", "transformer"], ON_ONE_CLOUD))
+def test_compiled_layers_on_one_cloud_transport(name: str) -> None:
+    assert_transports(on_one_cloud(name), REPS, compile_modes=(True,))
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make", [partial(MultiScaleAbstraction, shares=(0.5, 1.0)), partial(FusionAbstraction)])
-def test_gathering_layers_transport(make: object) -> None:
+def test_gathering_layers_transport(make: object, compiled: bool) -> None:
     layer = make(REPS, OUT, degree=4).double()
-    assert_transports(lambda x, e, pos, *frames: layer(x, e, pos, frames), REPS)
+    assert_transports(lambda x, e, pos, *frames: layer(x, e, pos, frames), REPS, compile_modes=(compiled,))
 
 
 @pytest.mark.parametrize("name", MADE)

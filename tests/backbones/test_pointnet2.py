@@ -94,6 +94,7 @@ def test_refined_frames_are_others() -> None:
     assert (found - refined).abs().max() > 0.1
 
 
+@pytest.mark.slow
 @KINDS
 def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(more: dict[str, object]) -> None:
     network = small(**more)

@@ -7,10 +7,11 @@ import torch
 
 from tensorframes.clouds import PCPNet
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
+from tensorframes.clouds.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
 from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, meshes, write_pcpnet
-from tensorframes.clouds.shapes.categories import LEAST, InCategories
+from tensorframes.clouds.shapes.categories import CORRUPTIONS, LEAST, InCategories
 from tensorframes.clouds.shapes.kinds import KINDS
-from tensorframes.clouds.shapes.making import kind_of
+from tensorframes.clouds.shapes.making import kind_of, make_sampled
 from tensorframes.clouds.shapes.roots import evaluate, value_and_gradient
 from tensorframes.clouds.shapes.sampling import HALF, Implicit
 from tensorframes.errors import UserError
@@ -215,6 +216,57 @@ def test_test_shapes_come_in_every_category(tmp_path):
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
 
 
+def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
+    names = [*SAMPLINGS, *CORRUPTIONS]
+    clouds = small(tmp_path, test_shapes=1, categories=names, workers=0).test
+    assert [cloud.category for cloud in clouds] == names
+    assert len({cloud.name for cloud in clouds}) == len(names)
+    for cloud in clouds:
+        assert 50 < len(cloud) < 1000
+        assert cloud.labelled[cloud.scored].all()
+        assert len(cloud.scored) == cloud.labelled.sum()
+    again = small(tmp_path, test_shapes=1, categories=names[-4:], workers=0).test
+    for one, other in zip(clouds[8:], again, strict=True):
+        assert np.array_equal(one.pos, other.pos)
+
+
+def test_training_shapes_may_be_sampled_too(tmp_path):
+    clean = small(tmp_path).train
+    ways = {"grid": ElevationGrid(), "voxels": VoxelFilter()}
+    data = small(tmp_path, points=4000, sampled_shapes=3, samplings=ways, train_shapes=1, workers=0)
+    assert [cloud.category for cloud in data.train] == ["no_noise", "grid", "voxels", "grid"]
+    assert all(len(cloud) < 3000 for cloud in data.train[1:])
+    assert not np.array_equal(data.train[1].pos, data.train[3].pos)
+    again = small(tmp_path / "again", points=4000, sampled_shapes=3, samplings=ways, train_shapes=1, workers=0).train
+    assert np.array_equal(again[3].normal, data.train[3].normal)
+    files = {file.name for file in tmp_path.glob(".tensorframes_cache/*.h5")}
+    assert len(files) == 3  # one of them only of the clean shapes, as if there were no others
+    assert small(tmp_path).train.entries == clean.entries
+    other = small(tmp_path, points=4000, sampled_shapes=3, samplings={**ways, "grid": ElevationGrid(2.0)}, workers=0)
+    assert other.train.entries[-1].cache.name not in files
+
+
+def test_sampled_shapes_are_dense_enough_to_be_seen():
+    class Sheets:
+        tries = 0
+
+        def sample(self, surface, count, rng):
+            """Two sheets, nearer to one another than points are, at first."""
+            self.tries += 1
+            apart = 1e-4 if self.tries < 4 else 1.0
+            pos = np.concatenate(
+                [rng.random((count, 3)) * [1, 1, 0], rng.random((count, 3)) * [1, 1, 0] + [0, 0, apart]]
+            )
+            return pos, np.repeat([[0.0, 0.0, -1.0], [0.0, 0.0, 1.0]], count, 0)
+
+    sheets = Sheets()
+    assert len(make_sampled(0, "train", 0, ("sheets", sheets), (100, 200))) >= 200
+    assert sheets.tries == 4
+    sheets.tries = -100
+    with pytest.raises(ValueError, match="expected a surface to sample by sheets, got none in 20 tries"):
+        make_sampled(0, "train", 0, ("sheets", sheets), (100, 200))
+
+
 @pytest.mark.parametrize(("split", "key"), [("val", "val_shapes"), ("test", "test_shapes")])
 def test_few_shapes_are_spread_over_all_kinds(tmp_path, split, key):
     names = [kind.__name__ for kind in KINDS]
@@ -256,6 +308,9 @@ def test_pcpnets_layout_holds_the_same_clouds(tmp_path):
         ({"train_shapes": -1}, "expected train_shapes >= 0, got -1"),
         ({"points": 0}, "expected points >= 1 and a seed >= 0, got 0, 600 and 0"),
         ({"categories": ["loud"]}, "expected a category of .*, got 'loud'"),
+        ({"sampled_shapes": -1}, "expected sampled_shapes >= 0, got -1"),
+        ({"sampled_shapes": 1, "samplings": {}}, "expected samplings for sampled_shapes=1, got none"),
+        ({"samplings": {"outliers": VoxelFilter()}}, "expected other names for samplings, got outliers"),
     ],
 )
 def test_mistakes_are_refused(tmp_path, change, message):

@@ -29,7 +29,7 @@ def assert_orthonormal(frames: Frames) -> None:
 @pytest.mark.parametrize("group", ["so", "o"])
 @pytest.mark.parametrize("determinant", [1, -1])
 def test_frames_turn_with_the_cloud(group: str, d: int, determinant: int) -> None:
-    pos = torch.randn(60, d, dtype=torch.float64)
+    pos = torch.randn(150, d, dtype=torch.float64)
     g = random_orthogonal(1, d, determinant)[0]
     before, after = frames_of(group, pos), frames_of(group, pos @ g.T + 3.0)
     expected = before.matrices @ g.T

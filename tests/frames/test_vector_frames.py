@@ -30,8 +30,8 @@ def about_the_vertical(determinant: int) -> Tensor:
     return g
 
 
-def assert_turned(name: str, group: str, pos: Tensor, g: Tensor) -> Frames:
-    before, after = frames_of(name, group, pos), frames_of(name, group, pos @ g.T + 2.0)
+def assert_turned(name: str, group: str, pos: Tensor, g: Tensor, k: int = 12) -> Frames:
+    before, after = frames_of(name, group, pos, k), frames_of(name, group, pos @ g.T + 2.0, k)
     mirrored = group == "so" and torch.linalg.det(g) < 0
     expected = before.mirrored() if mirrored else before
     assert torch.equal(after.fallback, before.fallback)
@@ -47,7 +47,7 @@ def assert_turned(name: str, group: str, pos: Tensor, g: Tensor) -> Frames:
 @pytest.mark.parametrize("determinant", [1, -1])
 def test_frames_turn_with_the_cloud(name: str, group: str, d: int, determinant: int) -> None:
     pos = torch.randn(80, d, dtype=torch.float64)
-    frames = assert_turned(name, group, pos, random_orthogonal(1, d, determinant)[0])
+    frames = assert_turned(name, group, pos, random_orthogonal(1, d, determinant)[0], k=16)
     assert (frames.fallback == 0).double().mean() > 0.7
     assert (frames.fallback <= 2).all()
 

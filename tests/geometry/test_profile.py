@@ -34,7 +34,7 @@ def test_noise_is_as_thick_at_every_size_that_is_wider_than_it() -> None:
 def test_relief_grows_thicker_with_the_size_and_noise_does_not() -> None:
     pos = slab(0.3)
     rough = pos + torch.stack([pos[:, 0] * 0, pos[:, 0] * 0, 2 * (pos[:, 0] / 6).sin()], dim=1)
-    flat, relief = (thickness_profile(each, everywhere(each))[: len(SIZES)] for each in (pos, rough))
+    flat, relief = (thickness_profile(each, everywhere(each)[::4])[: len(SIZES)] for each in (pos, rough))
     assert relief[4] - relief[2] > 5 * (flat[4] - flat[2])
 
 

@@ -10,6 +10,7 @@ from tensorframes.frames import Frames
 from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, transport
 from tensorframes.reps import Irreps, TensorReps, representation
 from tensorframes.testing import assert_transports, random_orthogonal
+from tests.marks import slow_except
 
 REPS = TensorReps("2x0 + 1x0p + 2x1 + 1x1p + 1x2")
 
@@ -44,7 +45,13 @@ def bipartite(conv: Conv, x: Tensor, edge_index: Tensor, pos: tuple, src: Frames
 @pytest.mark.parametrize("aggr", ["max", "sum", "mean"])
 @pytest.mark.parametrize("kind", [Conv, Inherited])
 def test_messages_arrive(kind: type[Conv], aggr: str) -> None:
-    assert_transports(partial(bipartite, kind(aggr)), REPS)
+    assert_transports(partial(bipartite, kind(aggr)), REPS, compile_modes=(False,))
+
+
+@pytest.mark.parametrize("aggr", slow_except(["max"], ["max", "sum", "mean"]))
+@pytest.mark.parametrize("kind", [Conv, Inherited])
+def test_messages_arrive_compiled(kind: type[Conv], aggr: str) -> None:
+    assert_transports(partial(bipartite, kind(aggr)), REPS, compile_modes=(True,))
 
 
 @pytest.mark.parametrize("aggr", ["mean", FixedDegree("mean", 4)], ids=["scatter", "fixed"])

@@ -47,7 +47,7 @@ def shown(results: dict) -> list[list[str]]:
     marked = [[str(cell) for cell in columns[0].cells]] + [
         [f"*{cell}*" if "bold" in str(cell.style) else str(cell) for cell in column.cells] for column in columns[1:]
     ]
-    return [[column.header for column in columns], *map(list, zip(*marked, strict=True))]
+    return [[str(column.header) for column in columns], *map(list, zip(*marked, strict=True))]
 
 
 def test_the_screen_shows_every_category_the_average_and_the_extent(results):
@@ -83,6 +83,18 @@ def test_a_category_a_method_lacks_is_a_dash(results):
 def test_own_categories_keep_their_names_and_come_last():
     head = shown({"a": score(Off(1), clouds(("scan", "no_noise")))})[0]
     assert head == ["method", "none", "scan", "average", "s/cloud"]
+
+
+def test_many_categories_are_rows_and_methods_columns():
+    names = [
+        f"{where}_{what}" for where in ("close", "distant", "inner") for what in ("grid", "rings", "lines", "dust")
+    ]
+    results = {"a": score(Off(1), clouds(names)), "b": score(Off(2), clouds(names))}
+    table = shown(results)
+    assert table[0] == ["method", "a", "b"]
+    assert [line[0] for line in table[1:]] == [*names, "average", "s/cloud"]
+    assert table[1][1:] == ["*1.00*", "2.00"]
+    assert "…" not in printed(results)
 
 
 def test_missing_normals_are_told():

@@ -1,6 +1,6 @@
 """PCA and jets where the answer is known, under rotations and reflections, and where there is none."""
 
-import importlib
+import sys
 
 import numpy as np
 import pytest
@@ -128,12 +128,27 @@ def test_points_that_cannot_be_used_are_refused(pos):
         PCA()(pos)
 
 
-def test_open3d_agrees_with_pca_or_says_how_to_get_it():
+@pytest.mark.open3d
+@pytest.mark.usefixtures("open3d")
+def test_open3d_agrees_with_pca():
     rows = np.arange(0, 2000, 7)
-    try:
-        importlib.import_module("open3d")
-    except (ImportError, OSError):
-        with pytest.raises(UserError, match=r'pip install "tensorframes\[open3d\]"'):
-            Open3D()(sphere())
-    else:
-        assert angles(Open3D(12)(sphere(), rows), PCA(12)(sphere(), rows)).max() < 1e-3
+    assert angles(Open3D(12)(sphere(), rows), PCA(12)(sphere(), rows)).max() < 1e-3
+
+
+class Unimportable:
+    """Finds open3d first, and fails as it does where it is absent or where a library of the system is."""
+
+    def __init__(self, error: Exception):
+        self.error = error
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "open3d":
+            raise self.error
+
+
+@pytest.mark.parametrize("error", [ModuleNotFoundError("no open3d"), ImportError("no libusb"), OSError("no libGL")])
+def test_an_open3d_that_does_not_import_is_told_with_what_helps(monkeypatch, error):
+    monkeypatch.delitem(sys.modules, "open3d", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Unimportable(error), *sys.meta_path])
+    with pytest.raises(UserError, match=rf'got "{error}"; pip install "tensorframes\[open3d\]".* libusb-1\.0-0'):
+        Open3D()(sphere())

@@ -31,7 +31,7 @@ def test_a_plane_can_be_known_exactly() -> None:
 def test_on_a_sphere_it_is_how_far_points_moved_along_it() -> None:
     """Along the surface the point may have been sigma off in two directions: sqrt(2) sigma / radius in radians."""
     rng, sigma = np.random.default_rng(0), 0.05
-    clean, surface = sphere(3000, rng), sphere(60_000, rng)
+    clean, surface = sphere(1500, rng), sphere(40_000, rng)
     seen = clean + rng.normal(size=clean.shape) * sigma
     least = rmse(least_errors(seen, clean, surface, surface, sigma))
     assert least == pytest.approx(np.degrees(np.sqrt(2) * sigma), rel=0.04)

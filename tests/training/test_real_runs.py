@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tensorframes.app import command_line, train
+
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
     "data.train_shapes=3",
@@ -31,34 +33,40 @@ SMALL = [
 ]
 
 
-def losses(folder: Path, *settings: str) -> list[list[float]]:
-    shapes = f"data.root={folder.parent / 'shapes'}"
-    done = subprocess.run(
-        [sys.executable, "train.py", *SMALL, shapes, f"hydra.run.dir={folder}", *settings],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+def command(folder: Path, *settings: str) -> list[str]:
+    """A run of train.py into a folder, with a data set beside it."""
+    return ["train.py", *SMALL, f"data.root={folder.parent / 'shapes'}", f"hydra.run.dir={folder}", *settings]
+
+
+def losses(folder: Path) -> list[list[float]]:
     with (folder / "metrics.csv").open() as file:
         return [[float(value) for value in row.values() if value] for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo needs a Unix")
 def test_two_processes_with_one_validation_cloud_are_as_one(tmp_path: Path) -> None:
-    one = losses(tmp_path / "one", "trainer.max_steps=4")
-    two = losses(tmp_path / "two", "trainer.max_steps=4", "trainer=ddp", "trainer.devices=2")
-    assert len(one) == 4
-    for row, other in zip(one, two, strict=True):
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, processes in ((one, ()), (two, ("trainer=ddp", "trainer.devices=2"))):
+        started = [sys.executable, *command(folder, "trainer.max_steps=4", *processes)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(started, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert len(losses(one)) == 4
+    for row, other in zip(losses(one), losses(two), strict=True):
         assert row == pytest.approx(other, rel=1e-3)
 
 
-def test_a_continued_run_is_an_undisturbed_one(tmp_path: Path) -> None:
-    constant = ("schedule.warmup=0", "schedule.floor=1")  # else the rate depends on max_steps
-    whole = losses(tmp_path / "whole", *constant, "trainer.max_steps=4")
-    first = losses(tmp_path / "parts", *constant, "trainer.max_steps=2")
+def test_a_continued_run_is_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(name: str, *settings: str) -> list[list[float]]:
+        constant = ("schedule.warmup=0", "schedule.floor=1")  # else the rate depends on max_steps
+        monkeypatch.setattr(sys, "argv", command(tmp_path / name, *constant, *settings))
+        assert command_line(train, "train") == 0
+        return losses(tmp_path / name)
+
+    whole = run("whole", "trainer.max_steps=4")
+    first = run("parts", "trainer.max_steps=2")
     checkpoint = tmp_path / "parts" / "checkpoints" / "last.ckpt"
-    both = losses(tmp_path / "parts", *constant, "trainer.max_steps=4", f"ckpt_path={checkpoint}")
+    both = run("parts", "trainer.max_steps=4", f"ckpt_path={checkpoint}")
     assert first == whole[:2]
     assert both == whole

@@ -13,6 +13,11 @@ def diagonal(pos: np.ndarray) -> float:
     return float(np.linalg.norm(np.ptp(pos.astype(np.float64), axis=0)))
 
 
+def rounded(values: np.ndarray, step: float) -> np.ndarray:
+    """Values as multiples of a step; 0 leaves them alone."""
+    return np.round(values / step) * step if step > 0 else values
+
+
 @dataclass(frozen=True, eq=False)
 class Corrupted:
     """A corrupted cloud of M points.

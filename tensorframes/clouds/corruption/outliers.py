@@ -8,8 +8,8 @@ import numpy as np
 from tensorframes.clouds.corruption.corrupted import Corrupted
 from tensorframes.clouds.ranges import Drawable, Range
 
-BOX = 1.1
-"""Sides of the box that outliers lie in, to those of the bounding box."""
+MARGIN = 0.05
+"""How far the box that outliers lie in reaches beyond the bounding box, a fraction of its longest side."""
 
 SIGMA = (0.002, 0.05)
 """Standard deviation of a cluster, a fraction of the diagonal of the bounding box."""
@@ -43,7 +43,7 @@ class Outliers(Drawable):
         """The positions with outliers among them, whose rows are -1."""
         count = max(1, round(self.share * len(pos)))
         low, high = pos.min(0).astype(np.float64), pos.max(0).astype(np.float64)
-        margin = (BOX - 1) / 2 * (high - low)
+        margin = MARGIN * (high - low).max()
         far = rng.uniform(low - margin, high + margin, (count, 3))
         crowd = round(self.clustered * count)
         if crowd:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
-from tensorframes.clouds.corruption.corrupted import Corrupted, applied, diagonal
+from tensorframes.clouds.corruption.corrupted import Corrupted, applied, diagonal, rounded
 
 PROTOCOL_NOISE = {"no_noise": 0.0, "low_noise": 0.00125, "med_noise": 0.006, "high_noise": 0.012}
 """Standard deviation as a fraction of the diagonal of the clean cloud's bounding box."""
@@ -139,9 +139,7 @@ class Corruption:
         if self.noise > 0:
             pos = pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
         step = self.rounding * length
-        if step > 0:
-            pos = (np.round(pos.astype(np.float64) / step) * step).astype(np.float32)
-        return pos
+        return rounded(pos.astype(np.float64), step).astype(np.float32) if step > 0 else pos
 
     def apply(self, cloud: Cloud, rng: np.random.Generator) -> Cloud:
         """The whole cloud, corrupted; the clean positions stay in `clean_pos`, rows to score are dropped if thinned."""

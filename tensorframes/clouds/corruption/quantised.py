@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from tensorframes.clouds.corruption.corrupted import Corrupted
+from tensorframes.clouds.corruption.corrupted import Corrupted, rounded
 from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.scales import sampled_scale
 
@@ -41,4 +41,4 @@ class Quantised(Drawable):
         step = self.diagonal * length
         if rng.random() < self.by_spacing:
             step = self.spacing * sampled_scale(pos, rng) / EIGHTH
-        return Corrupted((np.round(pos.astype(np.float64) / step) * step).astype(np.float32), np.arange(len(pos)))
+        return Corrupted(rounded(pos.astype(np.float64), step).astype(np.float32), np.arange(len(pos)))

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorframes.clouds.corruption.corrupted import rounded
 from tensorframes.clouds.ranges import Drawable, Range
-from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met, rounded
+from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 
 JUMP = 8.0
 """A jump of depth, in spacings."""

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorframes.clouds.corruption.corrupted import rounded
 from tensorframes.clouds.ranges import Drawable, Range
-from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, met, random_axes, rounded
+from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, met, random_axes
 from tensorframes.clouds.shapes import parts
 from tensorframes.clouds.shapes.fields import Box
 from tensorframes.clouds.shapes.sampling import Implicit

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorframes.clouds.corruption.corrupted import rounded
 from tensorframes.clouds.ranges import Drawable, Range
 from tensorframes.clouds.sampling.streets import street
-from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, met, rounded
+from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, met
 
 RINGS = (16, 32, 40, 64, 128)
 

@@ -65,8 +65,3 @@ def enough(found: int, least: int = 1) -> None:
     """
     if found < least:
         raise ValueError(f"expected a surface that gives at least {least} points, got {found}")
-
-
-def rounded(values: np.ndarray, step: float) -> np.ndarray:
-    """Values as multiples of a step; 0 leaves them alone."""
-    return np.round(values / step) * step if step > 0 else values

@@ -70,6 +70,10 @@ class Shapes:
         if min(points, test_points) < 1 or seed < 0:
             raise ValueError(f"expected points >= 1 and a seed >= 0, got {points}, {test_points} and {seed}")
         self.samplings = SAMPLINGS if samplings is None else dict(samplings)
+        if sampled_shapes and not self.samplings:
+            raise ValueError(f"expected samplings for sampled_shapes={sampled_shapes}, got none")
+        if taken := [name for name in self.samplings if name in (*CATEGORIES, *CORRUPTIONS)]:
+            raise ValueError(f"expected other names for samplings, got {taken[0]}")
         known = (*CATEGORIES, *self.samplings, *CORRUPTIONS)
         if unknown := [name for name in (*categories, *val_categories) if name not in known]:
             raise ValueError(f"expected a category of {', '.join(known)}, got {unknown[0]!r}")

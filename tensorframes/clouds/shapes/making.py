@@ -20,7 +20,7 @@ SPLITS = ("train", "val", "test")
 GENERATOR_VERSION = 4
 """Raise it whenever the same seed gives other shapes: cached ones are then made anew."""
 
-SAMPLING_VERSION = 1
+SAMPLING_VERSION = 2
 """Raise it whenever a way of sampling gives other points."""
 
 TRIES = 20
@@ -113,6 +113,7 @@ class CleanShapes(Dataset):
     def __init__(self, seed: int, split: str, count: int, points: int) -> None:
         self.seed, self.split, self.count, self.points = seed, split, count, points
         self.mark = json.dumps([GENERATOR_VERSION, seed, split, count, points])
+        self.told = f"{count} shapes ({split}) of {points} points"
 
     def __len__(self) -> int:
         return self.count
@@ -144,6 +145,7 @@ class SampledShapes(Dataset):
         self, seed: int, split: str, ways: Sequence[str], samplings: Mapping[str, Sampling], points: tuple[int, int]
     ) -> None:
         self.seed, self.split, self.ways, self.samplings, self.points = seed, split, ways, samplings, points
+        self.told = f"{len(ways)} shapes ({split}), {', '.join(dict.fromkeys(ways))}"
         used = {name: repr(samplings[name]) for name in ways}
         self.mark = json.dumps([GENERATOR_VERSION, SAMPLING_VERSION, seed, split, ways, used, points])
 
@@ -166,11 +168,11 @@ class SampledShapes(Dataset):
 
 def made_by(shapes: CleanShapes | SampledShapes, workers: int) -> Iterator[tuple[str, Cleaned]]:
     """Names and arrays in order, made by so many processes."""
-    logging.getLogger(__name__).info("making %d shapes (%s)", len(shapes), shapes.split)
+    logging.getLogger(__name__).info("making %s", shapes.told)
     # A loader's own process may not start others.
     alone = multiprocessing.current_process().daemon or len(shapes) < 2
     loader = DataLoader(shapes, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, len(shapes)))
-    steps = progress(range(len(shapes)), f"making shapes ({shapes.split})")
+    steps = progress(range(len(shapes)), f"making {shapes.told}")
     for index, (pos, normal) in zip(steps, loader, strict=True):
         name = shapes.name(index)
         yield name, clean(name, np.asarray(pos), np.asarray(normal))

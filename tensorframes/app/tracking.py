@@ -1,0 +1,78 @@
+"""Weights & Biases: set up without questions, and what it refuses told in one line."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from netrc import NetrcParseError, netrc
+from typing import Any
+
+from tensorframes.errors import UserError
+
+MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
+SECONDS = "30"
+"""How long the server may take to answer when a run begins, unless WANDB_INIT_TIMEOUT says otherwise."""
+
+
+def prepare_wandb() -> None:
+    """Weights & Biases writes to the run's folder, and asks for nothing, where no API key is configured.
+
+    Raises:
+        UserError: WANDB_MODE is no mode of its, or another of its variables is refused.
+    """
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_INIT_TIMEOUT", SECONDS)
+    mode = os.environ.get("WANDB_MODE", "").strip()
+    if mode and mode not in MODES:
+        raise UserError(f"expected WANDB_MODE to be one of {', '.join(MODES)}, got {mode}")
+    if not mode:
+        os.environ.pop("WANDB_MODE", None)  # empty means unset
+        if not _has_wandb_key():
+            os.environ["WANDB_MODE"] = "offline"
+    import wandb
+
+    with told_by_wandb():
+        wandb.setup()  # now, so that it is silent before the first run starts
+
+
+@contextmanager
+def told_by_wandb() -> Iterator[None]:
+    """What Weights & Biases refuses (settings, a key, a server that does not answer) becomes the user's mistake."""
+    try:
+        yield
+    except Exception as error:
+        library = type(error).__module__.partition(".")[0]
+        if library == "pydantic_core":
+            raise UserError(f"Weights & Biases: {_of_setting(error)}") from error
+        if library != "wandb":
+            raise
+        reason = " ".join(str(error).split()).rstrip(".")
+        offline = any(
+            word in reason.lower() for word in ("api key", "api_key", "run", "network", "connect", "timed out")
+        )
+        hint = "; WANDB_MODE=offline needs neither a key nor a network" if offline else ""
+        raise UserError(f"Weights & Biases: {reason}{hint}") from error
+
+
+def finish_wandb() -> None:
+    """End the run, if there is one: the next job of a sweep begins its own."""
+    if "wandb" in sys.modules:
+        import wandb
+
+        if wandb.run is not None:
+            wandb.finish()
+
+
+def _of_setting(error: Any) -> str:
+    """The first setting that pydantic refuses, and why, without the address of a page about it."""
+    first = error.errors()[0]
+    return f"{first['msg']}, got {'.'.join(map(str, first['loc']))}={first['input']!r}"
+
+
+def _has_wandb_key() -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        return any("wandb" in host for host in netrc(os.environ.get("NETRC")).hosts)
+    except (OSError, NetrcParseError):
+        return False

@@ -1,0 +1,177 @@
+"""Way 2 for whole networks: every convolution of PyG in a module, wrapped where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+from torch_geometric.nn import HeteroConv, MessagePassing
+from torch_geometric.nn.module_dict import ModuleDict
+from torch_geometric.typing import EdgeType
+
+from tensorframes.frames import Frames
+from tensorframes.messages.kinds import Messages
+from tensorframes.messages.same_keys import use_keys_of
+from tensorframes.messages.wrap import InLocalFrames
+from tensorframes.reps import Representation
+
+AnyFrames = Frames | tuple[Frames, Frames] | Mapping[str, Frames]
+
+
+def in_local_frames(
+    network: nn.Module,
+    reps: Representation | Messages,
+    edge_reps: Representation | str | None = None,
+    world: Mapping[str, Representation | str] | None = None,
+    partial: bool = False,
+) -> LocalFramesNetwork:
+    """A network with every PyG convolution in it wrapped; called as before, with ``frames`` in addition.
+
+    Convolutions with ``add_self_loops=True`` are given their loops before the senders are copied. The network is
+    changed in place: its parameters stay the same objects, and its state keeps its keys: ``state_dict()`` of the plain
+    network loads into the converted one, and the other way round.
+
+    In a ``HeteroConv`` each convolution is converted, and the network is called with frames by node type,
+    ``{"paper": Frames, "author": Frames}``; results of several edge types meet in their receivers' frames.
+
+    Args:
+        network: any module; PyG's own models too.
+        reps: of the features between its convolutions. Usually a ``Messages``, because widths differ.
+        edge_reps, world: as in ``InLocalFrames``.
+        partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
+
+    Raises:
+        ValueError: one of them cannot be converted (all are named, with reasons), or there is none.
+    """
+    return LocalFramesNetwork(network, reps, edge_reps, world, partial)
+
+
+class LocalFramesNetwork(nn.Module):
+    """See ``in_local_frames``. ``converted``: names of convolutions; ``refused``: name -> why not."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        reps: Representation | Messages,
+        edge_reps: Representation | str | None,
+        world: Mapping[str, Representation | str] | None,
+        partial: bool,
+    ) -> None:
+        super().__init__()
+        self.scope = Scope()
+        self.converted: list[str] = []
+        self.refused: dict[str, str] = {}
+        self.network = network
+        use_keys_of(self, "network")
+        known: dict[tuple[MessagePassing, EdgeType | None], nn.Module] = {}  # one that stands in two places stays one
+
+        def wrapped(conv: nn.Module, edge_type: EdgeType | None) -> nn.Module:
+            if isinstance(conv, InScope):  # in a module that stands in two places
+                if conv.edge_type != edge_type:
+                    raise ValueError("expected a module for each edge type, got one module for two")
+                return conv
+            if (conv, edge_type) not in known:
+                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, world, loops))
+                known[conv, edge_type] = InScope(inner, self.scope, edge_type)
+            return known[conv, edge_type]
+
+        for module, name, path, edge_type in _convolutions(self, "", None):
+            shown = path.removeprefix("network.")
+            try:
+                setattr(module, name, wrapped(getattr(module, name), edge_type))
+                self.converted.append(shown)
+            except ValueError as error:
+                self.refused[shown] = str(error).partition(", got ")[2]
+        if self.refused and not partial:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
+            raise ValueError(f"expected convolutions that work in local frames, got {reasons}")
+        if not self.converted:
+            raise ValueError(f"expected a network with PyG convolutions, got none in {type(network).__name__}")
+
+    def forward(self, *args: Any, frames: AnyFrames, **kwargs: Any) -> Any:
+        """The network's own arguments, and the frames of the points: a pair (senders', receivers') for a bipartite
+        graph, or by node type where the network has a ``HeteroConv``."""
+        self.scope.frames = frames
+        try:
+            return self.network(*args, **kwargs)
+        finally:
+            self.scope.frames = None
+
+
+class Scope:
+    """The frames of the call that is running."""
+
+    frames: AnyFrames | None = None
+
+    def of(self, edge_type: EdgeType | None) -> Frames | tuple[Frames, Frames]:
+        """The frames of senders and receivers, one set where they are the same points.
+
+        Raises:
+            ValueError: no call is running, or its frames are not what this convolution needs.
+        """
+        frames = self.frames
+        if frames is None:
+            raise ValueError("expected a call of the network made by in_local_frames, which brings the frames")
+        if edge_type is None:
+            if isinstance(frames, Mapping):
+                raise ValueError("expected frames by node type for convolutions in a HeteroConv alone, got one outside")
+            return frames
+        ends = (edge_type[0], edge_type[-1])
+        known = list(frames) if isinstance(frames, Mapping) else []
+        if not isinstance(frames, Mapping) or not set(ends) <= set(known):
+            found = f"those of {', '.join(known)}" if known else "frames without node types"
+            raise ValueError(f"expected frames by node type, of {' and '.join(dict.fromkeys(ends))}, got {found}")
+        return frames[ends[0]] if ends[0] == ends[1] else (frames[ends[0]], frames[ends[1]])
+
+
+class InScope(nn.Module):
+    """A wrapped convolution with the signature of the one inside; frames come from the network's call.
+
+    ``edge_type``: (senders' node type, relation, receivers' node type) of a convolution in a ``HeteroConv``.
+    """
+
+    def __init__(self, inner: InLocalFrames, scope: Scope, edge_type: EdgeType | None = None) -> None:
+        super().__init__()
+        self.inner, self.scope, self.edge_type = inner, scope, edge_type
+        use_keys_of(self, "inner")
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        arguments = {**dict(zip(self.inner.names, args, strict=False)), **kwargs}
+        frames = self.scope.of(self.edge_type)
+        return self.inner(arguments.pop("x"), arguments.pop("edge_index"), frames, **arguments)
+
+    def reset_parameters(self) -> None:
+        """As PyG's models expect of a convolution."""
+        self.inner.conv.reset_parameters()
+
+
+def _with_loops_outside(conv: MessagePassing, make: Callable[[bool], InLocalFrames]) -> InLocalFrames:
+    """``make(loops)`` of a convolution that adds no self-loops itself any more; untouched where that is refused."""
+    loops = bool(getattr(conv, "add_self_loops", False))
+    if loops:
+        conv.add_self_loops = False
+    try:
+        return make(loops)
+    except ValueError:
+        if loops:
+            conv.add_self_loops = True
+        raise
+
+
+def _convolutions(
+    module: nn.Module, path: str, edge_type: EdgeType | None, hetero: bool = False
+) -> list[tuple[nn.Module, str, str, EdgeType | None]]:
+    """Every convolution below ``module``: where it stands, its name there, its path, and its edge type if it is in a
+    ``HeteroConv``, whose dictionary of convolutions (``hetero``) has the edge types as names."""
+    found = []
+    for name, child in module._modules.items():  # named_children leaves out what stands in two places
+        if child is None:
+            continue
+        where = f"{path}.{name}" if path else name
+        kind = ModuleDict.to_external_key(name) if hetero else edge_type
+        if isinstance(child, MessagePassing):
+            found.append((module, name, where, kind))
+        else:
+            found += _convolutions(child, where, kind, hetero=isinstance(module, HeteroConv))
+    return found

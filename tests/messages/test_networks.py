@@ -1,0 +1,272 @@
+"""Way 2 for networks: converted where they stand, with the keys of their state, and for points of several kinds."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.nn import (
+    GAT,
+    GATv2Conv,
+    GCNConv,
+    GraphSAGE,
+    HeteroConv,
+    HGTConv,
+    PointTransformerConv,
+    SAGEConv,
+)
+
+from tensorframes.frames import Frames, LearnedFrames
+from tensorframes.geometry import knn_graph
+from tensorframes.messages import TensorMessages, in_local_frames
+from tensorframes.reps import TensorReps
+from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
+
+W = 8
+REPS = TensorReps("2x0 + 2x1")  # W numbers
+
+
+def cloud(count: int = 14, seed: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    pos = torch.randn(count, 3, dtype=torch.float64, generator=generator)
+    return pos, torch.randn(count, W, dtype=torch.float64, generator=generator), knn_graph(pos, 5)
+
+
+class Network(torch.nn.Module):
+    """A user's own: an attention, a plain convolution, a graph attention with loops."""
+
+    def __init__(self, last: torch.nn.Module | None = None) -> None:
+        super().__init__()
+        self.start = torch.nn.Linear(4, 16)
+        self.convs = torch.nn.ModuleList([PointTransformerConv((16, 16), 16), last or GATv2Conv(16, 24, edge_dim=1)])
+        self.norm = torch.nn.LayerNorm(16)
+
+    def forward(self, x: Tensor, pos: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
+        x = self.norm(self.convs[0](self.start(x), pos, edge_index).relu())
+        return self.convs[1](x, edge_index, edge_attr)
+
+
+def of_positions(network: torch.nn.Module) -> Callable[[Tensor], Tensor]:
+    """The converted network with all else that it takes, from positions."""
+    finder, scalars = LearnedFrames("o").double(), torch.randn(14, 4, dtype=torch.float64)
+
+    def run(pos: Tensor) -> Tensor:
+        edge_index = knn_graph(pos, 5)
+        length = (pos[edge_index[0]] - pos[edge_index[1]]).norm(dim=-1, keepdim=True)
+        return network(scalars, pos, edge_index, length, frames=finder(pos, edge_index))
+
+    return run
+
+
+def test_a_network_is_converted_and_equivariant_loops_included() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(Network().double(), TensorMessages())
+    assert network.converted == ["convs.0", "convs.1"]
+    assert network.refused == {}
+    assert_equivariant(of_positions(network), cloud()[0], TensorReps("24x0"))
+
+
+@pytest.mark.slow
+def test_a_converted_network_compiles() -> None:
+    torch.manual_seed(0)
+    run = of_positions(in_local_frames(Network().double(), TensorMessages()))
+    torch.compiler.reset()
+    compiled = torch.compile(run, backend="aot_eager")
+    assert torch.allclose(compiled(cloud()[0]), run(cloud()[0]))
+
+
+def test_the_converted_network_with_identity_frames_is_the_network() -> None:
+    pos, _, edge_index = cloud()
+    torch.manual_seed(0)
+    network, x, length = Network().double(), torch.randn(14, 4).double(), torch.rand(edge_index.shape[1], 1).double()
+    plain = network(x, pos, edge_index, length)
+    converted = in_local_frames(network, TensorMessages())
+    assert torch.allclose(converted(x, pos, edge_index, length, frames=Frames.identity(14, like=pos)), plain)
+    frames = Frames(random_orthogonal(14))
+    assert not torch.allclose(converted(x, pos, edge_index, length, frames=frames), plain)
+    with pytest.raises(ValueError, match="which brings the frames"):
+        network(x, pos, edge_index, length)
+
+
+@pytest.mark.parametrize("model", [GraphSAGE, GAT])
+def test_models_of_pyg_are_converted(model: type[torch.nn.Module]) -> None:
+    torch.manual_seed(0)
+    extra = {"v2": True} if model is GAT else {}
+    network = in_local_frames(model(W, 16, 2, 8, **extra).double().eval(), TensorMessages())
+    assert len(network.converted) == 2
+    pos, x, edge_index = cloud()
+    assert network(x, edge_index, frames=Frames.identity(14, like=pos)).shape == (14, 8)
+
+
+def test_all_that_cannot_be_converted_is_named() -> None:
+    with pytest.raises(ValueError, match=r"convs\.1: GCNConv: it takes no pair"):
+        in_local_frames(Network(GCNConv(16, 24, add_self_loops=False)), TensorMessages())
+    network = in_local_frames(Network(GCNConv(16, 24, add_self_loops=False)), TensorMessages(), partial=True)
+    assert list(network.refused) == ["convs.1"]
+    with pytest.raises(ValueError, match="expected a network with PyG convolutions, got none in Linear"):
+        in_local_frames(torch.nn.Linear(3, 3), TensorMessages())
+    several = torch.nn.ModuleList([HGTConv(W, W, (["a"], [("a", "to", "a")]))])
+    with pytest.raises(ValueError, match="HGTConv: it takes several graphs at once; use HeteroConv"):
+        in_local_frames(several, TensorMessages())
+
+
+def test_a_convolution_that_stands_in_two_places_stays_one() -> None:
+    inner = SAGEConv((W, W), W)
+    network = torch.nn.ModuleDict({"a": torch.nn.ModuleList([inner]), "b": torch.nn.ModuleList([inner])})
+    converted = in_local_frames(network, REPS)
+    assert network["a"][0] is network["b"][0]
+    assert converted.converted == ["a.0", "b.0"]
+
+
+def test_what_stands_in_two_places_is_converted_in_both() -> None:
+    conv, block = SAGEConv((W, W), W).double(), torch.nn.ModuleList([SAGEConv((W, W), W)]).double()
+    network = torch.nn.ModuleDict({"twice": torch.nn.ModuleList([conv, conv]), "a": block, "b": block})
+    assert in_local_frames(network, REPS).converted == ["twice.0", "twice.1", "a.0", "b.0"]
+    assert network["twice"][0] is network["twice"][1]
+    assert isinstance(network["a"][0].inner.conv, SAGEConv)
+
+
+class Nested(torch.nn.Module):
+    """Convolutions of several depths, and norms with buffers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Network()  # the name that the wrapper uses
+        self.inner = torch.nn.ModuleDict({"conv": GAT(W, 16, 2, 8, v2=True, norm="batch")})
+
+
+@pytest.mark.parametrize("make", [lambda: GraphSAGE(W, 16, 2, 8, norm="batch"), Network, Nested])
+def test_the_state_is_that_of_the_plain_network(make) -> None:
+    plain, wrapped = make().double(), in_local_frames(make().double(), TensorMessages())
+    state = plain.state_dict()
+    assert list(wrapped.state_dict()) == list(state)
+    assert wrapped.state_dict()._metadata.keys() <= state._metadata.keys()
+    assert not all(torch.equal(value, state[key]) for key, value in wrapped.state_dict().items())
+    wrapped.load_state_dict(state)
+    assert all(torch.equal(value, state[key]) for key, value in wrapped.state_dict().items())
+    again = make().double()
+    again.load_state_dict(wrapped.state_dict())
+    assert all(torch.equal(value, state[key]) for key, value in again.state_dict().items())
+    copied = deepcopy(wrapped)
+    copied.load_state_dict(make().double().state_dict())
+    assert all(torch.equal(value, state[key]) for key, value in wrapped.state_dict().items())
+    with pytest.raises(RuntimeError, match=r"Unexpected key\(s\) in state_dict: .*nothing"):
+        wrapped.load_state_dict({**state, "nothing": torch.zeros(1)})
+    del state[next(iter(state))]
+    with pytest.raises(RuntimeError, match=r"Missing key\(s\) in state_dict"):
+        wrapped.load_state_dict(state)
+
+
+def test_a_state_loads_into_a_converted_network_that_then_answers_alike() -> None:
+    pos, x, edge_index = cloud()
+    plain = GraphSAGE(W, 16, 2, 8).double()
+    wrapped = in_local_frames(GraphSAGE(W, 16, 2, 8).double(), TensorMessages())
+    wrapped.load_state_dict(plain.state_dict())
+    frames = Frames.identity(len(pos), like=pos)
+    assert torch.allclose(wrapped(x, edge_index, frames=frames), plain(x, edge_index))
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:There exist node types")  # tips that only send
+
+POINTS, TIPS = ("point", "near", "point"), ("tip", "to", "point")
+
+
+def hetero() -> HeteroConv:
+    """Points and tips: points see their neighbours and the tips, tips see points."""
+    torch.manual_seed(0)
+    convs = {
+        POINTS: GATv2Conv((W, W), W, edge_dim=1, add_self_loops=True),
+        TIPS: SAGEConv((W, W), W),
+        ("point", "of", "tip"): PointTransformerConv((W, W), W, add_self_loops=False),
+    }
+    return HeteroConv(convs, aggr="max").double()
+
+
+class TwoKinds(torch.nn.Module):
+    """Two rounds of messages between points and tips."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = hetero(), hetero()
+
+    def forward(self, x: dict, edges: dict, length: dict, pos: dict) -> dict:
+        ends = {("point", "of", "tip"): (pos["point"], pos["tip"])}
+        rest = {"edge_index_dict": edges, "edge_attr_dict": length, "pos_dict": ends}
+        return self.second(x_dict=self.first(x_dict=x, **rest), **rest)
+
+
+def graph(point: Tensor, tip: Tensor) -> tuple[dict, dict, dict]:
+    """Edges and their lengths, with frames of both kinds of points."""
+    finder = LearnedFrames("o").double()
+    distance = torch.cdist(tip, point)
+    nearest = distance.topk(3, largest=False).indices  # of each tip
+    down = torch.stack([nearest.flatten(), torch.arange(len(tip)).repeat_interleave(3)])
+    near = knn_graph(point, 5)
+    edges = {POINTS: near, TIPS: down.flip(0), ("point", "of", "tip"): down}
+    length = {POINTS: (point[near[0]] - point[near[1]]).norm(dim=-1, keepdim=True)}
+    frames = {"point": finder(point, near), "tip": finder(tip, knn_graph(tip, 4))}
+    return edges, length, frames
+
+
+def test_a_network_of_several_kinds_of_points_is_equivariant() -> None:
+    network, count = in_local_frames(TwoKinds(), TensorMessages()), 14
+    assert network.converted[1] == "first.convs.<tip___to___point>"
+    assert len(network.converted) == 6
+    scalars, out = torch.randn(count + 6, W, dtype=torch.float64), TensorMessages().reps(W)
+
+    def run(pos: Tensor) -> Tensor:
+        torch.manual_seed(0)
+        point, tip = pos[:count], pos[count:]
+        edges, length, frames = graph(point, tip)
+        x = {"point": scalars[:count], "tip": scalars[count:]}
+        found = network(x, edges, length, {"point": point, "tip": tip}, frames=frames)
+        return torch.cat([frames[kind].to_world(found[kind], out) for kind in ("point", "tip")])
+
+    assert_equivariant(run, cloud(count + 6)[0], out)
+
+
+def test_messages_between_kinds_of_points_arrive() -> None:
+    network = in_local_frames(HeteroConv({TIPS: SAGEConv((W, W), W)}).double(), REPS)
+
+    def layer(x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], senders: Frames, receivers: Frames) -> Tensor:
+        features = {"tip": x, "point": torch.ones(len(pos[1]), W, dtype=x.dtype)}
+        return network(features, {TIPS: edge_index}, frames={"tip": senders, "point": receivers})["point"]
+
+    assert_transports(layer, REPS)
+
+
+def test_with_identity_frames_several_kinds_of_points_are_as_without() -> None:
+    plain, wrapped = TwoKinds(), in_local_frames(TwoKinds(), TensorMessages())
+    wrapped.load_state_dict(plain.state_dict())
+    assert list(wrapped.state_dict()) == list(plain.state_dict())
+    pos, x, _ = cloud(20)
+    kinds = {"point": slice(14), "tip": slice(14, 20)}
+    edges, length, _ = graph(pos[:14], pos[14:])
+    given = (
+        {kind: x[rows] for kind, rows in kinds.items()},
+        edges,
+        length,
+        {kind: pos[r] for kind, r in kinds.items()},
+    )
+    frames = {kind: Frames.identity(len(pos[rows]), like=pos) for kind, rows in kinds.items()}
+    expected, found = plain(*given), wrapped(*given, frames=frames)
+    turned = wrapped(*given, frames={**frames, "tip": Frames(random_orthogonal(6))})
+    for kind in kinds:
+        assert torch.allclose(found[kind], expected[kind])
+        assert not torch.allclose(turned[kind], expected[kind])
+
+
+def test_frames_that_do_not_fit_are_told() -> None:
+    network = in_local_frames(HeteroConv({TIPS: SAGEConv((W, W), W)}).double(), REPS)
+    x, edges = {"tip": torch.ones(2, W).double(), "point": torch.ones(2, W).double()}, {TIPS: torch.tensor([[0], [1]])}
+    frames = Frames.identity(2, like=x["tip"])
+    with pytest.raises(ValueError, match="by node type, of tip and point, got frames without node types"):
+        network(x, edges, frames=frames)
+    with pytest.raises(ValueError, match="by node type, of tip and point, got those of tip"):
+        network(x, edges, frames={"tip": frames})
+    with pytest.raises(ValueError, match="in a HeteroConv alone, got one outside"):
+        in_local_frames(GraphSAGE(W, 16, 2, 8), TensorMessages())(x["tip"], edges[TIPS], frames={"tip": frames})
+    shared = torch.nn.ModuleList([SAGEConv((W, W), W)])
+    with pytest.raises(ValueError, match="one module for two"):
+        in_local_frames(HeteroConv({TIPS: shared, POINTS: shared}), REPS)
