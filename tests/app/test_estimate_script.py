@@ -14,7 +14,6 @@ from plyfile import PlyData, PlyElement
 from tensorframes.clouds import read_cloud
 from tests.app.commands import SCRIPTS, run_script
 
-
 SCRIPT = SCRIPTS / "estimate_normals.py"
 
 
