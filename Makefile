@@ -11,12 +11,14 @@ ARGS ?=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup train test lint format bench clean
+.PHONY: help setup train test test-slow lint format bench clean
 
 BIN := $(VENV)/bin
 # Quiet twice: once still lets pip's notes on its own configuration through.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt \
        $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 define find_python
 new_enough=; python=; \
@@ -35,15 +37,18 @@ fi
 endef
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*##' Makefile | awk -F ':.*## ' '{ printf "make %-9s  %s\n", $$1, $$2 }'
 
 setup: $(VENV)/.setup ## make .venv and install the package and what it needs
 
 train: setup ## train with the defaults (10 minutes on two cores) and score; ARGS='experiment=pcpnet data.root=DIR'
 	@$(BIN)/python train.py $(ARGS)
 
-test: $(VENV)/.dev ## the whole test suite
-	@OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(VENV)/.dev ## all tests but the slow ones (3 minutes on two cores); ARGS='tests/frames -k flat' for some
+	@$(PYTEST) $(ARGS)
+
+test-slow: $(VENV)/.dev ## the slow tests alone (5 minutes on two cores)
+	@$(PYTEST) -m slow $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy and, where it is installed, hadolint
 	@$(BIN)/ruff check .
@@ -75,5 +80,5 @@ $(VENV)/.setup: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.setup
 	@echo "installing the tools for tests and linting"
 	@$(PIP) --editable '.[dev]'
-	@$(PIP) --editable '.[open3d-cpu]' || echo "open3d could not be installed here: its tests will be skipped"
+	@$(PIP) --editable '.[open3d-cpu]' || echo "open3d could not be installed here: tests that need it will be skipped"
 	@touch $@

@@ -10,10 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from tensorframes.clouds import CATEGORIES
 from tensorframes.errors import LineParser, interruptible
 from tensorframes.reports import pgp_picture
-from tensorframes.reports.grid import Metrics
+from tensorframes.reports.grid import Metrics, in_protocol_order
 
 Scores = dict[str, dict[str, float]]  # method -> cloud -> RMSE in degrees
 
@@ -55,7 +54,7 @@ def means(scores: Scores, category: dict[str, str]) -> dict[str, list[float]]:
     found = {}
     for method, by_cloud in scores.items():
         values = []
-        for name in (name for name in CATEGORIES if name in category.values()):
+        for name in in_protocol_order(list(category.values())):
             clouds = [by_cloud[cloud] for cloud, its in category.items() if its == name]
             values.append(sum(clouds) / len(clouds))
         found[method] = [*values, sum(values) / len(values)]
@@ -83,7 +82,7 @@ def main() -> None:
     for method, clouds in scores.items():
         if missing := [cloud for cloud in category if cloud not in clouds]:
             parser.error(f"expected all methods on the same clouds, got no {missing[0]} for {method}")
-    shown = [name for name in CATEGORIES if name in category.values()]
+    shown = in_protocol_order(list(category.values()))
     summary = means(scores, category)
     print(table(["method", *shown, "mean"], [[m, *(f"{v:.2f}" for v in values)] for m, values in summary.items()]))
     if given.csv:

@@ -43,23 +43,18 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         with target.open("wb") as device:
             device.write(buffer.getbuffer())
         return
-    if target.is_dir():
-        raise IsADirectoryError(21, "Is a directory", str(target))
-    _remove_leftovers(target.parent)
-    part, file = _open_part(target)
-    try:
-        with file:
-            yield file
-            file.flush()
-            _copy_permissions(target, file)
-            os.fsync(file.fileno())
-            if fcntl is None:
-                file.close()
-            os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    _flush_folder(target.parent)
+    with _new_file(target) as (_, file):
+        yield file
+
+
+@contextlib.contextmanager
+def replacing_by_name(path: str | Path) -> Iterator[Path]:
+    """As `replacing`, for libraries that open their files themselves: the hidden file's name.
+
+    Whoever opens it must not lock it (HDF5: locking=False), nor remove it.
+    """
+    with _new_file(Path(os.path.realpath(path))) as (part, _):
+        yield part
 
 
 def replace_text(path: str | Path, text: str) -> None:
@@ -75,6 +70,28 @@ def is_special(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@contextlib.contextmanager
+def _new_file(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """The hidden file, its name and itself, that becomes the target."""
+    if target.is_dir():
+        raise IsADirectoryError(21, "Is a directory", str(target))
+    _remove_leftovers(target.parent)
+    part, file = _open_part(target)
+    try:
+        with file:
+            yield part, file
+            file.flush()
+            _copy_permissions(target, file)
+            os.fsync(file.fileno())
+            if fcntl is None:
+                file.close()
+            os.replace(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
 
 
 def _open_part(target: Path) -> tuple[Path, BinaryIO]:

@@ -15,7 +15,7 @@ EXAMPLE = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "exam
 
 @pytest.fixture(scope="module")
 def network() -> AnyDimensionFit:
-    return EXAMPLE.train(steps=150)
+    return EXAMPLE.train(steps=80)
 
 
 @pytest.mark.parametrize("d", [2, 3, 4, 5])

@@ -1,8 +1,9 @@
 """Clouds parsed once: HDF5 files that are whole, fresh and safe to make from several processes at once.
 
 A cache file holds one group a cloud with its arrays. It is rebuilt when the name, size or time of change of a source
-file, or the format's version, is not the one it was made from. It is written under another name and renamed when it
-is whole, under a file lock, so that a killed build leaves nothing that is read, and two processes build it once.
+file, or the format's version, is not the one it was made from. It is written whole or not at all
+(`tensorframes.atomic`), under a file lock, so that a killed build leaves nothing that is read, and two processes build
+it once.
 """
 
 import contextlib
@@ -11,7 +12,6 @@ import json
 import logging
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import h5py
 import numpy as np
 from filelock import FileLock, Timeout
 
+from tensorframes.atomic import replacing_by_name
 from tensorframes.clouds.cleaning import Cleaned, Counts, report
 from tensorframes.clouds.progress import progress
 from tensorframes.errors import UserError
@@ -165,20 +166,11 @@ def _cache_one(source: Source, folder: Path) -> Path:
 
 
 def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:
-    for dead in file.parent.glob(f".{file.stem}.*.part"):
-        dead.unlink(missing_ok=True)
-    handle, part = tempfile.mkstemp(prefix=f".{file.stem}.", suffix=".part", dir=file.parent)
-    os.close(handle)
-    try:
-        with h5py.File(part, "w", libver="latest") as store:
-            group = store.create_group("clouds")
-            counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
-            store["counts"] = json.dumps(counts)
-            store.attrs["fingerprint"] = mark
-        os.chmod(part, 0o644)
-        os.replace(part, file)
-    finally:
-        Path(part).unlink(missing_ok=True)
+    with replacing_by_name(file) as part, h5py.File(part, "w", libver="latest", locking=False) as store:
+        group = store.create_group("clouds")
+        counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
+        store["counts"] = json.dumps(counts)
+        store.attrs["fingerprint"] = mark
 
 
 def _write_cloud(clouds: h5py.Group, name: str, cleaned: Cleaned) -> dict[str, int]:

@@ -12,18 +12,14 @@ from pydoc import locate
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
 from tensorframes.estimator import NormalEstimator
-from tensorframes.estimator.plane_votes import SHARPNESS
 
-FORMAT = 9
-"""Of the header; since 2 a head may be robust, since 3 it may have candidates, since 4 these have sizes and tell the
-fits of what was chosen, since 5 they have tolerances and know what the network holds of them, since 6 networks may know
-clouds' profiles and near planes, since 7 there may be a last choice, since 8 it may have settings, since 9 it looks at
-the support of exact planes. Whoever raises it teaches ``load_weights`` to read the older ones."""
+FORMAT = 1
+"""Of the header. Whoever raises it teaches ``load_weights`` to read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
@@ -48,9 +44,8 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
     }
     header = {"format": str(FORMAT), "model": json.dumps(recipe), "about": json.dumps(about)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    content = save({name: value.contiguous() for name, value in state.items()}, metadata=header)
     with replacing(path) as file:
-        file.write(content)
+        file.write(save({name: value.contiguous() for name, value in state.items()}, metadata=header))
 
 
 def load_weights(path: str | Path) -> NormalEstimator:
@@ -76,42 +71,16 @@ def load_weights(path: str | Path) -> NormalEstimator:
         version = int(header["format"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"expected weights written by this program, got {path}, which holds something else") from error
-    if not 1 <= version <= FORMAT:
-        raise UserError(f"expected weights of format 1 to {FORMAT}, got format {version} in {path}; a newer version?")
+    if version != FORMAT:
+        raise UserError(f"expected weights of format {FORMAT}, got format {version} in {path}; of another version?")
     try:
         estimator = built(recipe)
         if not isinstance(estimator, NormalEstimator):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-        if version < 9:
-            state |= choice_before_9(estimator, state)
-        if version < 5:
-            state |= votes_before_5(estimator, state, version)
         estimator.load_state_dict(state)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
-
-
-def votes_before_5(estimator: nn.Module, state: dict[str, Tensor], version: int) -> dict[str, Tensor]:
-    """Votes of weights before format 5: zeros for what they did not look at yet, counts in today's unit; before 4 they
-    told the fits nothing."""
-    found = {}
-    for name, value in estimator.state_dict().items():
-        if name.startswith("head.votes.") and (name in state or (version < 4 and name.endswith(".chosen.weight"))):
-            old = state.get(name, value[:0]) / (SHARPNESS if name.endswith(".count") else 1)
-            found[name] = torch.zeros_like(value)
-            found[name][tuple(slice(size) for size in old.shape)] = old
-    return found
-
-
-def choice_before_9(estimator: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The last choice of weights before format 9: zeros for the support of planes."""
-    name = "head.choice.triangle.weight"
-    if name not in state:
-        return {}
-    found = torch.zeros_like(estimator.state_dict()[name])
-    found[:, : state[name].shape[1]] = state[name]
-    return {name: found}
 
 
 def about(path: str | Path) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """metrics.csv: one row a step, in the run's folder, continued by a resumed run."""
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from tensorframes.atomic import replace_text
 
 
 class MetricsFile(Logger):
@@ -66,12 +69,11 @@ class MetricsFile(Logger):
         """The whole file anew, with a column for every metric there is."""
         self._columns = ["step", *sorted({key for row in rows for key in row} - {"step"})]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_suffix(".part")
-        with part.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self._columns)
-            writer.writeheader()
-            writer.writerows(rows)
-        part.replace(self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        replace_text(self.path, text.getvalue())
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

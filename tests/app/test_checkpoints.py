@@ -16,10 +16,10 @@ from tensorframes.app import command_line, train
 from tensorframes.app.checkpoint import load_estimator, read_checkpoint
 from tensorframes.app.continuing import begin_with, roots
 from tensorframes.errors import UserError
-from tensorframes.inference import built, load_weights
+from tensorframes.inference import built, save_weights
 from tests.app.commands import CONFIGS
 
-STORED = Path(__file__).parents[1] / "inference" / "stored"
+STORED = Path(__file__).parents[1] / "inference" / "stored" / "format1.safetensors"
 
 App = Callable[..., tuple[int, str, str]]
 
@@ -176,21 +176,28 @@ def test_a_run_begins_with_the_weights_of_another(app: App, trained: Path) -> No
     assert all(torch.equal(value, before["state_dict"][name]) for name, value in begun["state_dict"].items())
 
 
-def module_like(path: Path) -> Any:
-    """Something with an untrained estimator of a weights file's model."""
-    with safe_open(str(path), framework="pt") as content:
-        return SimpleNamespace(estimator=built(json.loads(content.metadata()["model"])))
+def stored_recipe() -> dict[str, Any]:
+    """The model of the stored weights."""
+    with safe_open(str(STORED), framework="pt") as content:
+        recipe: dict[str, Any] = json.loads(content.metadata()["model"])
+    return recipe
 
 
-def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
-    known, module = (
-        load_weights(STORED / "format2.safetensors").state_dict(),
-        module_like(STORED / "format3.safetensors"),
-    )
+def without_choice() -> tuple[Any, dict[str, Any]]:
+    """An untrained estimator of the stored model without its last choice, and its recipe."""
+    recipe = stored_recipe()
+    recipe["head"]["choice"] = 0
+    return built(recipe), recipe
+
+
+def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    estimator, recipe = without_choice()
+    save_weights(estimator, recipe, tmp_path / "less.safetensors", {})
+    known, module = estimator.state_dict(), SimpleNamespace(estimator=built(stored_recipe()))
     before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
     with caplog.at_level("INFO"):
-        begin_with(module, str(STORED / "format2.safetensors"), ["tensorframes"])
-    assert "format2.safetensors has no weights for head.votes: they begin anew" in caplog.text
+        begin_with(module, str(tmp_path / "less.safetensors"), ["tensorframes"])
+    assert "less.safetensors has no weights for head.choice: they begin anew" in caplog.text
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
 
@@ -203,8 +210,8 @@ def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
 
 
 def test_weights_with_more_than_the_model_are_refused() -> None:
-    with pytest.raises(UserError, match=r"got head.votes.*where the model has none"):
-        begin_with(module_like(STORED / "format2.safetensors"), str(STORED / "format3.safetensors"), ["tensorframes"])
+    with pytest.raises(UserError, match=r"got head.choice.*where the model has none"):
+        begin_with(SimpleNamespace(estimator=without_choice()[0]), str(STORED), ["tensorframes"])
 
 
 def test_a_run_continues_or_begins_with_weights(app: App, trained: Path) -> None:

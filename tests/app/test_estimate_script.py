@@ -1,7 +1,10 @@
 """scripts/estimate_normals.py, as a user types it: formats, other columns, and mistakes in one line."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,8 @@ from plyfile import PlyData, PlyElement
 
 from tensorframes.clouds import read_cloud
 from tests.app.commands import SCRIPTS, run_script
+
+SCRIPT = SCRIPTS / "estimate_normals.py"
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -61,6 +66,60 @@ def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
     assert np.allclose(np.linalg.norm(np.delete(rows, 5, 0)[:, 3:], axis=1), 1, atol=1e-4)
 
 
+def test_what_the_target_can_not_keep_is_named_and_the_rest_written(tmp_path: Path) -> None:
+    vertex = np.empty(60, dtype=[("x", "f4"), ("y", "f4"), ("z", "f4"), ("view", object)])
+    vertex["x"], vertex["y"], vertex["z"] = sphere(60).T
+    for row in range(60):
+        vertex["view"][row] = np.arange(1 + row % 3)
+    face = np.array([([0, 1, 2],)], dtype=[("vertex_indices", "i4", (3,))])
+    PlyData([PlyElement.describe(vertex, "vertex"), PlyElement.describe(face, "face")]).write(str(tmp_path / "a.ply"))
+    code, _, err = run(tmp_path / "a.ply", tmp_path / "b.xyz", "--weights", "fast", "--device", "cpu")
+    assert (code, err) == (0, f"note: {tmp_path / 'b.xyz'}: .xyz can't keep view, element face: left out\n")
+    assert np.loadtxt(tmp_path / "b.xyz").shape == (60, 6)
+
+
+def test_coordinates_of_any_magnitude(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", (sphere() - [1e5, -3, 7]) * 1e298)
+    code, out, err = run(tmp_path / "a.npy", tmp_path / "b.npy", "--weights", "fast", "--device", "cpu")
+    assert (code, err) == (0, "")
+    assert "normals of 300 points" in out
+    rows = np.load(tmp_path / "b.npy")
+    assert np.median(np.abs((rows[:, 3:] * rows[:, :3] / 4e299).sum(1))) > 0.99
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal that POSIX's processes send")
+@pytest.mark.parametrize("delay", [0.3, 0.0])
+def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, delay: float) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    os.mkfifo(tmp_path / "b.xyz")
+    before = (tmp_path / "a.xyz").read_bytes()
+    # The source is a pipe that nothing is written to: the program waits for it, after a while that it takes to load.
+    command = [sys.executable, SCRIPT, tmp_path / "b.xyz", tmp_path / "a.xyz"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if delay:
+        time.sleep(delay)  # libraries load
+    else:
+        (tmp_path / "b.xyz").open("wb")  # waits until the program reads
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err.count("\n")) == (130, "", 1)
+    assert err.startswith("interrupted")
+    assert (tmp_path / "a.xyz").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xyz", "b.xyz"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere())
+    before = (tmp_path / "a.xyz").read_bytes()
+    limited = f"ulimit -f 4; exec {sys.executable} {SCRIPT} {tmp_path / 'a.xyz'} {tmp_path / 'a.xyz'} --weights fast"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path / 'a.xyz'}: can't be written: File too large\n"
+    assert (tmp_path / "a.xyz").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.xyz"]
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
@@ -68,6 +127,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         ("none.ply", "out.ply"): "none.ply",
         (tmp_path / "flat.xyz", tmp_path / "out.xyz"): "expected at least 3 columns",
         (tmp_path / "scan.xyz", tmp_path / "out.doc"): "expected a file of type",
+        ("none.ply", tmp_path / "none" / "out.ply"): f"expected a folder {tmp_path / 'none'}, got none",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--weights", "worst"): "worst",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--device", "abacus"): "abacus",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "0"): "expected block >= 1 or None, got 0",

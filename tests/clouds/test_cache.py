@@ -100,12 +100,12 @@ def test_a_killed_build_is_done_again(source, tmp_path):
     _wait_for(file.parent / "begun")
     os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert list(file.parent.glob(".a.*.part"))
+    assert list(file.parent.glob(".tensorframes-*.part"))
     assert not file.exists()
     build = Build(source)
     ensure_cache(file, [source], build)
     assert build.calls == 1
-    assert not list(file.parent.glob(".a.*.part"))
+    assert not list(file.parent.glob(".tensorframes-*.part"))
 
 
 def _wait_for(path):

@@ -1,4 +1,4 @@
-"""Weights files: read back the same, also those of older formats; anything else is refused in one line."""
+"""Weights files: read back the same; anything else is refused in one line."""
 
 import json
 from pathlib import Path
@@ -26,13 +26,10 @@ def header(path: Path) -> dict[str, str]:
         return content.metadata()
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8])
-def test_stored_weights_of_every_format_give_the_normals_they_gave(version: int) -> None:
-    # Formats 1, 3 and 7 give normals stored later: since then samples are chosen, candidates fade out, and the last
-    # choice sees positions, in another way, which is no part of the weights. In float64, since what float32 rounds is
-    # the processor's, and a last choice may hang on it.
-    estimator = load_weights(STORED / f"format{version}.safetensors").double()
-    expected = np.loadtxt(STORED / f"format{version}.normals")
+def test_stored_weights_give_the_normals_they_gave() -> None:
+    # In float64: what float32 rounds is the processor's, and a last choice may hang on it.
+    estimator = load_weights(STORED / "format1.safetensors").double()
+    expected = np.loadtxt(STORED / "format1.normals")
     cosine = np.abs((normals_of(estimator, points()) * expected).sum(1))
     assert cosine.min() > 1 - 1e-5
     assert not estimator.training
@@ -65,7 +62,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
-        "newer": "expected weights of format 1 to 8, got format 99",
+        "newer": "expected weights of format 1, got format 99",
         "foreign": "expected a class of tensorframes, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",
@@ -76,13 +73,12 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_older_weights_without_their_votes_are_refused(tmp_path: Path) -> None:
-    for version in (3, 4):
-        state = load_file(STORED / f"format{version}.safetensors")
-        del state["head.votes.own.weight"]
-        save_file(state, tmp_path / "less.safetensors", header(STORED / f"format{version}.safetensors"))
-        with pytest.raises(UserError, match=r"expected weights that fit their model.*head\.votes\.own\.weight"):
-            load_weights(tmp_path / "less.safetensors")
+def test_weights_that_lack_a_part_are_refused(tmp_path: Path) -> None:
+    state = load_file(STORED / "format1.safetensors")
+    del state["head.votes.own.weight"]
+    save_file(state, tmp_path / "less.safetensors", header(STORED / "format1.safetensors"))
+    with pytest.raises(UserError, match=r"expected weights that fit their model.*head\.votes\.own\.weight"):
+        load_weights(tmp_path / "less.safetensors")
 
 
 def test_a_recipe_calls_classes_of_this_package_alone() -> None:

@@ -22,6 +22,7 @@ NORMALS: Triples = (
 
 POSITION_VECTORS = ("xyz", "pos", "position", "positions", "points", "point", "coord", "coords", "coordinates")
 NORMAL_VECTORS = ("normal", "normals", "nxyz")
+COLOUR_VECTORS = ("rgb", "color", "colors", "colour", "colours")
 """Keys of one column with three numbers a row."""
 
 UNIT = re.compile(r"_(m|mm|cm|km|um|ft|in|inch|met(er|re)s?|feet|us_?ft)$")

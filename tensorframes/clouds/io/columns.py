@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.clouds.io.axes import (
+    COLOUR_VECTORS,
     NORMAL_VECTORS,
     NORMALS,
     POSITION_VECTORS,
@@ -19,6 +20,7 @@ from tensorframes.clouds.io.types import exact_type
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
+COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +130,14 @@ class Columns:
 def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns:
     """The columns as another kind of file has them: positions x, y, z and normals `normal`, three columns each.
 
-    Whole numbers among the positions become floating-point ones that hold them: programs look for nothing else.
+    Whole numbers among the positions become floating-point ones that hold them: programs look for nothing else. A
+    column of colours becomes red, green, blue.
     """
+    colours = [
+        name for name in columns.names if columns.table.dtype[name].shape == (3,) and key_of(name) in COLOUR_VECTORS
+    ]
+    if len(colours) == 1 and not {*COLOURS} & {*columns.names}:
+        columns = _split(columns, colours[0], COLOURS)
     for found, names in ((columns.position, POSITION), (columns.normals, normal)):
         if len(found) == 1:
             columns = _split(columns, found[0], names)

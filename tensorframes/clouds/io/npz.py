@@ -8,10 +8,19 @@ from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from tensorframes.clouds.io.axes import NORMAL_VECTORS, NORMALS, POSITION_VECTORS, POSITIONS, find_triple, key_of
-from tensorframes.clouds.io.columns import Columns, plain, table_of
+from tensorframes.clouds.io.axes import (
+    NORMAL_VECTORS,
+    NORMALS,
+    POSITION_VECTORS,
+    POSITIONS,
+    Triples,
+    find_triple,
+    key_of,
+)
+from tensorframes.clouds.io.columns import NORMAL, Columns, plain, table_of
 from tensorframes.clouds.io.files import one_line
 from tensorframes.clouds.io.npy import load, rows_of
 from tensorframes.errors import UserError
@@ -23,15 +32,13 @@ class NpzOrigin:
 
     Args:
         content: its bytes.
-        position: names of the arrays with the positions: one (N, C), or three (N,).
-        normals: likewise of the normals; empty where there are none.
-        columns: names of the columns that the array of positions holds.
+        places: of each array that was read, the columns that it became.
+        single: the positions are one array (N, C), not three (N,).
     """
 
     content: bytes
-    position: tuple[str, ...]
-    normals: tuple[str, ...]
-    columns: tuple[str, ...]
+    places: Mapping[str, tuple[str, ...]]
+    single: bool
 
 
 class NpzFormat:
@@ -41,23 +48,24 @@ class NpzFormat:
     suffixes = (".npz",)
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The points; no other array is loaded, so that pickled ones do no harm."""
+        """The points, and each other array of a row or a number for each; pickled ones are not loaded."""
         archive = load(content)
         if isinstance(archive, np.ndarray):
             raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
-        position = _find(archive.files, POSITIONS, POSITION_VECTORS)
-        if not position:  # np.savez(file, points) calls the array arr_0
-            unknown = tuple(name for name in archive.files if key_of(name) not in NORMAL_VECTORS)
-            position = unknown if len(unknown) == 1 else ()
-        if not position:
-            raise UserError(f"{path}: expected an array pos, points or xyz, got {', '.join(archive.files) or 'none'}")
-        normals = _find([name for name in archive.files if name not in position], NORMALS, NORMAL_VECTORS)
-        table = _table(path, archive, position)
-        names = table.dtype.names or ()
-        if normals:
-            table = _with_normals(path, table, archive, normals)
-        others = tuple(f"array {name}" for name in archive.files if name not in (*position, *normals))
-        return Columns(table, NpzOrigin(content, position, normals, names), ".npz", beside=others)
+        position = _position(path, archive)
+        others = [name for name in archive.files if name not in position]
+        normals = _find(others, NORMALS, NORMAL_VECTORS)
+        parts = _position_parts(path, archive, position)
+        count = len(next(iter(parts[position[0]].values())))
+        parts |= _normal_parts(path, archive, normals, count)
+        taken = {name for columns in parts.values() for name in columns}
+        for name in others:
+            if name not in (*normals, *taken) and (array := _column(archive, name, count)) is not None:
+                parts[name] = {name: array}
+        places = {array: tuple(columns) for array, columns in parts.items()}
+        table = table_of({name: values for columns in parts.values() for name, values in columns.items()})
+        beside = tuple(f"array {name}" for name in others if name not in parts)
+        return Columns(table, NpzOrigin(content, places, len(position) == 1), ".npz", beside=beside)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of any length, which NumPy could only pickle."""
@@ -65,82 +73,91 @@ class NpzFormat:
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The archive that was read with what is new or changed; of other points pos, normal, and the other columns."""
-        origin = columns.origin
-        if isinstance(origin, NpzOrigin) and set(origin.columns) <= set(columns.names):
-            _write_archive(file, _own_arrays(columns, origin), origin.content)
+        origin = columns.origin if isinstance(columns.origin, NpzOrigin) else None
+        known = {name for names in origin.places.values() for name in names} if origin else set()
+        if origin and known <= {*columns.names}:
+            new = tuple(name for name in columns.names if name not in known)
+            places = {array: names for array, names in origin.places.items() if columns.changed & {*names}}
+            places |= _new_places(columns, new, origin.single)
         else:
-            _write_archive(file, _new_arrays(columns), None)
+            origin, places = None, {"pos": columns.position, **_new_places(columns, columns.names)}
+        _write_archive(file, _arrays(columns, places), origin)
 
 
-def _find(names: list[str], triples: tuple, vectors: tuple[str, ...]) -> tuple[str, ...]:
+def _position(path: Path, archive: NpzFile) -> tuple[str, ...]:
+    """Names of the arrays with the positions."""
+    if found := _find(archive.files, POSITIONS, POSITION_VECTORS):
+        return found
+    unknown = tuple(name for name in archive.files if key_of(name) not in NORMAL_VECTORS)
+    if len(unknown) != 1:  # np.savez(file, points) calls the one array arr_0
+        raise UserError(f"{path}: expected an array pos, points or xyz, got {', '.join(archive.files) or 'none'}")
+    return unknown
+
+
+def _find(names: list[str], triples: Triples, vectors: tuple[str, ...]) -> tuple[str, ...]:
     one = next((name for key in vectors for name in names if key_of(name) == key), None)
     return (one,) if one is not None else find_triple(names, triples) or ()
 
 
-def _table(path: Path, archive: np.lib.npyio.NpzFile, position: tuple[str, ...]) -> NDArray:
-    if len(position) == 1:
-        return rows_of(path, _array(path, archive, position[0]))
-    arrays = {name: _array(path, archive, name) for name in position}
+def _position_parts(path: Path, archive: NpzFile, names: tuple[str, ...]) -> dict[str, dict[str, NDArray]]:
+    """By the name of each array the columns that it holds."""
+    arrays = {name: _array(path, archive, name) for name in names}
+    if len(names) == 1:
+        table = rows_of(path, arrays[names[0]])
+        return {names[0]: {name: table[name] for name in table.dtype.names or ()}}
     if len({array.shape for array in arrays.values()}) != 1 or any(array.ndim != 1 for array in arrays.values()):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
-        raise UserError(f"{path}: expected {', '.join(position)} of one shape (N,), got {shapes}")
-    return table_of(arrays)
+        raise UserError(f"{path}: expected {', '.join(names)} of one shape (N,), got {shapes}")
+    return {name: {name: array} for name, array in arrays.items()}
 
 
-def _with_normals(path: Path, table: NDArray, archive: np.lib.npyio.NpzFile, names: tuple[str, ...]) -> NDArray:
-    arrays = [_array(path, archive, name) for name in names]
-    expected = (len(table), 3) if len(names) == 1 else (len(table),)
-    for name, array in zip(names, arrays, strict=True):
+def _normal_parts(path: Path, archive: NpzFile, names: tuple[str, ...], count: int) -> dict[str, dict[str, NDArray]]:
+    parts = {}
+    for index, name in enumerate(names):
+        array, expected = _array(path, archive, name), (count, 3) if len(names) == 1 else (count,)
         if array.shape != expected or array.dtype.kind not in "biuf":
             raise UserError(f"{path}: expected {name} of shape {expected}, got {array.dtype} {array.shape}")
-    parts = list(arrays[0].T) if len(names) == 1 else arrays
-    kept = {name: table[name] for name in table.dtype.names or () if name not in ("nx", "ny", "nz")}
-    return table_of({**kept, **dict(zip(("nx", "ny", "nz"), parts, strict=True))})
+        parts[name] = dict(zip(NORMAL, array.T, strict=True)) if len(names) == 1 else {NORMAL[index]: array}
+    return parts
 
 
-def _array(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> NDArray:
+def _column(archive: NpzFile, name: str, count: int) -> NDArray | None:
+    """An array of one number or row of numbers for each point; None if it is something else, or broken."""
+    try:
+        array = archive[name]
+    except Exception:  # a pickle, or damaged: it is copied as it is
+        return None
+    fits = array.ndim in (1, 2) and len(array) == count and array.size and array.dtype.kind in "biufU"
+    return array if fits else None
+
+
+def _array(path: Path, archive: NpzFile, name: str) -> NDArray:
     try:
         return archive[name]
     except Exception as error:  # zipfile, zlib and NumPy have each their own
         raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
 
 
-def _own_arrays(columns: Columns, origin: NpzOrigin) -> dict[str, NDArray]:
-    """The arrays of the archive that are new or changed."""
-    found: dict[str, NDArray] = {}
-    own = tuple(name for name in columns.names if name in origin.columns)
-    if set(own) & columns.changed:
-        found |= _position_arrays(columns, origin.position, own)
-    new = tuple(name for name in columns.names if name not in own and name not in columns.normals)
-    found |= {name: columns.table[name] for name in new if name in columns.changed}
-    if columns.normals and not set(columns.normals) <= set(own) and set(columns.normals) & columns.changed:
-        names = origin.normals or (("normal",) if len(origin.position) == 1 else columns.normals)
-        stacked = plain(columns.table[list(columns.normals)])
-        found |= {names[0]: stacked} if len(names) == 1 else dict(zip(names, stacked.T, strict=True))
-    return found
+def _new_places(columns: Columns, names: tuple[str, ...], single: bool = True) -> dict[str, tuple[str, ...]]:
+    """Which array each of these columns goes to: normals to one if the positions are one."""
+    normal = columns.normals if single and columns.normals and set(columns.normals) <= set(names) else ()
+    others = {name: (name,) for name in names if name not in (*columns.position, *normal)}
+    return {**others, **({"normal": normal} if normal else {})}
 
 
-def _position_arrays(columns: Columns, names: tuple[str, ...], own: tuple[str, ...]) -> dict[str, NDArray]:
-    if len(names) == 3:
-        return {name: columns.table[name] for name in names}
-    return {names[0]: plain(columns.table[list(own)])}
+def _arrays(columns: Columns, places: Mapping[str, tuple[str, ...]]) -> dict[str, NDArray]:
+    return {
+        array: columns.table[names[0]] if len(names) == 1 else plain(columns.table[list(names)])
+        for array, names in places.items()
+    }
 
 
-def _new_arrays(columns: Columns) -> dict[str, NDArray]:
-    def stacked(names: tuple[str, ...]) -> NDArray:
-        return columns.table[names[0]] if len(names) == 1 else plain(columns.table[list(names)])
-
-    others = {name: columns.table[name] for name in columns.names if name not in (*columns.position, *columns.normals)}
-    normal = {"normal": stacked(columns.normals)} if columns.normals else {}
-    return {"pos": stacked(columns.position), **others, **normal}
-
-
-def _write_archive(file: BinaryIO, arrays: Mapping[str, NDArray], old: bytes | None) -> None:
-    """The members of an old archive, byte by byte, but for these arrays."""
+def _write_archive(file: BinaryIO, arrays: Mapping[str, NDArray], origin: NpzOrigin | None) -> None:
+    """The members of an old archive, as they are, but for these arrays."""
     with ZipFile(file, "w", ZIP_STORED) as archive:
         packing = ZIP_STORED
-        if old is not None:
-            with ZipFile(io.BytesIO(old)) as before:
+        if origin is not None:
+            with ZipFile(io.BytesIO(origin.content)) as before:
                 for member in before.infolist():
                     packing = member.compress_type
                     if member.filename.removesuffix(".npy") not in arrays:

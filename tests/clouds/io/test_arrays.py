@@ -93,14 +93,17 @@ def test_wrong_arrays_are_refused(tmp_path, values, message):
 
 def test_archives_keep_their_other_members_byte_by_byte(through, unit):
     pickled = np.array([{"a": 1}], dtype=object)
-    content = archived(Points=np.eye(3), label=np.int64(3), meta=pickled, Normals=np.zeros((3, 3), "i1"))
+    content = archived(
+        Points=np.eye(3), label=np.int64(3), meta=pickled, Normals=np.zeros((3, 3), "i1"), ring=np.arange(3, dtype="u2")
+    )
     columns, written = through(content, "a.npz")
+    assert columns.names == ("x", "y", "z", "nx", "ny", "nz", "ring")
     assert columns.beside == ("array label", "array meta")
     with np.load(io.BytesIO(written)) as archive:
-        assert sorted(archive.files) == ["Normals", "Points", "label", "meta"]
+        assert sorted(archive.files) == ["Normals", "Points", "label", "meta", "ring"]
         np.testing.assert_array_equal(archive["Normals"], unit)
     with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(io.BytesIO(written)) as after:
-        for name in ("Points.npy", "label.npy", "meta.npy"):
+        for name in ("Points.npy", "label.npy", "meta.npy", "ring.npy"):
             assert after.read(name) == before.read(name)
             assert after.getinfo(name).compress_type == zipfile.ZIP_DEFLATED
 

@@ -112,10 +112,11 @@ def test_types_that_ply_lacks_become_the_nearest_that_loses_nothing(tmp_path, po
 
 
 def test_wide_columns_become_lists(tmp_path, pos):
-    wide = np.arange(900, dtype="f4").reshape(3, 300)
-    write_cloud(tmp_path / "a.ply", Columns(table_of({"xyz": pos, "fpfh": wide[:, :33], "long": wide})))
+    wide, colours = np.arange(900, dtype="f4").reshape(3, 300), np.arange(9, dtype="u1").reshape(3, 3)
+    write_cloud(tmp_path / "a.ply", Columns(table_of({"xyz": pos, "rgb": colours, "fpfh": wide[:, :33], "long": wide})))
     ply = plyfile.PlyData.read(str(tmp_path / "a.ply"))["vertex"]
     np.testing.assert_array_equal(np.stack([ply["x"], ply["y"], ply["z"]], 1), pos)
+    np.testing.assert_array_equal(np.stack([ply["red"], ply["green"], ply["blue"]], 1), colours)
     np.testing.assert_array_equal(np.stack(list(ply["fpfh"])), wide[:, :33])
     np.testing.assert_array_equal(np.stack(list(ply["long"])), wide)
 
