@@ -92,8 +92,6 @@ EVALUATING = {
     "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
-    "~data.protocol": "expected data.protocol to be a component with a _target_, got none",
-    "~device": "expected device to be a text, got none: it was deleted",
     "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",
 }
 
@@ -164,6 +162,18 @@ def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str
 @pytest.mark.parametrize("override", EVALUATING)
 def test_evaluation_mistakes(app: App, override: str) -> None:
     assert_one_line(app("evaluate", "data=tiny", override), EVALUATING[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("~data.protocol", "expected data.protocol to be a component with a _target_, got none"),
+        ("~device", "expected device to be a text, got none: it was deleted"),
+        ("~methods", "expected checkpoint to be a file or one of pretrained, pretrained_fast, got pca"),
+    ],
+)
+def test_settings_deleted_from_an_evaluation(app: App, override: str, expected: str) -> None:
+    assert_one_line(app("evaluate", "data=tiny", "checkpoint=pca", override), expected)
 
 
 @pytest.mark.parametrize(
