@@ -28,6 +28,15 @@ MOST = 6.0  # witnesses; more of them say nothing new
 WORTH = 5.0  # unit of the scores
 JET = 23  # nearest neighbours that a jet is fitted to
 ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
+FLAT = (
+    0.3,
+    0.5,
+)  # standard deviations of the second over the first axis, between which points come to spread over a plane
+ACROSS = (
+    1.8,
+    2.5,
+)  # logarithms of n^T C n over the smallest eigenvalue, between which a normal is no longer the points'
+LEAST = 1e-30  # validity of a candidate that is not valid
 SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
 
 
@@ -69,7 +78,7 @@ class Seen:
     triangle: Tensor  # (M, P, 2 T + S + 8)
     plane: Tensor  # (M, Q, S + 6)
     own: Tensor  # (M, 2 T + 3 + 2 Q)
-    sound: Tensor  # (M, P)
+    sound: Tensor  # (M, S + 1 + P) validity of all but near planes
 
 
 class LastChoice(nn.Module):
@@ -193,7 +202,7 @@ class LastChoice(nn.Module):
     def of(self, found: Found) -> Tensor:
         """The same of some points."""
         seen, answers = self.seen(found), found.answers.shape[1]
-        kinds = [answers + 1, seen.sound.shape[1]]
+        kinds = [answers + 1, seen.normal.shape[1] - 1]
         which = torch.arange(len(self.kind), device=found.edge.device)
         which = torch.cat([which[: kinds[0]], which[kinds[0] : kinds[0] + 1].expand(kinds[1]), which[kinds[0] + 1 :]])
         parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
@@ -206,10 +215,8 @@ class LastChoice(nn.Module):
     def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> Tensor:
         """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3)."""
         z, exact = score.to(seen.count.dtype), seen.count.shape[1]
-        plain = exact - seen.sound.shape[1]
         z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
-        off = [torch.zeros_like(z[:, :plain]), seen.sound.log(), torch.zeros_like(z[:, exact:])]
-        share = (z + torch.cat(off, dim=1)).softmax(-1)
+        share = torch.cat([z[:, :exact] + seen.sound.log(), z[:, exact:]], dim=1).softmax(-1)
         normal = torch.cat([answers, seen.normal], dim=1)
         tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
         if exact < share.shape[1]:
@@ -247,8 +254,9 @@ class LastChoice(nn.Module):
         plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
         known, thin = known[:, before + 1 :], thin[:, before + 1 :]
         form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
-        sound = rising(sine, *self.slender) * valid
-        most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
+        valid = rising(sine, *self.slender) * valid
+        most = (known[..., : count.shape[-1]] * (valid > 0).unsqueeze(-1)).amax(1)
+        sound = along(every, about[1]) * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
         sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 6)
@@ -276,6 +284,17 @@ def spread(edge: Tensor) -> Tensor:
     covariance = centred.transpose(1, 2) @ centred
     trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).view(-1, 1, 1)
     return covariance / torch.where(trace > 0, trace, torch.ones_like(trace))
+
+
+def along(normal: Tensor, covariance: Tensor) -> Tensor:
+    """(M, C) in [LEAST, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
+    normals (M, C, 3) than along that plane's own: no surface stands across them. At edges n^T C n is about 2.5 times
+    the smallest eigenvalue."""
+    _, values = smallest_eigenvector(covariance)
+    least, middling, largest = values.clamp_min(0).unbind(-1)
+    flat = rising((middling / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt(), *FLAT)
+    ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(SLIGHT) / (least + SLIGHT).unsqueeze(-1)
+    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)
 
 
 def apart(squared_sine: Tensor) -> Tensor:
