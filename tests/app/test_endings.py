@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tensorframes.app.checkpoint import read_checkpoint
-from tensorframes.app.explain import system_error
+from tensorframes.app.explain import first_line, system_error
 from tensorframes.app.tracking import told_by_wandb
 from tensorframes.errors import UserError, interruptible
 
@@ -163,6 +163,14 @@ def test_a_tracker_without_a_network_is_told() -> None:
         raise CommError("no answer;\nwhile retrying: no host")
     with pytest.raises(ZeroDivisionError), told_by_wandb():
         raise ZeroDivisionError
+
+
+def test_mistakes_in_the_data_are_told_from_the_loaders_processes_too() -> None:
+    traceback = 'Original Traceback (most recent call last):\n  File "worker.py", line 1\n'
+    error = UserError(
+        f"Caught UserError in DataLoader worker process 0.\n{traceback}tensorframes.errors.UserError: no rows\n"
+    )
+    assert first_line(error) == "no rows"
 
 
 def test_what_the_system_refuses_is_told_whatever_stands_around_it() -> None:

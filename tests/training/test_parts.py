@@ -3,13 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch_geometric.data import Data
 
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,
-    CloudDataModule,
     CountedBatches,
     MetricsFile,
     WarmupCosine,
@@ -38,22 +36,6 @@ def test_starting_later_continues_the_same_sequence() -> None:
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(ValueError, match="multiple of the 2"):
         CountedBatches(5, ranks=2)
-
-
-@pytest.mark.parametrize(
-    ("repeat", "step", "expected"), [(1, 0, [0, 1, 2, 3]), (3, 0, [0, 0, 0, 1]), (3, 7, [2, 2, 3, 3])]
-)
-def test_batches_may_be_given_to_several_steps_in_turn(repeat: int, step: int, expected: list[int]) -> None:
-    samples = [Data(number=torch.tensor([place]), num_nodes=1) for place in range(20)]
-    module = CloudDataModule(samples, [], batch_size=1, repeat=repeat)
-    module._place = lambda: (0, 1, step)
-    found = [batch.number.item() for batch, _ in zip(module.train_dataloader(), range(4), strict=False)]
-    assert found == expected
-
-
-def test_a_batch_for_no_step_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected batch_size >= 1, workers >= 0 and repeat >= 1, got 8, 0 and 0"):
-        CloudDataModule([], [], repeat=0)
 
 
 def test_unlabelled_points_are_validated_on_but_not_scored() -> None:
