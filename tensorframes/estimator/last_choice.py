@@ -17,7 +17,7 @@ from tensorframes.estimator.plane_votes import (
     inliers,
     rising,
 )
-from tensorframes.estimator.support import support
+from tensorframes.estimator.support import along, spread, support
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
@@ -28,15 +28,6 @@ MOST = 6.0  # witnesses; more of them say nothing new
 WORTH = 5.0  # unit of the scores
 JET = 23  # nearest neighbours that a jet is fitted to
 ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
-FLAT = (
-    0.3,
-    0.5,
-)  # standard deviations of the second over the first axis, between which points come to spread over a plane
-ACROSS = (
-    1.8,
-    2.5,
-)  # logarithms of n^T C n over the smallest eigenvalue, between which a normal is no longer the points'
-LEAST = 1e-30  # validity of a candidate that is not valid
 SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
 
 
@@ -276,25 +267,6 @@ class LastChoice(nn.Module):
         of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
         voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
         return torch.cat(inliers(edge, normal, voices, self.tolerances), dim=1).transpose(1, 2).contiguous()
-
-
-def spread(edge: Tensor) -> Tensor:
-    """Covariances (M, 3, 3) of edges (M, K, 3), of trace 1: n^T C n is how thick the points are along n."""
-    centred = edge - edge.mean(1, keepdim=True)
-    covariance = centred.transpose(1, 2) @ centred
-    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).view(-1, 1, 1)
-    return covariance / torch.where(trace > 0, trace, torch.ones_like(trace))
-
-
-def along(normal: Tensor, covariance: Tensor) -> Tensor:
-    """(M, C) in [LEAST, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
-    normals (M, C, 3) than along that plane's own: no surface stands across them. At edges n^T C n is about 2.5 times
-    the smallest eigenvalue."""
-    _, values = smallest_eigenvector(covariance)
-    least, middling, largest = values.clamp_min(0).unbind(-1)
-    flat = rising((middling / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt(), *FLAT)
-    ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(SLIGHT) / (least + SLIGHT).unsqueeze(-1)
-    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)
 
 
 def apart(squared_sine: Tensor) -> Tensor:
