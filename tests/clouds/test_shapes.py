@@ -8,7 +8,7 @@ import torch
 from tensorframes.clouds import PCPNet
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
-from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, meshes, write_pcpnet
+from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, making, meshes, write_pcpnet
 from tensorframes.clouds.shapes.categories import CORRUPTIONS, LEAST, InCategories
 from tensorframes.clouds.shapes.kinds import KINDS
 from tensorframes.clouds.shapes.making import kind_of, make_sampled
@@ -216,6 +216,13 @@ def test_test_shapes_come_in_every_category(tmp_path):
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
 
 
+@pytest.fixture
+def quick_kinds(monkeypatch) -> None:
+    """Shapes are of two kinds that are made quickly."""
+    monkeypatch.setattr(making, "KINDS", KINDS[-2:])
+
+
+@pytest.mark.usefixtures("quick_kinds")
 def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
     names = [*SAMPLINGS, *CORRUPTIONS]
     clouds = small(tmp_path, test_shapes=1, categories=names, workers=0).test
@@ -230,6 +237,7 @@ def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
         assert np.array_equal(one.pos, other.pos)
 
 
+@pytest.mark.usefixtures("quick_kinds")
 def test_training_shapes_may_be_sampled_too(tmp_path):
     clean = small(tmp_path).train
     ways = {"grid": ElevationGrid(), "voxels": VoxelFilter()}
@@ -246,7 +254,9 @@ def test_training_shapes_may_be_sampled_too(tmp_path):
     assert other.train.entries[-1].cache.name not in files
 
 
-def test_sampled_shapes_are_dense_enough_to_be_seen():
+def test_sampled_shapes_are_dense_enough_to_be_seen(monkeypatch):
+    monkeypatch.setattr(making, "KINDS", [lambda rng: None])  # these sheets are no surface's
+
     class Sheets:
         tries = 0
 
