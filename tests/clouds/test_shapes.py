@@ -216,6 +216,13 @@ def test_test_shapes_come_in_every_category(tmp_path):
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
 
 
+@pytest.fixture
+def quick_kinds(monkeypatch) -> None:
+    """Shapes are of two kinds that are made quickly."""
+    monkeypatch.setattr(making, "KINDS", KINDS[-2:])
+
+
+@pytest.mark.usefixtures("quick_kinds")
 def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
     names = [*SAMPLINGS, *CORRUPTIONS]
     clouds = small(tmp_path, test_shapes=1, categories=names, workers=0).test
@@ -230,6 +237,7 @@ def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
         assert np.array_equal(one.pos, other.pos)
 
 
+@pytest.mark.usefixtures("quick_kinds")
 def test_training_shapes_may_be_sampled_too(tmp_path):
     clean = small(tmp_path, workers=0).train
     ways = {"grid": ElevationGrid(), "voxels": VoxelFilter()}
