@@ -13,7 +13,15 @@ from typing import NoReturn
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, stop_at_once)
+    before = signal.signal(signal.SIGINT, stop_at_once)
+    try:
+        run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def run() -> None:
+    """Read the arguments, work, and tell what came of it."""
     from tensorframes.errors import LineParser, UserError
     from tensorframes.inference.whole import BLOCK
 
