@@ -82,17 +82,21 @@ class LasFormat:
             data = _changed(origin.data, columns)
         else:
             data = _new(standard(columns, NORMAL_DIMENSIONS))
+        compressed = suffix == ".laz"
+        stream = BytesIO() if compressed else file  # the compressor does not tell why it could not write
         with laspy.open(
-            file,
+            stream,
             mode="w",
             header=data.header,
-            do_compress=suffix == ".laz",
+            do_compress=compressed,
             closefd=False,
             encoding_errors="surrogateescape",
         ) as writer:
             writer.write_points(data.points)
             if data.header.version.minor >= 4 and data.evlrs:
                 writer.write_evlrs(data.evlrs)
+        if isinstance(stream, BytesIO) and stream is not file:
+            file.write(stream.getbuffer())
 
 
 def _check_records(content: bytes) -> None:
