@@ -6,16 +6,19 @@ The target is replaced when its new content is whole: interrupted, or on a full 
 
 import argparse
 import os
-import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, stop_at_once)
-    from tensorframes.errors import LineParser, UserError
-    from tensorframes.inference.whole import BLOCK
+    with loading():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        from tensorframes.clouds.io import expect_target, lost_line, read_cloud, unkept, write_cloud
+        from tensorframes.inference import estimate_normals
+        from tensorframes.inference.whole import BLOCK
 
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="the cloud")
@@ -26,65 +29,33 @@ def main() -> None:
         "--block", type=int, default=BLOCK, help="larger clouds are worked through in blocks (%(default)s)"
     )
     given = parser.parse_args()
+    console = Console(stderr=True)
+    shown = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     try:
-        done = work(given)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        parser.exit(130, f"interrupted: {given.target} is as it was\n")
+        expect_target(given.target)
+        with Progress(*shown, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
+            bar = bars.add_task(f"reading {given.source}", total=1.0)
+            cloud = read_cloud(given.source)
+            if lost := unkept(given.target, cloud):
+                console.print(f"note: {lost_line(given.target, lost)}", soft_wrap=True, markup=False, highlight=False)
+            bars.update(bar, description=f"{len(cloud.table):,} points")
+            normals = estimate_normals(
+                cloud.pos,
+                given.weights,
+                given.device,
+                progress=lambda share: bars.update(bar, completed=share),
+                block=given.block,
+            )
+            write_cloud(given.target, cloud.without(lost).with_normals(normals))
     except (UserError, ValueError, RuntimeError) as error:  # torch tells of devices that are not there by RuntimeError
         parser.error(str(error))
-    to_stdout = os.path.realpath(given.target) == os.path.realpath("/dev/stdout")
-    print(done, file=sys.stderr if to_stdout else sys.stdout)
-
-
-def stop_at_once(*_: int | FrameType | None) -> NoReturn:
-    """Ctrl-C while libraries load, which they would answer with pages of their own: nothing is open yet."""
-    sys.stderr.write("interrupted\n")
-    sys.stderr.flush()
-    os._exit(130)
-
-
-def work(given: argparse.Namespace) -> str:
-    """Read, estimate and write; one line on what was done.
-
-    Raises:
-        ValueError, RuntimeError: the user's mistakes.
-        KeyboardInterrupt: Ctrl-C.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from tensorframes.clouds.io import expect_target, lost_line, read_cloud, unkept, write_cloud
-    from tensorframes.inference import estimate_normals
-
-    console = Console(stderr=True)
-    shown = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeElapsedColumn(),
-    )
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    expect_target(given.target)
-    with Progress(*shown, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(f"reading {given.source}", total=1.0)
-        cloud = read_cloud(given.source)
-        if lost := unkept(given.target, cloud):
-            console.print(f"note: {lost_line(given.target, lost)}", soft_wrap=True, markup=False, highlight=False)
-            cloud = cloud.without(lost)
-        bars.update(bar, description=f"{len(cloud.table):,} points")
-        normals = estimate_normals(
-            cloud.pos,
-            given.weights,
-            given.device,
-            progress=lambda share: bars.update(bar, completed=share),
-            block=given.block,
-        )
-        write_cloud(given.target, cloud.with_normals(normals))
     without = int((normals == 0).all(axis=1).sum())
     note = f"; {without:,} have none: not finite, far from all others, or on a line" if without else ""
-    return f"{given.target}: normals of {len(normals) - without:,} points{note}"
+    # What is written to the standard output is not mixed with what is told.
+    apart = os.path.realpath(given.target) == os.path.realpath("/dev/stdout")
+    told = f"{given.target}: normals of {len(normals) - without:,} points{note}"
+    print(told, file=sys.stderr if apart else sys.stdout)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(interruptible(main))

@@ -46,7 +46,6 @@ HEAVY = {
     "matplotlib",
     "omegaconf",
     "open3d",
-    "plyfile",
     "pytorch_lightning",
     "requests",
     "rich",

@@ -25,7 +25,7 @@ from tensorframes.clouds.cleaning import Cleaned, Counts, report
 from tensorframes.clouds.progress import progress
 from tensorframes.errors import UserError
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
 
 ARRAYS = ("pos", "normal", "scored", "curvature")

@@ -9,11 +9,15 @@ from tensorframes.clouds.io.columns import Columns
 class Format(Protocol):
     """One kind of file: how it is read and written."""
 
-    name: str
-    """What messages call it."""
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
 
-    suffixes: tuple[str, ...]
-    """Endings of its files' names, in small letters."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Endings of its files' names, in small letters."""
+        ...
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points in a file's content; `path` is for the errors.

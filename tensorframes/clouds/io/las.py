@@ -3,7 +3,7 @@
 import struct
 from copy import deepcopy
 from dataclasses import dataclass
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -15,7 +15,7 @@ from tensorframes.clouds.io.columns import POSITION, Columns, standard, table_of
 from tensorframes.clouds.io.types import SMALL, exact_type
 
 if TYPE_CHECKING:
-    from laspy import LasData, LasHeader
+    from laspy import ExtraBytesParams, LasData, LasHeader
 
 NORMAL_DIMENSIONS = ("NormalX", "NormalY", "NormalZ")
 """What CloudCompare and PDAL call normals among the extra bytes."""
@@ -82,17 +82,24 @@ class LasFormat:
             data = _changed(origin.data, columns)
         else:
             data = _new(standard(columns, NORMAL_DIMENSIONS))
+        compressed = suffix == ".laz"
+        stream = BytesIO() if compressed else file  # the compressor does not tell why it could not write
         with laspy.open(
-            file,
+            stream,
             mode="w",
             header=data.header,
-            do_compress=suffix == ".laz",
+            do_compress=compressed,
             closefd=False,
             encoding_errors="surrogateescape",
         ) as writer:
             writer.write_points(data.points)
             if data.header.version.minor >= 4 and data.evlrs:
                 writer.write_evlrs(data.evlrs)
+        stream.seek(0)
+        with laspy.open(stream, closefd=False):  # laspy writes some extra bytes so that it can't read them
+            stream.seek(0, SEEK_END)
+        if isinstance(stream, BytesIO) and stream is not file:
+            file.write(stream.getbuffer())
 
 
 def _check_records(content: bytes) -> None:
@@ -204,7 +211,7 @@ def _steps(reach: NDArray) -> NDArray:
     return 10.0 ** np.ceil(np.log10(np.where(reach > 0, reach, 1.0) / STEPS))
 
 
-def _extra(name: str, values: NDArray):
+def _extra(name: str, values: NDArray) -> "ExtraBytesParams":
     import laspy
 
     kind = exact_type(values, TYPES)

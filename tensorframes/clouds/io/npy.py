@@ -60,7 +60,7 @@ class NpyFormat:
         values = plain(columns.table) if plainly else columns.table
         if origin and np.prod(origin.shape, dtype=int) == len(values):
             values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
-        np.save(file, np.asfortranarray(values) if origin and origin.fortran else values, allow_pickle=False)
+        save(file, np.asfortranarray(values) if origin and origin.fortran else values)
 
 
 def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
@@ -72,6 +72,12 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
     if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
         raise ValueError("got a file of another kind")
     return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def save(file: BinaryIO, values: NDArray) -> None:
+    """Writes an array, never a pickle; names beyond Latin-1 need the third version of the format."""
+    beyond = any(ord(sign) > 255 for name in values.dtype.names or () for sign in name)
+    np.lib.format.write_array(file, np.asanyarray(values), (3, 0) if beyond else None, allow_pickle=False)
 
 
 def rows_of(path: Path, values: NDArray) -> NDArray:

@@ -22,7 +22,7 @@ from tensorframes.clouds.io.axes import (
 )
 from tensorframes.clouds.io.columns import NORMAL, Columns, plain, table_of
 from tensorframes.clouds.io.files import one_line
-from tensorframes.clouds.io.npy import load, rows_of
+from tensorframes.clouds.io.npy import load, rows_of, save
 from tensorframes.errors import UserError
 
 
@@ -164,5 +164,5 @@ def _write_archive(file: BinaryIO, arrays: Mapping[str, NDArray], origin: NpzOri
                         archive.writestr(member, before.read(member))
         for name, array in arrays.items():
             content = io.BytesIO()
-            np.save(content, np.ascontiguousarray(array), allow_pickle=False)
+            save(content, np.ascontiguousarray(array))
             archive.writestr(f"{name}.npy", content.getbuffer(), packing)

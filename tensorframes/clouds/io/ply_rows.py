@@ -139,11 +139,12 @@ def _alike_layout(element: Element, content: bytes, start: int, order: str) -> n
     """The type of a row if the lists of all rows are as long as those of the first, else None."""
     if element.count == 0:
         return np.dtype([])
-    fields, place = [], start
+    fields: list[tuple[str, str, tuple[int, ...]]] = []
+    place = start
     for index, each in enumerate(element.properties):
         values, place = _read_one(element, each, content, place, order)
         if each.length:
-            fields.append((f"{index} length", order + each.length))
+            fields.append((f"{index} length", order + each.length, ()))
         fields.append((f"{index}", order + each.kind, (len(values),) if each.length else ()))
     kind = np.dtype(fields)
     if start + element.count * kind.itemsize > len(content):

@@ -138,3 +138,22 @@ def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
         read_cloud(tmp_path / "a.laz")
     assert "\n" not in str(caught.value)
     assert capfd.readouterr().err == ""
+
+
+def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
+    data = survey()
+    content = bytearray(content_of(data, False))
+    # Twelve bytes more in each point that no record tells of: the format allows it.
+    size = data.point_format.size
+    start = int.from_bytes(content[96:100], "little")
+    points = np.frombuffer(bytes(content), np.uint8, POINTS * size, start).reshape(POINTS, size)
+    content[105:107] = (size + 12).to_bytes(2, "little")
+    content[start : start + POINTS * size] = np.c_[points, np.zeros((POINTS, 12), np.uint8)].tobytes()
+    content[235:247] = bytes(12)
+    (tmp_path / "a.las").write_bytes(content)
+    before = (tmp_path / "a.las").read_bytes()
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match="can't be written as LAS"):
+        write_cloud(tmp_path / "a.las", columns)
+    assert (tmp_path / "a.las").read_bytes() == before
+    assert read_cloud(tmp_path / "a.las").normal is None
