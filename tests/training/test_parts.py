@@ -4,11 +4,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch_geometric.data import Data
 
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,
+    CloudDataModule,
     CountedBatches,
     MetricsFile,
     WarmupCosine,
