@@ -127,7 +127,8 @@ def test_choices_do_not_depend_on_parts_or_on_the_order_of_points() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 9])
 def test_few_points_have_an_answer(count: int) -> None:
     pos = rough(count)
-    answers = torch.nn.functional.normalize(torch.ones(2, count, 3, dtype=torch.float64), dim=-1)
+    across = torch.tensor([0.1, 0.2, 1.0], dtype=torch.float64).expand(2, count, 3)  # of the plane that they lie about
+    answers = torch.nn.functional.normalize(across, dim=-1)
     found = decided(choice(awake=True), pos, answers)
     assert torch.allclose(found.norm(dim=-1), torch.ones(count, dtype=torch.float64))
     assert error(decided(choice(), pos, answers), answers[-1]).max() < 5
