@@ -108,9 +108,9 @@ def expect_target(path: str | Path) -> None:
     """
     path = Path(path)
     try:
-        target = Path(os.path.realpath(path))
-        if is_special(target):
+        if is_special(path):
             return
+        target = Path(os.path.realpath(path))
         _format_of(path)
         if path.is_dir():
             raise UserError(f"{path}: expected a file to write, got a folder")
