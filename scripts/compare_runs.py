@@ -10,9 +10,11 @@ import json
 import sys
 from pathlib import Path
 
-from tensorframes.errors import LineParser, interruptible
-from tensorframes.reports import pgp_picture
-from tensorframes.reports.grid import Metrics, in_protocol_order
+from tensorframes.errors import LineParser, interruptible, loading
+
+with loading():
+    from tensorframes.reports import pgp_picture
+    from tensorframes.reports.grid import Metrics, in_protocol_order
 
 Scores = dict[str, dict[str, float]]  # method -> cloud -> RMSE in degrees
 

@@ -9,14 +9,16 @@ and moved by the noise of each of the protocol's levels; the others stand for th
 import sys
 from pathlib import Path
 
-import numpy as np
-from scipy.spatial import cKDTree
+from tensorframes.errors import LineParser, UserError, interruptible, loading
 
-from tensorframes.clouds import read_cloud
-from tensorframes.clouds.cleaning import clean
-from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
-from tensorframes.errors import LineParser, UserError, interruptible
-from tensorframes.scoring import least_errors, rmse
+with loading():
+    import numpy as np
+    from scipy.spatial import cKDTree
+
+    from tensorframes.clouds import read_cloud
+    from tensorframes.clouds.cleaning import clean
+    from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
+    from tensorframes.scoring import least_errors, rmse
 
 CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them
 SAMPLE = 1000  # points whose distances are looked at

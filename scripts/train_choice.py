@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Part = tuple[Found, torch.Tensor]
     """What was found of M points of one cloud, and their true normals (M, 3)."""
 
-CONFIDENT = 5e-4  # squared chord, of 1.3 degrees, below which errors are alike
+CONFIDENT = 1e-3  # squared chord, of 1.8 degrees, below which errors are alike
 CLOUDS = 8  # of each step
 EMA = 0.99
 

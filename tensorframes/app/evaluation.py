@@ -11,6 +11,7 @@ from tensorframes.app.equivariance import report_equivariance
 from tensorframes.app.named import SHIPPED, named_estimator
 from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import score_and_report
+from tensorframes.atomic import replace_text
 from tensorframes.inference import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
@@ -25,7 +26,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)
     method = chosen_method(cfg)
-    OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
+    replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
     clouds = build.data_set(cfg).test
     results = score_and_report([method], clouds, protocol, run.folder)

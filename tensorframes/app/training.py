@@ -20,6 +20,7 @@ from tensorframes.app.quiet import silence_libraries
 from tensorframes.app.results import Protocol, flat, score_and_report, shown
 from tensorframes.app.tracking import finish_wandb, prepare_wandb, told_by_wandb
 from tensorframes.app.values import check_all, check_profile, check_validation, parts
+from tensorframes.atomic import replace_text
 from tensorframes.clouds import Cloud
 from tensorframes.errors import UserError
 from tensorframes.inference import EstimatorMethod
@@ -58,7 +59,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         log.info("no validation clouds: last.ckpt is scored")
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
-        OmegaConf.save(cfg, run.folder / "config.yaml", resolve=True)
+        replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         parameters = f"{build.parameter_count(module):,}"
         log.info("%s: %s trained parameters on %s", shown(run.folder), parameters, place(trainer))
     try:

@@ -17,7 +17,7 @@ from tensorframes.estimator.plane_votes import (
     inliers,
     rising,
 )
-from tensorframes.estimator.support import support
+from tensorframes.estimator.support import along, spread, support
 from tensorframes.estimator.weighted_plane import Fit
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
@@ -65,11 +65,11 @@ class Seen:
     normal: Tensor  # (M, 1 + P, 3) of jet and triangles
     sharp: Tensor  # (M, Q, 3, 3) near planes, about n n^T
     count: Tensor  # (M, S + 1 + P, 2 T) witnesses, at most MOST
-    plain: Tensor  # (M, S + 1, 2 T + S)
-    triangle: Tensor  # (M, P, 2 T + S + 6)
-    plane: Tensor  # (M, Q, S + 4)
+    plain: Tensor  # (M, S + 1, 2 T + S + 2)
+    triangle: Tensor  # (M, P, 2 T + S + 8)
+    plane: Tensor  # (M, Q, S + 6)
     own: Tensor  # (M, 2 T + 3 + 2 Q)
-    sound: Tensor  # (M, P)
+    sound: Tensor  # (M, S + 1 + P) validity of all but near planes
 
 
 class LastChoice(nn.Module):
@@ -96,12 +96,13 @@ class LastChoice(nn.Module):
     Counts, and u, are therefore multiplied by the validity of the support (``Support.validity``): the inliers at the
     second tolerance must spread over the plane, not along a curve, be a good part of the points around, and not be
     rivalled by those of other planes. The scores z are 5 times the sum of
-    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have none), of
-    a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network makes of
-    invariants: the logarithms of the counts, of the angles between the candidate and the answers, of the shapes of
-    triangles and near planes, and of what is known of the point: what the network tells, the residual of the last fit
-    and of the jet, how near planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u
-    falls to 0 where a triangle is slender or its support is not valid.
+    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have
+    none), of a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network
+    makes of invariants: the logarithms of the counts, of the angles between the candidate and the answers, of how
+    thick the nearest 15 points and all of them are along its normal, of the shapes of triangles and near planes,
+    and of what is known of the point: what the network tells, the residual of the last fit and of the jet, how near
+    planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0 where a
+    triangle is slender or its support is not valid.
 
     Args:
         told: numbers the network tells of each point.
@@ -140,9 +141,9 @@ class LastChoice(nn.Module):
         self.slender, self.facets_only = tuple(slender), facets_only
         counts = 2 * len(tolerances)
         self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
-        self.plain = nn.Linear(counts + answers, hidden, bias=False)
-        self.triangle = nn.Linear(counts + answers + 6, hidden, bias=False)
-        self.plane = nn.Linear(answers + 4, hidden, bias=False)
+        self.plain = nn.Linear(counts + answers + 2, hidden, bias=False)
+        self.triangle = nn.Linear(counts + answers + 8, hidden, bias=False)
+        self.plane = nn.Linear(answers + 6, hidden, bias=False)
         self.kind = nn.Parameter(0.3 * torch.randn(answers + 2 + planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.worth = nn.Parameter(torch.tensor([1.0] + [0.0] * (counts - 1)))
@@ -192,7 +193,7 @@ class LastChoice(nn.Module):
     def of(self, found: Found) -> Tensor:
         """The same of some points."""
         seen, answers = self.seen(found), found.answers.shape[1]
-        kinds = [answers + 1, seen.sound.shape[1]]
+        kinds = [answers + 1, seen.normal.shape[1] - 1]
         which = torch.arange(len(self.kind), device=found.edge.device)
         which = torch.cat([which[: kinds[0]], which[kinds[0] : kinds[0] + 1].expand(kinds[1]), which[kinds[0] + 1 :]])
         parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
@@ -205,10 +206,8 @@ class LastChoice(nn.Module):
     def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> Tensor:
         """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3)."""
         z, exact = score.to(seen.count.dtype), seen.count.shape[1]
-        plain = exact - seen.sound.shape[1]
         z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
-        off = [torch.zeros_like(z[:, :plain]), seen.sound.log(), torch.zeros_like(z[:, exact:])]
-        share = (z + torch.cat(off, dim=1)).softmax(-1)
+        share = torch.cat([z[:, :exact] + seen.sound.log(), z[:, exact:]], dim=1).softmax(-1)
         normal = torch.cat([answers, seen.normal], dim=1)
         tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
         if exact < share.shape[1]:
@@ -241,22 +240,27 @@ class LastChoice(nn.Module):
         valid = held.validity()
         count[:, before + 1 :] *= valid.unsqueeze(-1)
         known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
-        plain, known = known[:, : before + 1], known[:, before + 1 :]
+        about = [spread(edge[:, : NEAREST - 1]), spread(edge)]
+        thin = torch.stack([apart(((every @ each) * every).sum(-1)) for each in about], dim=-1)
+        plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
+        known, thin = known[:, before + 1 :], thin[:, before + 1 :]
         form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
-        sound = rising(sine, *self.slender) * valid
-        most = (known[..., : count.shape[-1]] * (sound > 0).unsqueeze(-1)).amax(1)
+        valid = rising(sine, *self.slender) * valid
+        most = (known[..., : count.shape[-1]] * (valid > 0).unsqueeze(-1)).amax(1)
+        sound = along(every, about[1]) * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
-        sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 4)
+        sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 6)
         if found.planes is not None and found.shape is not None:
             sharp = sharpened(found.planes)
             toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
-            plane = torch.cat([apart(1 - toward), found.shape], dim=-1)
+            off = torch.stack([apart((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in about], dim=-1)
+            plane = torch.cat([apart(1 - toward), found.shape, off], dim=-1)
             after = sharp.flatten(2)
             turned = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
             of_point += [apart(turned), found.shape[..., 3:].flatten(1), unit.log() / 4]
         own = torch.cat(of_point, dim=-1)
-        return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form], -1), plane, own, sound)
+        return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form, thin], -1), plane, own, sound)
 
     def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
         """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.atomic import replacing
 from tensorframes.clouds import Cloud
 from tensorframes.reports.grid import Metrics, in_protocol_order
 from tensorframes.reports.splats import best_view, draw
@@ -198,8 +199,9 @@ def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
 
 
 def saved(figure: "Figure", path: Path | str) -> Path:
-    """Write the figure, making its folder."""
-    path = Path(path)
+    """Write the figure whole or not at all, making its folder; PNG where the name has no ending."""
+    path = Path(path) if Path(path).suffix else Path(f"{path}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, facecolor="white")
+    with replacing(path) as file:
+        figure.savefig(file, format=path.suffix[1:].lower(), facecolor="white")
     return path

@@ -102,6 +102,39 @@ class Copied(pl.Callback):
             shutil.copytree(self.folder, f"left_after_{trainer.global_step}")
 
 
+class Interrupted(pl.Callback):
+    """Ctrl-C after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+class InterruptedMethod:
+    """Ctrl-C while it is scored."""
+
+    name, oriented = "interrupted", False
+
+    def __call__(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        raise KeyboardInterrupt
+
+
+class Spoiled(pl.Callback):
+    """All weights become a value when a step ends, before checkpoints are written."""
+
+    def __init__(self, step: int, value: float) -> None:
+        self.step, self.value = step, value
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: object) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                for parameter in pl_module.parameters():
+                    parameter.fill_(self.value)
+
+
 class Broken(pl.Callback):
     """Fails when training starts, for no fault of the user."""
 

@@ -41,9 +41,9 @@ def test_categories_beside_the_protocols_have_their_columns(tmp_path: Path) -> N
     file = written(tmp_path / "mine.json", 3.0, 10.0)
     file.write_text(file.read_text().replace("high_noise", "depth_image"))
     done = run(f"mine={file}")
-    assert done.returncode == 0, done.stderr
-    assert "| method | no_noise | depth_image | mean |" in done.stdout
-    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.stdout
+    assert done.code == 0, done.err
+    assert "| method | no_noise | depth_image | mean |" in done.out
+    assert "| mine | 4.00 | 10.00 | 7.00 |" in done.out
 
 
 def test_mistakes_end_in_one_line(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from plyfile import PlyData, PlyElement
 from tensorframes.clouds import read_cloud
 from tests.app.commands import SCRIPTS, run_script
 
+SCRIPT = SCRIPTS / "estimate_normals.py"
+
 
 def run(*arguments: object) -> tuple[int, str, str]:
     return run_script("estimate_normals", *arguments)

@@ -29,7 +29,7 @@ def square(count: int) -> np.ndarray:
     """Points of a flat square with their normals."""
     flat = np.zeros((count, 6), dtype=np.float32)
     flat[:, :2] = np.random.default_rng(0).uniform(size=(count, 2))
-    flat[:, 5] = 1
+    flat[:, 5] = -1  # a number below 0 tells normals from colours
     return flat
 
 

@@ -40,6 +40,23 @@ TRAINING = {
     "logger.csv=5": "expected logger.csv to be a component",
     "baselines.pca_18=5": "expected baselines.pca_18 to be a component",
     "trainer.precision=17": "bf16-mixed",
+    "trainer.precision=16-true": "to be one of 32-true, 64-true, bf16-mixed, 16-mixed, got 16-true",
+    "trainer.precision=bf16-true": "to be one of 32-true, 64-true, bf16-mixed, 16-mixed, got bf16-true",
+    "trainer.precision=transformer-engine": "bf16-mixed, 16-mixed, got transformer-engine",
+    "trainer.precision=16-mixed": "expected trainer.precision=bf16-mixed on this device, got 16-mixed",
+    "callbacks=null": "error_clouds, last, progress, got null; without any: ~callbacks",
+    "logger=5": "expected logger to be one of csv, wandb, got 5; without any: ~logger",
+    "trainer=null": "expected trainer to be one of cpu, ddp, default, gpu, got null\n",
+    "~trainer": "expected trainer to be a component with a _target_, got {'accelerator': 'cpu'",
+    "~loader": "expected loader to be a component with a _target_, got none",
+    "schedule=null": "expected schedule to be a component with a _target_, got none",
+    "~task.loss": "expected task.loss to be a component with a _target_, got none",
+    "~data.samples": "expected data.samples to be a component with a _target_, got none",
+    "~seed": "expected seed to be a whole number, got none: it was deleted",
+    "~trainer.max_steps": "expected trainer.max_steps to be a whole number, got none: it was deleted",
+    "hydra.run.dir=/dev/null/run": "expected a file or folder that can be used, got /dev/null/run (Not a directory)",
+    "folder=/dev/null/run": "expected a file or folder that can be used, got /dev/null/run",
+    "callbacks.best.dirpath=/dev/null/kept": "expected a file or folder that can be used, got /dev/null/kept",
     "trainer.accelerator=abacus": "abacus",
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
     "loader.batch_size=0": "loader: expected batch_size >= 1",
@@ -75,6 +92,7 @@ EVALUATING = {
     "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
+    "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",
 }
 
 
@@ -144,6 +162,18 @@ def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str
 @pytest.mark.parametrize("override", EVALUATING)
 def test_evaluation_mistakes(app: App, override: str) -> None:
     assert_one_line(app("evaluate", "data=tiny", override), EVALUATING[override])
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("~data.protocol", "expected data.protocol to be a component with a _target_, got none"),
+        ("~device", "expected device to be a text, got none: it was deleted"),
+        ("~methods", "expected checkpoint to be a file or one of pretrained, pretrained_fast, got pca"),
+    ],
+)
+def test_settings_deleted_from_an_evaluation(app: App, override: str, expected: str) -> None:
+    assert_one_line(app("evaluate", "data=tiny", "checkpoint=pca", override), expected)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from tensorframes.clouds import PCPNet
 from tensorframes.clouds.cloud import CATEGORIES, Cloud
 from tensorframes.clouds.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
-from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, meshes, write_pcpnet
+from tensorframes.clouds.shapes import Shapes, combine, fields, make_shape, making, meshes, write_pcpnet
 from tensorframes.clouds.shapes.categories import CORRUPTIONS, LEAST, InCategories
 from tensorframes.clouds.shapes.kinds import KINDS
 from tensorframes.clouds.shapes.making import kind_of, make_sampled
@@ -216,6 +216,13 @@ def test_test_shapes_come_in_every_category(tmp_path):
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
 
 
+@pytest.fixture
+def quick_kinds(monkeypatch) -> None:
+    """Shapes are of two kinds that are made quickly."""
+    monkeypatch.setattr(making, "KINDS", KINDS[-2:])
+
+
+@pytest.mark.usefixtures("quick_kinds")
 def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
     names = [*SAMPLINGS, *CORRUPTIONS]
     clouds = small(tmp_path, test_shapes=1, categories=names, workers=0).test
@@ -230,23 +237,28 @@ def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
         assert np.array_equal(one.pos, other.pos)
 
 
+@pytest.mark.usefixtures("quick_kinds")
 def test_training_shapes_may_be_sampled_too(tmp_path):
-    clean = small(tmp_path).train
+    clean = small(tmp_path, workers=0).train
     ways = {"grid": ElevationGrid(), "voxels": VoxelFilter()}
-    data = small(tmp_path, points=4000, sampled_shapes=3, samplings=ways, train_shapes=1, workers=0)
+    sizes = {"points": 4000, "train_shapes": 1, "workers": 0}
+    data = small(tmp_path, sampled_shapes=3, samplings=ways, **sizes)
     assert [cloud.category for cloud in data.train] == ["no_noise", "grid", "voxels", "grid"]
     assert all(len(cloud) < 3000 for cloud in data.train[1:])
     assert not np.array_equal(data.train[1].pos, data.train[3].pos)
-    again = small(tmp_path / "again", points=4000, sampled_shapes=3, samplings=ways, train_shapes=1, workers=0).train
-    assert np.array_equal(again[3].normal, data.train[3].normal)
+    again = make_sampled(0, "train", 2, ("grid", ways["grid"]), (40, 2400))
+    assert np.array_equal(again.pos, data.train[3].pos)
+    assert np.allclose(again.normal, data.train[3].normal, atol=1e-6)
     files = {file.name for file in tmp_path.glob(".tensorframes_cache/*.h5")}
     assert len(files) == 3  # one of them only of the clean shapes, as if there were no others
-    assert small(tmp_path).train.entries == clean.entries
-    other = small(tmp_path, points=4000, sampled_shapes=3, samplings={**ways, "grid": ElevationGrid(2.0)}, workers=0)
+    assert small(tmp_path, workers=0).train.entries == clean.entries
+    other = small(tmp_path, sampled_shapes=1, samplings={"grid": ElevationGrid(2.0)}, **sizes)
     assert other.train.entries[-1].cache.name not in files
 
 
-def test_sampled_shapes_are_dense_enough_to_be_seen():
+def test_sampled_shapes_are_dense_enough_to_be_seen(monkeypatch):
+    monkeypatch.setattr(making, "KINDS", (lambda rng: None,))
+
     class Sheets:
         tries = 0
 

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -40,20 +41,16 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
         CountedBatches(5, ranks=2)
 
 
-@pytest.mark.parametrize(
-    ("repeat", "step", "expected"), [(1, 0, [0, 1, 2, 3]), (3, 0, [0, 0, 0, 1]), (3, 7, [2, 2, 3, 3])]
-)
-def test_batches_may_be_given_to_several_steps_in_turn(repeat: int, step: int, expected: list[int]) -> None:
+def test_a_loader_starts_where_the_trainers_steps_stand() -> None:
     samples = [Data(number=torch.tensor([place]), num_nodes=1) for place in range(20)]
-    module = CloudDataModule(samples, [], batch_size=1, repeat=repeat)
-    module._place = lambda: (0, 1, step)
-    found = [batch.number.item() for batch, _ in zip(module.train_dataloader(), range(4), strict=False)]
-    assert found == expected
+    module = CloudDataModule(samples, [], batch_size=2)
+    module.trainer = SimpleNamespace(global_step=2, accumulate_grad_batches=3, global_rank=0, world_size=1)
+    assert next(iter(module.train_dataloader())).number.tolist() == [12, 13]
 
 
-def test_a_batch_for_no_step_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected batch_size >= 1, workers >= 0 and repeat >= 1, got 8, 0 and 0"):
-        CloudDataModule([], [], repeat=0)
+def test_a_batch_of_no_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected batch_size >= 1 and workers >= 0, got 0 and 0"):
+        CloudDataModule([], [], batch_size=0)
 
 
 def test_unlabelled_points_are_validated_on_but_not_scored() -> None:

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 
 from tensorframes.clouds.ranges import Drawable, Range
+from tensorframes.clouds.sampling.triangulation import triangulation
 from tensorframes.clouds.sampling.views import Sample, Surface, enough, random_axes
-from tensorframes.clouds.shapes import meshes
 from tensorframes.clouds.shapes.roots import SMALLEST_GRADIENT, evaluate, value_and_gradient
 from tensorframes.clouds.shapes.sampling import Implicit
 
-RESOLUTION = 112
 STEPS = 6
 CLOSE = 1e-5
 FARTHEST = 0.1
@@ -41,11 +40,7 @@ class ContourLines(Drawable):
         """
         way = self.draw(rng)
         axes = random_axes(rng)
-        mesh = surface if isinstance(surface, meshes.Mesh) else None
-        if isinstance(surface, Implicit):
-            mesh = meshes.polygonised(surface.field, RESOLUTION)
-        if mesh is None:
-            raise ValueError(f"expected a mesh or the zeros of a field, got {type(surface).__name__}")
+        mesh = triangulation(surface, count)
         vertices = mesh.vertices @ axes.T
         corners = vertices[mesh.faces]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

@@ -6,15 +6,52 @@ import numpy as np
 
 from tensorframes.clouds.corruption.corrupted import rounded
 from tensorframes.clouds.ranges import Drawable, Range
+from tensorframes.clouds.sampling.streets import street
 from tensorframes.clouds.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
+from tensorframes.clouds.shapes.scenes import Casts
 
 JUMP = 8.0
 """A jump of depth, in spacings."""
 
 
+ROOM = (3.0, 10.0)
+"""Half of the extent of a scene, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A pinhole.
+
+    Args:
+        axes: (3, 3) rows right, down, forward.
+        eye: (3,) its place.
+        half: it sees |x|, |y| <= half at depth 1.
+    """
+
+    axes: np.ndarray
+    eye: np.ndarray
+    half: float
+
+
+def around(centre: np.ndarray, radius: float, distance: float, rng: np.random.Generator) -> Camera:
+    """A camera that sees a ball of this centre and radius from anywhere, `distance` radii away."""
+    direction = rng.standard_normal(3)
+    axes = looking(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
+    eye = centre - axes[2] * distance * radius + rng.normal(0, 0.1 * radius, 3)
+    return Camera(axes, eye, 1.05 / np.sqrt(max(distance**2 - 1, 0.5)) + 0.1 / distance)
+
+
+def within(rng: np.random.Generator) -> Camera:
+    """A camera near the origin of a scene, at the height of a table or an eye, that looks ahead or down a little."""
+    azimuth, fall = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 40))
+    direction = np.array([np.cos(fall) * np.cos(azimuth), np.cos(fall) * np.sin(azimuth), -np.sin(fall)])
+    eye = np.array([*rng.uniform(-0.2, 0.2, 2), rng.uniform(0.7, 1.8)])
+    return Camera(looking(direction, rng.uniform(-0.1, 0.1)), eye, rng.uniform(0.4, 0.7))
+
+
 @dataclass(frozen=True)
 class DepthImage(Drawable):
-    """Points of the pixels of one or more cameras that look at the surface from outside.
+    """Points of the pixels of one or more cameras that look at the surface from outside, or stand in a scene with it.
 
     Depth z is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at
     the median depth z0; the noise has the standard deviation noise (z / z0)^2, as stereo and structured light have it.
@@ -23,7 +60,8 @@ class DepthImage(Drawable):
 
     Args:
         views: number of cameras, their clouds merged.
-        distance: from the middle of the surface, in radii of the surface.
+        scene: probability that the cameras stand in a scene with ground and walls, near one another.
+        distance: otherwise, from the middle of the surface, in radii of the surface.
         aspect: width of a pixel to its height.
         noise: of depth, in spacings.
         rounding: step of depth, in spacings.
@@ -33,6 +71,7 @@ class DepthImage(Drawable):
     """
 
     views: Range = (1, 3)
+    scene: float = 0.3
     distance: Range = (1.5, 5.0)
     aspect: Range = 1.0
     noise: Range = (0.0, 0.6)
@@ -48,35 +87,22 @@ class DepthImage(Drawable):
             ValueError: the surface is empty.
         """
         way = self.draw(rng)
-        centre, radius = extent(surface, rng)
-        inverse = rng.random() < way.disparity
-        pos, normal, frames = [], [], []
-        for _ in range(int(way.views)):
-            direction = rng.standard_normal(3)
-            axes = looking(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
-            eye = centre - axes[2] * way.distance * radius + rng.normal(0, 0.1 * radius, 3)
-            frames.append((axes, eye))
-            half = 1.05 / np.sqrt(max(way.distance**2 - 1, 0.5)) + 0.1 / way.distance
-            found = way._image(surface, (axes, eye), half, count / way.views, inverse, rng)
-            pos.append(found[0])
-            normal.append(found[1])
-        axes, eye = frames[0]
-        cloud = np.concatenate(pos)
-        enough(len(cloud))
-        return (cloud - eye) @ axes.T, np.concatenate(normal) @ axes.T
+        views, inverse = int(way.views), rng.random() < way.disparity
+        if rng.random() < way.scene:
+            scene: Casts = street(surface, rng.uniform(*ROOM), rng)
+            cameras = [within(rng) for _ in range(views)]
+        else:
+            scene, (centre, radius) = surface, extent(surface, rng)
+            cameras = [around(centre, radius, way.distance, rng) for _ in range(views)]
+        found = [way._image(scene, camera, count / views, inverse, rng) for camera in cameras]
+        pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+        enough(len(pos))
+        return (pos - cameras[0].eye) @ cameras[0].axes.T, normal @ cameras[0].axes.T
 
-    def _image(
-        self,
-        surface: Surface,
-        camera: tuple[np.ndarray, np.ndarray],
-        half: float,
-        count: float,
-        inverse: bool,
-        rng: np.random.Generator,
-    ) -> Sample:
-        """Points of one image over |x|, |y| <= half at depth 1."""
-        axes, eye = camera
-        seen = len(met(surface, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
+    def _image(self, scene: Casts, camera: "Camera", count: float, inverse: bool, rng: np.random.Generator) -> Sample:
+        """About `count` points of one image."""
+        axes, eye, half = camera.axes, camera.eye, camera.half
+        seen = len(met(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
         if seen == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
         pitch = float(np.sqrt(seen * (1 - self.lost) * 4 * half**2 / count))
@@ -84,7 +110,7 @@ class DepthImage(Drawable):
         steps = [np.arange(-np.floor(half / each), np.floor(half / each) + 1) * each for each in size]
         pixels = np.stack(np.meshgrid(*steps, indexing="ij"), -1)
         direction, stretch = _rays(pixels.reshape(-1, 2), axes)
-        rows, distance, normal = met(surface, eye, direction)
+        rows, distance, normal = met(scene, eye, direction)
         image = np.full(pixels.shape[:2], np.nan)
         image.flat[rows] = distance / stretch[rows]
         image, unlabelled = mixed(image, JUMP * pitch, self.mixed, rng)
@@ -115,7 +141,7 @@ def mixed(image: np.ndarray, jump: float, share: float, rng: np.random.Generator
         following = np.roll(image, -1, axis)
         beside = np.abs(following - image) > jump * image  # False beside a pixel without depth
         beside[(-1, slice(None)) if axis == 0 else (slice(None), -1)] = False
-        beside &= rng.random(image.shape) < share
+        beside &= ~changed & (rng.random(image.shape) < share)
         made[beside] += rng.random(int(beside.sum())) * (following - image)[beside]
         changed |= beside
     return made, changed

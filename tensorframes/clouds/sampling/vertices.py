@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from tensorframes.clouds.ranges import Drawable, Range
+from tensorframes.clouds.sampling.triangulation import triangulation
 from tensorframes.clouds.sampling.views import Sample, Surface, enough, extent, met, random_axes
 from tensorframes.clouds.shapes import meshes, parts
 from tensorframes.clouds.shapes.combine import Placed
@@ -111,12 +112,7 @@ def boxed(count: float, ratio: float) -> Rays:
 
 def triangulated(surface: Surface, count: int, rng: np.random.Generator) -> Sample:
     """Vertices of a mesh of the surface, coarsened to about `count`."""
-    if isinstance(surface, meshes.Mesh):
-        mesh = surface
-    elif isinstance(surface, Implicit):
-        mesh = meshes.polygonised(surface.field, 64 if count < 6000 else 112)
-    else:
-        raise ValueError(f"expected a mesh or the zeros of a field, got {type(surface).__name__}")
+    mesh = triangulation(surface, count)
     if len(mesh.vertices) > count:
         mesh = meshes.coarsened(mesh, count, int(rng.integers(0, 5)), rng)
     used = np.unique(mesh.faces)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tensorframes.atomic import replace_text, replacing
 from tensorframes.clouds.cloud import CATEGORIES
 from tensorframes.clouds.progress import progress
 from tensorframes.clouds.shapes.categories import InCategories
@@ -43,13 +44,19 @@ def write_clouds(clouds: InCategories, folder: Path, description: str) -> dict[s
     names: dict[str, list[str]] = {category: [] for category in clouds.categories}
     for index in progress(range(len(clouds)), f"writing {description}"):
         cloud = clouds[index]
-        np.savetxt(folder / f"{cloud.name}.xyz", cloud.pos, fmt="%.7g")
-        np.savetxt(folder / f"{cloud.name}.normals", cloud.normal, fmt="%.7g")
-        np.savetxt(folder / f"{cloud.name}.pidx", cloud.scored, fmt="%d")
+        for kind, values, form in (("xyz", cloud.pos, "%.7g"), ("normals", cloud.normal, "%.7g")):
+            write_rows(folder / f"{cloud.name}.{kind}", values, form)
+        write_rows(folder / f"{cloud.name}.pidx", cloud.scored, "%d")
         names[cloud.category].append(cloud.name)
     return names
 
 
+def write_rows(file: Path, values: np.ndarray, form: str) -> None:
+    """Rows of numbers, whole or not at all."""
+    with replacing(file) as stream:
+        np.savetxt(stream, values, fmt=form)
+
+
 def write_list(file: Path, names: Iterable[str]) -> None:
     """One name a line."""
-    file.write_text("".join(f"{name}\n" for name in names))
+    replace_text(file, "".join(f"{name}\n" for name in names))

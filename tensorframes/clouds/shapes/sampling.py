@@ -27,7 +27,7 @@ MOST_BLOCKS = 1000
 HALVINGS = 3
 ROUNDING = 1e-5
 CUBES = 6000
-FINEST = 2 * HALF / 128
+FINEST = 2 * HALF / 64
 """Of the grid that rays skip free space by: cubes that may hold the surface, and their smallest side."""
 
 

@@ -34,6 +34,6 @@ class EMA(WeightAveraging):
                 average.copy_(value)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the average on the device: the copy was made before the module moved there."""
+        """Keep the average on the device, in the weights' precision: the copy was made before the module got there."""
         if self._average_model is not None:
-            self._average_model.to(pl_module.device)
+            self._average_model.to(device=pl_module.device, dtype=pl_module.dtype)
