@@ -36,14 +36,13 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder or the target can't be written to, or the disk is full.
     """
-    target = Path(os.path.realpath(path))
-    if is_special(target):
+    if is_special(Path(path)):
         buffer = BytesIO()
         yield buffer
-        with target.open("wb") as device:
+        with open(path, "wb") as device:
             device.write(buffer.getbuffer())
         return
-    with _new_file(target) as (_, file):
+    with _new_file(Path(os.path.realpath(path))) as (_, file):
         yield file
 
 
@@ -64,7 +63,12 @@ def replace_text(path: str | Path, text: str) -> None:
 
 
 def is_special(path: Path) -> bool:
-    """Whether what is at `path` is neither a regular file nor a folder: a pipe, a terminal, /dev/null."""
+    """Whether what is at `path` is neither a regular file nor a folder: a pipe, a terminal, /dev/null.
+
+    /dev/stdout is, too, where it leads to a regular file: another program holds that open.
+    """
+    if path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",)) and "shm" not in path.parts[2:3]:
+        return path.exists()
     try:
         mode = path.stat().st_mode
     except OSError:

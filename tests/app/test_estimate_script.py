@@ -158,3 +158,13 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         assert message in err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    command = [sys.executable, SCRIPTS / "estimate_normals.py", tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
+    with (tmp_path / "b").open("wb") as file:
+        told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
+    assert told == "/dev/stdout: normals of 60 points\n"
+    assert np.loadtxt(tmp_path / "b").shape == (60, 6)

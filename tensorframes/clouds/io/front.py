@@ -59,9 +59,9 @@ def write_cloud(path: str | Path, columns: Columns) -> None:
         UserError: the ending is unknown, or the file can't be written.
     """
     path = Path(path)
+    expect_target(path)
     found, suffix = _target_format(path, columns)
-    lost = unkept(path, columns)
-    if lost:
+    if lost := unkept(path, columns):
         logging.getLogger(__name__).warning("%s", lost_line(path, lost))
     kept = columns.without(tuple(name for name in columns.names if name in lost))
     try:
@@ -108,9 +108,9 @@ def expect_target(path: str | Path) -> None:
     """
     path = Path(path)
     try:
-        target = Path(os.path.realpath(path))
-        if is_special(target):
+        if is_special(path):
             return
+        target = Path(os.path.realpath(path))
         _format_of(path)
         if path.is_dir():
             raise UserError(f"{path}: expected a file to write, got a folder")

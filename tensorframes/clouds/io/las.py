@@ -63,8 +63,13 @@ class LasFormat:
         """What is no number, more than three numbers a row, or has a name of more than 32 bytes.
 
         Raises:
-            ValueError: a position is not finite: LAS keeps integers.
+            ValueError: a position is not finite: LAS keeps integers; or the file holds waveforms, which laspy drops.
         """
+        if (
+            isinstance(columns.origin, LasOrigin)
+            and columns.origin.data.header.global_encoding.waveform_data_packets_internal
+        ):
+            raise ValueError("waveforms within a LAS file can't be written back; choose another kind of file")
         if not np.isfinite(columns.pos).all():
             rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
             raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")

@@ -13,6 +13,9 @@ from tensorframes.errors import UserError
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """The first line that Excel understands and writes nothing about."""
 
+TITLES = 20
+"""Lines in which names must come after the first that is neither numbers nor names."""
+
 NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
 """One name in a line of names parted by white space; a unit in brackets belongs to it."""
 
@@ -91,12 +94,13 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
     """Where the rows begin, and what the lines above them say.
 
     Above the rows may stand, in this order or another: comments (#, //, %), of which the last that names a column x, y
-    and z gives the names; one line of names without a mark; the number of rows; Excel's `sep=`; below names, units.
+    and z gives the names; one line of names without a mark, above which titles may stand; the number of rows; Excel's
+    `sep=`; below names, units.
 
     Raises:
         UserError: a line is none of these, or there are no rows.
     """
-    separator, header, count, bare = None, None, None, False
+    separator, header, count, odd, bare = None, None, None, None, False
     for index, line in _not_blank(lines):
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
@@ -105,19 +109,26 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
-        elif _is_row(text, separator, named=header is not None):
+        elif _is_row(text, separator, named=header is not None) and odd is None:
             return _with_names(path, lines, index, detect(text, separator), header, count)
         elif not bare and _may_name_axes(text):
-            header, bare = index, True
+            header, bare, odd = index, True, None
         elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
-            raise UserError(f"{path}, line {index + 1}: expected numbers or names with x, y and z, got {shorten(text)}")
+            odd = index if odd is None else odd  # a title, if names come soon
+        if odd is not None and (bare or index - odd > TITLES):
+            break
+    if odd is not None:
+        told = shorten(lines[odd].strip())
+        raise UserError(f"{path}, line {odd + 1}: expected numbers or names with x, y and z, got {told}")
     raise UserError(f"{path}: expected rows of numbers, got none")
 
 
 def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
-    """Index and text of each row: what is neither blank nor a comment, nor the count of a further block of rows."""
+    """Index and text of each row: what is neither blank (separators alone are) nor a comment, nor the count of a
+    further block of rows."""
+    blank = f" \t\r{layout.dialect.separator or ''}"
     for index in range(layout.start, len(lines)):
-        text = lines[index].strip()
+        text = lines[index].strip(blank)
         if text and not text.startswith(COMMENTS) and not (layout.width > 1 and text.isdigit()):
             yield index, lines[index]
 

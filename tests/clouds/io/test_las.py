@@ -157,3 +157,13 @@ def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
         write_cloud(tmp_path / "a.las", columns)
     assert (tmp_path / "a.las").read_bytes() == before
     assert read_cloud(tmp_path / "a.las").normal is None
+
+
+def test_waveforms_are_not_dropped_silently(tmp_path):
+    content = bytearray(content_of(survey("1.3", 5), False))
+    content[6] |= 2  # the global encoding's bit for waveforms in the file
+    (tmp_path / "a.las").write_bytes(content)
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match=r"a\.las: waveforms within a LAS file can't be written back"):
+        write_cloud(tmp_path / "a.las", columns)
+    write_cloud(tmp_path / "a.ply", columns)

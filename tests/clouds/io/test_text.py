@@ -84,6 +84,10 @@ KEPT = {
         "x,y,z\nm,m,m\n0.5,1.5,2.5\n1,2,3\n-4,5,6.25\n",
         "x,y,z,nx,ny,nz\nm,m,m\n0.5,1.5,2.5,0,0,-1\n1,2,3,0.6,0.8,0\n-4,5,6.25,1,0,0\n",
     ),
+    "titles.csv": (
+        "Survey of 3 May;;\n;;\nX;Y;Z\n0,5;1,5;2,5\n1;2;3\n-4;5;6,25\n;;\n",
+        "Survey of 3 May;;\n;;\nX;Y;Z;nx;ny;nz\n0,5;1,5;2,5;0;0;-1\n1;2;3;0,6;0,8;0\n-4;5;6,25;1;0;0\n;;\n",
+    ),
     "own_normals.csv": (
         "Nx,X,Ny,Y,Nz,Z\n1,0.5,0,1.5,0,2.50\n1,1,0,2,0,3\n0,-4,0,5,1,6.25\n",
         "Nx,X,Ny,Y,Nz,Z\n0,0.5,0,1.5,-1,2.50\n0.6,1,0.8,2,0,3\n1,-4,0,5,0,6.25\n",
@@ -223,6 +227,8 @@ def test_other_kinds_of_text_get_their_own_form(tmp_path, target, content):
         (b"5\n1 2 3\n4 5 6\n", "a.xyz: expected 5 rows, as line 1 says, got 2"),
         (b"1 2\n3 4\n", r"at least 3 columns \(x y z\), got 2"),
         (b"lon,lat,h\n1,2,3\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'lon,lat,h'"),
+        (b"x y z\n1 2 3\nlast words here now\n", "a.xyz, line 3: expected 3 columns as above, got 4"),
+        (b"a title\n1 2 3\n4 5 6\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'a title'"),
         (b'{"a": 1}\n', "a.xyz, line 1: expected numbers"),
         (b"\x00\x01\x02\x89PNG", "expected text, got a binary file"),
         (b"\xff\x89\x13 \x99\n", "a.xyz, line 1: expected numbers"),
