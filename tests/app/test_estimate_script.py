@@ -117,9 +117,10 @@ def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> 
 
 
 def interrupt(process: subprocess.Popen, pipe: Path) -> None:
-    """Ctrl-C as soon as the program reads from the pipe."""
+    """Ctrl-C as soon as the program reads from the pipe, which stays open until it has ended."""
     with pipe.open("wb"):
         process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
