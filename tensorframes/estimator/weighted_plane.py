@@ -16,7 +16,9 @@ from tensorframes.reps import full_precision
 FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
 AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
-LEAST = 1e-4  # weight of a point, so that some always count; none of coarse ones, which stand for any number of points
+LEAST = 1e-4  # weight of a point, so that some always count
+MOST_COUNTED = 3.0  # mean regions of a level that a coarse point's least weight stands for at most,
+FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
 FAR = 8.0  # thicknesses; from there on a height is simply far
 
 
@@ -118,7 +120,7 @@ class PlaneFit(nn.Module):
         hidden = self.weigh[0](hidden)
         start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
         features = self.weigh[1:3](hidden)
-        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + LEAST * (kind == 0)
+        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + least_weight(near)
         mean, fit = spread_covariance(near, weight)
         held = prior.clamp(-8, 6).exp().view(-1, 1, 1) * tangents(own.unsqueeze(1))
         if self.agreed is not None:
@@ -244,6 +246,27 @@ def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Ten
     inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
     return mean, fit + (share @ inner).view_as(fit)
+
+
+@full_precision
+def least_weight(near: Neighbourhoods) -> Tensor:
+    """What is added to the weights (M, K) of fitted points, so that some always count.
+
+    Where density spans decades a coarse point stands for thousands of points, thousands of reaches away: what is added
+    to its weight is divided by its count above MOST_COUNTED, and fades beyond FARTHEST reaches.
+    """
+    fine = int((near.kind == 0).sum())
+    added = torch.full_like(near.edge[..., 0], LEAST)
+    if fine == 0 or fine == added.shape[1]:
+        return added
+    square = near.edge.square().sum(-1)
+    reach = square[:, :fine].amax(-1, keepdim=True)
+    reach = torch.where(reach > 0, reach, torch.ones_like(reach))
+    added[:, fine:] *= (-square[:, fine:] / (reach * FARTHEST**2)).exp()
+    if near.region is not None and near.regions is not None:
+        count = near.regions.count.index_select(0, near.region.flatten()).view_as(near.region)
+        added[:, fine:] /= (count / MOST_COUNTED).clamp_min(1)
+    return added
 
 
 @full_precision

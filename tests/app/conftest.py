@@ -3,14 +3,26 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from tests.app.commands import CONFIGS, Ended, run_script
 
 HERE = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def _apart() -> Iterator[None]:
+    """What runs leave in this process, variables and the settings Weights & Biases has read, ends with the test."""
+    with mock.patch.dict(os.environ):
+        yield
+    if "wandb" in sys.modules:
+        import wandb
+
+        wandb.teardown()
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """One plane fit: what it fits, and what its prior holds."""
 
+import math
+
 import pytest
 import torch
 
 from tensorframes.estimator.neighbourhoods import Neighbourhoods
-from tensorframes.estimator.weighted_plane import Fit, PlaneFit, RobustPlaneFit, tangents
+from tensorframes.estimator.weighted_plane import LEAST, Fit, PlaneFit, RobustPlaneFit, least_weight, tangents
 from tensorframes.geometry import build_hierarchy
+from tensorframes.layers.regions import Regions
 
 
 def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
@@ -78,3 +81,17 @@ def test_tangents_are_sums_of_projectors() -> None:
     projectors = eye - normal.unsqueeze(-1) * normal.unsqueeze(-2)
     assert torch.allclose(tangents(normal, share), (share[..., None, None] * projectors).sum(1))
     assert torch.allclose(tangents(normal), projectors.sum(1))
+
+
+def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
+    edge = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [6, 0, 0], [0, 6, 0], [600, 0, 0]]], dtype=torch.float64)
+    counts = torch.tensor([1.0, 300.0, 1.0], dtype=torch.float64)
+    regions = Regions(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
+    kind, table = torch.tensor([0, 0, 1, 1, 1]), torch.zeros(1, 5, dtype=torch.long)
+    hierarchy = build_hierarchy(edge[0], torch.zeros(5, dtype=torch.long), [1.5], 4)
+    near = Neighbourhoods(hierarchy, torch.tensor([0]), table, edge, kind, regions, torch.arange(3).unsqueeze(0))
+    found = least_weight(near)[0] / LEAST
+    assert found[:2].tolist() == [1, 1]
+    assert found[2] == pytest.approx(math.exp(-1 / 16))
+    assert found[3] == pytest.approx(found[2] / 100)
+    assert found[4] < 1e-100
