@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import wandb
 
 from tensorframes.app.checkpoint import read_checkpoint
 from tensorframes.app.equivariance import STORED
@@ -172,7 +171,6 @@ def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> N
 def test_wandb_without_an_account_is_offline_and_silent(
     app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    wandb.teardown()  # what an earlier run of this process has set up
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     for name in ("WANDB_MODE", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
