@@ -97,7 +97,9 @@ def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> 
     script = [str(SCRIPTS / "estimate_normals.py"), str(tmp_path / "b.xyz"), str(tmp_path / "a.xyz")]
     told_of = ["-X", "importtime"] if moment == "libraries load" else []
     command = [sys.executable, *told_of, *script]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
     assert process.stderr is not None
     if moment == "libraries load":
         while "torch" not in process.stderr.readline():
@@ -114,6 +116,11 @@ def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> 
     assert told[0].startswith("interrupted")
     assert (tmp_path / "a.xyz").read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xyz", "b.xyz"]
+
+
+def heed_interrupts() -> None:
+    """A job that a shell runs in the background, as tests may be, ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(process: subprocess.Popen, pipe: Path) -> None:
