@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames.vector_frames import VectorFrames, axes_of
 from tensorframes.frames.vectors import edge_units, sum_rows
+from tensorframes.geometry.eigen import eigh
 
 
 class PCAFrames(VectorFrames):
@@ -45,7 +46,7 @@ class PrincipalVectors(nn.Module):
         index = edge_index[1]
         unit, eta, _ = edge_units(pos, edge_index, target)
         outer = eta.view(-1, 1, 1) * unit.unsqueeze(-1) * unit.unsqueeze(-2)
-        values, vectors = torch.linalg.eigh(sum_rows(outer, index, len(target)))
+        values, vectors = eigh(sum_rows(outer, index, len(target)))
         values, axes = values.flip(-1), vectors.flip(-1).transpose(-1, -2)  # descending; a row is an axis
         along = (axes.index_select(0, index) @ unit.unsqueeze(-1)).squeeze(-1)  # (E, d)
         third = sum_rows(eta.unsqueeze(-1) * along**3, index, len(target))

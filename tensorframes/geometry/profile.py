@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tensorframes.geometry.eigen import eigvalsh
 from tensorframes.geometry.neighbours import knn
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
@@ -62,7 +63,7 @@ def _thickness(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     mean, square = (_sums(moments, length, sizes) / sizes.view(-1, 1)).split([3, 9], dim=-1)
     covariance = square.unflatten(-1, (3, 3)) - mean.unsqueeze(-1) * mean.unsqueeze(-2)
     spacing = length[:, min(SPACING, most - 1)].clamp(max=WIDEST)
-    return torch.linalg.eigvalsh(covariance)[..., 0].clamp_min(0), spacing.square()
+    return eigvalsh(covariance)[..., 0].clamp_min(0), spacing.square()
 
 
 def _sums(values: Tensor, length: Tensor, sizes: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.eigen import eigh
 from tensorframes.layers.mlp import MLP
 
 
@@ -124,7 +125,7 @@ def principal_axes(matrices: Tensor, gap: float = 1e-4) -> Tensor:
 
     finite also where the other eigenvalues are equal, as on a straight line.
     """
-    values, vectors = torch.linalg.eigh(matrices.detach())
+    values, vectors = eigh(matrices.detach())
     axis, largest = vectors[..., -1:], values[..., -1:]
     apart = (largest - values[..., :-1]).clamp_min(gap * largest.clamp_min(torch.finfo(values.dtype).tiny))
     others = vectors[..., :-1]

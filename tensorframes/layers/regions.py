@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import Hierarchy, knn
+from tensorframes.geometry.eigen import eigvalsh
 from tensorframes.layers.moments import normalised_adjugate
 from tensorframes.pieces import side_by_side
 from tensorframes.reps import full_precision
@@ -191,7 +192,7 @@ def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[i
         for (_, each, sizes), table in zip(asked, part[1:], strict=True):
             covariances += covariances_around(part[0], table, each, sizes)
         covariance = torch.stack(covariances, dim=1)
-        values = torch.linalg.eigvalsh(covariance).clamp_min(0)
+        values = eigvalsh(covariance).clamp_min(0)
         largest = values[..., 2:]
         ratios = (values[..., :2] / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt()
         logarithms = (values[..., [2, 0]] if depth == 0 else largest).add(LEAST).log() / 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tensorframes.geometry.eigen import eigh
 from tensorframes.reps import full_precision
 
 
@@ -26,7 +27,7 @@ def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, T
         Vectors (N, d) of arbitrary sign, and the eigenvalues (N, d), ascending, without gradient.
     """
     fixed = matrices.detach()
-    values, vectors = torch.linalg.eigh(fixed)
+    values, vectors = eigh(fixed)
     n = vectors[..., 0]
     if not matrices.requires_grad:
         return n, values
