@@ -7,7 +7,7 @@ from tensorframes.errors import interruptible, loading
 
 def main() -> int:
     with loading():
-        from tensorframes.app import command_line, evaluate
+        from tensorframes.cli import command_line, evaluate
     return command_line(evaluate, "evaluate")
 
 

@@ -7,7 +7,7 @@ from tensorframes.errors import interruptible, loading
 
 def main() -> int:
     with loading():
-        from tensorframes.app import command_line, train
+        from tensorframes.cli import command_line, train
     return command_line(train, "train")
 
 

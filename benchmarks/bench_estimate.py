@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from tensorframes import estimate_normals
-from tensorframes.clouds import read_cloud
-from tensorframes.inference import PRETRAINED
+from tensorframes.data import read_cloud
+from tensorframes.normals import PRETRAINED
 from tensorframes.scoring import PCA, Jet
 
 

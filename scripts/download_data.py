@@ -7,7 +7,7 @@ from tensorframes.errors import interruptible, loading
 
 def main() -> int:
     with loading():
-        from tensorframes.app import command_line, download
+        from tensorframes.cli import command_line, download
     return command_line(download, "download")
 
 

@@ -11,9 +11,9 @@ from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 def main() -> None:
     with loading():
-        from tensorframes.app.checkpoint import load_estimator
-        from tensorframes.clouds import CATEGORIES, Shapes
-        from tensorframes.inference import EstimatorMethod
+        from tensorframes.cli.checkpoint import load_estimator
+        from tensorframes.data import CATEGORIES, Shapes
+        from tensorframes.normals import EstimatorMethod
         from tensorframes.reports import error_picture
         from tensorframes.scoring import PCA
     parser = LineParser(description="errors of a network, PCA 18 and PCA 112 on one test shape")

@@ -16,9 +16,9 @@ def main() -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-        from tensorframes.clouds.io import expect_target, lost_line, read_cloud, unkept, write_cloud
-        from tensorframes.inference import estimate_normals
-        from tensorframes.inference.whole import BLOCK
+        from tensorframes.data.io import expect_target, lost_line, read_cloud, unkept, write_cloud
+        from tensorframes.normals import estimate_normals
+        from tensorframes.normals.predict import BLOCK
 
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", help="the cloud")

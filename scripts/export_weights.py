@@ -14,8 +14,8 @@ HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
 
 def main() -> None:
     with loading():
-        from tensorframes.app.checkpoint import load_estimator, read_checkpoint
-        from tensorframes.inference import PRETRAINED, save_weights
+        from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
+        from tensorframes.normals import PRETRAINED, save_weights
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")

@@ -15,9 +15,9 @@ with loading():
     import numpy as np
     from scipy.spatial import cKDTree
 
-    from tensorframes.clouds import read_cloud
-    from tensorframes.clouds.cleaning import clean
-    from tensorframes.clouds.corruption import PROTOCOL_NOISE, diagonal
+    from tensorframes.data import read_cloud
+    from tensorframes.data.cleaning import clean
+    from tensorframes.data.transforms.corruption import PROTOCOL_NOISE, diagonal
     from tensorframes.scoring import least_errors, rmse
 
 CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
     from torch_geometric.data import Data
 
-    from tensorframes.estimator import NormalEstimator
-    from tensorframes.estimator.last_choice import Found, LastChoice
+    from tensorframes.normals import NormalEstimator
+    from tensorframes.normals.last_choice import Found, LastChoice
 
     Part = tuple[Found, torch.Tensor]
     """What was found of M points of one cloud, and their true normals (M, 3)."""
@@ -52,8 +52,8 @@ def whole_clouds(folder: Path, given: argparse.Namespace) -> "Dataset[Data]":
     """Whole clouds, each turned and corrupted."""
     from hydra import compose, initialize_config_dir
 
-    from tensorframes.app.build import component, data_set
-    from tensorframes.app.cli import config_dir
+    from tensorframes.cli.build import component, data_set
+    from tensorframes.cli.cli import config_dir
 
     settings = [
         "data=shapes",
@@ -76,8 +76,8 @@ def found_of(estimator: "NormalEstimator", cloud: "Data", rows: int) -> "Part | 
     """What is found of random points of one cloud, copies of points left out; None where almost all are copies."""
     import torch
 
-    from tensorframes.estimator.last_choice import LastChoice
     from tensorframes.geometry.distances import distinct_points
+    from tensorframes.normals.last_choice import LastChoice
 
     first = distinct_points(cloud.pos, torch.zeros(len(cloud.pos), dtype=torch.long)).first.sort().values
     pos, normal, inner = cloud.pos[first], cloud.normal[first], cloud.inner[first].nonzero()[:, 0]
@@ -102,7 +102,7 @@ def train(choice: "LastChoice", parts: "list[Part]", given: argparse.Namespace) 
 
     import torch
 
-    from tensorframes.estimator.joined import joined
+    from tensorframes.normals.joined import joined
 
     torch.manual_seed(given.seed)
     average = copy.deepcopy(choice)
@@ -146,7 +146,7 @@ def main() -> None:
     with loading():
         from safetensors import safe_open
 
-        from tensorframes.inference import about, pretrained, pretrained_path, save_weights
+        from tensorframes.normals import about, pretrained, pretrained_path, save_weights
     try:
         estimator = pretrained("best")
         given.folder.mkdir(parents=True, exist_ok=True)

@@ -8,11 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tensorframes.estimator import NormalEstimator
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
     from tensorframes.geometry import knn_graph
-    from tensorframes.inference import estimate_normals
     from tensorframes.messages import InLocalFrames, TensorialMessagePassing, in_local_frames
+    from tensorframes.normals import NormalEstimator, estimate_normals
     from tensorframes.reps import TensorReps
 
 try:
@@ -20,15 +19,15 @@ try:
 except PackageNotFoundError:  # a checkout on the path that was never installed
     __version__ = "0+unknown"
 
-_ROOM_OF = {
+_PACKAGE_OF = {
     "Frames": "frames",
     "IdentityFrames": "frames",
     "InLocalFrames": "messages",
     "LearnedFrames": "frames",
-    "NormalEstimator": "estimator",
+    "NormalEstimator": "normals",
     "TensorReps": "reps",
     "TensorialMessagePassing": "messages",
-    "estimate_normals": "inference",
+    "estimate_normals": "normals",
     "in_local_frames": "messages",
     "knn_graph": "geometry",
 }
@@ -48,13 +47,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """A public name, from the room it lives in (PEP 562)."""
-    if name not in _ROOM_OF:
+    """A public name, from the package that defines it (PEP 562)."""
+    if name not in _PACKAGE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_PACKAGE_OF[name]}"), name)
     globals()[name] = value  # the next look-up does not come here again
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOM_OF])
+    return sorted([*globals(), *_PACKAGE_OF])

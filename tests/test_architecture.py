@@ -1,4 +1,4 @@
-"""The house: rooms import only rooms above them, heavy libraries stay where they belong, files stay short."""
+"""The architecture: packages import only packages above them, heavy libraries stay at home, files stay short."""
 
 import ast
 import importlib
@@ -9,33 +9,32 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parents[1] / "tensorframes"
+SOURCE = Path(__file__).resolve().parents[1] / "tensorframes"
 
-# In data order: a room imports only rooms before it.
-ROOMS = (
+# In data order: a package imports only packages before it.
+PACKAGES = (
     "reps",
     "geometry",
     "frames",
     "messages",
     "layers",
     "backbones",
-    "estimator",
-    "inference",
-    "clouds",
+    "normals",
+    "data",
     "scoring",
     "training",
     "reports",
-    "app",
+    "cli",
 )
-BESIDE = {"atomic", "errors", "pieces"}  # files that import no room, and that every room may import
+BESIDE = {"atomic", "errors", "parallel"}  # files that import no package, and that every package may import
 WITHOUT_CODE = {"weights", "configs"}
 
-# library -> the rooms that may import it
+# library -> the packages that may import it
 HOMES = {
-    "pytorch_lightning": {"training", "app"},
-    "wandb": {"training", "app"},
-    "hydra": {"app"},
-    "omegaconf": {"training", "app"},
+    "pytorch_lightning": {"training", "cli"},
+    "wandb": {"training", "cli"},
+    "hydra": {"cli"},
+    "omegaconf": {"training", "cli"},
     "matplotlib": {"reports"},
 }
 # What must not come with `import tensorframes`: each costs a good part of a second, or more.
@@ -56,22 +55,22 @@ HEAVY = {
 }
 LONGEST_FILE = 300
 
-FILES = sorted(PACKAGE.rglob("*.py"))
+FILES = sorted(SOURCE.rglob("*.py"))
 
 
-def room_of(path: Path) -> str:
-    """The room a file lies in; for a file beside the rooms, its own name ("errors", "testing", "__init__")."""
-    first = path.relative_to(PACKAGE).parts[0]
+def package_of(path: Path) -> str:
+    """The package a file lies in; for a file beside the packages, its own name ("errors", "testing", "__init__")."""
+    first = path.relative_to(SOURCE).parts[0]
     return first.removesuffix(".py")
 
 
-def imported_modules(tree: ast.AST, package: str) -> Iterator[str]:
-    """Dotted names of every module that a file imports, inside functions too; `package` resolves relative imports."""
+def imported_modules(tree: ast.AST, parent: str) -> Iterator[str]:
+    """Dotted names of every module that a file imports, inside functions too; `parent` resolves relative imports."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            parents = parent.split(".")[: len(parent.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*parents, *([node.module] if node.module else [])])
             yield base
             if base == "tensorframes":
@@ -79,47 +78,47 @@ def imported_modules(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 def imports_of(path: Path) -> set[str]:
-    package = ".".join(["tensorframes", *path.relative_to(PACKAGE).parent.parts])
-    return set(imported_modules(ast.parse(path.read_text(encoding="utf-8")), package))
+    parent = ".".join(["tensorframes", *path.relative_to(SOURCE).parent.parts])
+    return set(imported_modules(ast.parse(path.read_text(encoding="utf-8")), parent))
 
 
-def allowed_rooms(room: str) -> set[str]:
-    """Which rooms and files beside them a file of `room` may import."""
-    if room in BESIDE:
+def allowed_packages(package: str) -> set[str]:
+    """Which packages and files beside them a file of `package` may import."""
+    if package in BESIDE:
         return set()
-    if room == "testing":
-        return {*ROOMS, *BESIDE} - {"app"}
-    if room == "__init__":
-        return set(ROOMS) - {"training", "app"}
-    return {*ROOMS[: ROOMS.index(room) + 1], *BESIDE}
+    if package == "testing":
+        return {*PACKAGES, *BESIDE} - {"cli"}
+    if package == "__init__":
+        return set(PACKAGES) - {"training", "cli"}
+    return {*PACKAGES[: PACKAGES.index(package) + 1], *BESIDE}
 
 
-def misplaced_imports(room: str, modules: set[str]) -> list[str]:
-    """One sentence for each import that the house forbids in `room`."""
+def misplaced_imports(package: str, modules: set[str]) -> list[str]:
+    """One sentence for each import that the architecture forbids in `package`."""
     wrong = []
     for module in sorted(modules):
         first, *rest = module.split(".")
-        if first == "tensorframes" and rest and rest[0] not in allowed_rooms(room):
-            wrong.append(f"{room} imports {module}")
-        if first == "tensorframes" and not rest and room != "__init__":
-            wrong.append(f"{room} imports the package's front door; name the room")
+        if first == "tensorframes" and rest and rest[0] not in allowed_packages(package):
+            wrong.append(f"{package} imports {module}")
+        if first == "tensorframes" and not rest and package != "__init__":
+            wrong.append(f"{package} imports the package's front door; name the package")
         if first == "lightning":
-            wrong.append(f"{room} imports {module}; write pytorch_lightning")
-        if room not in HOMES.get(first, {room}):
-            wrong.append(f"{room} imports {module}, at home in {sorted(HOMES[first])}")
-    # `from tensorframes import room` names the package as well as the room; that is not the front door.
+            wrong.append(f"{package} imports {module}; write pytorch_lightning")
+        if package not in HOMES.get(first, {package}):
+            wrong.append(f"{package} imports {module}, at home in {sorted(HOMES[first])}")
+    # `from tensorframes import package` names the package as well as the package; that is not the front door.
     if any(module.startswith("tensorframes.") for module in modules):
         wrong = [line for line in wrong if "front door" not in line]
     return wrong
 
 
 def name_of(path: Path) -> str:
-    return str(path.relative_to(PACKAGE))
+    return str(path.relative_to(SOURCE))
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
-    assert misplaced_imports(room_of(path), imports_of(path)) == []
+def test_a_package_imports_only_packages_above_it(path: Path) -> None:
+    assert misplaced_imports(package_of(path), imports_of(path)) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -128,33 +127,33 @@ def test_files_stay_short(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("package", "source"),
     [
         ("reps", "from tensorframes.frames import Frames"),
         ("reps", "def late():\n    from ..geometry import knn"),
         ("geometry", "import tensorframes.messages"),
-        ("clouds", "from tensorframes import TensorReps"),
+        ("data", "from tensorframes import TensorReps"),
         ("scoring", "import pytorch_lightning"),
         ("training", "from lightning.pytorch import Trainer"),
         ("training", "import hydra"),
-        ("testing", "from tensorframes.app import train"),
+        ("testing", "from tensorframes.cli import train"),
         ("errors", "from tensorframes.reps import TensorReps"),
-        ("pieces", "from tensorframes.geometry import knn"),
+        ("parallel", "from tensorframes.geometry import knn"),
     ],
 )
-def test_the_rules_catch_what_they_forbid(room: str, source: str) -> None:
-    modules = set(imported_modules(ast.parse(source), f"tensorframes.{room}"))
-    assert misplaced_imports(room, modules)
+def test_the_rules_catch_what_they_forbid(package: str, source: str) -> None:
+    modules = set(imported_modules(ast.parse(source), f"tensorframes.{package}"))
+    assert misplaced_imports(package, modules)
 
 
-def test_every_folder_is_a_room() -> None:
-    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
-    assert folders - WITHOUT_CODE == set(ROOMS)
+def test_every_folder_is_a_package() -> None:
+    folders = {path.name for path in SOURCE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders - WITHOUT_CODE == set(PACKAGES)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_names_what_it_offers(room: str) -> None:
-    module = importlib.import_module(f"tensorframes.{room}")
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_names_what_it_offers(package: str) -> None:
+    module = importlib.import_module(f"tensorframes.{package}")
     assert module.__all__
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
@@ -171,9 +170,7 @@ def test_public_names_resolve() -> None:
 def modules_after(statement: str) -> set[str]:
     """Top-level names of the modules loaded in a fresh interpreter by `statement`, beyond those of torch."""
     code = f"import sys, torch; before = set(sys.modules); {statement}; print(*(set(sys.modules) - before))"
-    output = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
-    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=SOURCE.parent)
     return {name.split(".")[0] for name in output.stdout.split()}
 
 

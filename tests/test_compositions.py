@@ -20,9 +20,9 @@ from tensorframes.backbones import (
     PointTransformer,
     SetAbstraction,
 )
-from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import Frames, LearnedFrames, NearestNeighbourFrames, PCAFrames
 from tensorframes.messages import IrrepMessages, ScalarMessages, TensorMessages
+from tensorframes.normals import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
 COUNT = 24

@@ -14,8 +14,8 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from tensorframes.clouds import read_cloud, write_cloud
-from tests.app.commands import Ended, run_file
+from tensorframes.data import read_cloud, write_cloud
+from tests.cli.commands import Ended, run_file
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

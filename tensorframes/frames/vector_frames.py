@@ -11,7 +11,7 @@ from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
 from tensorframes.geometry import knn
-from tensorframes.pieces import one_thread
+from tensorframes.parallel import one_thread
 from tensorframes.reps import full_precision
 
 WIDER = 4  # the wider neighbourhood holds this many times the neighbours

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import RadialEncoding, envelope
-from tensorframes.pieces import side_by_side
+from tensorframes.parallel import parallel_map
 
 PIECE = 2048  # receivers looked at together: what they take stays in the cache
 
@@ -47,7 +47,7 @@ class EquivariantVectors(nn.Module):
         degree = common_degree(index, len(target))
         if degree is not None:
             parts = list(zip(edge_index[0].view(-1, degree).split(PIECE), target.split(PIECE), strict=True))
-            return torch.cat(side_by_side(lambda part: self.of_table(pos, *part), parts, pos.device))
+            return torch.cat(parallel_map(lambda part: self.of_table(pos, *part), parts, pos.device))
         unit, eta, length = edge_units(pos, edge_index, target)
         relative = length / reach_of(length, index, len(target)).index_select(0, index)
         invariants = self._invariants(unit, eta, index, len(target))

@@ -5,16 +5,16 @@ from tensorframes.geometry.hierarchy import Hierarchy, Level, build_hierarchy, n
 from tensorframes.geometry.neighbours import knn, knn_graph, radius_graph
 from tensorframes.geometry.profile import PROFILE, profiles, sampled_profile, thickness_profile
 from tensorframes.geometry.radial import RadialEncoding, envelope
+from tensorframes.geometry.replay import ReplayError, recording, replaying
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
 from tensorframes.geometry.scale import cloud_scale, distinct_distances
-from tensorframes.geometry.tape import OtherChoicesError, recording, repeating
 
 __all__ = [
     "PROFILE",
     "Hierarchy",
     "Level",
-    "OtherChoicesError",
     "RadialEncoding",
+    "ReplayError",
     "build_hierarchy",
     "cloud_scale",
     "distinct_distances",
@@ -28,7 +28,7 @@ __all__ = [
     "profiles",
     "radius_graph",
     "recording",
-    "repeating",
+    "replaying",
     "sampled_profile",
     "table_edges",
     "thickness_profile",

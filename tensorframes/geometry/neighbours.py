@@ -15,7 +15,7 @@ from tensorframes.geometry.distances import Distinct, distinct_points, squared_d
 from tensorframes.geometry.grid import grid_pairs
 from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
 from tensorframes.geometry.ragged import CHUNK, pieces
-from tensorframes.geometry.tape import discrete
+from tensorframes.geometry.replay import discrete
 
 FEW = 2048  # points; below, a GPU measures all distances faster than it sorts
 

@@ -18,9 +18,9 @@ from tensorframes.geometry.distances import Distinct, distinct_points, squared_d
 from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.kdtree import kdtree_independent_set
 from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
+from tensorframes.geometry.replay import discrete
 from tensorframes.geometry.scale import distinct_distances, table_distances
-from tensorframes.geometry.tape import discrete
-from tensorframes.pieces import one_thread
+from tensorframes.parallel import one_thread
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
 GOLDEN_ANGLE = 2.4

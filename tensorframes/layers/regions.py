@@ -12,7 +12,7 @@ from torch import Tensor
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.geometry.eigen import eigvalsh
 from tensorframes.layers.moments import normalised_adjugate
-from tensorframes.pieces import side_by_side
+from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
 PART = {"cpu": 16384}  # planes found at once: what they take stays in the cache
@@ -201,7 +201,7 @@ def _planes_around(hierarchy: Hierarchy, depth: int, counts: Sequence[Sequence[i
 
     most = max(1, PART.get(pos.device.type, LARGEST_PART) // sum(len(sizes) for _, _, sizes in asked))
     parts = zip(*(each.split(most) for each in (centres, *tables)), strict=True)
-    planes, shapes = zip(*side_by_side(found, list(parts), pos.device), strict=True)
+    planes, shapes = zip(*parallel_map(found, list(parts), pos.device), strict=True)
     return WidePlanes(torch.cat(planes), torch.cat(shapes))
 
 

@@ -13,7 +13,7 @@ from torch_geometric.nn import MessagePassing
 from tensorframes.frames import Frames
 from tensorframes.messages.aggregation import degree_of
 from tensorframes.messages.transport import arrive, turned_by_receivers
-from tensorframes.pieces import side_by_side
+from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, representation
 
 PIECE = 2048  # receivers that are served at once where ``in_pieces``: what they take stays in the processor's cache
@@ -121,7 +121,7 @@ class TensorialMessagePassing(MessagePassing):
             own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
             return self._serve(own, Frames(receivers.matrices[rows]), part)
 
-        return torch.cat(side_by_side(served, range(0, len(receivers), PIECE), edge_index.device))
+        return torch.cat(parallel_map(served, range(0, len(receivers), PIECE), edge_index.device))
 
     def _pieces_wanted(self, receivers: Frames) -> bool:
         if not self.in_pieces or self.training or torch.is_grad_enabled():

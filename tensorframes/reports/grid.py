@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorframes.clouds import CATEGORIES
+from tensorframes.data import CATEGORIES
 
 LABELS = {
     "no_noise": "none",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.atomic import replacing
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.reports.grid import Metrics, in_protocol_order
 from tensorframes.reports.splats import best_view, draw
 from tensorframes.scoring import Method, angles, rmse

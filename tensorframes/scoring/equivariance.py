@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.clouds import Cloud
-from tensorframes.clouds.augmentation import RandomRotation
+from tensorframes.data import Cloud
+from tensorframes.data.transforms.augmentation import RandomRotation
 from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, rmse
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry import OtherChoicesError, recording, repeating
+from tensorframes.geometry import ReplayError, recording, replaying
 from tensorframes.layers import Probe
-from tensorframes.pieces import one_thread
+from tensorframes.parallel import one_thread
 from tensorframes.reps.harmonics import rotation_about
 
 STEP = 1e-4  # radians
@@ -66,7 +66,7 @@ def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step
 def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> LieDerivative | None:
     pos = pos - pos.mean(0)
     still = _Reading()
-    with recording() as tape, still.of(network):
+    with recording() as record, still.of(network):
         normal = _normals(network, pos)
     whole: list[Tensor] = []
     layers: dict[str, list[Tensor]] = {}
@@ -75,12 +75,12 @@ def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> Lie
         readings: list[_Reading] = []
         for g in (g_plus.to(pos), g_minus.to(pos)):
             try:
-                with repeating(tape) if frozen else nullcontext():
+                with replaying(record) if frozen else nullcontext():
                     turned.append(_toward(_normals(network, pos @ g.T) @ g, normal))
                 readings.append(_Reading(still, g))
-                with repeating(tape) if frozen else nullcontext(), readings[-1].of(network):
+                with replaying(record) if frozen else nullcontext(), readings[-1].of(network):
                     _normals(network, pos @ g.T)
-            except OtherChoicesError:
+            except ReplayError:
                 if not frozen:
                     raise
                 return None

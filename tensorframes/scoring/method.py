@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.scoring.metrics import Floats, as_rows
 

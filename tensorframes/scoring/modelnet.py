@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.clouds import Cloud
-from tensorframes.clouds.augmentation import RandomRotation
+from tensorframes.data import Cloud
+from tensorframes.data.transforms.augmentation import RandomRotation
 from tensorframes.errors import UserError
 from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import angles, check_predictions, rmse

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.clouds import CATEGORIES, Cloud
+from tensorframes.data import CATEGORIES, Cloud
 from tensorframes.errors import UserError
 from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, flipped, pgp, rmse

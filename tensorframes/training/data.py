@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
-from tensorframes.clouds import Cloud, WholeClouds
+from tensorframes.data import Cloud, WholeClouds
 from tensorframes.errors import UserError
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from tensorframes.clouds import keys
+from tensorframes.data import keys
 from tensorframes.errors import UserError
 
 SLIGHT_MOVE = 0.1  # degrees by which a normal may move without much loss,
@@ -17,11 +17,11 @@ SMALL_ERROR = 3.0  # and degrees of its cloud's error from which on it may move 
 class NormalPrediction(Protocol):
     """What an estimator answers for the M rows it was asked for: unit rows (M, 3), or zero where there is no normal.
 
-    ``steps`` (S, M, 3): the normals it was corrected from.
+    ``iterates`` (S, M, 3): the normals it was corrected from.
     """
 
     normal: Tensor
-    steps: Tensor
+    iterates: Tensor
 
 
 def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
@@ -82,20 +82,21 @@ class ChordalLoss(torch.nn.Module):
     constant count less as a whole.
 
     Args:
-        oriented: whether signs count. steps_weight: weight of the same loss on the normals that
+        oriented: whether signs count. iterates_weight: weight of the same loss on the normals that
             the estimator corrected, their mean.
         eps: the constant of clouds without noise; it keeps the root's gradient finite where one is without error.
         noise_error: kappa, the error in radians that noise makes whose standard deviation sigma is one diagonal of the
             cloud (``keys.NOISE``; taken as 0 in a batch without it).
     """
 
-    def __init__(self, oriented: bool, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+    def __init__(
+        self, oriented: bool, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0
+    ) -> None:
         super().__init__()
-        if min(steps_weight, noise_error) < 0 or eps <= 0:
-            raise ValueError(
-                f"expected steps_weight and noise_error >= 0 and eps > 0, got {steps_weight}, {noise_error} and {eps}"
-            )
-        self.oriented, self.steps_weight, self.eps, self.noise_error = oriented, steps_weight, eps, noise_error
+        if min(iterates_weight, noise_error) < 0 or eps <= 0:
+            found = f"{iterates_weight}, {noise_error} and {eps}"
+            raise ValueError(f"expected iterates_weight and noise_error >= 0 and eps > 0, got {found}")
+        self.oriented, self.iterates_weight, self.eps, self.noise_error = oriented, iterates_weight, eps, noise_error
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss, a scalar.
@@ -104,8 +105,12 @@ class ChordalLoss(torch.nn.Module):
             prediction: for the M inner points, in order. batch: with normal (N, 3), inner (N,), batch (N,).
         """
         loss = self._of(prediction.normal, batch)
-        if self.steps_weight > 0 and len(prediction.steps):
-            loss = loss + self.steps_weight * torch.stack([self._of(step, batch) for step in prediction.steps]).mean()
+        if self.iterates_weight > 0 and len(prediction.iterates):
+            loss = (
+                loss
+                + self.iterates_weight
+                * torch.stack([self._of(iterate, batch) for iterate in prediction.iterates]).mean()
+            )
         return loss
 
     def unsteadiness(self, normal: Tensor, again: Tensor, batch: Batch) -> Tensor:
@@ -137,15 +142,15 @@ class ChordalLoss(torch.nn.Module):
 class UnorientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for lines: n and -n are the same answer."""
 
-    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
-        super().__init__(oriented=False, steps_weight=steps_weight, eps=eps, noise_error=noise_error)
+    def __init__(self, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+        super().__init__(oriented=False, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)
 
 
 class OrientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for outward normals; refuses clouds whose signs are not consistent."""
 
-    def __init__(self, steps_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
-        super().__init__(oriented=True, steps_weight=steps_weight, eps=eps, noise_error=noise_error)
+    def __init__(self, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+        super().__init__(oriented=True, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss of a batch whose clouds are all oriented.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from tensorframes.clouds import keys
+from tensorframes.data import keys
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups

@@ -21,7 +21,6 @@ from tensorframes.backbones import (
     PointNet2,
     PointTransformer,
 )
-from tensorframes.estimator import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.frames import Frames, LearnedFrames, PCAFrames
 from tensorframes.messages import (
     IrrepMessages,
@@ -31,6 +30,7 @@ from tensorframes.messages import (
     TensorMessages,
     tensorial,
 )
+from tensorframes.normals import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.reps import TensorReps
 from tensorframes.testing import Layer, assert_equivariant, assert_transports, random_orthogonal
 from tests.marks import slow_except

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from tensorframes.clouds import CATEGORIES, Cloud
+from tensorframes.data import CATEGORIES, Cloud
 from tensorframes.reports import draw_panels, error_panel, error_picture, pgp_picture, worst_clouds
 from tensorframes.reports.pictures import error_colours, short
 from tensorframes.reports.splats import View, best_view, draw, framed

@@ -7,7 +7,7 @@ import stat
 import numpy as np
 import pytest
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.reports import compare, methods_of, write_metrics
 from tensorframes.scoring import PCA, score
 

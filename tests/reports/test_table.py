@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tensorframes.clouds import CATEGORIES, Cloud
+from tensorframes.data import CATEGORIES, Cloud
 from tensorframes.reports import compare
 from tensorframes.scoring import score, score_rotated
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.scoring import PCA, equivariance_error
 
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.backbones import DGCNN, GIN, LoCaFormer, PointNet, PointNet2, PointTransformer
-from tensorframes.estimator import NormalEstimator, VectorHead
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames, PCAFrames, RandomGlobalFrames
+from tensorframes.normals import NormalEstimator, VectorHead
 from tensorframes.scoring import lie_derivative
 
 SMALL = {
@@ -107,7 +107,7 @@ def test_samples_that_follow_the_axes_show_when_recomputed_only() -> None:
             level = hierarchy.levels[0]
             return type(hierarchy)((type(level)(pos, batch, level.rows, ranked(order), level.below),), (), 1)
 
-    from tensorframes.geometry.tape import discrete
+    from tensorframes.geometry.replay import discrete
 
     @discrete
     def ranked(order: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.scoring import PCA, score_rotated
 from tensorframes.scoring.modelnet import turned_cloud

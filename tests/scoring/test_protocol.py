@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tensorframes.clouds import CATEGORIES, Cloud
+from tensorframes.data import CATEGORIES, Cloud
 from tensorframes.errors import UserError
 from tensorframes.scoring import score
 

@@ -6,7 +6,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.scoring import PCA, Jet, score
 
 NAME = "anchor_dense100k"

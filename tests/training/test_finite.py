@@ -39,7 +39,7 @@ class Scaled(torch.nn.Module):
 
     def forward(self, pos: Tensor, batch: Tensor, scale: Tensor, rows: Tensor) -> Any:
         normal = self.made(self.linear(pos)[rows])
-        return SimpleNamespace(normal=normal, steps=normal.new_zeros(0, *normal.shape))
+        return SimpleNamespace(normal=normal, iterates=normal.new_zeros(0, *normal.shape))
 
 
 def step(weight: float, made: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,8 +24,10 @@ def batch_of(*normals: torch.Tensor, oriented: bool = True) -> Batch:
     return Batch.from_data_list(items)
 
 
-def prediction_of(normal: torch.Tensor, *steps: torch.Tensor) -> SimpleNamespace:
-    return SimpleNamespace(normal=normal, steps=torch.stack(steps) if steps else normal.new_zeros(0, *normal.shape))
+def prediction_of(normal: torch.Tensor, *iterates: torch.Tensor) -> SimpleNamespace:
+    return SimpleNamespace(
+        normal=normal, iterates=torch.stack(iterates) if iterates else normal.new_zeros(0, *normal.shape)
+    )
 
 
 def turned(degrees: float, count: int) -> torch.Tensor:
@@ -69,9 +71,9 @@ def test_patches_of_noisy_clouds_count_by_their_square() -> None:
     assert (weights(noisy)[3] / weights(noisy)[0]).item() == pytest.approx(size[1] / size[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("given", [{"steps_weight": -1}, {"noise_error": -1}, {"eps": 0.0}])
+@pytest.mark.parametrize("given", [{"iterates_weight": -1}, {"noise_error": -1}, {"eps": 0.0}])
 def test_negative_settings_are_refused(given: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="expected steps_weight and noise_error >= 0 and eps > 0"):
+    with pytest.raises(ValueError, match="expected iterates_weight and noise_error >= 0 and eps > 0"):
         UnorientedLoss(**given)
 
 
@@ -107,7 +109,7 @@ def test_only_inner_points_count() -> None:
 def test_clouds_without_inner_points_take_no_part() -> None:
     both, one = batch_of(X.expand(2, 3), X.expand(5, 3)), batch_of(X.expand(5, 3))
     both.inner = torch.arange(7) >= 2
-    loss, found = UnorientedLoss(steps_weight=0.5), turned(20.0, 5)
+    loss, found = UnorientedLoss(iterates_weight=0.5), turned(20.0, 5)
     assert loss(prediction_of(found, found), both) == loss(prediction_of(found, found), one)
     again = turned(21.0, 5)
     assert loss.unsteadiness(found, again, both) == loss.unsteadiness(found, again, one)
@@ -118,7 +120,7 @@ def test_a_batch_without_inner_points_has_no_loss_and_no_gradient() -> None:
     batch = batch_of(X.expand(2, 3), X.expand(5, 3))
     batch.inner = torch.zeros(7, dtype=torch.bool)
     raw = torch.randn(1, 3, requires_grad=True)
-    loss, none = UnorientedLoss(steps_weight=0.5), normalize(raw, dim=-1)[:0]
+    loss, none = UnorientedLoss(iterates_weight=0.5), normalize(raw, dim=-1)[:0]
     value = loss(prediction_of(none, none), batch) + loss.unsteadiness(none, none, batch)
     value.backward()
     assert value.item() == 0
@@ -145,7 +147,7 @@ def test_what_stands_in_place_of_a_missing_normal_does_not_matter(other: float) 
 def test_the_normals_that_were_corrected_have_their_own_weight() -> None:
     batch = batch_of(X.expand(4, 3))
     good, fair, bad = turned(0, 4), turned(20, 4), turned(45, 4)
-    alone, weighted = UnorientedLoss(), UnorientedLoss(steps_weight=0.5)
+    alone, weighted = UnorientedLoss(), UnorientedLoss(iterates_weight=0.5)
     expected = alone(prediction_of(good), batch) + 0.25 * sum(alone(prediction_of(n), batch) for n in (fair, bad))
     assert weighted(prediction_of(good, bad, fair), batch) == pytest.approx(expected)
     assert weighted(prediction_of(good), batch) == alone(prediction_of(good), batch)

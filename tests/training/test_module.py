@@ -62,7 +62,7 @@ class Jumpy(torch.nn.Module):
     def forward(self, pos: torch.Tensor, batch: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> Any:
         lean = torch.rand(len(rows)) + self.digits * pos[rows, 0].double().mul(1e6).sin().float()
         normal = torch.stack([lean.cos(), lean.sin(), torch.zeros_like(lean)], dim=-1)
-        return SimpleNamespace(normal=normal, steps=normal.new_zeros(0, *normal.shape))
+        return SimpleNamespace(normal=normal, iterates=normal.new_zeros(0, *normal.shape))
 
 
 def loss_of(digits: float, steady: float, monkeypatch: pytest.MonkeyPatch) -> float:

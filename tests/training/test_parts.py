@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from tensorframes.clouds import Cloud
+from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,

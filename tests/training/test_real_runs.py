@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorframes.app import command_line, train
+from tensorframes.cli import command_line, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [

@@ -1,0 +1,103 @@
+"""From configuration to objects. A component that refuses its settings is the user's mistake, told by its key."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
+
+from tensorframes.cli.checks import BESIDE_DATA
+from tensorframes.errors import UserError
+from tensorframes.scoring.modelnet import ROTATIONS
+from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
+
+
+def component(node: Any, key: str, **arguments: Any) -> Any:
+    """The object a node of the configuration describes, constructed with ``arguments`` besides.
+
+    Raises:
+        UserError: its constructor says "expected ..., got ..." (a ValueError), or doesn't take the arguments.
+    """
+    with told_by(key):
+        if not arguments:
+            return instantiate(node, _convert_="all")
+        make = instantiate(node, _partial_=True, _convert_="all")
+        return make(**arguments)  # not through Hydra, which would take dictionaries for nodes
+
+
+@contextmanager
+def told_by(key: str) -> Iterator[None]:
+    """What a constructor refuses (a value, an unknown argument) becomes the user's mistake, told by its key."""
+    try:
+        yield
+    except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, UserError):
+            raise cause from None
+        refused = isinstance(cause, ValueError | MisconfigurationException)
+        if refused or (isinstance(cause, TypeError) and any(word in str(cause) for word in ("argument", "should be"))):
+            raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
+        raise
+
+
+def data_set(cfg: DictConfig) -> Any:
+    """The clouds: ``data`` without what concerns training samples only."""
+    return component(OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA]), "data")
+
+
+def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
+    """Batches of the data set ``clouds``."""
+    for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is told by its own key
+        component(cfg.data[key], f"data.{key}")
+    samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
+    module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
+    return module
+
+
+def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
+    """How the data set is scored; its settings are checked here, since it is called only when training has ended.
+
+    Raises:
+        UserError: it turns the clouds by an unknown group, or by none, or draws from a negative seed.
+    """
+    made: Callable[..., dict[str, Any]] = component(cfg.data.protocol, "data.protocol")
+    rotations, seed = cfg.data.protocol.get("rotations", ROTATIONS), cfg.data.protocol.get("seed", 0)
+    if not rotations or (unknown := [name for name in rotations if name not in ROTATIONS]):
+        found = ", ".join(map(str, unknown)) if rotations else "none"
+        raise UserError(f"expected data.protocol.rotations of {', '.join(ROTATIONS)}, got {found}")
+    if seed < 0:
+        raise UserError(f"expected data.protocol.seed >= 0, got {seed}")
+    return made
+
+
+def training_module(cfg: DictConfig) -> NormalTraining:
+    """The estimator with its loss, optimiser and schedule."""
+    estimator, optimizer = component(cfg.model, "model"), component(cfg.optimizer, "optimizer")
+    with told_by("optimizer"):
+        optimizer(parameter_groups(estimator))  # it is made for good when training starts, too late for a clear error
+    parts = {"estimator": estimator, "optimizer": optimizer, "loss": component(cfg.task.loss, "task.loss")}
+    schedule = component(cfg.schedule, "schedule")
+    module: NormalTraining = component(cfg.module, "module", **parts, schedule=schedule, recipe=recipe(cfg))
+    return module
+
+
+def recipe(cfg: DictConfig) -> dict[str, Any]:
+    """What a checkpoint carries: the model, to build it from the file alone, and everything, to continue the run."""
+    return {
+        "model": OmegaConf.to_container(cfg.model, resolve=True),
+        "config": {**OmegaConf.to_container(cfg, resolve=False), "name": cfg.name},  # type: ignore[dict-item]
+    }
+
+
+def each(nodes: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
+    """The objects of a group that holds several, without those switched off with null."""
+    return {name: component(node, f"{key}.{name}") for name, node in (nodes or {}).items() if node is not None}
+
+
+def parameter_count(module: torch.nn.Module) -> int:
+    """Number of trained parameters."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

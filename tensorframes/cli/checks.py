@@ -1,0 +1,157 @@
+"""Wrong settings found before anything is built: unknown keys, wrong types, values that are not among the allowed."""
+
+import inspect
+import types
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from pydoc import locate
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from tensorframes.cli.explain import not_allowed
+from tensorframes.errors import UserError
+
+SPECIAL = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol")
+"""What lies in ``data`` beside the data set's own settings: how it is sampled for training, and how it is scored."""
+
+PLAIN = (bool, int, float, str)
+
+
+def check_settings(node: Any, path: str = "") -> None:
+    """Compare every component's settings with the signature of its ``_target_``.
+
+    Raises:
+        UserError: a key is not an argument, or a plain value is not of the argument's type.
+    """
+    if isinstance(node, ListConfig):
+        for index, item in enumerate(node):
+            check_settings(item, f"{path}[{index}]")
+    if not isinstance(node, DictConfig):
+        return
+    if "_target_" in node:
+        _check_component(node, path)
+    for key in node:
+        check_settings(node[key], f"{path}.{key}" if path else str(key))
+
+
+def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
+    """Check settings that belong to no component against types given here.
+
+    Raises:
+        UserError: a value is of another type.
+    """
+    for key, hint in hints.items():
+        if key not in list(cfg):  # `in` is false for values that must be given, too
+            raise UserError(f"expected {key} to be {described(hint)}, got none: it was deleted")
+        if not fits(plain(cfg[key]), hint):
+            raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
+
+
+def check_components(cfg: DictConfig, keys: Sequence[str]) -> None:
+    """Each of these settings is a component.
+
+    Raises:
+        UserError: one was deleted, or replaced by something else.
+    """
+    for key in keys:
+        node = OmegaConf.select(cfg, key)
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            found = "none" if node is None else node
+            raise UserError(f"expected {key} to be a component with a _target_, got {found}")
+
+
+def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """What +key=value adds must be an argument of a component, or a component: anything else nobody would read.
+
+    Raises:
+        UserError: a key was added that means nothing.
+    """
+    for override in overrides:
+        key, _, value = override.partition("=")
+        path = key.lstrip("+").split("@")[-1].replace("/", ".")
+        if not key.startswith("+") or value == "null":
+            continue
+        parent, _, name = path.rpartition(".")
+        node, home = OmegaConf.select(cfg, path), OmegaConf.select(cfg, parent) if parent else cfg
+        if not any(isinstance(there, DictConfig) and "_target_" in there for there in (node, home)):
+            raise UserError(not_allowed(path, [known for known in home or [] if known != name]))
+
+
+def _check_component(node: DictConfig, path: str) -> None:
+    target = located(node["_target_"], path)
+    parameters = inspect.signature(target).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    hints = hints_of(target)
+    for key in node:
+        if key in SPECIAL or (path == "data" and key in BESIDE_DATA):
+            continue
+        if key not in parameters and not open_ended:
+            raise UserError(not_allowed(f"{path}.{key}", list(parameters)))
+        value = plain(node[key])
+        if not fits(value, hints.get(str(key), Any)):
+            raise UserError(f"expected {path}.{key} to be {described(hints[str(key)])}, got {value!r}")
+
+
+def plain(value: Any) -> Any:
+    """Configuration nodes as dictionaries and lists."""
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def located(target: str, path: str) -> Callable[..., Any]:
+    """The class or function a component names.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    found = locate(target)
+    if not callable(found):
+        raise UserError(f"expected {path}._target_ to name a class or a function that can be imported, got {target}")
+    return found
+
+
+def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a callable's arguments; none where they cannot be read."""
+    try:
+        return get_type_hints(target.__init__ if isinstance(target, type) else target)
+    except (NameError, TypeError, AttributeError):
+        return {}
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a plain value may be passed where ``hint`` is asked for; what cannot be judged fits."""
+    if hint is Any or (isinstance(value, Mapping) and "_target_" in value):
+        return True  # a component is checked by itself
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return any(fits(value, option) for option in inner)
+    if origin is Literal:
+        return any(value == option and type(value) is type(option) for option in inner)
+    if hint is type(None) or hint is None:
+        return value is None
+    if hint in PLAIN or hint is Path:
+        accepted = {bool: bool, int: int, float: (int, float), str: str, Path: (str, Path)}[hint]
+        return isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+    if (origin or hint) in (list, tuple, Sequence):
+        items = [option for option in inner if option is not Ellipsis]
+        return isinstance(value, list | tuple) and (len(items) != 1 or all(fits(item, items[0]) for item in value))
+    if (origin or hint) in (dict, Mapping):
+        return isinstance(value, Mapping)
+    return not (isinstance(value, PLAIN) and isinstance(hint, type) and hint is not object) or hint is PathLike
+
+
+def described(hint: Any) -> str:
+    """A type in words: 'one of a, b', 'a whole number or null'."""
+    options = [hint] if get_origin(hint) not in (Union, types.UnionType) else list(get_args(hint))
+    named = [str(value) for option in options if get_origin(option) is Literal for value in get_args(option)]
+    words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", type(None): "null"}
+    texts = [f"one of {', '.join(dict.fromkeys(named))}"] if named else []
+    for option in options:
+        if get_origin(option) in (Union, types.UnionType):
+            texts.append(described(option))
+        elif get_origin(option) is not Literal:
+            name = getattr(get_origin(option) or option, "__name__", str(option))
+            texts.append(words.get(option, f"a {name.lower()}"))
+    return " or ".join(dict.fromkeys(texts))

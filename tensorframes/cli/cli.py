@@ -1,0 +1,174 @@
+"""The command line: Hydra, with the user's mistakes told in one line and exit codes that say whose fault it was."""
+
+import logging
+import os
+import re
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from tensorframes.cli.explain import explain, is_mistake, system_error
+from tensorframes.cli.runlog import write_to_log
+from tensorframes.errors import INTERRUPTED, UserError
+
+SUCCESS, FAILED, MISTAKE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the application.
+
+    Args:
+        folder: where everything it leaves goes. overrides: what the user asked for, as typed.
+        rank: number of this process among those that run it together; only 0 writes.
+    """
+
+    folder: Path
+    overrides: tuple[str, ...] = ()
+    rank: int = 0
+
+
+Task = Callable[[DictConfig, Run], Any]
+
+
+def config_dir() -> Path:
+    """The folder of the configurations: in the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "configs", package.parent / "configs"):
+        if (folder / "train.yaml").is_file():
+            return folder
+    raise FileNotFoundError(f"expected the configurations in {package / 'configs'} or {package.parent / 'configs'}")
+
+
+def command_line(task: Task, config_name: str) -> int:
+    """Compose the configuration from ``sys.argv``, run ``task``, return the exit code.
+
+    0: done. 1: the run failed, with a traceback. 2: the user's mistake, one line on stderr. 130: Ctrl-C, one line.
+    In a sweep a job that fails does not keep the others from running, and the worst code is returned.
+    With HYDRA_FULL_ERROR=1 mistakes show their traceback, too.
+    """
+    wanted = os.environ.get("HYDRA_FULL_ERROR")
+    tell = Teller(config_name, full=wanted == "1")
+    codes = [SUCCESS]
+
+    def job(cfg: DictConfig) -> Any:
+        _restore("HYDRA_FULL_ERROR", wanted)  # the processes it starts see the user's own environment
+        try:
+            return task(cfg, current_run(cfg))
+        except Exception as error:
+            codes.append(tell(error))
+        finally:
+            os.environ["HYDRA_FULL_ERROR"] = "1"
+
+    try:
+        sys.argv[1:] = options_first(sys.argv[1:])
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise spread over many lines
+        OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
+    except Exception as error:
+        codes.append(tell(error))
+    except KeyboardInterrupt as error:
+        return tell.interrupted(error)
+    finally:
+        _restore("HYDRA_FULL_ERROR", wanted)
+    return FAILED if FAILED in codes else max(codes)
+
+
+def options_first(arguments: list[str]) -> list[str]:
+    """The command line with its options (-m, --cfg job) before the overrides, the only order that Hydra takes.
+
+    Raises:
+        UserError: an option doesn't exist, or lacks its value.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; expected overrides like key=value, options like -m, --cfg job, --help")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    overrides = parser.parse_intermixed_args(arguments).overrides
+    return [argument for argument in arguments if argument not in overrides] + overrides
+
+
+@dataclass(frozen=True)
+class Teller:
+    """Tells an error on stderr and in the run's log: a mistake in one line, a failure with its traceback.
+
+    Args:
+        config_name: of the program's configuration. full: tracebacks for mistakes, too.
+    """
+
+    config_name: str
+    full: bool
+
+    def __call__(self, error: Exception) -> int:
+        """Tell; returns the exit code."""
+        system, whole = system_error(error), "".join(traceback.format_exception(error)).rstrip()
+        mistake = system is not None or is_mistake(error)
+        line = whole
+        if mistake and not self.full:
+            line = f"error: {system or explain(error, self.config_name, config_dir(), sys.argv[1:])}"
+        print(line, file=sys.stderr)
+        write_to_log(line if system is None else whole, logging.ERROR)
+        return MISTAKE if mistake else FAILED
+
+    def interrupted(self, error: KeyboardInterrupt) -> int:
+        """Tell of an interrupt, once for all processes of a run; returns the exit code."""
+        line = f"interrupted: {error}" if error.args else "interrupted"
+        if process_rank() == 0:
+            print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
+        write_to_log(line, logging.ERROR)
+        return INTERRUPTED
+
+
+def run_folder(checkpoint: str | None, fresh: str) -> str:
+    """Where a run goes: into the folder of the run it continues, or a fresh one.
+
+    A checkpoint belongs to a run if it lies in its ``checkpoints``. Processes other than the first write nothing and
+    get a temporary folder.
+    """
+    if process_rank() > 0:
+        return tempfile.mkdtemp(prefix="tensorframes_")
+    path = Path(str(checkpoint)) if checkpoint else None
+    if path is not None and path.is_file() and path.parent.name == "checkpoints":
+        return str(path.parent.parent)
+    return fresh
+
+
+def process_rank() -> int:
+    """This process's number, as the usual launchers (torchrun, Lightning, Slurm) tell it."""
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return 0
+
+
+def current_run(cfg: DictConfig) -> Run:
+    """The run Hydra has just prepared; only the first process logs.
+
+    Raises:
+        UserError: its name would put '=', ',' or a space into a path, which Hydra's overrides could not take unquoted.
+    """
+    state = HydraConfig.get()
+    if re.search(r"[=,\s]", str(cfg.name)):
+        raise UserError(f"expected a name without '=', ',' and spaces, got name={cfg.name!r}")
+    rank = process_rank()
+    if rank > 0:
+        logging.getLogger().handlers = [logging.NullHandler()]
+    return Run(Path(state.runtime.output_dir), tuple(state.overrides.task), rank)
+
+
+def _restore(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value

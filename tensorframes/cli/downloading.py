@@ -1,0 +1,29 @@
+"""Fetch a data set ahead of the first run that needs it."""
+
+import logging
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from tensorframes.cli import build
+from tensorframes.cli.checks import check_added, check_components, check_settings
+from tensorframes.cli.cli import Run
+from tensorframes.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def download(cfg: DictConfig, run: Run) -> Path:
+    """Make sure that the files of ``cfg.data`` are there, downloading and unpacking what is absent; returns where.
+
+    Raises:
+        UserError: the data set is not one that is downloaded, or cannot be had.
+    """
+    check_added(cfg, run.overrides)
+    check_components(cfg, ("data",))
+    check_settings(cfg)
+    folder = getattr(build.data_set(cfg), "folder", None)
+    if folder is None:
+        raise UserError("expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another")
+    log.info("%s", folder)
+    return folder

@@ -1,0 +1,50 @@
+"""Score a checkpoint or a classical method by a data set's protocol."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from tensorframes.atomic import replace_text
+from tensorframes.cli import build
+from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings
+from tensorframes.cli.cli import Run
+from tensorframes.cli.equivariance import report_equivariance
+from tensorframes.cli.named import SHIPPED, named_estimator
+from tensorframes.cli.quiet import silence_libraries
+from tensorframes.cli.results import score_and_report
+from tensorframes.normals import EstimatorMethod, chosen_device
+from tensorframes.reports import write_metrics
+from tensorframes.scoring import Method
+
+
+def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
+    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
+    silence_libraries()
+    check_added(cfg, run.overrides)
+    plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
+    check_plain(cfg, plain)
+    check_components(cfg, ("data", "data.protocol"))
+    check_settings(cfg)
+    method = chosen_method(cfg)
+    replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+    protocol = build.protocol(cfg)
+    clouds = build.data_set(cfg).test
+    results = score_and_report([method], clouds, protocol, run.folder)
+    if cfg.equivariance:
+        results |= report_equivariance(method, clouds, cfg.seed, run.folder)
+        write_metrics(run.folder, results)
+    return results
+
+
+def chosen_method(cfg: DictConfig) -> Method:
+    """The method ``checkpoint`` names: one of the classical ones, or a file.
+
+    Raises:
+        UserError: it is neither.
+    """
+    name, device, methods = cfg.checkpoint, chosen_device(cfg.device), cfg.get("methods") or {}
+    if name in methods:
+        method: Method = build.component(methods[name], f"methods.{name}")
+        return method
+    estimator = named_estimator(name, cfg.trusted, "checkpoint", others=list(methods))
+    return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)

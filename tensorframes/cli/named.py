@@ -1,0 +1,34 @@
+"""Trained estimators as the command line names them: those of the package by name, others by their file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from tensorframes.cli.checkpoint import load_estimator
+from tensorframes.errors import UserError
+from tensorframes.normals import load_weights, pretrained
+
+SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
+"""The weights that come with the package, as settings name them."""
+
+
+def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> torch.nn.Module:
+    """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
+
+    Args:
+        name: the setting ``key``. trusted: packages whose classes a checkpoint may name. others: names that the
+            setting may have, too.
+
+    Raises:
+        UserError: it is none of them, or a file that can't be used.
+    """
+    if name in SHIPPED:
+        return pretrained(SHIPPED[name])
+    try:
+        return load_weights(name) if name.endswith(".safetensors") else load_estimator(name, trusted)
+    except UserError as error:
+        if ("/" in name or "." in name) and Path(name).exists():
+            raise
+        known = ", ".join([*SHIPPED, *others])
+        raise UserError(f"expected {key} to be a file or one of {known}, got {name}, which is none") from error

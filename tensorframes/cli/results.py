@@ -1,0 +1,86 @@
+"""The end of a run: scores on the screen, in the log, in metrics.json and in a picture."""
+
+import io
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from tensorframes.cli.runlog import write_to_log
+from tensorframes.data import Cloud
+from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
+from tensorframes.scoring import Method
+
+log = logging.getLogger(__name__)
+
+Protocol = Callable[..., dict[str, Any]]
+PICTURED = 6
+
+
+def score_and_report(
+    methods: Sequence[Method], clouds: Sequence[Cloud], protocol: Protocol, folder: Path
+) -> dict[str, Any]:
+    """Score ``methods`` on the same points, the first one being what the run is about, and leave the results.
+
+    Writes metrics.json (the first method's scores, the others' under ``baselines`` by name) and errors.png, and prints
+    the table.
+
+    Args:
+        methods: one or more. clouds: with normals. protocol: ``scoring.score`` or ``scoring.score_rotated``.
+        folder: the run's.
+    """
+    scores = [protocol(method, clouds, progress=bar(method.name)) for method in methods]
+    results = dict(scores[0])
+    if scores[1:]:
+        results["baselines"] = {other["method"]: other for other in scores[1:]}
+    write_metrics(folder, results)
+    show_table(results)
+    error_picture([methods[0]], pictured(results, clouds), folder / "errors.png")
+    log.info("%s: metrics.json, errors.png", shown(folder))
+    return results
+
+
+def shown(path: Path) -> str:
+    """A path as a user would type it: from where the program was started, if it lies below."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def show_table(results: Mapping[str, Any]) -> None:
+    """Scores on the screen and in the run's log."""
+    show(compare(methods_of(results)))
+
+
+def show(table: Table) -> None:
+    """A table on the screen, in colour where it can, and in the run's log."""
+    Console().print(table)
+    text = io.StringIO()
+    Console(file=text, width=120, color_system=None).print(table)
+    write_to_log("\n" + text.getvalue().rstrip())
+
+
+def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]:
+    """The worst cloud of each category; the first few where there are no categories."""
+    if "per_cloud" in results:
+        return worst_clouds(results, clouds)
+    return [clouds[index] for index in range(min(PICTURED, len(clouds)))]
+
+
+def flat(results: Mapping[str, Any]) -> dict[str, float]:
+    """The test's headline numbers by the names loggers give them."""
+    if "per_rotation" in results:
+        return {f"test/cosine/{name}": entry["cosine_unoriented"] for name, entry in results["per_rotation"].items()}
+    by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}
+    return {"test/rmse": results["average"]["rmse"], **by_category}
+
+
+def bar(name: str) -> Callable[[Sequence[int]], Iterable[int]]:
+    """A progress bar over the clouds that ``name`` is scored on; none where nobody watches."""
+
+    def walk(indices: Sequence[int]) -> Iterable[int]:
+        return track(indices, description=f"Scoring {name}", transient=True, disable=not Console().is_terminal)
+
+    return walk

@@ -1,0 +1,162 @@
+"""Train, then test against the classical methods on the same points."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import Checkpoint, ProgressBar
+from torch.utils.data import Subset
+
+from tensorframes.atomic import replace_text
+from tensorframes.cli import build
+from tensorframes.cli.checkpoint import read_checkpoint
+from tensorframes.cli.cli import Run
+from tensorframes.cli.continuing import begin_with, check_continues, continued, load_weights
+from tensorframes.cli.launch import one_run
+from tensorframes.cli.quiet import silence_libraries
+from tensorframes.cli.results import Protocol, flat, score_and_report, shown
+from tensorframes.cli.tracking import finish_wandb, prepare_wandb, told_by_wandb
+from tensorframes.cli.values import check_all, check_profile, check_validation, parts
+from tensorframes.data import Cloud
+from tensorframes.errors import UserError
+from tensorframes.normals import EstimatorMethod
+from tensorframes.scoring import Method
+from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
+
+log = logging.getLogger(__name__)
+
+
+def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
+    """Train by ``cfg`` into ``run.folder``; returns the test's results (None where there is no test, or not rank 0)."""
+    silence_libraries()
+    cfg = continued(cfg, run.overrides)
+    check_all(cfg, run.overrides)
+    if cfg.ckpt_path is not None:
+        check_continues(cfg)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    module = build.training_module(cfg)
+    if cfg.ckpt_path is not None:
+        load_weights(module, cfg.ckpt_path)
+    elif cfg.start_from is not None:
+        begin_with(module, cfg.start_from, cfg.trusted)
+    try:
+        return trained(cfg, run, module)
+    finally:
+        finish_wandb()
+
+
+def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
+    """Train ``module`` and test it; everything that can be wrong is looked at before the first step."""
+    trainer = make_trainer(cfg, run.folder)
+    clouds = build.data_set(cfg)
+    data = build.data_module(cfg, clouds)
+    check_profile(cfg, module)
+    if check_validation(cfg, clouds.val) == 0:
+        log.info("no validation clouds: last.ckpt is scored")
+    comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
+    if run.rank == 0:
+        replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
+        parameters = f"{build.parameter_count(module):,}"
+        log.info("%s: %s trained parameters on %s", shown(run.folder), parameters, place(trainer))
+    try:
+        with one_run(run):
+            trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+    except SystemExit:
+        if trainer.interrupted:  # how Lightning ends then
+            raise KeyboardInterrupt(kept_weights(run.folder)) from None
+        raise
+    except Diverged as error:
+        raise UserError(f"{error}: a lower optimizer.lr may help; {kept_weights(run.folder)}") from error
+    return None if comparison is None else test(run.folder, comparison, module, trainer)
+
+
+def kept_weights(folder: Path) -> str:
+    """What is left of a run that ended early, in words."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return "no checkpoint was written yet"
+    return f"{shown(last)} is of step {read_checkpoint(last)['global_step']}"
+
+
+def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
+    """The trainer, with metrics.csv whatever the loggers, and a validation at the last step."""
+    if any("WandbLogger" in node._target_ for node in parts(cfg, "logger").values()):
+        prepare_wandb()
+    with told_by_wandb():
+        loggers = list(build.each(cfg.get("logger"), "logger").values())
+    if not any(isinstance(logger, MetricsFile) for logger in loggers):
+        loggers.insert(0, MetricsFile(folder / "metrics.csv"))
+    with told_by_wandb():
+        for logger in loggers:
+            logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation()]
+    # What Lightning would add where there is none, in a folder of its own.
+    added = {
+        "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
+        "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
+    }
+    given = {name: value for name, value in added.items() if name not in cfg.trainer}
+    trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
+    if cfg.trainer.get("precision") is not None and not trainer.precision.startswith(str(cfg.trainer.precision)):
+        raise UserError(f"expected trainer.precision={trainer.precision} on this device, got {cfg.trainer.precision}")
+    if cfg.loader.batch_size % trainer.world_size:
+        raise UserError(
+            f"expected loader.batch_size to be a multiple of the {trainer.world_size} devices, got "
+            f"{cfg.loader.batch_size}"
+        )
+    return trainer
+
+
+def place(trainer: pl.Trainer) -> str:
+    """Where the run computes, in words."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
+    return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
+
+
+class Comparison(NamedTuple):
+    """What the trained network will be scored on, beside what, and how."""
+
+    clouds: Sequence[Cloud]
+    baselines: list[Method]
+    protocol: Protocol
+
+
+def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
+    """Everything the test needs, before training: a mistake in it must not be told hours later.
+
+    Raises:
+        UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
+    """
+    protocol, baselines = build.protocol(cfg), list(build.each(cfg.get("baselines"), "baselines").values())
+    tested = evenly_chosen(clouds.test, cfg.test_clouds)
+    if len(tested) == 0:
+        raise UserError("expected at least one test cloud, got none; without a test: test=false")
+    if len(tested) < len(clouds.test):
+        log.info("%d of the %d test clouds will be scored; evaluate.py scores all", len(tested), len(clouds.test))
+    return Comparison(tested, baselines, protocol)
+
+
+def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
+    """Score the checkpoint that validated best (the last one if none did) beside the baselines."""
+    checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
+    kept = next((path for path in checkpoints if path.is_file()), None)
+    if kept is not None:
+        load_weights(module, kept)
+        log.info("scoring %s", shown(kept))
+    network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
+    results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
+    for logger in trainer.loggers:
+        logger.log_metrics(flat(results), step=trainer.global_step)
+    return results
+
+
+def evenly_chosen(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]:
+    """At most ``count`` clouds, at equal distances in the sequence; all where it is None."""
+    if count is None or len(clouds) <= count:
+        return clouds
+    return Subset(clouds, [index * len(clouds) // count for index in range(count)])

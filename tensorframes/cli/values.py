@@ -1,0 +1,134 @@
+"""Settings of a training run whose types are right but whose values can't work: told before anything is built."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from omegaconf import DictConfig
+
+from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings
+from tensorframes.data import Cloud
+from tensorframes.errors import UserError
+from tensorframes.training import NormalTraining
+
+log = logging.getLogger(__name__)
+
+SCORE = "val/rmse"
+COMPONENTS = (
+    *("data", "data.samples", "data.protocol", "model", "task.loss", "module", "optimizer", "schedule"),
+    *("loader", "trainer"),
+)
+"""What no run goes without."""
+
+PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
+"""What may be multiplied in fewer bits; positions, frames and fits need 32 in any case."""
+
+AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
+
+
+def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Every setting, before anything is built."""
+    check_added(cfg, overrides)
+    plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
+    check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
+    check_components(cfg, COMPONENTS)
+    check_settings(cfg)
+    if not 0 <= cfg.seed < 2**32:
+        raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
+    if cfg.start_from is not None and cfg.ckpt_path is not None:
+        raise UserError(f"expected start_from or ckpt_path, got both: {cfg.start_from} and {cfg.ckpt_path}")
+    if cfg.test_clouds is not None and cfg.test_clouds < 1:
+        raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
+    check_trainer(cfg.trainer)
+    parts(cfg, "logger")
+    parts(cfg, "baselines")
+    for key, monitor in monitors(cfg).items():
+        if monitor != SCORE and not str(monitor).startswith(f"{SCORE}/"):
+            raise UserError(f"expected {key} to be {SCORE} or {SCORE}/CATEGORY, got {monitor}")
+    warn_of_late_stopping(cfg)
+
+
+def check_trainer(trainer: DictConfig) -> None:
+    """What Lightning would divide by, or find out about in the middle of the run."""
+    if trainer.get("max_steps") is None:
+        raise UserError("expected trainer.max_steps to be a whole number, got none: it was deleted")
+    precision = trainer.get("precision")
+    if precision is not None and str(precision) not in PRECISIONS:
+        raise UserError(f"expected trainer.precision to be one of {', '.join(PRECISIONS[:4])}, got {precision}")
+    for path, least in AT_LEAST.items():
+        value = trainer.get(path.partition(".")[2])
+        if value is not None and value < least:
+            raise UserError(f"expected {path} >= {least}, got {value}")
+    interval = trainer.get("val_check_interval")
+    if type(interval) is not int or interval < 1:
+        raise UserError(f"expected trainer.val_check_interval to be a whole number of steps, 1 or more, got {interval}")
+
+
+def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
+    """The number of validation clouds that will be looked at; what callbacks want to know must be told by them.
+
+    Raises:
+        UserError: there are none and a callback stops early by them, or a monitor names a category that none has.
+    """
+    limit = cfg.trainer.get("limit_val_batches")
+    share = len(clouds) if limit is None else limit if type(limit) is int else int(len(clouds) * limit)
+    count = min(len(clouds), share)
+    if count == 0 and limit and len(clouds) > 0:
+        raise UserError(f"expected trainer.limit_val_batches to leave one cloud of {len(clouds)}, got {limit}")
+    for name, node in parts(cfg, "callbacks").items():
+        if count == 0 and str(node._target_).endswith(".EarlyStopping"):
+            raise UserError(f"expected validation clouds for callbacks.{name}, got none")
+    named = {key: monitor for key, monitor in monitors(cfg).items() if monitor != SCORE}
+    if named and count > 0:
+        there = [SCORE, *dict.fromkeys(f"{SCORE}/{clouds[index].category}" for index in range(count))]
+        for key, monitor in named.items():
+            if monitor not in there:
+                raise UserError(f"expected {key} to be one of {', '.join(there)}, got {monitor}")
+    return count
+
+
+def check_profile(cfg: DictConfig, module: NormalTraining) -> None:
+    """What is known of whole clouds is measured on whole clouds, in training as when scored.
+
+    Raises:
+        UserError: it would be measured on patches.
+    """
+    if getattr(module.estimator, "profiled", False) and not cfg.data.samples.get("profile", False):
+        raise UserError("expected data.samples.profile=true for a network that knows clouds' profiles, got false")
+
+
+def warn_of_late_stopping(cfg: DictConfig) -> None:
+    """Tell where patience is longer than the run."""
+    for name, node in parts(cfg, "callbacks").items():
+        if str(node._target_).endswith(".EarlyStopping"):
+            first = cfg.trainer.val_check_interval * (1 + node.get("patience", 3))
+            if first >= cfg.trainer.max_steps:
+                log.warning(
+                    "callbacks.%s cannot stop before step %d, and there are %d: lower trainer.val_check_interval or "
+                    "callbacks.%s.patience",
+                    name,
+                    first,
+                    cfg.trainer.max_steps,
+                    name,
+                )
+
+
+def monitors(cfg: DictConfig) -> dict[str, str]:
+    """What callbacks watch, by key."""
+    found = {f"callbacks.{name}.monitor": node.get("monitor") for name, node in parts(cfg, "callbacks").items()}
+    return {key: monitor for key, monitor in found.items() if monitor is not None}
+
+
+def parts(cfg: DictConfig, group: str) -> dict[str, DictConfig]:
+    """The components of a group that holds several, without those switched off with null.
+
+    Raises:
+        UserError: something there is no component.
+    """
+    nodes = cfg.get(group) or {}
+    if not isinstance(nodes, Mapping | DictConfig):
+        raise UserError(f"expected {group} to be components by name, got {nodes}")
+    found = {str(name): node for name, node in nodes.items() if node is not None}
+    for name, node in found.items():
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            raise UserError(f"expected {group}.{name} to be a component with a _target_, or null, got {node}")
+    return found

@@ -1,0 +1,213 @@
+"""Clouds parsed once: HDF5 files that are whole, fresh and safe to make from several processes at once.
+
+A cache file holds one group a cloud with its arrays. It is rebuilt when the name, size or time of change of a source
+file, or the format's version, is not the one it was made from. It is written whole or not at all
+(`tensorframes.atomic`), under a file lock, so that a killed build leaves nothing that is read, and two processes build
+it once.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from filelock import FileLock, Timeout
+
+from tensorframes.atomic import replacing_by_name
+from tensorframes.data.cleaning import Cleaned, Counts, report
+from tensorframes.data.progress import progress
+from tensorframes.errors import UserError
+
+FORMAT_VERSION = 5
+"""Raise it whenever the readers, the cleaning rule or what is stored changes."""
+
+ARRAYS = ("pos", "normal", "scored", "curvature")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One cloud of a data set: its name, the files it is made from, and what reads and cleans them."""
+
+    name: str
+    files: tuple[Path, ...]
+    read: Callable[[], Cleaned]
+
+
+def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
+    """Where the clouds under `root` are cached.
+
+    Below cache_dir if given, else in root itself, or, if that is read-only, below $XDG_CACHE_HOME/tensorframes
+    (~/.cache/tensorframes); outside root in a folder named after root's path.
+    """
+    if cache_dir is None:
+        if _may_write(root):
+            return root / ".tensorframes_cache"
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        cache_dir = Path(base) / "tensorframes"
+    path = str(root.resolve())
+    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]:
+    """Caches each cloud in a file of its own, which several lists may share, and reports what was met.
+
+    Args:
+        what: the split, for the report.
+        sources: the clouds.
+        folder: where the cache files go.
+
+    Returns:
+        The cache files, in the order of the sources.
+
+    Raises:
+        UserError: a source can't be read, or the cache can't be written.
+    """
+    files = [_cache_one(source, folder) for source in progress(sources, f"reading {what}")]
+    report(what, [counts for file in files for counts in read_counts(file)])
+    return files
+
+
+def cache_together(what: str, sources: Sequence[Source], file: Path) -> Path:
+    """Caches all clouds in one file, and reports what was met; for data sets of thousands of small clouds."""
+    paths = [path for source in sources for path in source.files]
+
+    def build() -> Iterator[tuple[str, Cleaned]]:
+        return ((source.name, source.read()) for source in progress(sources, f"reading {what}"))
+
+    ensure_cache(file, paths, build)
+    report(what, read_counts(file))
+    return file
+
+
+def file_name(name: str) -> str:
+    """Of a cloud's cache file: its name if that is one on any disk, else what can be kept of it and a digest."""
+    if re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,99}", name):
+        return f"{name}.h5"
+    # The name could be a path, too long, or differ from another in capitals only.
+    kept = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:80]
+    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.h5"
+
+
+def ensure_cache(file: Path, sources: Sequence[Path], build: Callable[[], Iterable[tuple[str, Cleaned]]]) -> Path:
+    """Makes the cache file if it is not there or not fresh, and returns its path.
+
+    Args:
+        file: the cache file.
+        sources: the files that it is made from.
+        build: gives the clouds' names and what is stored of them; called only where needed.
+
+    Raises:
+        UserError: the sources can't be read (from build), or the cache can't be written.
+    """
+    if _is_fresh(file, fingerprint(sources)):
+        return file
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(file):
+            # The sources may have changed, and another process may have finished, while this one waited.
+            print_now = fingerprint(sources)
+            if not _is_fresh(file, print_now):
+                _write(file, print_now, build())
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(
+            f"{file}: the cache can't be written ({reason}); set data.cache_dir to another folder"
+        ) from error
+    return file
+
+
+def fingerprint(sources: Iterable[Path]) -> str:
+    """A digest of the format's version and of each source's name, size and time of change.
+
+    Raises:
+        UserError: a source is missing.
+    """
+    digest = hashlib.sha256(f"{FORMAT_VERSION}".encode())
+    for source in sources:
+        try:
+            status = source.stat()
+        except OSError as error:
+            raise UserError(f"{source}: expected a readable file, got: {error.strerror}") from error
+        digest.update(json.dumps([source.name, status.st_size, status.st_mtime_ns]).encode())
+    return digest.hexdigest()
+
+
+def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
+    """The arrays of one cloud: pos, and of normal, scored and curvature those that it has.
+
+    The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
+    """
+    with h5py.File(file, "r", locking=False) as store:
+        return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+
+
+def scored_rows(file: Path, name: str) -> int | None:
+    """How many rows of one cloud are scored, None where all are; nothing else is read."""
+    with h5py.File(file, "r", locking=False) as store:
+        cloud = store["clouds"][_key(name)]
+        return len(cloud["scored"]) if "scored" in cloud else None
+
+
+def read_counts(file: Path) -> list[Counts]:
+    """What the cleaning rule met, one a cloud, in the order of the build."""
+    with h5py.File(file, "r", locking=False) as store:
+        return [Counts(**counts) for counts in json.loads(store["counts"][()])]
+
+
+def _cache_one(source: Source, folder: Path) -> Path:
+    return ensure_cache(folder / file_name(source.name), source.files, lambda: [(source.name, source.read())])
+
+
+def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:
+    with replacing_by_name(file) as part, h5py.File(part, "w", libver="latest", locking=False) as store:
+        group = store.create_group("clouds")
+        counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
+        store["counts"] = json.dumps(counts)
+        store.attrs["fingerprint"] = mark
+
+
+def _write_cloud(clouds: h5py.Group, name: str, cleaned: Cleaned) -> dict[str, int]:
+    group = clouds.create_group(_key(name))
+    for key in ARRAYS:
+        if (values := getattr(cleaned, key)) is not None:
+            group[key] = values
+    return asdict(cleaned.counts)
+
+
+def _is_fresh(file: Path, mark: str) -> bool:
+    try:
+        with h5py.File(file, "r", locking=False) as store:
+            return bool(store.attrs.get("fingerprint") == mark)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    lock = FileLock(file.parent / ".lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        logging.getLogger(__name__).info("waiting for another process that makes %s", file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _key(name: str) -> str:
+    # A slash would open a group within a group.
+    return name.replace("%", "%25").replace("/", "%2F")
+
+
+def _may_write(folder: Path) -> bool:
+    # The mode's bits too: an administrator may write anywhere, and should not into what was made read-only.
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)

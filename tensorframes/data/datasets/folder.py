@@ -1,0 +1,152 @@
+"""A user's own labelled clouds: files with points and normals in any format that read_cloud takes.
+
+The splits are, whichever is there first:
+
+1. the sub-folders train, val and test;
+2. the lists train.txt, val.txt and test.txt, one name a line, with or without ending;
+3. shares of all files by splits.partition, a hash of their names.
+
+Where 1 or 2 has no val, it is held out of train (splits.held_out).
+"""
+
+from collections.abc import Sequence
+from functools import cached_property, partial
+from pathlib import Path
+
+from tensorframes.data.cleaning import Cleaned, clean
+from tensorframes.data.datasets.cache import Source, cache_each, cache_folder
+from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
+from tensorframes.data.datasets.sequence import CachedClouds, Entry
+from tensorframes.data.datasets.splits import held_out, partition
+from tensorframes.data.io import SUFFIXES, read_cloud
+from tensorframes.data.io.lists import read_names
+from tensorframes.errors import UserError
+
+SPLITS = ("train", "val", "test")
+NOT_CLOUDS = (UNORIENTED, *(f"{split}.txt" for split in SPLITS))
+
+
+class Folder:
+    """The splits of a folder of clouds, each read when it is first asked for.
+
+    A cloud is called by its path within the folder (or the split's folder) without the ending, _ for /.
+
+    Args:
+        root: the folder; its sub-folders count, hidden ones don't.
+        shares: parts of train, val and test where neither folders nor lists give them.
+        seed: of the shares.
+        unoriented: names or patterns of clouds whose normals' signs are not consistent; also ROOT/unoriented.txt.
+        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        shares: Sequence[float] = (0.8, 0.1, 0.1),
+        seed: int = 0,
+        unoriented: Sequence[str] = (),
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        self.root, self.shares, self.seed = Path(root), tuple(shares), seed
+        if len(self.shares) != 3 or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise UserError(f"data.shares: expected three shares (train, val, test) with the sum 1, got {list(shares)}")
+        self.unoriented = (unoriented,) if isinstance(unoriented, str) else tuple(unoriented)
+        self.cache_dir = cache_dir
+
+    @cached_property
+    def train(self) -> CachedClouds:
+        """The training clouds."""
+        return self._clouds("train")
+
+    @cached_property
+    def val(self) -> CachedClouds:
+        """The validation clouds."""
+        return self._clouds("val")
+
+    @cached_property
+    def test(self) -> CachedClouds:
+        """The test clouds."""
+        return self._clouds("test")
+
+    @cached_property
+    def _files(self) -> dict[str, dict[str, Path]]:
+        """Of each split, the clouds' names and files."""
+        if not self.root.is_dir():
+            raise UserError(f"{self.root}: expected a folder of clouds; set data.root")
+        if any((self.root / split).is_dir() for split in SPLITS):
+            return self._with_val({split: _clouds_in(self.root / split) for split in SPLITS})
+        files = _clouds_in(self.root)
+        if not files:
+            raise UserError(f"{self.root}: expected files of type {', '.join(SUFFIXES)}, found none")
+        lists = {split: self.root / f"{split}.txt" for split in SPLITS}
+        if any(file.is_file() for file in lists.values()):
+            return self._with_val({split: _listed(file, files) for split, file in lists.items()})
+        parts = partition(sorted(files), self.shares, self.seed)
+        return {split: {name: files[name] for name in part} for split, part in zip(SPLITS, parts, strict=True)}
+
+    def _with_val(self, splits: dict[str, dict[str, Path]]) -> dict[str, dict[str, Path]]:
+        if splits["val"] or self.shares[1] == 0:
+            return splits
+        out = held_out(splits["train"], self.shares[1] / (self.shares[0] + self.shares[1]), self.seed)
+        train = {name: file for name, file in splits["train"].items() if name not in out}
+        return {**splits, "train": train, "val": {name: splits["train"][name] for name in sorted(out)}}
+
+    def _clouds(self, split: str) -> CachedClouds:
+        files = self._files[split]
+        if not files:
+            raise UserError(
+                f"{self.root}: expected clouds for {split}, found none; add a folder {split}, a list {split}.txt, or "
+                "set data.shares"
+            )
+        sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
+        # Two splits may hold files of one name.
+        caches = cache_each(f"{self.root.name} {split}", sources, cache_folder(self.root, self.cache_dir) / split)
+        marks = marks_of(self.root, self.unoriented)
+        return CachedClouds(
+            Entry(name, cache, is_oriented(name, marks), category_of(name))
+            for name, cache in zip(files, caches, strict=True)
+        )
+
+
+def read_labelled(file: Path) -> Cleaned:
+    """The points and normals of a file, cleaned.
+
+    Raises:
+        UserError: it can't be read, or has no normals.
+    """
+    columns = read_cloud(file)
+    if columns.normal is None:
+        names = " ".join(columns.names)
+        raise UserError(
+            f"{file}: expected normals (columns nx ny nz, or, without names, columns 4-6 of unit length, some of them "
+            f"negative), got {names}"
+        )
+    return clean(str(file), columns.pos, columns.normal)
+
+
+def _clouds_in(folder: Path) -> dict[str, Path]:
+    """Names and files of the clouds in a folder and its sub-folders, in the order of the names."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.rglob("*")):
+        inner = file.relative_to(folder)
+        hidden = any(part.startswith(".") for part in inner.parts)
+        if hidden or file.suffix.lower() not in SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
+            continue
+        name = "_".join(inner.with_suffix("").parts)
+        if name in found:
+            raise UserError(f"{folder}: expected one file for each name, got {found[name].name} and {file.name}")
+        found[name] = file
+    return found
+
+
+def _listed(file: Path, clouds: dict[str, Path]) -> dict[str, Path]:
+    if not file.is_file():
+        return {}
+    listed = {}
+    for line in read_names(file):
+        path = Path(line)
+        name = "_".join((path.with_suffix("") if path.suffix.lower() in SUFFIXES else path).parts)
+        if name not in clouds:
+            raise UserError(f"{file}: expected names of clouds in {file.parent}, got {line}")
+        listed[name] = clouds[name]
+    return listed

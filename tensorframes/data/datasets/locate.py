@@ -1,0 +1,135 @@
+"""Where a data set's files are: at hand, in an archive the user has, or to be downloaded."""
+
+import logging
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+from filelock import FileLock
+
+from tensorframes.data.datasets.archives import STAGING, unpack
+from tensorframes.data.datasets.download import fetch
+from tensorframes.errors import UserError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a data set's folder looks like.
+
+    Args:
+        title: the data set's name.
+        expected: its files, in words, for the error.
+        holds: tells whether a folder holds them (some of them, enough to know it by).
+    """
+
+    title: str
+    expected: str
+    holds: Callable[[Path], bool]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a data set can be had from.
+
+    Args:
+        archive: a ZIP file the user has, or None.
+        sources: addresses of the archive, tried in order.
+        sha256: the archive's checksum, where known.
+        size: its bytes, where known.
+    """
+
+    archive: Path | None
+    sources: tuple[str, ...]
+    sha256: str | None = None
+    size: int | None = None
+
+
+def locate(root: Path, layout: Layout, origin: Origin) -> Path:
+    """The folder with the layout: root, or one folder in it; unpacked or downloaded first where it is not there.
+
+    An archive that was downloaded is removed once it is unpacked; one that was there before is kept. Processes that
+    start at once download once.
+
+    Raises:
+        UserError: one line with the sources, the layout expected and the options to set.
+    """
+    found = _find(root, layout)
+    if found is not None:
+        return found
+    if origin.archive is None and (others := _others(root)):
+        raise UserError(
+            f"{root}: expected {layout.title} ({layout.expected}), got {', '.join(others[:3])}, ...; set data.root to "
+            "the folder that holds it, or to a new folder to download it, or data.archive to its ZIP file"
+        )
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(root / ".download.lock")
+        with lock:
+            if _find(root, layout) is None:
+                _obtain(root, layout, origin)
+    except OSError as error:
+        raise UserError(f"{root}: can't be written ({error.strerror or error}); set data.root") from error
+    found = _find(root, layout)
+    if found is None:
+        raise UserError(f"{root}: expected {layout.title} ({layout.expected}) after unpacking, got other files")
+    return found
+
+
+def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:
+    """The folder itself, or the first one in it by name, that holds what is looked for."""
+    if not folder.is_dir():
+        return None
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    return next((path for path in (folder, *inner) if holds(path)), None)
+
+
+def _find(root: Path, layout: Layout) -> Path | None:
+    return None if (root / STAGING).exists() else one_in(root, layout.holds)
+
+
+def _others(root: Path) -> list[str]:
+    if not root.is_dir():
+        if root.exists():
+            raise UserError(f"{root}: expected a folder, got a file; set data.root")
+        return []
+    if (root / STAGING).exists():
+        return []
+    # What an unfinished download leaves is not in the way.
+    ours = (".part", ".part.json", ".zip")
+    return sorted(
+        path.name for path in root.iterdir() if not path.name.startswith(".") and not path.name.endswith(ours)
+    )
+
+
+def _obtain(root: Path, layout: Layout, origin: Origin) -> None:
+    def holds(folder: Path) -> bool:
+        return one_in(folder, layout.holds) is not None
+
+    log = logging.getLogger(__name__)
+    if origin.archive is not None:
+        log.info("unpacking %s into %s", origin.archive, root)
+        unpack(origin.archive, root, holds)
+        return
+    log.info("%s is not in %s: downloading it", layout.title, root)
+    name = origin.sources[0].rsplit("/", 1)[-1] if origin.sources else f"{layout.title}.zip"
+    file = root / name
+    was_there = file.exists()
+    try:
+        fetch(origin.sources, file, origin.sha256, origin.size)
+    except UserError as error:
+        raise UserError(
+            f"{layout.title} is not in {root}, and could not be downloaded: {error}. Expected there: "
+            f"{layout.expected}. Set data.root to the folder that holds it, data.archive to its ZIP file, or "
+            "data.sources to other addresses"
+        ) from error
+    try:
+        unpack(file, root, holds)
+    except UserError as error:
+        # A broken download would be found again and fail for ever.
+        if isinstance(error.__cause__, BadZipFile | zlib.error) and not was_there:
+            file.unlink()
+        raise
+    if not was_there:
+        file.unlink()

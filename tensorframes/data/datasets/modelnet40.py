@@ -1,0 +1,195 @@
+"""ModelNet40 with normals, from either of the two releases of PointNet's authors.
+
+- txt, `modelnet40_normal_resampled`: CLASS/CLASS_0001.txt with 10,000 rows x,y,z,nx,ny,nz; modelnet40_train.txt and
+  modelnet40_test.txt (9,843 and 2,468 names), modelnet40_shape_names.txt (40 classes).
+- hdf5, `modelnet40_ply_hdf5_2048`: train_files.txt and test_files.txt name HDF5 files with data (B, 2048, 3),
+  normal (B, 2048, 3) and label (B, 1).
+
+Both are academic use. There is no validation list: it is held out of the training list (splits.held_out), never of
+the test list.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+
+import h5py
+
+from tensorframes.data.cleaning import Cleaned, clean, report
+from tensorframes.data.datasets.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
+from tensorframes.data.datasets.locate import Layout, Origin, locate
+from tensorframes.data.datasets.sequence import CachedClouds, Entry
+from tensorframes.data.datasets.splits import held_out
+from tensorframes.data.io.lists import read_names, read_values
+from tensorframes.data.progress import progress
+from tensorframes.errors import UserError
+
+STANFORD = "https://shapenet.cs.stanford.edu/media/"
+ARCHIVES = {"txt": "modelnet40_normal_resampled.zip", "hdf5": "modelnet40_ply_hdf5_2048.zip"}
+EXPECTED = {
+    "txt": "modelnet40_train.txt, modelnet40_test.txt, modelnet40_shape_names.txt, CLASS/CLASS_0001.txt",
+    "hdf5": "train_files.txt, test_files.txt and the .h5 files that they name",
+}
+LISTS = {"txt": "modelnet40_{}.txt", "hdf5": "{}_files.txt"}
+
+
+class ModelNet40:
+    """The splits of ModelNet40, each read when it is first asked for.
+
+    Args:
+        root: the folder of the release, or one above it; downloaded to it where it is absent.
+        source: txt or hdf5, which release.
+        allow_partial: take what is there of the lists; otherwise a copy that is not whole is an error.
+        val_share: part of the training list held out for validation.
+        seed: of val_share.
+        archive: the release's ZIP file, where the user has it.
+        sources: addresses of that file, tried in order; None takes Stanford's.
+        sha256: the archive's checksum, where known.
+        size: the archive's bytes, where known.
+        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+
+    Raises:
+        UserError: the source is not one of the two.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        source: str = "txt",
+        allow_partial: bool = False,
+        val_share: float = 0.05,
+        seed: int = 0,
+        archive: str | Path | None = None,
+        sources: Sequence[str] | None = None,
+        sha256: str | None = None,
+        size: int | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        if source not in ARCHIVES:
+            raise UserError(f"data.source: expected one of {', '.join(ARCHIVES)}, got {source}")
+        self.root, self.source, self.allow_partial = Path(root), source, allow_partial
+        self.val_share, self.seed, self.cache_dir = val_share, seed, cache_dir
+        addresses = (STANFORD + ARCHIVES[source],) if sources is None else tuple(sources)
+        self.origin = Origin(Path(archive) if archive else None, addresses, sha256, size)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the release is; the first use downloads or unpacks it where it is absent."""
+        lists = [LISTS[self.source].format(split) for split in ("train", "test")]
+        layout = Layout(
+            f"ModelNet40 ({self.source})",
+            EXPECTED[self.source],
+            lambda path: any((path / name).is_file() for name in lists),
+        )
+        return locate(self.root, layout, self.origin)
+
+    @cached_property
+    def train(self) -> CachedClouds:
+        """The training list without what is held out for validation."""
+        return CachedClouds(entry for entry in self._listed_train if entry.name not in self._held_out)
+
+    @cached_property
+    def val(self) -> CachedClouds:
+        """What is held out of the training list."""
+        return CachedClouds(entry for entry in self._listed_train if entry.name in self._held_out)
+
+    @cached_property
+    def test(self) -> CachedClouds:
+        """The test list."""
+        return CachedClouds(self._entries("test"))
+
+    @cached_property
+    def _listed_train(self) -> list[Entry]:
+        return self._entries("train")
+
+    @cached_property
+    def _held_out(self) -> set[str]:
+        return held_out((entry.name for entry in self._listed_train), self.val_share, self.seed)
+
+    def _entries(self, split: str) -> list[Entry]:
+        return self._text_entries(split) if self.source == "txt" else self._hdf5_entries(split)
+
+    def _text_entries(self, split: str) -> list[Entry]:
+        classes = _classes(self.folder)
+        listed = {name: self.folder / _class_of(name) / f"{name}.txt" for name in self._read_list(split)}
+        if unknown := [name for name in listed if _class_of(name) not in classes]:
+            raise UserError(f"{self.folder}: expected classes of modelnet40_shape_names.txt, got {unknown[0]}")
+        there = self._present(split, listed)
+        sources = [Source(name, (file,), partial(_read_text, file)) for name, file in there.items()]
+        cache = cache_together(f"ModelNet40 {split}", sources, self._cache_file(split))
+        return [Entry(name, cache, label=classes.index(_class_of(name))) for name in there]
+
+    def _hdf5_entries(self, split: str) -> list[Entry]:
+        listed = {line: self.folder / PurePosixPath(line).name for line in self._read_list(split)}
+        files = list(self._present(split, listed).values())
+        cache = self._cache_file(split)
+        what = f"ModelNet40 {split}"
+        ensure_cache(cache, files, lambda: _read_all_hdf5(progress(files, f"reading {what}")))
+        report(what, read_counts(cache))
+        return [
+            Entry(f"{file.stem}_{row:04d}", cache, label=label)
+            for file in files
+            for row, label in enumerate(_labels(file))
+        ]
+
+    def _read_list(self, split: str) -> list[str]:
+        return read_names(self.folder / LISTS[self.source].format(split))
+
+    def _present(self, split: str, listed: dict[str, Path]) -> dict[str, Path]:
+        """Of the files listed those that are there: all, or, where it is allowed, some."""
+        there = {name: file for name, file in listed.items() if file.is_file()}
+        if len(there) == len(listed):
+            return there
+        of_all = f"{len(there):,} of the {len(listed):,} files of the {split} list"
+        if not self.allow_partial or not there:
+            absent = next(file.name for name, file in listed.items() if name not in there)
+            hint = "" if self.allow_partial else "; set data.allow_partial=true to use what is there"
+            raise UserError(f"{self.folder}: expected a whole copy, got {of_all} (no {absent}){hint}")
+        logging.getLogger(__name__).warning("ModelNet40 %s: a partial copy, %s", split, of_all)
+        return there
+
+    def _cache_file(self, split: str) -> Path:
+        return cache_folder(self.root, self.cache_dir) / f"modelnet40_{self.source}_{split}.h5"
+
+
+def _classes(folder: Path) -> list[str]:
+    return read_names(folder / "modelnet40_shape_names.txt")
+
+
+def _class_of(name: str) -> str:
+    return name.rsplit("_", 1)[0]
+
+
+def _read_text(file: Path) -> Cleaned:
+    values = read_values(file, 6)
+    return clean(str(file), values[:, :3], values[:, 3:])
+
+
+def _read_all_hdf5(files: Sequence[Path]) -> Iterator[tuple[str, Cleaned]]:
+    for file in files:
+        with _open(file) as store:
+            pos, normal = store["data"][()], store["normal"][()]
+        for row in range(len(pos)):
+            name = f"{file.stem}_{row:04d}"
+            yield name, clean(f"{file}, cloud {row}", pos[row], normal[row])
+
+
+def _labels(file: Path) -> list[int]:
+    with _open(file) as store:
+        return [int(label) for label in store["label"][()].reshape(-1)]
+
+
+def _open(file: Path) -> h5py.File:
+    """The open file, its data sets checked."""
+    try:
+        store = h5py.File(file, "r", locking=False)
+    except OSError as error:
+        raise UserError(f"{file}: expected an HDF5 file, got: {error}") from error
+    shapes = {key: getattr(store.get(key), "shape", None) for key in ("data", "normal", "label")}
+    count = (shapes["data"] or (0,))[0]
+    right = shapes["data"] is not None and len(shapes["data"]) == 3 and shapes["data"][2] == 3
+    if not right or shapes["normal"] != shapes["data"] or shapes["label"] not in ((count, 1), (count,)):
+        store.close()
+        raise UserError(f"{file}: expected data and normal (B, N, 3) and label (B, 1), got {shapes}")
+    return store

@@ -1,0 +1,205 @@
+"""PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
+
+NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all), NAME.curv two
+curvatures a row (may be absent); a list NAME.txt holds one cloud's name a line. What a name ends in tells the category.
+
+The original's validation lists name test shapes, so by default validation clouds are held out of the training list.
+The layout has no mark for clouds whose normals' signs are not consistent: name them in `unoriented`, or one a line in
+ROOT/unoriented.txt; the oriented loss and metric leave them out.
+"""
+
+import logging
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+
+from tensorframes.data.cleaning import Cleaned, clean
+from tensorframes.data.datasets.cache import Source, cache_each, cache_folder, scored_rows
+from tensorframes.data.datasets.locate import Layout, Origin, locate
+from tensorframes.data.datasets.sequence import CachedClouds, Entry
+from tensorframes.data.datasets.splits import held_out
+from tensorframes.data.io.lists import read_names, read_rows, read_values
+from tensorframes.data.transforms.corruption import PROTOCOL_SUFFIX
+from tensorframes.errors import UserError
+
+SOURCES = (
+    "https://geometry.cs.ucl.ac.uk/projects/2018/pcpnet/pclouds.zip",
+    "http://geometry.cs.ucl.ac.uk/projects/2018/pcpnet/pclouds.zip",
+)
+UNORIENTED = "unoriented.txt"
+
+
+class PCPNet:
+    """The splits of PCPNet's data set, each read when it is first asked for.
+
+    Args:
+        root: the folder of the files, or one above it; downloaded to it where they are absent.
+        train_list: name of the training list, with or without .txt.
+        val_list: name of the validation list; None holds clouds out of the training list.
+        test_list: name of the test list.
+        val_share: part of the training list's shapes held out where val_list is None, all variants of a shape
+            together: the rule is splits.held_out on the names without what marks the variant.
+        seed: of val_share.
+        unoriented: names or patterns (bunny*) of clouds whose normals' signs are not consistent.
+        archive: pclouds.zip, where the user has it.
+        sources: addresses of pclouds.zip, tried in order.
+        sha256: the archive's checksum, where known.
+        size: the archive's bytes, where known.
+        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        train_list: str = "trainingset_vardensity_whitenoise",
+        val_list: str | None = None,
+        test_list: str = "testset_all",
+        val_share: float = 0.125,
+        seed: int = 0,
+        unoriented: Sequence[str] = (),
+        archive: str | Path | None = None,
+        sources: Sequence[str] = SOURCES,
+        sha256: str | None = None,
+        size: int | None = None,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.train_list, self.val_list, self.test_list = train_list, val_list, test_list
+        self.val_share, self.seed = val_share, seed
+        self.unoriented = (unoriented,) if isinstance(unoriented, str) else tuple(unoriented)
+        self.origin = Origin(Path(archive) if archive else None, tuple(sources), sha256, size)
+        self.cache_dir = cache_dir
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the files are; the first use downloads or unpacks them where they are absent."""
+        layout = Layout("PCPNet", "NAME.xyz, NAME.normals, NAME.pidx, and lists such as testset_all.txt", _holds)
+        return locate(self.root, layout, self.origin)
+
+    @cached_property
+    def train(self) -> CachedClouds:
+        """The training clouds; without those held out where there is no validation list."""
+        names = read_list(self.folder, self.train_list)
+        return self._clouds(self.train_list, [name for name in names if shape_of(name) not in self._held_out])
+
+    @cached_property
+    def val(self) -> CachedClouds:
+        """The validation clouds."""
+        if self.val_list is not None:
+            return self._scored(self.val_list, read_list(self.folder, self.val_list))
+        names = [name for name in read_list(self.folder, self.train_list) if shape_of(name) in self._held_out]
+        logging.getLogger(__name__).info("held out of %s for validation: %s", self.train_list, ", ".join(names))
+        return self._scored(f"{self.train_list} (held out)", names)
+
+    @cached_property
+    def test(self) -> CachedClouds:
+        """The test clouds."""
+        return self._scored(self.test_list, read_list(self.folder, self.test_list))
+
+    @cached_property
+    def _held_out(self) -> set[str]:
+        if self.val_list is not None:
+            return set()
+        return held_out(map(shape_of, read_list(self.folder, self.train_list)), self.val_share, self.seed)
+
+    def _scored(self, which: str, names: Sequence[str]) -> CachedClouds:
+        clouds = self._clouds(which, names)
+        if empty := [entry.name for entry in clouds.entries if scored_rows(entry.cache, entry.name) == 0]:
+            more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+            there = f"{', '.join(empty[:3])}{more}"
+            raise UserError(f"{self.folder}: expected rows to score that can be used, got none in .pidx of {there}")
+        return clouds
+
+    def _clouds(self, which: str, names: Sequence[str]) -> CachedClouds:
+        check_files(self.folder, which, names)
+        sources = [Source(name, files_of(self.folder, name), Reader(self.folder, name)) for name in names]
+        unscored = [name for name in names if not (self.folder / f"{name}.pidx").is_file()]
+        if unscored:
+            logging.getLogger(__name__).warning(
+                "%s: %d of %d clouds have no .pidx: all their rows are scored", which, len(unscored), len(names)
+            )
+        files = cache_each(which, sources, cache_folder(self.root, self.cache_dir))
+        marks = marks_of(self.folder, self.unoriented)
+        return CachedClouds(
+            Entry(name, file, is_oriented(name, marks), category_of(name))
+            for name, file in zip(names, files, strict=True)
+        )
+
+
+class Reader:
+    """Reads and cleans one cloud of the layout when called."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+
+    def __call__(self) -> Cleaned:
+        """The cloud; UserError with the file, and the line if there is one, where something is wrong."""
+        pos = read_values(self._file("xyz"), 3)
+        normal = read_values(self._file("normals"), 3)
+        curvature = read_values(self._file("curv"), 2) if self._file("curv").is_file() else None
+        for kind, values in (("normals", normal), ("curv", curvature)):
+            if values is not None and len(values) != len(pos):
+                raise UserError(f"{self._file(kind)}: expected {len(pos)} rows as in .xyz, got {len(values)}")
+        pidx = self._file("pidx")
+        scored = read_rows(pidx) if pidx.is_file() else None
+        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored, curvature)
+
+    def _file(self, kind: str) -> Path:
+        return self.folder / f"{self.name}.{kind}"
+
+
+def files_of(folder: Path, name: str) -> tuple[Path, ...]:
+    """The files of one cloud: .xyz and .normals, and of .pidx and .curv those that are there."""
+    optional = (folder / f"{name}.{kind}" for kind in ("pidx", "curv"))
+    return (folder / f"{name}.xyz", folder / f"{name}.normals", *(file for file in optional if file.is_file()))
+
+
+def read_list(folder: Path, name: str) -> list[str]:
+    """The names in a list given with or without .txt.
+
+    Raises:
+        UserError: it is missing (the lists that are there are named) or empty.
+    """
+    file = folder / (name if name.endswith(".txt") else f"{name}.txt")
+    if not file.is_file():
+        there = sorted(path.stem for path in folder.glob("*.txt") if path.name != UNORIENTED)
+        raise UserError(f"{folder}: expected one of the lists {', '.join(there) or '(there is none)'}, got {name}")
+    return read_names(file)
+
+
+def check_files(folder: Path, which: str, names: Sequence[str]) -> None:
+    """Raises a UserError that names the first few files which a list promises and the folder doesn't hold."""
+    needed = [folder / f"{name}.{kind}" for name in names for kind in ("xyz", "normals")]
+    if missing := [file.name for file in needed if not file.is_file()]:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise UserError(f"{folder}: expected the files that list {which} names, no {', '.join(missing[:5])}{more}")
+
+
+def marks_of(folder: Path, given: Sequence[str]) -> tuple[str, ...]:
+    """The names and patterns of unoriented clouds: those given, and those in FOLDER/unoriented.txt."""
+    file = folder / UNORIENTED
+    return (*given, *(read_names(file) if file.is_file() else ()))
+
+
+def is_oriented(name: str, marks: Sequence[str]) -> bool:
+    """Whether no mark matches the name."""
+    return not any(fnmatchcase(name, mark) for mark in marks)
+
+
+def category_of(name: str) -> str:
+    """The category that a name's ending tells; a noise level that the protocol doesn't have is its own category."""
+    for category, suffix in sorted(PROTOCOL_SUFFIX.items(), key=lambda item: -len(item[1])):
+        if suffix and name.endswith(suffix):
+            return category
+    return name[name.index("noise_white_") :] if "_noise_white_" in name else "no_noise"
+
+
+def shape_of(name: str) -> str:
+    """The name without what marks the variant: bunny100k of bunny100k_noise_white_1.00e-02."""
+    return name.split("_noise_white_")[0].split("_ddist_minmax")[0]
+
+
+def _holds(folder: Path) -> bool:
+    lists = ("trainingset_*.txt", "validationset_*.txt", "testset_*.txt")
+    return any(next(folder.glob(pattern), None) is not None for pattern in ("*.xyz", *lists))

@@ -1,0 +1,56 @@
+"""Clouds of a split in their order, read from the cache when they are asked for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from tensorframes.data.cloud import Cloud
+from tensorframes.data.datasets.cache import read_cached
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cloud of a split: where its arrays are cached, and what is known about it besides."""
+
+    name: str
+    cache: Path
+    oriented: bool = True
+    category: str = "no_noise"
+    label: int | None = None
+
+    def read(self) -> Cloud:
+        """The cloud, from the cache."""
+        arrays = read_cached(self.cache, self.name)
+        return Cloud(self.name, oriented=self.oriented, category=self.category, label=self.label, **arrays)
+
+
+class CachedClouds(Sequence[Cloud]):
+    """The clouds of one split; each access reads one from its cache file.
+
+    Args:
+        entries: one a cloud, in the order of the split.
+    """
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+
+    @property
+    def names(self) -> list[str]:
+        """The clouds' names, without reading any."""
+        return [entry.name for entry in self.entries]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Cloud: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "CachedClouds": ...
+
+    def __getitem__(self, index: int | slice) -> "Cloud | CachedClouds":
+        """The cloud at a place; a slice gives the part of the split, none of it read yet."""
+        if isinstance(index, slice):
+            return CachedClouds(self.entries[index])
+        return self.entries[index].read()

@@ -1,0 +1,233 @@
+"""LAS and LAZ through laspy: every dimension, scale, offset, header field and record is kept."""
+
+import struct
+from copy import deepcopy
+from dataclasses import dataclass
+from io import SEEK_END, BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.axes import key_of
+from tensorframes.data.io.columns import POSITION, Columns, standard, table_of
+from tensorframes.data.io.types import SMALL, exact_type
+
+if TYPE_CHECKING:
+    from laspy import ExtraBytesParams, LasData, LasHeader
+
+NORMAL_DIMENSIONS = ("NormalX", "NormalY", "NormalZ")
+"""What CloudCompare and PDAL call normals among the extra bytes."""
+
+TYPES = (*SMALL, "i8", "u8")
+RAW = ("X", "Y", "Z")
+LONGEST_NAME = 32
+WIDEST = 3
+HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
+"""Bytes of the smallest header, of that of version 1.4, and of what stands before the content of a record."""
+
+STEPS = 2.0**31 - 2
+"""Of the integers that LAS keeps coordinates as."""
+
+
+@dataclass(frozen=True, eq=False)
+class LasOrigin:
+    """A LAS file: its header, records and points."""
+
+    data: "LasData"
+
+
+class LasFormat:
+    """Positions as scaled in the header, then all dimensions by laspy's names; extra bytes are columns like others."""
+
+    name = "LAS"
+    suffixes = (".las", ".laz")
+
+    def read(self, path: Path, content: bytes) -> Columns:
+        """The points of a LAS or LAZ file of any version and point format that laspy reads."""
+        import laspy
+
+        _check_records(content)
+        with laspy.open(BytesIO(content), encoding_errors="surrogateescape") as reader:
+            _check_size(reader.header, len(content))
+            data = reader.read()
+        if len(data.points) != data.header.point_count:
+            raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
+        names = [name for name in data.point_format.dimension_names if name not in RAW]
+        arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
+        arrays |= {name: np.asarray(data[name]) for name in names}
+        return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
+
+    def unkept(self, columns: Columns) -> tuple[str, ...]:
+        """What is no number, more than three numbers a row, or has a name of more than 32 bytes.
+
+        Raises:
+            ValueError: a position is not finite: LAS keeps integers; or the file holds waveforms, which laspy drops.
+        """
+        if (
+            isinstance(columns.origin, LasOrigin)
+            and columns.origin.data.header.global_encoding.waveform_data_packets_internal
+        ):
+            raise ValueError("waveforms within a LAS file can't be written back; choose another kind of file")
+        if not np.isfinite(columns.pos).all():
+            rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
+            raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")
+        own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
+        kept = {*own, *columns.position, *columns.normals}
+        return tuple(name for name in columns.names if name not in kept and not _fits(name, columns.table[name]))
+
+    def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
+        """The file that was read with the dimensions that are new or changed; other points as LAS 1.4."""
+        import laspy
+
+        columns = columns.renamed(dict(zip(columns.normals, _normal_names(columns), strict=False)))
+        origin = columns.origin
+        if isinstance(origin, LasOrigin) and len(origin.data.points) == len(columns.table):
+            data = _changed(origin.data, columns)
+        else:
+            data = _new(standard(columns, NORMAL_DIMENSIONS))
+        compressed = suffix == ".laz"
+        stream = BytesIO() if compressed else file  # the compressor does not tell why it could not write
+        with laspy.open(
+            stream,
+            mode="w",
+            header=data.header,
+            do_compress=compressed,
+            closefd=False,
+            encoding_errors="surrogateescape",
+        ) as writer:
+            writer.write_points(data.points)
+            if data.header.version.minor >= 4 and data.evlrs:
+                writer.write_evlrs(data.evlrs)
+        stream.seek(0)
+        with laspy.open(stream, closefd=False):  # laspy writes some extra bytes so that it can't read them
+            stream.seek(0, SEEK_END)
+        if isinstance(stream, BytesIO) and stream is not file:
+            file.write(stream.getbuffer())
+
+
+def _check_records(content: bytes) -> None:
+    """Before laspy reads as many records as a broken header tells of: there is room for them.
+
+    Source: ASPRS, *LAS Specification 1.4 R15*, public header block.
+    """
+    if content[:4] != b"LASF" or len(content) < HEADER:
+        raise ValueError("got a file without a LAS header")
+    size, points, records = struct.unpack_from("<HII", content, 94)
+    if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
+        raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")
+    if content[25] >= 4 and size >= HEADER_4:
+        place, extended = struct.unpack_from("<QI", content, 235)
+        for number in range(extended):
+            if place + EXTENDED_RECORD > len(content):
+                raise ValueError(f"expected {extended} records behind the points, got {number}")
+            place += EXTENDED_RECORD + struct.unpack_from("<Q", content, place + 20)[0]
+        if extended and place > len(content):
+            raise ValueError(f"expected records up to byte {place}, got {len(content)} bytes")
+
+
+def _check_size(header: "LasHeader", size: int) -> None:
+    """Before memory is asked for: a broken header may tell of any number of points."""
+    room = max(size - header.offset_to_point_data, 0)
+    needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
+    if needed > room * (500 if header.are_points_compressed else 1):
+        raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
+
+
+def _fits(name: str, values: NDArray) -> bool:
+    kind = exact_type(values, TYPES)
+    return kind is not None and values[0].size <= WIDEST and len(name.encode()) <= LONGEST_NAME
+
+
+def _normal_names(columns: Columns) -> tuple[str, ...]:
+    """Of normals that this file has already its own names, of others those that LAS programs know."""
+    own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
+    return columns.normals if set(columns.normals) <= {*own} else NORMAL_DIMENSIONS
+
+
+def _changed(old: "LasData", columns: Columns) -> "LasData":
+    """A copy of the file's points with the columns that are new or changed."""
+    import laspy
+
+    header = deepcopy(old.header)
+    _forget_copc(header)
+    extra = list(old.point_format.extra_dimension_names)
+    fixed = {*old.point_format.dimension_names, *POSITION} - {*extra}
+    new = [name for name in columns.names if name not in fixed and (name not in extra or name in columns.changed)]
+    if replaced := [name for name in new if name in extra]:
+        header.remove_extra_dims(replaced)
+    header.add_extra_dims([_extra(name, columns.table[name]) for name in new])
+    points = laspy.ScaleAwarePointRecord.zeros(len(old.points), header=header)
+    for name in points.array.dtype.names:
+        if name in (old.points.array.dtype.names or ()) and name not in new:
+            points.array[name] = old.points.array[name]
+    data = laspy.LasData(header, points)
+    for name in (*new, *(name for name in columns.changed if name in fixed)):
+        data[name] = columns.table[name].astype(_extra(name, columns.table[name]).type.base)
+    return data
+
+
+def _new(columns: Columns) -> "LasData":
+    """Points that did not come from such a file, on the finest grid of a power of ten that spans them."""
+    import laspy
+
+    names = {key_of(name): name for name in columns.names}
+    header = laspy.LasHeader(version="1.4", point_format=_point_format(names))
+    known = {key_of(name): name for name in header.point_format.dimension_names if name not in RAW}
+    pos = columns.pos
+    low, high = pos.min(axis=0), pos.max(axis=0)
+    centre = low / 2 + high / 2
+    header.offsets = np.where(np.abs(centre - np.floor(centre)) > high - low, centre, np.floor(centre))
+    header.scales = _steps(np.maximum(high - header.offsets, header.offsets - low))
+    places = {}
+    for key, name in names.items():
+        standard_name = known.get(key)
+        if name not in POSITION and standard_name and _holds(header, standard_name, columns.table[name]):
+            places[name] = standard_name
+    extra = [name for name in columns.names if name not in POSITION and name not in places]
+    # What a dimension of the format can't hold, such as an intensity below 0, stands beside it.
+    places |= {name: f"{name}_2" for name in extra if name in known.values()}
+    header.add_extra_dims([_extra(places.get(name, name), columns.table[name]) for name in extra])
+    data = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(pos), header=header))
+    for index, axis in enumerate(POSITION):
+        data[axis] = pos[:, index]
+    for name in {*places, *extra}:
+        data[places.get(name, name)] = columns.table[name]
+    return data
+
+
+def _point_format(keys: dict[str, str]) -> int:
+    return 7 if {"red", "green", "blue"} <= keys.keys() else 6
+
+
+def _holds(header: "LasHeader", name: str, values: NDArray) -> bool:
+    """Whether a dimension of the point format holds these numbers unchanged."""
+    dimension = header.point_format.dimension_by_name(name)
+    if values.ndim > 1 or values.dtype.kind not in "biuf":
+        return False
+    if dimension.kind.name == "FloatingPoint":
+        return values.dtype.kind == "f" or exact_type(values, ("f8",)) is not None
+    return bool(((values == np.floor(values)) & (values >= dimension.min) & (values <= dimension.max)).all())
+
+
+def _steps(reach: NDArray) -> NDArray:
+    """The smallest power of ten for each axis in which its reach is counted by 31 bits."""
+    return 10.0 ** np.ceil(np.log10(np.where(reach > 0, reach, 1.0) / STEPS))
+
+
+def _extra(name: str, values: NDArray) -> "ExtraBytesParams":
+    import laspy
+
+    kind = exact_type(values, TYPES)
+    if kind is None:
+        raise ValueError(f"expected numbers in {name}, got {values.dtype}")
+    shape = values.shape[1:]
+    return laspy.ExtraBytesParams(name=name, type=f"{int(np.prod(shape))}{kind.str[1:]}" if shape else kind)
+
+
+def _forget_copc(header: "LasHeader") -> None:
+    """The octree of a COPC file does not hold for points that are written anew: the file becomes a plain LAZ."""
+    header.vlrs = [record for record in header.vlrs if record.user_id != "copc"]
+    if header.evlrs:
+        header.evlrs = type(header.evlrs)([record for record in header.evlrs if record.user_id != "copc"])

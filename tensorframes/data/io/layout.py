@@ -1,0 +1,219 @@
+"""What a text file of numbers is made of: lines before the rows, among them names and a count, and the rows."""
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tensorframes.data.io.axes import POSITIONS, find_triple
+from tensorframes.data.io.dialect import COMMENTS, TOKEN, Dialect, detect, number, split_comment
+from tensorframes.errors import UserError
+
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""The first line that Excel understands and writes nothing about."""
+
+TITLES = 20
+"""Lines in which names must come after the first that is neither numbers nor names."""
+
+NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
+"""One name in a line of names parted by white space; a unit in brackets belongs to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A decoded file.
+
+    Args:
+        lines: without their ends.
+        encoding: Python's name of it, with a byte order mark where the file has one.
+        newline: what ends a line.
+        ended: the last line has an end.
+    """
+
+    lines: list[str]
+    encoding: str = "utf-8"
+    newline: str = "\n"
+    ended: bool = True
+
+    def encoded(self, lines: list[str]) -> bytes:
+        """Other lines in the same encoding."""
+        text = self.newline.join(lines) + (self.newline if self.ended else "")
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return text.encode("utf-8")
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where in the lines what stands.
+
+    Args:
+        start: index of the first row.
+        dialect: of the rows.
+        width: number of columns of the first row.
+        header: index of the line of names, or None.
+        names: `width` names, stripped of quotes, as that line has them; empty without.
+        count: index of the line that tells how many rows there are, or None.
+    """
+
+    start: int
+    dialect: Dialect
+    width: int
+    header: int | None = None
+    names: tuple[str, ...] = ()
+    count: int | None = None
+
+
+def decode(path: Path, content: bytes) -> Text:
+    """Lines of a text file in UTF-8, UTF-16 or Latin-1, with the line ends of any system.
+
+    Raises:
+        UserError: the file is binary.
+    """
+    encoding = "utf-8"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif content.startswith(codecs.BOM_UTF8):
+        encoding = "utf-8-sig"
+    elif b"\0" in content:
+        raise UserError(f"{path}: expected text, got a binary file")
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+        text = content.decode(encoding)
+    newline = "\r\n" if "\r\n" in text else "\r" if "\r" in text and "\n" not in text else "\n"
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    ended = lines[-1] == ""
+    return Text(lines[:-1] if ended else lines, encoding, newline, ended)
+
+
+def find_layout(path: Path, lines: list[str]) -> Layout:
+    """Where the rows begin, and what the lines above them say.
+
+    Above the rows may stand, in this order or another: comments (#, //, %), of which the last that names a column x, y
+    and z gives the names; one line of names without a mark, above which titles may stand; the number of rows; Excel's
+    `sep=`; below names, units.
+
+    Raises:
+        UserError: a line is none of these, or there are no rows.
+    """
+    separator, header, count, odd, bare = None, None, None, None, False
+    for index, line in _not_blank(lines):
+        text = line.strip()
+        if hint := SEPARATOR_LINE.fullmatch(text):
+            separator = hint[1]
+        elif text.startswith(COMMENTS):
+            header = index if not bare and _may_name_axes(text) else header
+        elif _is_count(text, lines, index):
+            count = index
+        elif _is_row(text, separator, named=header is not None) and odd is None:
+            return _with_names(path, lines, index, detect(text, separator), header, count)
+        elif not bare and _may_name_axes(text):
+            header, bare, odd = index, True, None
+        elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
+            odd = index if odd is None else odd  # a title, if names come soon
+        if odd is not None and (bare or index - odd > TITLES):
+            break
+    if odd is not None:
+        told = shorten(lines[odd].strip())
+        raise UserError(f"{path}, line {odd + 1}: expected numbers or names with x, y and z, got {told}")
+    raise UserError(f"{path}: expected rows of numbers, got none")
+
+
+def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
+    """Index and text of each row: what is neither blank (separators alone are) nor a comment, nor the count of a
+    further block of rows."""
+    blank = f" \t\r{layout.dialect.separator or ''}"
+    for index in range(layout.start, len(lines)):
+        text = lines[index].strip(blank)
+        if text and not text.startswith(COMMENTS) and not (layout.width > 1 and text.isdigit()):
+            yield index, lines[index]
+
+
+def split_names(text: str, dialect: Dialect, width: int) -> tuple[str, ...]:
+    """The names in a line of them, or none where their number is not that of the columns.
+
+    One name less than there are columns stands for rows that begin with their own name (as R writes them).
+    """
+    bare = text.strip().lstrip("#/% ")
+    splits = _splits(bare, dialect)
+    exact = next((names for names in splits if len(names) == width), None)
+    if exact is None and width > 3:
+        exact = next(
+            (["", *names] for names in splits if len(names) == width - 1 and find_triple(names, POSITIONS)), None
+        )
+    return tuple(exact or ())
+
+
+def shorten(text: str) -> str:
+    """A text for a message."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _with_names(
+    path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
+) -> Layout:
+    dialect = _with_decimal(dialect, lines[start:])
+    row = split_comment(lines[start])[0]
+    width = len(dialect.split(row))
+    if header is None:
+        return Layout(start, dialect, width, count=count)
+    splits = _splits(lines[header].strip().lstrip("#/% "), dialect)
+    if dialect.trailing and any(len(names) == width + 1 for names in splits):  # only the last value is missing
+        dialect = replace(dialect, trailing=False)
+        width += 1
+    names = split_names(lines[header], dialect, width)
+    if find_triple(names, POSITIONS):
+        return Layout(start, dialect, width, header, names, count)
+    if not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
+        raise UserError(
+            f"{path}, line {header + 1}: expected {width} names, one a column, got {shorten(lines[header])}"
+        )
+    return Layout(start, dialect, width, count=count)  # some names have blanks in them; the positions come first
+
+
+def _splits(text: str, dialect: Dialect) -> list[list[str]]:
+    """A line of names parted in each way that it may be, the rows' own first."""
+    found = [Dialect(sign).split(text) for sign in (dialect.separator, ";", "\t", ",") if sign]
+    found.append([name.strip('"') for name in NAMED.findall(text)])
+    return [names[:-1] if names and not names[-1] else names for names in found]
+
+
+def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
+    """The first row may hold whole numbers alone: another tells the decimal sign."""
+    if dialect.separator == "," or dialect.decimal == ",":
+        return dialect
+    telling = next((row for row in rows if "," in row and not row.lstrip().startswith(COMMENTS)), None)
+    decimal = "." if telling is None else detect(telling, dialect.separator).decimal
+    return Dialect(dialect.separator, decimal, dialect.trailing, dialect.quoted)
+
+
+def _not_blank(lines: list[str]) -> Iterator[tuple[int, str]]:
+    return ((index, line) for index, line in enumerate(lines) if line.strip())
+
+
+def _may_name_axes(text: str) -> bool:
+    bare = text.strip().lstrip("#/% ")
+    splits = [Dialect(separator).split(bare) for separator in (",", ";", "\t", "|")]
+    return any(find_triple(names, POSITIONS) for names in (*splits, [name.strip('"') for name in NAMED.findall(bare)]))
+
+
+def _is_count(text: str, lines: list[str], index: int) -> bool:
+    if not text.isdigit():
+        return False
+    following = next((line for _, line in _not_blank(lines[index + 1 : index + 5])), "")
+    return len(TOKEN.findall(following.replace(",", " ").replace(";", " "))) > 1
+
+
+def _is_row(text: str, separator: str | None, named: bool) -> bool:
+    """Numbers, perhaps some of them missing; below names, or behind three numbers, other fields may stand."""
+    dialect = detect(text, separator)
+    fields = dialect.split(text)
+    values = [number(field, dialect.decimal) for field in fields]
+    known = sum(value is not None for value in values)
+    if known == len(values):
+        return any(fields)
+    return known >= 3 and (named or None not in values[:3])

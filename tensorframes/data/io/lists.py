@@ -1,0 +1,48 @@
+"""Text files of data sets: a fixed number of columns, row numbers, names."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.files import read_bytes
+from tensorframes.data.io.layout import decode, find_layout
+from tensorframes.data.io.values import read_numbers
+from tensorframes.errors import UserError
+
+
+def read_values(path: Path, columns: int) -> NDArray[np.float64]:
+    """The (N, columns) numbers of a text file.
+
+    Raises:
+        UserError: what is wrong, with the file's name and the line's number.
+    """
+    lines = decode(path, read_bytes(path)).lines
+    layout = find_layout(path, lines)
+    values = read_numbers(path, lines, layout)
+    if values.shape[1] != columns:
+        raise UserError(f"{path}, line {layout.start + 1}: expected {columns} columns, got {values.shape[1]}")
+    return values
+
+
+def read_rows(path: Path) -> NDArray[np.int64]:
+    """The (N,) row numbers of a text file of one whole number a line.
+
+    Raises:
+        UserError: as read_values, or a number is not whole.
+    """
+    values = read_values(path, 1)[:, 0]
+    rows = values.astype(np.int64) if np.isfinite(values).all() else None
+    if rows is None or not np.array_equal(rows, values):
+        raise UserError(f"{path}: expected whole row numbers, got {values[values % 1 != 0][0]:g}")
+    return rows
+
+
+def read_names(path: Path) -> list[str]:
+    """The names in a list of one a line, blank lines and repetitions passed over.
+
+    Raises:
+        UserError: there is no such file, or no name in it.
+    """
+    names = [line.strip() for line in decode(path, read_bytes(path)).lines]
+    return list(dict.fromkeys(name for name in names if name))

@@ -1,0 +1,114 @@
+"""NumPy's own file of one array: (N, C) numbers, rows of named fields, or organised (H, W, C) and (H, W) of either."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
+from tensorframes.data.io.text import positional_names
+from tensorframes.data.io.types import exact_type
+from tensorframes.errors import UserError
+
+FEW = 12
+"""Columns up to which an array of few rows may be that many points."""
+
+
+@dataclass(frozen=True, eq=False)
+class NpyOrigin:
+    """How the numbers lay in the file.
+
+    Args:
+        shape: of the points, (N,) or (H, W).
+        named: rows of named fields; otherwise an array of numbers.
+        fortran: columns one after the other.
+    """
+
+    shape: tuple[int, ...]
+    named: bool
+    fortran: bool
+
+
+class NpyFormat:
+    """Columns of numbers are named by their place (`text.positional_names`), fields by their names."""
+
+    name = "NPY"
+    suffixes = (".npy",)
+
+    def read(self, path: Path, content: bytes) -> Columns:
+        """The points of one array; pickled objects are never loaded."""
+        values = load(content)
+        if not isinstance(values, np.ndarray):
+            raise UserError(f"{path}: expected one array, got an archive of several: it should be called .npz")
+        named = values.dtype.names is not None
+        shape = values.shape if named else values.shape[:-1]
+        fortran = values.ndim > 1 and bool(np.isfortran(values))
+        return Columns(rows_of(path, values), NpyOrigin(shape, named, fortran), ".npy")
+
+    def unkept(self, columns: Columns) -> tuple[str, ...]:
+        """Lists of any length, which NumPy could only pickle."""
+        return tuple(name for name in columns.names if columns.table.dtype[name].hasobject)
+
+    def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
+        """One array as the file had it; of other points (N, C) numbers if their names can be told by their place."""
+        origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
+        by_place = not origin.named if origin else _placed(columns)
+        plainly = by_place and _have_common_type(columns)
+        values = plain(columns.table) if plainly else columns.table
+        if origin and np.prod(origin.shape, dtype=int) == len(values):
+            values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
+        save(file, np.asfortranarray(values) if origin and origin.fortran else values)
+
+
+def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
+    """The array or archive in a file's content; without pickles.
+
+    Raises:
+        ValueError: it is none, or cut off.
+    """
+    if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
+        raise ValueError("got a file of another kind")
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
+def save(file: BinaryIO, values: NDArray) -> None:
+    """Writes an array, never a pickle; names beyond Latin-1 need the third version of the format."""
+    beyond = any(ord(sign) > 255 for name in values.dtype.names or () for sign in name)
+    np.lib.format.write_array(file, np.asanyarray(values), (3, 0) if beyond else None, allow_pickle=False)
+
+
+def rows_of(path: Path, values: NDArray) -> NDArray:
+    """(N,) structured array of an array's rows.
+
+    Raises:
+        UserError: it is not of points.
+    """
+    if values.dtype.names:
+        return values.reshape(-1)
+    count = values.shape[-1] if values.ndim >= 2 else 0
+    if values.ndim == 2 and values.shape[0] in (3, 4, 6) and count > FEW:
+        raise UserError(
+            f"{path}: expected one point a row, (N, 3), got shape {values.shape}: one point a column; transpose it"
+        )
+    if count < 3 or values.dtype.kind not in "fiu":
+        raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6), got {values.dtype} {values.shape}")
+    columns = list(values.reshape(-1, count).T)
+    return table_of(dict(zip(positional_names(columns), columns, strict=True)))
+
+
+def _placed(columns: Columns) -> bool:
+    """Whether a reader without names finds positions and normals, and nothing else is there."""
+    arrays = [columns.table[name] for name in columns.names]
+    return columns.names in (POSITION, POSITION + NORMAL) and positional_names(arrays) == columns.names
+
+
+def _have_common_type(columns: Columns) -> bool:
+    """Whether one type of number holds all columns unchanged."""
+    arrays = [columns.table[name] for name in columns.names]
+    if any(array.ndim > 1 or array.dtype.kind not in "iuf" for array in arrays):
+        return False
+    common = np.result_type(*arrays).str[1:]
+    return all(array.dtype.kind == "f" or exact_type(array, (common,)) is not None for array in arrays)

@@ -1,0 +1,105 @@
+"""The header of a PCD file.
+
+Source: *The PCD (Point Cloud Data) file format*, pointclouds.org.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tensorframes.data.io.axes import unique
+from tensorframes.errors import UserError
+
+KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
+ENCODINGS = ("ascii", "binary", "binary_compressed")
+PADDING = "_"
+"""Name of fields that hold nothing, several of which there may be."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a PCD header says.
+
+    Args:
+        lines: as they are, without ends, up to DATA.
+        fields: names as the file has them.
+        kinds: of each field the type of its numbers, as NumPy spells it.
+        counts: of each field how many numbers there are in a row.
+        points: number of rows.
+        encoding: ascii, binary or binary_compressed.
+    """
+
+    lines: tuple[str, ...]
+    fields: tuple[str, ...]
+    kinds: tuple[str, ...]
+    counts: tuple[int, ...]
+    points: int
+    encoding: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns: the fields', each once."""
+        return unique(self.fields, "field")
+
+    @property
+    def row(self) -> np.dtype:
+        """Of one row in a binary file, padding included."""
+        return np.dtype(
+            [
+                (name, f"<{kind}", (count,) if count != 1 else ())
+                for name, kind, count in zip(self.names, self.kinds, self.counts, strict=True)
+            ]
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold something."""
+        return tuple(name for name, field in zip(self.names, self.fields, strict=True) if field != PADDING)
+
+
+def read_header(path: Path, content: bytes) -> tuple[Header, int]:
+    """The header, and where the numbers begin.
+
+    Raises:
+        UserError: it is not one of a PCD file.
+    """
+    lines, place = [], 0
+    while True:
+        end = content.find(b"\n", place)
+        line = content[place : end if end >= 0 else None].decode("utf-8", "surrogateescape").rstrip("\r")
+        words = line.split()
+        if words and words[0].lower() not in KEYS and not words[0].startswith("#"):
+            raise UserError(f"{path}: expected a PCD file, got a header with the line {line.strip()[:60]!r}")
+        lines.append(line)
+        place = end + 1
+        if words and words[0].lower() == "data":
+            break
+        if end < 0:
+            raise UserError(f"{path}: expected a PCD file, got no header that ends with DATA")
+    try:
+        return _parse(tuple(lines)), place if end >= 0 else len(content)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise UserError(f"{path}: expected a PCD file, got a header with {error}") from error
+
+
+def _parse(lines: tuple[str, ...]) -> Header:
+    said = {words[0].lower(): words[1:] for line in lines if (words := line.split()) and not words[0].startswith("#")}
+    fields = tuple(said.get("fields") or said.get("columns") or ())
+    if not fields:
+        raise ValueError("no FIELDS")
+    sizes, types = said.get("size", ["4"] * len(fields)), said.get("type", ["F"] * len(fields))
+    counts = tuple(int(count) for count in said.get("count", ["1"] * len(fields)))
+    if not len(fields) == len(sizes) == len(types) == len(counts) or min(counts) < 1:
+        raise ValueError("FIELDS, SIZE, TYPE and COUNT that disagree")
+    kinds = tuple(f"{kind.lower()}{size}" for kind, size in zip(types, sizes, strict=True))
+    if wrong := [
+        kind for kind in kinds if kind not in ("f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)))
+    ]:
+        raise ValueError(f"a field of TYPE {wrong[0][0].upper()} and SIZE {wrong[0][1:]}")
+    area = int(said["width"][0]) * int(said.get("height", ["1"])[0]) if "width" in said else 0
+    points = int(said["points"][0]) if "points" in said else area
+    encoding = said["data"][0].lower()
+    if points < 0 or encoding not in ENCODINGS:
+        raise ValueError(f"POINTS {points} and DATA {encoding}")
+    return Header(lines, fields, kinds, counts, points, encoding)

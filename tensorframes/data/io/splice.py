@@ -1,0 +1,31 @@
+"""Fields put into lines of text, all other characters left as they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tensorframes.data.io.dialect import Dialect, split_comment
+
+
+@dataclass(frozen=True)
+class Splice:
+    """What changes in N rows.
+
+    Args:
+        replaced: by the index of a field the N texts it becomes.
+        appended: of each new field the N texts.
+    """
+
+    replaced: Mapping[int, Sequence[str]]
+    appended: Sequence[Sequence[str]]
+
+
+def splice_line(dialect: Dialect, line: str, splice: Splice, row: int) -> str:
+    """One row with its new fields."""
+    if splice.replaced:
+        body, comment = split_comment(line)
+        fields = dialect.split(body)
+        for index, texts in splice.replaced.items():
+            fields[index] = texts[row]
+        blank = line[: len(line) - len(line.lstrip())]
+        line = blank + dialect.join(fields) + (f" {comment}" if comment else "")
+    return dialect.append(line, [texts[row] for texts in splice.appended]) if splice.appended else line

@@ -1,0 +1,245 @@
+"""Points as text: XYZ, TXT, ASC, CSV, PTS, as spreadsheets, scanners and viewers write them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.axes import unique
+from tensorframes.data.io.columns import NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.dialect import Dialect
+from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
+from tensorframes.data.io.splice import Splice, splice_line
+from tensorframes.data.io.values import read_columns, split_rows, texts_of
+from tensorframes.errors import UserError
+
+COUNTED = ".pts"
+"""Files of these begin with the number of rows, and have no names."""
+
+FEWEST_COUNTED = 20
+"""Rows from which on a column that counts them is taken for an index."""
+
+UNIT_LENGTH = 0.05
+"""How far from 1 the length of what may be a normal is."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextOrigin:
+    """A text file: its lines, and the names of its columns in the table."""
+
+    text: Text
+    layout: Layout
+    names: tuple[str, ...]
+
+
+class TextFormat:
+    """White space, commas, semicolons, tabs or bars between fields; decimal commas; quotes; names, counts, comments."""
+
+    name = "text"
+    suffixes = (".xyz", ".txt", ".csv", ".asc", ".pts")
+
+    def read(self, path: Path, content: bytes) -> Columns:
+        """The rows of a text file; columns without names are named as `positional_names` tells."""
+        text = decode(path, content)
+        layout = find_layout(path, text.lines)
+        if layout.width < 3:
+            raise UserError(f"{path}: expected at least 3 columns (x y z), got {layout.width}")
+        named = unique(layout.names) if layout.names else ()
+        arrays = read_columns(path, text.lines, layout, _needed(named))
+        _check_count(path, text.lines, layout, len(arrays[0]))
+        names = named or positional_names(arrays, path.suffix.lower())
+        return Columns(
+            table_of(dict(zip(names, arrays, strict=True))), TextOrigin(text, layout, names), path.suffix.lower()
+        )
+
+    def unkept(self, columns: Columns) -> tuple[str, ...]:
+        """Lists of any length, and what is neither number nor text."""
+        return tuple(name for name in columns.names if columns.table.dtype[name].base.kind not in "biufU")
+
+    def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
+        """The lines of the file that was read with the changed fields put in; other rows with the fewest digits."""
+        origin = columns.origin
+        if isinstance(origin, TextOrigin) and columns.suffix == suffix and set(origin.names) <= set(columns.names):
+            rows = list(rows_of(origin.text.lines, origin.layout))
+            if len(rows) == len(columns.table):
+                file.write(origin.text.encoded(_changed_lines(origin, columns, suffix, rows)))
+                return
+        file.write(("\n".join(_new_lines(columns, suffix)) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, ...]:
+    """Names of the columns of a table without any.
+
+    The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
+    holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and
+    not zero are of unit length, and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in
+    every row stay colours. Others are intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
+    """
+    count = len(arrays)
+    if count > 3 and _counts_rows(arrays[0]):
+        return ("index", *positional_names(arrays[1:], suffix))
+    names = [*POSITION, *(f"c{index + 1}" for index in range(3, count))]
+    start = next((start for start in (3, count - 3) if start >= 3 and _are_normals(arrays[start : start + 3])), None)
+    others = [index for index in range(3, count) if start is None or not start <= index < start + 3]
+    if start is not None:
+        names[start : start + 3] = NORMAL
+    if suffix == COUNTED and len(others) in (1, 3, 4):
+        colours = ("red", "green", "blue")
+        known = {1: ("intensity",), 3: colours, 4: ("intensity", *colours)}[len(others)]
+        for index, name in zip(others, known, strict=True):
+            names[index] = name
+    return tuple(names)
+
+
+def _counts_rows(values: NDArray) -> bool:
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..., as no coordinate of a surface's points is."""
+    if len(values) < FEWEST_COUNTED or values.dtype.kind not in "iuf" or values[0] not in (0, 1):
+        return False
+    return np.array_equal(values, np.arange(len(values)) + int(values[0]))
+
+
+def _are_normals(arrays: Sequence[NDArray]) -> bool:
+    if len(arrays) < 3 or any(array.ndim > 1 or array.dtype.kind not in "iuf" for array in arrays):
+        return False
+    values = np.stack(arrays, axis=1).astype(np.float64)
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(values, axis=1)
+        unit, there = np.abs(lengths - 1) < UNIT_LENGTH, np.isfinite(lengths) & (lengths > 0)
+    return bool(unit.sum() > 0.5 * there.sum() and (values[unit] < 0).any())
+
+
+def _needed(names: tuple[str, ...]) -> set[int]:
+    """Indices of the columns that must be numbers: the positions, and normals where there are names."""
+    if not names:
+        return {0, 1, 2}
+    empty = Columns(np.empty(0, dtype=[(name, "f8") for name in names]))
+    return {names.index(name) for name in (*empty.position, *empty.normals)}
+
+
+def _check_count(path: Path, lines: list[str], layout: Layout, found: int) -> None:
+    """A file of fewer rows than it says was cut off."""
+    if layout.count is None:
+        return
+    first = int(lines[layout.count])
+    more = [int(line) for line in lines[layout.start :] if layout.width > 1 and line.strip().isdigit()]
+    if found < first + sum(more):
+        raise UserError(f"{path}: expected {first + sum(more)} rows, as line {layout.count + 1} says, got {found}")
+
+
+def _changed_lines(origin: TextOrigin, columns: Columns, suffix: str, rows: list[tuple[int, str]]) -> list[str]:
+    """All lines of the file with the columns that are new or changed."""
+    layout, dialect = origin.layout, origin.layout.dialect
+    splice = _splice(origin, columns)
+    lines = list(origin.text.lines)
+    for number, (index, line) in enumerate(rows):
+        lines[index] = splice_line(dialect, line, splice, number)
+    new = [name for name in columns.names if name not in origin.names]
+    if layout.header is not None:
+        lines[layout.header] = _with_names(lines[layout.header], dialect, layout, new)
+    if layout.count is not None and not any(line.strip().isdigit() for line in lines[layout.start :]):
+        lines[layout.count] = lines[layout.count].replace(lines[layout.count].strip(), str(len(rows)))
+    if layout.header is None and new and not _named_by_place(columns, suffix):
+        mark = "" if suffix == ".csv" else "# "
+        lines.insert(layout.start, mark + Dialect(dialect.separator).join(columns.names))
+    return lines
+
+
+def _splice(origin: TextOrigin, columns: Columns) -> Splice:
+    written = origin.layout.dialect.written
+    replaced = {
+        origin.names.index(name): [written(text) for text in texts_of(_brief(columns, name))]
+        for name in origin.names
+        if name in columns.changed
+    }
+    new = [name for name in columns.names if name not in origin.names]
+    texts = [text for name in new for text in _texts(columns.table[name]).values()]
+    return Splice(replaced, [[written(text) for text in column] for column in texts])
+
+
+def _brief(columns: Columns, name: str) -> NDArray:
+    """A column's numbers, new normals in single precision, which is what they have."""
+    values = columns.table[name]
+    if name in columns.normals and values.dtype.kind == "f":
+        single = values.astype(np.float32)
+        return single if np.array_equal(single, values, equal_nan=True) else values
+    return values
+
+
+def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> str:
+    """The line of names with more of them, parted and quoted as its own."""
+    if not new:
+        return line
+    body = line.rstrip()
+    separator = next((sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body), " ")
+    trailing = body.endswith(separator) and separator != " "
+    quoted = body.rstrip(separator).endswith('"')
+    names = separator.join(f'"{name}"' if quoted else name for name in new)
+    return f"{body.removesuffix(separator) if trailing else body}{separator}{names}{separator if trailing else ''}"
+
+
+def _new_lines(columns: Columns, suffix: str) -> list[str]:
+    """Lines for columns of another kind of file, or in another order than the file's."""
+    dialect = Dialect("," if suffix == ".csv" else None)
+    if suffix == COUNTED:
+        columns = _position_first(columns)
+    named = suffix != COUNTED and (suffix == ".csv" or _has_header(columns) or not _placed(columns, suffix))
+    arrays = _all_texts(columns)
+    lines = [dialect.join(row) for row in zip(*arrays.values(), strict=True)]
+    mark = "" if suffix == ".csv" else "# "
+    head = [str(len(lines))] if suffix == COUNTED else [mark + dialect.join(list(arrays))] if named else []
+    return [*head, *lines]
+
+
+def _all_texts(columns: Columns) -> dict[str, list[str]]:
+    """The text of each column, of wide ones of each of their numbers; of a text file the very text of its fields."""
+    kept: dict[str, list[str]] = {}
+    origin = columns.origin
+    if isinstance(origin, TextOrigin):
+        fields = split_rows(Path(), origin.text.lines, origin.layout)[1]
+        point = origin.layout.dialect.decimal == ","
+        for name, texts in zip(origin.names, fields, strict=True):
+            same = name in columns.names and name not in columns.changed and len(texts) == len(columns.table)
+            if same and columns.table.dtype[name].kind != "U":
+                texts = [text.replace(",", ".") if point else text for text in texts]
+            if same:
+                kept[name] = [text or "nan" for text in texts]
+    return {
+        key: texts
+        for name in columns.names
+        for key, texts in ({name: kept[name]} if name in kept else _texts(_brief(columns, name), name)).items()
+    }
+
+
+def _texts(values: NDArray, name: str = "") -> dict[str, list[str]]:
+    if values.ndim == 1:
+        return {name: texts_of(values)}
+    wide = values.reshape(len(values), -1)
+    return {f"{name}_{index}": texts_of(wide[:, index]) for index in range(wide.shape[1])}
+
+
+def _has_header(columns: Columns) -> bool:
+    return isinstance(columns.origin, TextOrigin) and columns.origin.layout.header is not None
+
+
+def _named_by_place(columns: Columns, suffix: str) -> bool:
+    """Whether a reader without names finds the positions and normals that are there."""
+    arrays = [columns.table[name] for name in columns.names]
+    if any(array.ndim > 1 for array in arrays):
+        return False
+    names = positional_names(arrays, suffix)
+    places = [columns.names.index(name) for name in (*columns.position, *columns.normals)]
+    return [names.index(name) for name in (*POSITION, *NORMAL) if name in names] == places
+
+
+def _placed(columns: Columns, suffix: str) -> bool:
+    """Whether all names are those that a reader without names gives."""
+    arrays = [columns.table[name] for name in columns.names]
+    return all(array.ndim == 1 for array in arrays) and positional_names(arrays, suffix) == columns.names
+
+
+def _position_first(columns: Columns) -> Columns:
+    names = [*columns.position, *(name for name in columns.names if name not in columns.position)]
+    return replace(columns, table=table_of({name: columns.table[name] for name in names}))

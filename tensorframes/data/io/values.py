@@ -1,0 +1,144 @@
+"""The columns of rows of text: fast where all are numbers, field by field where not; and numbers as text."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.dialect import number, numbers, split_comment
+from tensorframes.data.io.layout import Layout, rows_of, shorten
+from tensorframes.errors import UserError
+
+LARGEST = 2.0**53
+"""From here on float64 has not all whole numbers."""
+
+INTEGER = re.compile(r"[+-]?\d+")
+
+
+def read_numbers(path: Path, lines: list[str], layout: Layout) -> NDArray[np.float64]:
+    """(N, C) numbers of the rows.
+
+    Raises:
+        UserError: a field is not a number, or a row has another length; the line's number is told.
+    """
+    fast = _read_fast(lines, layout)
+    if fast is not None:
+        return fast
+    places, columns = split_rows(path, lines, layout)
+    return np.stack([_as_numbers(path, places, texts, layout.dialect.decimal) for texts in columns], axis=1)
+
+
+def read_columns(path: Path, lines: list[str], layout: Layout, needed: Collection[int]) -> list[NDArray]:
+    """The columns of the rows, each (N,): numbers where all fields are, otherwise text.
+
+    Columns of whole numbers without a point in the first row are bytes, int32, or what they take; others float64.
+
+    Args:
+        path: for the errors.
+        lines: of the file.
+        layout: what stands where in them.
+        needed: indices of columns that must be numbers; without names those that begin with one must, too.
+
+    Raises:
+        UserError: as read_numbers, of the needed columns; a row has another length.
+    """
+    first = layout.dialect.split(split_comment(lines[layout.start])[0])
+    whole = [INTEGER.fullmatch(text) is not None and index not in needed for index, text in enumerate(first)]
+    fast = _read_fast(lines, layout)
+    if fast is not None and not (np.abs(fast[:, whole]) >= LARGEST).any():
+        return [_narrowed(values) if whole[index] else values for index, values in enumerate(fast.T)]
+    places, columns = split_rows(path, lines, layout)
+    found: list[NDArray] = []
+    for index, texts in enumerate(columns):
+        values = numbers(texts, layout.dialect.decimal)
+        begins = not layout.names and number(first[index], layout.dialect.decimal) is not None
+        if values is None and (index in needed or begins):
+            values = _as_numbers(path, places, texts, layout.dialect.decimal)
+        if values is None:
+            found.append(np.array(texts, dtype=str))
+        else:
+            found.append(_whole(values, texts) if whole[index] else values)
+    return found
+
+
+def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int], list[list[str]]]:
+    """Indices of the rows' lines, and the text of each column.
+
+    Raises:
+        UserError: a row has another length than the first.
+    """
+    places, rows = [], []
+    for index, line in rows_of(lines, layout):
+        fields = layout.dialect.split(split_comment(line)[0])
+        if len(fields) != layout.width:
+            raise UserError(f"{path}, line {index + 1}: expected {layout.width} columns as above, got {len(fields)}")
+        places.append(index)
+        rows.append(fields)
+    return places, [list(column) for column in zip(*rows, strict=True)]
+
+
+def texts_of(values: NDArray) -> list[str]:
+    """Numbers (N,) as text with the fewest digits that tell them apart in their type; half precision as single."""
+    if values.dtype.kind == "f" and values.dtype.itemsize < 8:
+        return [text.removesuffix(".0") for text in values.astype(np.float32).astype("U32").tolist()]
+    if values.dtype.kind == "f":
+        return [repr(value).removesuffix(".0") for value in values.astype(np.float64).tolist()]
+    if values.dtype.kind == "b":
+        values = values.astype(np.uint8)
+    return [str(value) for value in values.tolist()]
+
+
+def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
+    """(N, C) numbers, or None where the rows hold more than plain numbers, one row a line."""
+    rows = lines[layout.start :]
+    marked = any("#" in row for row in rows)
+    if marked and any(".#" in row for row in rows):  # "1.#QNAN" is no comment
+        return None
+    dialect = layout.dialect
+    if dialect.trailing:
+        rows = [row.rstrip().removesuffix(dialect.separator or "") for row in rows]
+    if dialect.decimal == ",":
+        rows = [row.replace(",", ".") for row in rows]
+    try:
+        values = np.loadtxt(
+            rows,
+            delimiter=dialect.separator,
+            comments="#" if marked else None,
+            quotechar='"' if '"' in rows[0] else None,
+            ndmin=2,
+        )
+    except ValueError:
+        return None
+    return values if values.shape[1] == layout.width else None
+
+
+def _as_numbers(path: Path, places: list[int], texts: list[str], decimal: str) -> NDArray[np.float64]:
+    values = numbers(texts, decimal)
+    if values is None:
+        wrong = next(row for row, text in enumerate(texts) if number(text, decimal) is None)
+        raise UserError(f"{path}, line {places[wrong] + 1}: expected numbers, got {shorten(texts[wrong])}")
+    return values
+
+
+def _narrowed(values: NDArray[np.float64]) -> NDArray:
+    """Whole numbers below LARGEST as integers; other values as they are."""
+    if not np.isfinite(values).all() or (values != np.floor(values)).any() or len(values) == 0:
+        return values
+    low, high = values.min(), values.max()
+    kind = "u1" if low >= 0 and high <= 255 else "i4" if max(-low, high) < 2**31 else "i8"
+    return values.astype(kind)
+
+
+def _whole(values: NDArray[np.float64], texts: list[str]) -> NDArray:
+    """As _narrowed, but from the text where float64 would round."""
+    if not (np.abs(values) >= LARGEST).any():
+        return _narrowed(values)
+    if not all(INTEGER.fullmatch(text) for text in texts):
+        return values
+    exact = [int(text) for text in texts]
+    low, high = min(exact), max(exact)
+    if low >= -(2**63) and high < 2**63:
+        return np.array(exact, dtype=np.int64)
+    return np.array(exact, dtype=np.uint64) if low >= 0 and high < 2**64 else values

@@ -1,0 +1,154 @@
+"""Depth images: a pinhole camera, one point a pixel."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorframes.data.ranges import Drawable, Range
+from tensorframes.data.synthetic.sampling.streets import street
+from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
+from tensorframes.data.synthetic.shapes.scenes import Casts
+from tensorframes.data.transforms.corruption.corrupted import rounded
+
+JUMP = 8.0
+"""A jump of depth, in spacings."""
+
+
+ROOM = (3.0, 10.0)
+"""Half of the extent of a scene, metres."""
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A pinhole.
+
+    Args:
+        axes: (3, 3) rows right, down, forward.
+        eye: (3,) its place.
+        half: it sees |x|, |y| <= half at depth 1.
+    """
+
+    axes: np.ndarray
+    eye: np.ndarray
+    half: float
+
+
+def around(centre: np.ndarray, radius: float, distance: float, rng: np.random.Generator) -> Camera:
+    """A camera that sees a ball of this centre and radius from anywhere, `distance` radii away."""
+    direction = rng.standard_normal(3)
+    axes = looking(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
+    eye = centre - axes[2] * distance * radius + rng.normal(0, 0.1 * radius, 3)
+    return Camera(axes, eye, 1.05 / np.sqrt(max(distance**2 - 1, 0.5)) + 0.1 / distance)
+
+
+def within(rng: np.random.Generator) -> Camera:
+    """A camera near the origin of a scene, at the height of a table or an eye, that looks ahead or down a little."""
+    azimuth, fall = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 40))
+    direction = np.array([np.cos(fall) * np.cos(azimuth), np.cos(fall) * np.sin(azimuth), -np.sin(fall)])
+    eye = np.array([*rng.uniform(-0.2, 0.2, 2), rng.uniform(0.7, 1.8)])
+    return Camera(looking(direction, rng.uniform(-0.1, 0.1)), eye, rng.uniform(0.4, 0.7))
+
+
+@dataclass(frozen=True)
+class DepthImage(Drawable):
+    """Points of the pixels of one or more cameras that look at the surface from outside, or stand in a scene with it.
+
+    Depth z is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at
+    the median depth z0; the noise has the standard deviation noise (z / z0)^2, as stereo and structured light have it.
+    Mixed pixels, beside a jump of depth, lie between both surfaces and have the normal 0. Coordinates are the first
+    camera's: right, down, forward.
+
+    Args:
+        views: number of cameras, their clouds merged.
+        scene: probability that the cameras stand in a scene with ground and walls, near one another.
+        distance: otherwise, from the middle of the surface, in radii of the surface.
+        aspect: width of a pixel to its height.
+        noise: of depth, in spacings.
+        rounding: step of depth, in spacings.
+        disparity: probability that 1 / depth is rounded, whose steps grow like the noise.
+        lost: part of the pixels without depth.
+        mixed: part of the pixels beside a jump that are mixed.
+    """
+
+    views: Range = (1, 3)
+    scene: float = 0.3
+    distance: Range = (1.5, 5.0)
+    aspect: Range = 1.0
+    noise: Range = (0.0, 0.6)
+    rounding: Range = (0.0, 0.5)
+    disparity: float = 0.3
+    lost: Range = (0.0, 0.2)
+    mixed: Range = (0.0, 0.5)
+
+    def sample(self, surface: Surface, count: int, rng: np.random.Generator) -> Sample:
+        """About `count` points and their normals.
+
+        Raises:
+            ValueError: the surface is empty.
+        """
+        way = self.draw(rng)
+        views, inverse = int(way.views), rng.random() < way.disparity
+        if rng.random() < way.scene:
+            scene: Casts = street(surface, rng.uniform(*ROOM), rng)
+            cameras = [within(rng) for _ in range(views)]
+        else:
+            scene, (centre, radius) = surface, extent(surface, rng)
+            cameras = [around(centre, radius, way.distance, rng) for _ in range(views)]
+        found = [way._image(scene, camera, count / views, inverse, rng) for camera in cameras]
+        pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+        enough(len(pos))
+        return (pos - cameras[0].eye) @ cameras[0].axes.T, normal @ cameras[0].axes.T
+
+    def _image(self, scene: Casts, camera: "Camera", count: float, inverse: bool, rng: np.random.Generator) -> Sample:
+        """About `count` points of one image."""
+        axes, eye, half = camera.axes, camera.eye, camera.half
+        seen = len(met(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
+        if seen == 0:
+            return np.zeros((0, 3)), np.zeros((0, 3))
+        pitch = float(np.sqrt(seen * (1 - self.lost) * 4 * half**2 / count))
+        size = pitch * np.array([self.aspect**0.5, self.aspect**-0.5])
+        steps = [np.arange(-np.floor(half / each), np.floor(half / each) + 1) * each for each in size]
+        pixels = np.stack(np.meshgrid(*steps, indexing="ij"), -1)
+        direction, stretch = _rays(pixels.reshape(-1, 2), axes)
+        rows, distance, normal = met(scene, eye, direction)
+        image = np.full(pixels.shape[:2], np.nan)
+        image.flat[rows] = distance / stretch[rows]
+        image, unlabelled = mixed(image, JUMP * pitch, self.mixed, rng)
+        normal = np.where(unlabelled.flat[rows][:, None], 0.0, normal)
+        kept = rng.random(len(rows)) >= self.lost
+        rows, normal = rows[kept], normal[kept]
+        depth = self._disturbed(image.flat[rows], pitch, inverse, rng)
+        return eye + direction[rows] * (depth * stretch[rows])[:, None], normal
+
+    def _disturbed(self, depth: np.ndarray, pitch: float, inverse: bool, rng: np.random.Generator) -> np.ndarray:
+        """Depths (K,) with noise, rounded; `pitch` is the distance of pixels at depth 1."""
+        if len(depth) == 0:
+            return depth
+        middle = float(np.median(depth))
+        depth = depth + self.noise * pitch * middle * (depth / middle) ** 2 * rng.standard_normal(len(depth))
+        step = self.rounding * pitch * middle
+        return 1 / rounded(1 / depth, step / middle**2) if inverse else rounded(depth, step)
+
+
+def mixed(image: np.ndarray, jump: float, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """An image (W, H) in which a share of the pixels whose depth z differs by more than jump z from the next one's in a
+    row or column have a depth in between, and which these are (W, H)."""
+    changed = np.zeros(image.shape, dtype=bool)
+    if share == 0:
+        return image, changed
+    made = image.copy()
+    for axis in (0, 1):
+        following = np.roll(image, -1, axis)
+        beside = np.abs(following - image) > jump * image  # False beside a pixel without depth
+        beside[(-1, slice(None)) if axis == 0 else (slice(None), -1)] = False
+        beside &= ~changed & (rng.random(image.shape) < share)
+        made[beside] += rng.random(int(beside.sum())) * (following - image)[beside]
+        changed |= beside
+    return made, changed
+
+
+def _rays(pixels: np.ndarray, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit directions (M, 3) through pixels (M, 2) at depth 1, and their lengths (M,) up to there."""
+    through = np.concatenate([pixels, np.ones((len(pixels), 1))], 1)
+    stretch = np.linalg.norm(through, axis=1)
+    return through @ axes / stretch[:, None], stretch

@@ -1,0 +1,54 @@
+"""Vertices of marching cubes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tensorframes.data.ranges import Drawable, Range
+from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough
+from tensorframes.data.synthetic.shapes.meshes import cubes, onto
+from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
+from tensorframes.data.synthetic.shapes.sampling import Implicit
+
+CLOSE = 1e-5
+"""|f| of a projected vertex whose gradient is taken for the normal."""
+
+
+@dataclass(frozen=True)
+class IsosurfaceVertices(Drawable):
+    """Vertices of marching cubes on a grid of samples of the field, where it is linear along the grid's edges.
+
+    Args:
+        least, most: number of samples along the longest side, whatever the number of points.
+        ratio: of the spacing along one axis to that along the others, as slices of a volume have it.
+    """
+
+    least: int = 24
+    most: int = 96
+    ratio: Range = (1.0, 2.0)
+
+    def sample(self, surface: Surface, count: int, rng: np.random.Generator) -> Sample:
+        """About `count` points, and the field's normals where they project onto the surface.
+
+        Raises:
+            ValueError: the surface is no field's, or it is empty.
+        """
+        if not isinstance(surface, Implicit):
+            raise ValueError(f"expected the zeros of a field, got {type(surface).__name__}")
+        way = self.draw(rng)
+        ratio = np.ones(3)
+        ratio[rng.integers(3)] = way.ratio
+        probe = cubes(surface.field, 24 / ratio)[0]
+        enough(len(probe))
+        resolution = np.clip(24 * (count / len(probe)) ** 0.5, way.least, way.most)
+        pos = cubes(surface.field, resolution / ratio)[0]
+        enough(len(pos))
+        foot = onto(surface.field, torch.from_numpy(pos))
+        value, gradient = value_and_gradient(surface.field, foot)
+        size = gradient.norm(dim=1)
+        good = (value.abs() < CLOSE) & (size > 1e-3)
+        if surface.region is not None:
+            good &= evaluate(surface.region, foot) < 0
+        enough(int(good.sum()))
+        return pos[good.numpy()], (gradient[good] / size[good, None]).numpy()

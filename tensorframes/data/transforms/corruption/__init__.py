@@ -1,0 +1,40 @@
+"""What happens to a cloud after it is sampled: noise, thinning, rounding, misregistration, outliers."""
+
+from tensorframes.data.transforms.corruption.corrupted import (
+    Corrupted,
+    DrawnCorruption,
+    DrawsCorruption,
+    applied,
+    diagonal,
+)
+from tensorframes.data.transforms.corruption.decades import DecadesDensity
+from tensorframes.data.transforms.corruption.misregistered import Misregistered
+from tensorframes.data.transforms.corruption.mix import ROUNDING, CorruptionMix
+from tensorframes.data.transforms.corruption.outliers import Outliers
+from tensorframes.data.transforms.corruption.protocol import (
+    MIN_SHARE,
+    PROTOCOL_NOISE,
+    PROTOCOL_SUFFIX,
+    Corruption,
+    Density,
+)
+from tensorframes.data.transforms.corruption.quantised import Quantised
+
+__all__ = [
+    "MIN_SHARE",
+    "PROTOCOL_NOISE",
+    "PROTOCOL_SUFFIX",
+    "ROUNDING",
+    "Corrupted",
+    "Corruption",
+    "CorruptionMix",
+    "DecadesDensity",
+    "Density",
+    "DrawnCorruption",
+    "DrawsCorruption",
+    "Misregistered",
+    "Outliers",
+    "Quantised",
+    "applied",
+    "diagonal",
+]

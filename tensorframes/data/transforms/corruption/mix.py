@@ -1,0 +1,94 @@
+"""Random mixes of corruptions for training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tensorframes.data.cloud import CATEGORIES
+from tensorframes.data.transforms.corruption.corrupted import DrawnCorruption, DrawsCorruption
+from tensorframes.data.transforms.corruption.protocol import Corruption, Density
+
+
+@dataclass(frozen=True)
+class CorruptionMix:
+    """Draws a category by weight, then its level at random around the protocol's.
+
+    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and
+    half the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
+
+    Args:
+        weights: category -> weight >= 0, not all zero; categories left out are not drawn.
+        least_share: even thinning keeps a share drawn uniformly from [least_share, 1], in half of the samples.
+        density_noise: part of the uneven clouds that are noisy, at most at the low level.
+        rounded: part of all clouds whose coordinates are rounded, to a fraction of the diagonal drawn from ROUNDING.
+        others: corruptions beside the protocol's, by the names that `weights` and `sampled_weights` call them.
+        sampled_weights: as `weights`, for clouds that are sampled in a way of their own and have their own noise; no
+            others of the protocol's than no_noise, which thins them evenly in `sampled_thinned` of the draws.
+        sampled_thinned: see there.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 1.0))
+    least_share: float = 0.4
+    density_noise: float = 0.3
+    rounded: float = 0.0
+    others: Mapping[str, DrawsCorruption] = field(default_factory=dict)
+    sampled_weights: Mapping[str, float] = field(default_factory=lambda: {"no_noise": 1.0})
+    sampled_thinned: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rounded <= 1:
+            raise ValueError(f"expected a part of the clouds to round, in [0, 1], got {self.rounded}")
+        for weights, allowed in ((self.weights, CATEGORIES), (self.sampled_weights, CATEGORIES[:1])):
+            names = (*allowed, *self.others)
+            if unknown := set(weights) - set(names):
+                raise ValueError(f"expected categories of {', '.join(names)}, got {', '.join(sorted(unknown))}")
+            if min(weights.values(), default=0) < 0 or sum(weights.values()) <= 0:
+                raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(weights)}")
+        if not 0 <= self.sampled_thinned <= 1:
+            raise ValueError(f"expected a part of the clouds to thin, in [0, 1], got {self.sampled_thinned}")
+
+    def draw(self, rng: np.random.Generator, sampled: bool = False) -> DrawnCorruption:
+        """One corruption, for a clean cloud or one that is sampled in a way of its own."""
+        category = self._category(self.sampled_weights if sampled else self.weights, rng)
+        if category in self.others:
+            return self.others[category].draw(rng, sampled)
+        if sampled:
+            share = rng.uniform(self.least_share, 1) if rng.random() < self.sampled_thinned else 1.0
+            drawn = Corruption(0.0, Density(low=share, high=share))
+        else:
+            drawn = self._drawn(category, rng)
+        if self.rounded == 0 or rng.random() >= self.rounded:
+            return drawn
+        return replace(drawn, rounding=float(np.exp(rng.uniform(*np.log(ROUNDING)))))
+
+    def _category(self, weights: Mapping[str, float], rng: np.random.Generator) -> str:
+        names = (*CATEGORIES, *self.others)
+        weight = np.array([weights.get(name, 0.0) for name in names], dtype=float)
+        return names[int(rng.choice(len(names), p=weight / weight.sum()))]
+
+    def _drawn(self, category: str, rng: np.random.Generator) -> Corruption:
+        if category.startswith("vardensity"):
+            noise = rng.uniform(0, NOISE_RANGE["low_noise"][1]) if rng.random() < self.density_noise else 0.0
+            return Corruption(noise, self._uneven(category.removeprefix("vardensity_"), rng), category)
+        share = rng.uniform(self.least_share, 1) if rng.random() < 0.5 else 1.0
+        return Corruption(rng.uniform(*NOISE_RANGE[category]), Density(low=share, high=share), category)
+
+    def _uneven(self, pattern: str, rng: np.random.Generator) -> Density:
+        direction = rng.standard_normal(3)
+        axis = tuple((direction / np.linalg.norm(direction)).tolist()) if rng.random() < 0.5 else None
+        low, layers, reverse = rng.uniform(0.04, 0.3), int(rng.integers(4, 17)), bool(rng.random() < 0.5)
+        return Density(pattern, low, 1.0, layers, reverse, axis)
+
+
+NOISE_RANGE = {
+    "no_noise": (0.0, 0.0),
+    "low_noise": (0.0003, 0.0025),
+    "med_noise": (0.0025, 0.009),
+    "high_noise": (0.009, 0.014),
+}
+"""Where a mix draws sigma: around the protocol's levels, without gaps between them."""
+
+ROUNDING = (3e-8, 3e-6)
+"""Steps of coordinates, as fractions of the diagonal, that a mix draws from, evenly in their logarithm: from hardly
+more than float32's to a little more than those of files with six digits, such as PCPNet's."""

@@ -1,0 +1,38 @@
+"""Normal estimation: frames, backbone and head in one network, whole clouds of any size, and weights files."""
+
+from tensorframes.normals.estimate import estimate_normals
+from tensorframes.normals.estimator import NormalEstimator
+from tensorframes.normals.heads import AxisHead, Head, VectorHead
+from tensorframes.normals.plane_fit import PlaneFitHead
+from tensorframes.normals.predict import EstimatorMethod, normals_of
+from tensorframes.normals.prediction import Prediction
+from tensorframes.normals.weights import (
+    PRETRAINED,
+    about,
+    built,
+    chosen_device,
+    load_weights,
+    pretrained,
+    pretrained_path,
+    save_weights,
+)
+
+__all__ = [
+    "PRETRAINED",
+    "AxisHead",
+    "EstimatorMethod",
+    "Head",
+    "NormalEstimator",
+    "PlaneFitHead",
+    "Prediction",
+    "VectorHead",
+    "about",
+    "built",
+    "chosen_device",
+    "estimate_normals",
+    "load_weights",
+    "normals_of",
+    "pretrained",
+    "pretrained_path",
+    "save_weights",
+]

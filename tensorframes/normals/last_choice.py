@@ -1,0 +1,274 @@
+"""The last word: a choice among all the planes that were found, and those of facets that neighbours lie in exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.geometry import Hierarchy
+from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
+from tensorframes.normals.plane_votes import (
+    NEAREST,
+    across,
+    checked_tolerances,
+    edges,
+    faded,
+    inliers,
+    rising,
+)
+from tensorframes.normals.support import along, spread, support
+from tensorframes.normals.weighted_plane import Fit
+from tensorframes.parallel import parallel_map
+from tensorframes.reps import full_precision
+
+MOST = 6.0  # witnesses; more of them say nothing new
+WORTH = 5.0  # unit of the scores
+JET = 23  # nearest neighbours that a jet is fitted to
+ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
+SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found of M points so far."""
+
+    edge: Tensor  # (M, K, 3) to the nearest points, itself not among them
+    answers: Tensor  # (M, S, 3) the guess and the fits' normals
+    residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above where it took the point to be
+    told: Tensor  # (M, T)
+    planes: Tensor | None  # (M, Q, 3, 3) near planes
+    shape: Tensor | None  # (M, Q, 4) theirs
+
+    def split(self, size: int) -> list[Found]:
+        """Parts of at most ``size`` points."""
+        starts = range(0, max(len(self.edge), 1), size)
+        return [self._part(start, min(size, len(self.edge) - start)) for start in starts]
+
+    def of(self, rows: Tensor) -> Found:
+        """What was found of some of the points, rows (R,) of the M."""
+        return self._each(lambda value: value.index_select(0, rows))
+
+    def _part(self, start: int, count: int) -> Found:
+        return self._each(lambda value: value.narrow(0, start, count))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Found:
+        return replace(self, **{name: None if value is None else change(value) for name, value in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Invariants of the candidates of M points: S answers, a jet, P triangles, Q near planes."""
+
+    normal: Tensor  # (M, 1 + P, 3) of jet and triangles
+    sharp: Tensor  # (M, Q, 3, 3) near planes, about n n^T
+    count: Tensor  # (M, S + 1 + P, 2 T) witnesses, at most MOST
+    plain: Tensor  # (M, S + 1, 2 T + S + 2)
+    triangle: Tensor  # (M, P, 2 T + S + 8)
+    plane: Tensor  # (M, Q, S + 6)
+    own: Tensor  # (M, 2 T + 3 + 2 Q)
+    sound: Tensor  # (M, S + 1 + P) validity of all but near planes
+
+
+class LastChoice(nn.Module):
+    r"""The axis of the planes that a point could lie in, each as probable as a network says.
+
+    .. math:: N_i = \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
+        p_{ic} = u_{ic} e^{z_{ic}} / \textstyle\sum_d u_{id} e^{z_{id}}
+
+    The candidates c are what was found so far, the guess and the fits; a jet, the tangent plane at the point of the
+    height field of order two of its 23 nearest neighbours, over the last fit (Cazals and Pouget 2005), for surfaces
+    that bend; near planes (``near_planes``) of all sizes, for surfaces that do not, and noise; and the planes through
+    the point and two of its nearest neighbours, for facets that hold hardly more points than that.
+
+    A plane through the point and two neighbours holds more points to within a small tolerance only where the surface is
+    flat, but for a chance that falls with the tolerance, and then the normal is known exactly. So the witnesses of a
+    plane through the point, the nearest points that lie in it beside those that define it, are counted at tolerances
+    down to the rounding of coordinates,
+
+    .. math:: \nu_t(c) = \sum_j \left(1 + (n_{ic} \cdot r_{ij} / \tau_t l_i)^4\right)^{-1},
+
+    all alike and less with their distance (inliers as in RANSAC, Fischler and Bolles 1981, with all samples drawn).
+    :math:`l_i` is the root mean square distance of the 15 nearest neighbours. On a lattice, a scan line or rounded
+    coordinates many planes across the surface hold points exactly, too: such a plane meets the surface in a curve.
+    Counts, and u, are therefore multiplied by the validity of the support (``Support.validity``): the inliers at the
+    second tolerance must spread over the plane, not along a curve, be a good part of the points around, and not be
+    rivalled by those of other planes. The scores z are 5 times the sum of
+    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have
+    none), of a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network
+    makes of invariants: the logarithms of the counts, of the angles between the candidate and the answers, of how
+    thick the nearest 15 points and all of them are along its normal, of the shapes of triangles and near planes,
+    and of what is known of the point: what the network tells, the residual of the last fit and of the jet, how near
+    planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0 where a
+    triangle is slender or its support is not valid.
+
+    Args:
+        told: numbers the network tells of each point.
+        answers: how many there are, the guess first.
+        planes: how many near planes there are.
+        nearest: among how many neighbours pairs are taken for planes through the point.
+        tolerances: heights that count as in the plane, in units of the neighbourhood's size, ascending.
+        slender: squared sines of the angle of two edges between which the plane that they span begins to count.
+        facets_only: only planes through three points have witnesses. What was found before is off from a facet's plane
+            by the rounding of the whole network: who lies in it to within small tolerances would be a matter of that.
+        voters: how many nearest points, the point itself among them, are looked at. hidden: width of the network.
+    """
+
+    def __init__(
+        self,
+        told: int,
+        answers: int,
+        planes: int = 0,
+        nearest: int = 8,
+        tolerances: Sequence[float] = (0.0001, 0.0004, 0.0016, 0.0064),
+        slender: tuple[float, float] = (0.001, 0.01),
+        facets_only: bool = False,
+        voters: int = 32,
+        hidden: int = 24,
+    ) -> None:
+        super().__init__()
+        if not 2 <= nearest < voters:
+            raise ValueError(f"expected pairs of 2 to {voters - 1} neighbours, got pairs of {nearest}")
+        if voters <= JET:
+            raise ValueError(f"expected more than {JET} voters, for a jet, got {voters}")
+        if min(answers, hidden) < 1 or planes < 0:
+            raise ValueError(f"expected answers and hidden >= 1 and planes >= 0, got {answers}, {hidden} and {planes}")
+        if len(slender) != 2 or not 0 <= slender[0] < slender[1] <= 1:
+            raise ValueError(f"expected two squared sines, ascending, for slender triangles, got {list(slender)}")
+        self.nearest, self.tolerances, self.reach = nearest, checked_tolerances(tolerances), voters
+        self.slender, self.facets_only = tuple(slender), facets_only
+        counts = 2 * len(tolerances)
+        self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
+        self.plain = nn.Linear(counts + answers + 2, hidden, bias=False)
+        self.triangle = nn.Linear(counts + answers + 8, hidden, bias=False)
+        self.plane = nn.Linear(answers + 6, hidden, bias=False)
+        self.kind = nn.Parameter(0.3 * torch.randn(answers + 2 + planes, hidden))
+        self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
+        self.worth = nn.Parameter(torch.tensor([1.0] + [0.0] * (counts - 1)))
+        # of each answer, of the jet, of triangles, of near planes
+        self.lead = nn.Parameter(torch.tensor([0.5] * (answers - 1) + [1.7, 0.5, 0.0] + [0.5] * planes))
+        with torch.no_grad():
+            for parameter in self.score[-1].parameters():
+                parameter.zero_()
+
+    def plan(self, hierarchy: Hierarchy) -> Tensor:
+        """Edges (N, K, 3) of all points to their nearest. Found before positions are rounded to the network's
+        precision, which would leave less of how exactly points lie in a plane."""
+        pos, table = hierarchy.levels[0].pos, hierarchy.known[:, : self.reach]
+        found: Tensor = hierarchy.once(("edges", self.reach), lambda: edges(pos, table)[:, 1:])
+        return found
+
+    def forward(
+        self,
+        edge: Tensor,
+        answers: Tensor,
+        fit: Fit,
+        told: Tensor,
+        near: WidePlanes | None,
+        size: int,
+    ) -> Tensor:
+        """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
+
+        Args:
+            edge: (M, K, 3) to the nearest neighbours, the point itself not among them (``plan``).
+            answers: (S, M, 3), the last of them the fit's. told: (M, T).
+            near: Q near planes of each of the M points, if there are any.
+        """
+        if len(edge) == 0:
+            return answers[-1]
+        found = self.found(edge, answers, fit, told, near)
+        return torch.cat(parallel_map(self.of, found.split(size), told.device))
+
+    @staticmethod
+    def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: WidePlanes | None) -> Found:
+        """What was found of the points, all that the choice looks at; arguments as above."""
+        if fit.thickness is None or fit.centre is None:
+            raise ValueError("expected the last answer to be a fit, got a guess")
+        residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
+        planes, shape = (None, None) if near is None else (near.planes, near.shape)
+        return Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
+
+    def of(self, found: Found) -> Tensor:
+        """The same of some points."""
+        seen, answers = self.seen(found), found.answers.shape[1]
+        kinds = [answers + 1, seen.normal.shape[1] - 1]
+        which = torch.arange(len(self.kind), device=found.edge.device)
+        which = torch.cat([which[: kinds[0]], which[kinds[0] : kinds[0] + 1].expand(kinds[1]), which[kinds[0] + 1 :]])
+        parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
+        hidden = torch.cat(parts, dim=1)
+        hidden += self.kind[which]
+        hidden += self.own(torch.cat([found.told, seen.own], dim=-1)).unsqueeze(1)
+        return self.chosen(found.answers, seen, self.score(hidden).squeeze(-1) + self.lead[which])
+
+    @full_precision
+    def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> Tensor:
+        """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3)."""
+        z, exact = score.to(seen.count.dtype), seen.count.shape[1]
+        z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
+        share = torch.cat([z[:, :exact] + seen.sound.log(), z[:, exact:]], dim=1).softmax(-1)
+        normal = torch.cat([answers, seen.normal], dim=1)
+        tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
+        if exact < share.shape[1]:
+            tensor = tensor + (share[:, exact:].unsqueeze(1) @ seen.sharp.flatten(2)).view_as(tensor)
+        axis, _ = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
+        return axis * torch.where((axis * answers[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
+
+    @full_precision
+    @torch.no_grad()
+    def seen(self, found: Found) -> Seen:
+        """What is known of the candidates; it has no gradient, only their scores and the answers have."""
+        answers, before = found.answers.detach(), found.answers.shape[1]
+        edge = found.edge
+        length = edge.norm(dim=-1)
+        unit = length[:, : NEAREST - 1].square().mean(-1, keepdim=True).sqrt()
+        unit = torch.where(unit > 0, unit, torch.ones_like(unit))
+        edge, length = edge / unit.unsqueeze(-1), length / unit
+        bent, rough = jet(edge[:, :JET], answers[:, -1])
+        nearest = min(self.nearest, edge.shape[1])
+        a, b = torch.triu_indices(nearest, nearest, 1, device=edge.device)
+        triangle, sine = across(edge[:, a], edge[:, b])
+        normal = torch.cat([bent.unsqueeze(1), triangle], dim=1)
+        every = torch.cat([answers, normal], dim=1)
+        first = before + 1 if self.facets_only else 0
+        count, fade = self.counted(edge, length, every[:, first:]), faded(length)
+        count = torch.nn.functional.pad(count, (0, 0, first, 0))
+        count[:, before + 1 :, 0::2] -= 2
+        count[:, before + 1 :, 1::2] -= (fade[:, a] + fade[:, b]).unsqueeze(-1)
+        held = support(edge, triangle, self.tolerances[min(1, len(self.tolerances) - 1)])
+        valid = held.validity()
+        count[:, before + 1 :] *= valid.unsqueeze(-1)
+        known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
+        about = [spread(edge[:, : NEAREST - 1]), spread(edge)]
+        thin = torch.stack([apart(((every @ each) * every).sum(-1)) for each in about], dim=-1)
+        plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
+        known, thin = known[:, before + 1 :], thin[:, before + 1 :]
+        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
+        valid = rising(sine, *self.slender) * valid
+        most = (known[..., : count.shape[-1]] * (valid > 0).unsqueeze(-1)).amax(1)
+        sound = along(every, about[1]) * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
+        lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
+        of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
+        sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 6)
+        if found.planes is not None and found.shape is not None:
+            sharp = sharpened(found.planes)
+            toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
+            off = torch.stack([apart((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in about], dim=-1)
+            plane = torch.cat([apart(1 - toward), found.shape, off], dim=-1)
+            after = sharp.flatten(2)
+            turned = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
+            of_point += [apart(turned), found.shape[..., 3:].flatten(1), unit.log() / 4]
+        own = torch.cat(of_point, dim=-1)
+        return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form, thin], -1), plane, own, sound)
+
+    def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
+        """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all
+        of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
+        voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
+        return torch.cat(inliers(edge, normal, voices, self.tolerances), dim=1).transpose(1, 2).contiguous()
+
+
+def apart(squared_sine: Tensor) -> Tensor:
+    """Squared sines on a logarithmic scale, about -1 to 1."""
+    return (squared_sine.clamp_min(0) + ALIKE).log() / 7 + 1

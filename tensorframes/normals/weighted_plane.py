@@ -1,0 +1,297 @@
+"""A least-squares plane whose weights a network gives, as invariants of each neighbour ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.layers import silu, smallest_eigenvector
+from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.neighbourhoods import Neighbourhoods
+from tensorframes.reps import full_precision
+
+FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
+FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
+AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
+LEAST = 1e-4  # weight of a point, so that some always count
+MOST_COUNTED = 3.0  # mean regions of a level that a coarse point's least weight stands for at most,
+FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
+FAR = 8.0  # thicknesses; from there on a height is simply far
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Planes of M points; of a guess only its normal is known."""
+
+    normal: Tensor  # (M, 3)
+    values: Tensor | None = None  # (M, 3) eigenvalues, ascending
+    centre: Tensor | None = None  # (M,) height of the fitted points' mean above the point, along the normal
+    thickness: Tensor | None = None  # (M,) root mean square height of the fitted points above their mean
+    seen: Tensor | None = None  # (M, hidden) what the network made of the fitted points, their mean
+
+    def detach(self) -> Fit:
+        """The same, its geometry without gradients."""
+        return replace(self._each(torch.Tensor.detach), seen=self.seen)
+
+    def of(self, which: Tensor) -> Fit:
+        """Those of some of the points, by their places here."""
+        return self._each(lambda values: values.index_select(0, which))
+
+    def part(self, start: int, count: int) -> Fit:
+        """Those of so many points in a row."""
+        return self._each(lambda values: values.narrow(0, start, count))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
+        found = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
+
+
+class PlaneFit(nn.Module):
+    r"""One weighted least-squares plane with a prior.
+
+    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
+    of
+
+    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
+        + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
+
+    :math:`C^0` the first term and g the normal before. kappa is about the smallest eigenvalue of :math:`C^0`: the
+    residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
+    network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
+    :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
+    what the network tells of i and j. They fall off with the distance from the start, and coarse levels start low:
+    untrained, it is close to a plane through the nearest points.
+
+    With ``filtering`` the prior holds the normals before of the fitted points, too:
+
+    .. math:: C_i \mathrel{+}= \kappa_i\, \frac{\sum_j w_{ij}\, e^{c_{ij}} (I - g_j g_j^T)}{\sum_j w_{ij}},
+
+    c a second number the network gives of each edge, w here without the counts of what coarse points stand for.
+    Neighbours have seen other points: on smooth surfaces the mean of their normals is better than the plane of one
+    neighbourhood, and beside an edge the network tells whose to take, as in bilateral normal filtering (Zheng et al.
+    2011). To begin with all are taken alike, and count little.
+
+    Args:
+        levels: of the fitted points. hidden: width of the network. told: numbers the network tells of each point.
+        filtering: whether the prior holds the fitted points' normals.
+    """
+
+    of_edge, of_point = 5, 2  # how many numbers are known of each beside what the network tells
+    remembers = False  # whether a fit knows what the one before has seen
+
+    def __init__(self, levels: int, hidden: int, told: int, filtering: bool = False) -> None:
+        super().__init__()
+        self.receiver = nn.Linear(told + self.of_point + (hidden if self.remembers else 0), hidden)
+        self.sender = nn.Linear(told, hidden, bias=False)
+        self.geometry = nn.Linear(self.of_edge, hidden, bias=False)
+        self.level = nn.Parameter(torch.zeros(levels, hidden))
+        self.weigh = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
+        self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
+        self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
+        self.agreed = nn.Linear(hidden // 2, 1) if filtering else None
+        if self.agreed is not None:
+            with torch.no_grad():
+                self.agreed.weight.zero_()
+                self.agreed.bias.fill_(AGREED)
+
+    def forward(
+        self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor, sent: Tensor
+    ) -> Fit:
+        """Planes of the M points, their normals toward the ones before.
+
+        Args:
+            near: which points are fitted. sights: (M, K, 3) guesses at these.
+            before: the fit before, or the guess. prior: (M,) b. told: (M, T) of these points. sent: (N, hidden) what
+                ``sender`` makes of what is told of every point, once for all parts.
+        """
+        edge, kind, table, own = near.edge, near.kind, near.table, before.normal
+        invariants, shape = self.known(near, sights, before.detach())
+        of_points = [told, shape]
+        if self.remembers:
+            of_points.append(edge.new_zeros(len(edge), self.level.shape[1]) if before.seen is None else before.seen)
+        receivers = self.receiver(torch.cat(of_points, dim=-1))
+        hidden = self.geometry(invariants)
+        hidden += sent.index_select(0, table.flatten()).view_as(hidden)
+        hidden += receivers.unsqueeze(1)
+        hidden += self.level[kind]
+        hidden = self.weigh[0](hidden)
+        start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
+        features = self.weigh[1:3](hidden)
+        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + least_weight(near)
+        mean, fit = spread_covariance(near, weight)
+        held = prior.clamp(-8, 6).exp().view(-1, 1, 1) * tangents(own.unsqueeze(1))
+        if self.agreed is not None:
+            share = weight * self.agreed(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
+            held = held + tangents(sights, share)
+        total = fit + residual(fit).view(-1, 1, 1) * held
+        normal, values = smallest_eigenvector(total)
+        normal = normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
+        variance = ((fit * normal.unsqueeze(1)).sum(-1) * normal).sum(-1)
+        return Fit(normal, values, (mean * normal).sum(-1), variance.clamp_min(0).sqrt(), hidden.mean(1))
+
+    def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
+        """What is known of the edges (M, K, of_edge), their lengths first, and of the points (M, of_point)."""
+        edges = _edges(near, sights, before.normal)
+        return _columns(edges.plain()), _shape(before, near)
+
+
+class RobustPlaneFit(PlaneFit):
+    r"""A plane fit that also sees how heights compare with the residual of the fit before, and heights of any size.
+
+    Added to the invariants of an edge: its height :math:`h = g_i \cdot r_{ij}` over the thickness
+    :math:`\sigma` of the fit before (its root mean square height), measured from the point and from that fit's mean,
+    as iteratively reweighted least squares weighs by residuals (Holland and Welsch 1977, *Robust regression using
+    iteratively reweighted least-squares*); the logarithms of :math:`|h|`, of the neighbour's
+    :math:`|g_j \cdot r_{ij}|` and of :math:`1 - (g_i \cdot g_j)^2`, so that points in one facet stand out from
+    points hardly off it; and to those of the point the logarithm of the thickness, and the mean over its neighbours of
+    the hidden features of the fit before. Several of them in turn close in on the facet that the point lies in.
+    """
+
+    of_edge, of_point = 11, 3
+    remembers = True
+
+    def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
+        """What is known of the edges (M, K, 11), their lengths first, and of the points (M, 3)."""
+        edges = _edges(near, sights, before.normal)
+        reach = edges.reach[:, :1]
+        centre, thickness = before.centre, before.thickness
+        if centre is None or thickness is None:
+            nearest = edges.height[:, : min(FIRST, int((near.kind == 0).sum()))]
+            centre = nearest.mean(-1)
+            thickness = (nearest - centre.unsqueeze(-1)).square().mean(-1).sqrt()
+        centre, thickness = centre.unsqueeze(-1), thickness.unsqueeze(-1)
+        off = (edges.height - centre).abs()
+        unit = thickness + FLOOR * reach
+        more = [
+            off / edges.reach,
+            (off / unit).clamp(max=FAR) / 2,
+            (edges.height.abs() / unit).clamp(max=FAR) / 2,
+            _logarithm(edges.height.abs() / reach),
+            _logarithm(edges.far_height.abs() / reach),
+            (1 - edges.agreement + 1e-4).log() / 4 + 1,
+        ]
+        shape = torch.cat([_shape(before, near), _logarithm(thickness / reach)], dim=-1)
+        return _columns([*edges.plain(), *more]), shape
+
+
+def _columns(numbers: Sequence[Tensor]) -> Tensor:
+    """Numbers, each (M, K), side by side (M, K, C), but one after the other in memory: far faster to write."""
+    return torch.stack(list(numbers)).movedim(0, -1)
+
+
+def _logarithm(share: Tensor) -> Tensor:
+    """A share in [0, 1] on a logarithmic scale from the floor up, about -1 to 1."""
+    return (share + FLOOR).log() / 3 + 1
+
+
+def _shape(before: Fit, near: Neighbourhoods) -> Tensor:
+    """Square roots of the two smaller eigenvalues over the largest (M, 2): how thick and wide the fit before was; zeros
+    of a guess."""
+    if before.values is None:
+        return near.edge.new_zeros(len(near.rows), 2)
+    largest = before.values[:, 2:]
+    ratios = before.values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
+    return ratios.sqrt()
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Invariants of edges, each (M, K)."""
+
+    length: Tensor
+    reach: Tensor  # the longest edge of the same level's
+    height: Tensor  # along the point's own normal, signed
+    far_height: Tensor  # along the neighbour's, signed
+    agreement: Tensor  # squared cosine between the two normals
+
+    def plain(self) -> list[Tensor]:
+        """Distance, reach, two heights, agreement."""
+        heights = [height.abs() / self.reach for height in (self.height, self.far_height)]
+        return [self.length / self.reach, self.reach.log1p(), *heights, self.agreement]
+
+
+@full_precision
+def _edges(near: Neighbourhoods, sights: Tensor, own: Tensor) -> _Edges:
+    length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
+    return _Edges(
+        length,
+        _reach(length, near.kind),
+        (near.edge @ own).squeeze(-1),
+        (near.edge * sights).sum(-1),
+        (sights @ own).squeeze(-1).square(),
+    )
+
+
+@full_precision
+def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (M, d) and covariance (M, d, d) of edges (M, K, d), with weights (M, K) that need not sum to one."""
+    share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(-1)
+    mean = (share * edge).sum(1)
+    centred = edge - mean.unsqueeze(1)
+    return mean, (share * centred).transpose(1, 2) @ centred
+
+
+@full_precision
+def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """``weighted_covariance`` of all the points that coarse ones stand for, where their regions are known."""
+    if near.region is None or near.regions is None:
+        return weighted_covariance(near.edge, weight)
+    flat, coarse = near.region.flatten(), weight[:, -near.region.shape[1] :]
+    coarse = coarse * near.regions.count.index_select(0, flat).view_as(near.region)
+    weight = torch.cat([weight[:, : -near.region.shape[1]], coarse], dim=1)
+    mean, fit = weighted_covariance(near.edge, weight)
+    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
+    share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
+    return mean, fit + (share @ inner).view_as(fit)
+
+
+@full_precision
+def least_weight(near: Neighbourhoods) -> Tensor:
+    """What is added to the weights (M, K) of fitted points, so that some always count.
+
+    Where density spans decades a coarse point stands for thousands of points, thousands of reaches away: what is added
+    to its weight is divided by its count above MOST_COUNTED, and fades beyond FARTHEST reaches.
+    """
+    fine = int((near.kind == 0).sum())
+    added = torch.full_like(near.edge[..., 0], LEAST)
+    if fine == 0 or fine == added.shape[1]:
+        return added
+    square = near.edge.square().sum(-1)
+    reach = square[:, :fine].amax(-1, keepdim=True)
+    reach = torch.where(reach > 0, reach, torch.ones_like(reach))
+    added[:, fine:] *= (-square[:, fine:] / (reach * FARTHEST**2)).exp()
+    if near.region is not None and near.regions is not None:
+        count = near.regions.count.index_select(0, near.region.flatten()).view_as(near.region)
+        added[:, fine:] /= (count / MOST_COUNTED).clamp_min(1)
+    return added
+
+
+@full_precision
+def tangents(normal: Tensor, share: Tensor | None = None) -> Tensor:
+    """Sums of I - n n^T (M, 3, 3) over normals (M, K, 3), each with its share (M, K), or 1."""
+    shared = normal if share is None else share.unsqueeze(-1) * normal
+    trace = normal.shape[1] if share is None else share.sum(-1).view(-1, 1, 1)
+    return trace * torch.eye(3, dtype=normal.dtype, device=normal.device) - shared.transpose(1, 2) @ normal
+
+
+def residual(covariance: Tensor) -> Tensor:
+    r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
+    a, b, c = covariance.unbind(-1)
+    minors = torch.linalg.cross(b, c)
+    determinant = (a * minors).sum(-1)
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
+    second = (trace.square() - (covariance * covariance).sum((-2, -1))) / 2
+    usable = (second > RANK * trace.square()) & (determinant > 0)
+    return torch.where(usable, determinant, 0) / torch.where(usable, second, torch.ones_like(second))
+
+
+def _reach(length: Tensor, kind: Tensor) -> Tensor:
+    """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
+    found = []
+    for each in length.split(torch.unique_consecutive(kind, return_counts=True)[1].tolist(), dim=1):
+        longest = each.amax(-1, keepdim=True)
+        found.append(torch.where(longest > 0, longest, torch.ones_like(longest)).expand_as(each))
+    return torch.cat(found, dim=1)

@@ -1,0 +1,111 @@
+"""Planes of wide neighbourhoods, to choose among: what noise is averaged over before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.geometry import Hierarchy
+from tensorframes.layers import WidePlanes, near_planes, silu, wide_planes
+from tensorframes.layers.regions import brought, checked_counts
+from tensorframes.parallel import parallel_map
+from tensorframes.reps import full_precision
+
+
+class WideGuess(nn.Module):
+    r"""The mean of the planes of wide neighbourhoods, each weighed by what is known of them.
+
+    .. math:: W_i = e^{s_i} \sum_k p_{ik}\, P_{ik}, \qquad p_i = \mathrm{softmax}(z_i)
+
+    P are planes through all points of 16 to about 1,000 points around (``wide_planes``): noise that is wider than the
+    points of coarse levels are apart is not averaged by these points' own planes, but by the planes of all that they
+    stand for. The scores z and the strength s are a network's, of the shapes of the neighbourhoods, how clear each
+    plane is, :math:`|P_{ik}|^2`, how neighbouring sizes agree, :math:`P_{ik} \cdot P_{i,k+1}`, how each agrees with the
+    network's own tensor, :math:`P_{ik} \cdot S_i / |S_i|`, and what the network tells of the point. What it tells is
+    passed on with something added, made of the same numbers.
+
+    Args:
+        told: numbers the network tells of each point.
+        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made.
+        hidden: width of the network.
+    """
+
+    which, numbers = "wide", 3  # of the planes, and how many numbers their shapes are
+
+    def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
+        super().__init__()
+        self.counts = checked_counts(counts, kind=self.which)
+        planes = sum(len(sizes) for sizes in self.counts)
+        known = told + (self.numbers + 2) * planes - 1
+        self.own = nn.Linear(known, hidden)
+        self.plane = nn.Linear(self.numbers + 2, hidden, bias=False)
+        self.kind = nn.Parameter(0.3 * torch.randn(planes, hidden))
+        self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
+        self.strength = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, 1))
+        self.adds = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, told))
+        with torch.no_grad():  # begin weaker than the guess, everywhere alike, and silent
+            self.strength[-1].weight.zero_()
+            self.strength[-1].bias.fill_(-1.0)
+            self.adds[-1].weight.zero_()
+            self.adds[-1].bias.zero_()
+
+    def plan(self, hierarchy: Hierarchy) -> WidePlanes:
+        """The planes of all points: they depend on the geometry alone."""
+        return brought(wide_planes(hierarchy, self.counts), hierarchy)
+
+    def forward(self, wide: WidePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """W (N, 3, 3), and told (N, T) with what is added, from the network's tensors S (N, 3, 3) and what it tells
+        (N, T); found in parts of ``size`` points."""
+        parts = list(zip(wide.split(size), tensor.split(size), told.split(size), strict=True))
+        tensors, tolds = zip(*parallel_map(lambda part: self.of(*part), parts, told.device), strict=True)
+        return torch.cat(tensors), torch.cat(tolds)
+
+    def of(self, wide: WidePlanes, tensor: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of some points."""
+        plane, point = known(wide, tensor)
+        point = torch.cat([told, point], dim=-1)
+        hidden = self.plane(plane)
+        hidden += self.kind
+        hidden += self.own(point).unsqueeze(1)
+        share = self.score(hidden).squeeze(-1).to(wide.planes.dtype).softmax(-1)
+        strength = self.strength(point).to(share.dtype).clamp(-8, 4).exp()
+        return mean(wide.planes, share * strength), told + self.adds(point)
+
+
+class NearGuess(WideGuess):
+    """The same of neighbourhoods around the points themselves, from some ten points on (``near_planes``).
+
+    Args:
+        told: numbers the network tells of each point.
+        counts: for level 0, 1, ... of how many of its points or regions neighbourhoods are made.
+        hidden: width of the network.
+    """
+
+    which, numbers = "near", 4
+
+    def plan(self, hierarchy: Hierarchy) -> WidePlanes:
+        """The planes of all points: they depend on the geometry alone."""
+        return near_planes(hierarchy, self.counts)
+
+
+@full_precision
+def mean(planes: Tensor, share: Tensor) -> Tensor:
+    """Sums (N, 3, 3) of planes (N, S, 3, 3), each with its share (N, S)."""
+    return (share.unsqueeze(1) @ planes.flatten(2)).view(-1, *planes.shape[2:])
+
+
+@full_precision
+@torch.no_grad()
+def known(wide: WidePlanes, tensor: Tensor) -> tuple[Tensor, Tensor]:
+    """What is known of each plane (N, S, C), C two more than its shape's numbers, and of the points (N, C S - 1), from
+    tensors (N, 3, 3)."""
+    flat = wide.planes.flatten(2)
+    size = tensor.square().sum((-1, -2)).sqrt().view(-1, 1, 1)
+    agreement = flat @ (tensor.flatten(1).unsqueeze(-1) / torch.where(size > 0, size, torch.ones_like(size)))
+    clear = flat.square().sum(-1, keepdim=True)
+    alike = (flat[:, 1:] * flat[:, :-1]).sum(-1)
+    return torch.cat([wide.shape, agreement, clear], dim=-1), torch.cat(
+        [wide.shape.flatten(1), clear.squeeze(-1), alike], dim=-1
+    )

@@ -1,0 +1,142 @@
+"""A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
+
+import os
+import shutil
+import signal
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from torch_geometric.utils import scatter
+
+from tensorframes.data import Cloud
+
+
+class Ellipsoids(Sequence[Cloud]):
+    """Clouds of a few hundred points."""
+
+    def __init__(self, count: int, points: int, seed: int) -> None:
+        self.count, self.points, self.seed = count, points, seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Cloud:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        rng = np.random.default_rng((self.seed, index))
+        axes = rng.uniform(0.5, 1.5, 3)
+        sphere = rng.normal(size=(self.points, 3))
+        sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+        normal = sphere / axes
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        category = ("no_noise", "low_noise")[index % 2]
+        return Cloud(f"ellipsoid{index}", (sphere * axes).astype("f4"), normal.astype("f4"), category=category)
+
+
+class Spheres:
+    """The splits; ``root`` is only there to be set."""
+
+    def __init__(
+        self,
+        points: int = 64,
+        root: str = "data/spheres",
+        archive: str | None = None,
+        validated: int = 3,
+        tested: int = 2,
+    ) -> None:
+        self.root, self.archive, counts = root, archive, (6, validated, tested)
+        self.train, self.val, self.test = (Ellipsoids(count, points, seed) for seed, count in enumerate(counts))
+
+
+class Answer(NamedTuple):
+    """What an estimator returns."""
+
+    normal: Tensor
+    iterates: Tensor
+
+
+class TinyEstimator(torch.nn.Module):
+    """An MLP on centred positions, with dropout so that random draws matter."""
+
+    oriented = False
+
+    def __init__(self, hidden: int = 8, dropout: float = 0.0) -> None:
+        super().__init__()
+        layers = [torch.nn.Linear(3, hidden), torch.nn.Tanh(), torch.nn.Dropout(dropout), torch.nn.Linear(hidden, 3)]
+        self.mlp = torch.nn.Sequential(*layers)
+
+    def forward(
+        self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
+    ) -> Answer:
+        """Normals of the rows, corrected from nothing."""
+        batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
+        centred = pos - scatter(pos, batch, reduce="mean")[batch]
+        normal = normalize(self.mlp(centred if rows is None else centred[rows]), dim=-1)
+        return Answer(normal, normal.new_zeros(0, *normal.shape))
+
+
+class Killer(pl.Callback):
+    """Ends the process after a step, as a machine that is switched off would: nothing is cleaned up."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Copied(pl.Callback):
+    """Copies the run's folder after some steps: what a process that is killed then would leave."""
+
+    def __init__(self, folder: str, steps: Sequence[int]) -> None:
+        self.folder, self.steps = folder, steps
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step in self.steps:
+            shutil.copytree(self.folder, f"left_after_{trainer.global_step}")
+
+
+class Interrupted(pl.Callback):
+    """Ctrl-C after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+class InterruptedMethod:
+    """Ctrl-C while it is scored."""
+
+    name, oriented = "interrupted", False
+
+    def __call__(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        raise KeyboardInterrupt
+
+
+class Spoiled(pl.Callback):
+    """All weights become a value when a step ends, before checkpoints are written."""
+
+    def __init__(self, step: int, value: float) -> None:
+        self.step, self.value = step, value
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: object) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                for parameter in pl_module.parameters():
+                    parameter.fill_(self.value)
+
+
+class Broken(pl.Callback):
+    """Fails when training starts, for no fault of the user."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        raise ZeroDivisionError("broken on purpose")

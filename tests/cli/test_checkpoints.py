@@ -1,0 +1,232 @@
+"""Checkpoints that are none, that are damaged, that name what they must not, and that cannot be continued."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from tensorframes.cli import command_line, train
+from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
+from tensorframes.cli.continuing import begin_with, roots
+from tensorframes.errors import UserError
+from tensorframes.normals import built, save_weights
+from tests.cli.commands import CONFIGS
+
+STORED = Path(__file__).parents[1] / "normals" / "stored" / "format1.safetensors"
+
+App = Callable[..., tuple[int, str, str]]
+
+WHOLE: dict[str, Any] = {"format": 2, "model": {}, "config": {}}
+NONE = {
+    "something else": {"weights": 1},
+    "got .*, which holds something": {"tensorframes": 5},
+    "format 99": {"tensorframes": {"format": 99}},
+    "with its model, got .*other.ckpt": {"tensorframes": {"format": 2}},
+    "with its config, got .*other.ckpt": {"tensorframes": {"format": 2, "model": {}}},
+    "with its config": {"tensorframes": {**WHOLE, "config": 3}},
+    "state_dict of tensors, got .*other.ckpt": {"tensorframes": WHOLE},
+    "a state_dict of tensors": {"tensorframes": WHOLE, "state_dict": {"weight": "heavy"}},
+    "state_dict of": {"tensorframes": WHOLE, "state_dict": [1.0]},
+}
+
+TRUST = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
+
+
+@pytest.fixture(scope="module")
+def four_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of four steps, without a test, has left its folder."""
+    folder = tmp_path_factory.mktemp("four_steps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["train.py", *CONFIGS, "experiment=tiny", "trainer.max_steps=4", "test=false"])
+        assert command_line(train, "train") == 0
+    return folder
+
+
+@pytest.fixture
+def trained(app: App, four_steps: Path) -> Path:
+    """The last checkpoint of a run of four steps, in a copy of its folder."""
+    shutil.copytree(four_steps / "outputs", "outputs")
+    (path,) = Path("outputs/tiny").glob("*/checkpoints/last.ckpt")
+    return path
+
+
+def assert_refused(ended: tuple[int, str, str], *expected: str) -> None:
+    code, _, err = ended
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert all(text in err for text in expected), err
+
+
+@pytest.mark.parametrize("message", NONE)
+def test_what_is_no_checkpoint_is_told(tmp_path: Path, message: str) -> None:
+    torch.save(NONE[message], tmp_path / "other.ckpt")
+    with pytest.raises(UserError, match=message):
+        read_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_files_of_another_kind_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected a checkpoint file"):
+        read_checkpoint(tmp_path / "none.ckpt")
+    (tmp_path / "text.ckpt").write_text("no checkpoint")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(tmp_path / "text.ckpt")
+
+
+def test_damage_is_told(tmp_path: Path) -> None:
+    path, weight = tmp_path / "whole.ckpt", torch.arange(1000.0)
+    torch.save({"tensorframes": WHOLE, "state_dict": {"weight": weight}}, path)
+    assert torch.equal(read_checkpoint(path)["state_dict"]["weight"], weight)
+    content = bytearray(path.read_bytes())
+    start = content.index(weight.numpy().tobytes())
+    content[start + 400 : start + 404] = torch.tensor([1e9]).numpy().tobytes()
+    path.write_bytes(content)
+    assert torch.load(path, weights_only=True)["state_dict"]["weight"].max() == 1e9  # torch doesn't notice
+    with pytest.raises(UserError, match=r"expected a whole checkpoint, got .*whole.ckpt, which is damaged"):
+        read_checkpoint(path)
+    path.write_bytes(content[:2000])
+    with pytest.raises(UserError, match="cannot be read"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "tensorframes.cli.cli.os.system", "torch.hub.load", "standin.TinyEstimator"]
+)
+def test_a_checkpoint_may_not_name_what_is_called(tmp_path: Path, target: str) -> None:
+    path = tmp_path / "mean.ckpt"
+    torch.save({"tensorframes": {**WHOLE, "model": {"_target_": target}}, "state_dict": {}}, path)
+    with pytest.raises(UserError, match="expected a checkpoint made of classes of tensorframes, torch"):
+        load_estimator(path)
+
+
+def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
+    over = "expected trainer.max_steps above the 4 steps already trained, got "
+    assert_refused(app("train", TRUST, f"ckpt_path={trained}"), f"{over}4")
+    assert_refused(app("train", TRUST, f"ckpt_path={trained}", "trainer.max_steps=3"), f"{over}3")
+    assert_refused(app("train", "experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=2"), f"{over}2")
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["model.oriented=true", "frames=identity", "++backbone.width=3", "module.only=[head]", "module.steady=1"],
+)
+def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
+    key = override.lstrip("+").partition("=")[0]
+    given = ("trainer.max_steps=8", override)
+    assert_refused(
+        app("train", TRUST, f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}"
+    )
+
+
+def test_what_was_trained_stays_where_the_experiment_is_named_again(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=6", "test=false")
+    assert_refused(app("train", *given, "model.dropout=0.5"), "expected model.dropout to stay", "0.1, got 0.5")
+    assert app("train", *given)[0] == 0
+
+
+def test_a_copied_checkpoint_continues_in_silence(app: App, trained: Path, recwarn: pytest.WarningsRecorder) -> None:
+    copied = Path("elsewhere/checkpoints/last.ckpt")
+    copied.parent.mkdir(parents=True)
+    shutil.copy(trained, copied)
+    code, _, err = app("train", TRUST, f"ckpt_path={copied}", "trainer.max_steps=6", "optimizer.lr=0.01")
+    assert (code, err) == (0, "")
+    assert not [warning for warning in recwarn if "dirpath has changed" in str(warning.message)]
+    assert read_checkpoint(copied)["global_step"] == 6
+
+
+@pytest.mark.parametrize("without", ["config", "seed", "trainer.max_steps", "optimizer_states"])
+def test_what_a_checkpoint_lacks_is_told_with_its_name(app: App, trained: Path, without: str) -> None:
+    content = read_checkpoint(trained)
+    config = content["tensorframes"]["config"]
+    if without == "config":
+        config.clear()
+    elif without == "optimizer_states":
+        del content[without]
+    else:
+        parent, _, key = without.rpartition(".")
+        del (config[parent] if parent else config)[key]
+    torch.save(content, "less.ckpt")
+    told = "got one without" if without == "config" else without
+    assert_refused(app("train", TRUST, "ckpt_path=less.ckpt", "trainer.max_steps=8"), "less.ckpt", told)
+
+
+def test_a_checkpoint_to_continue_from_may_not_name_what_is_called(app: App, trained: Path) -> None:
+    assert_refused(app("train", f"ckpt_path={trained}", "trainer.max_steps=8"), "got standin.", "trusted=[")
+    content = torch.load(trained, weights_only=True)
+    content["tensorframes"]["config"]["callbacks"]["best"]["_target_"] = "os.system"
+    torch.save(content, "mean.ckpt")
+    assert_refused(app("train", TRUST, "ckpt_path=mean.ckpt", "trainer.max_steps=8"), "got os.system in mean.ckpt")
+
+
+def test_a_run_begins_with_the_weights_of_another(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", "trainer.max_steps=1", "test=false", "optimizer.lr=0", "callbacks.ema=null")
+    assert app("train", *given, "name=begun", f"start_from={trained}", TRUST)[0] == 0
+    (path,) = Path("outputs/begun").glob("*/checkpoints/last.ckpt")
+    begun, before = read_checkpoint(path), read_checkpoint(trained)
+    assert begun["global_step"] == 1
+    assert begun["state_dict"].keys() == before["state_dict"].keys()
+    assert all(torch.equal(value, before["state_dict"][name]) for name, value in begun["state_dict"].items())
+
+
+def stored_recipe() -> dict[str, Any]:
+    """The model of the stored weights."""
+    with safe_open(str(STORED), framework="pt") as content:
+        recipe: dict[str, Any] = json.loads(content.metadata()["model"])
+    return recipe
+
+
+def without_choice() -> tuple[Any, dict[str, Any]]:
+    """An untrained estimator of the stored model without its last choice, and its recipe."""
+    recipe = stored_recipe()
+    recipe["head"]["choice"] = 0
+    return built(recipe), recipe
+
+
+def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    estimator, recipe = without_choice()
+    save_weights(estimator, recipe, tmp_path / "less.safetensors", {})
+    known, module = estimator.state_dict(), SimpleNamespace(estimator=built(stored_recipe()))
+    before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
+    with caplog.at_level("INFO"):
+        begin_with(module, str(tmp_path / "less.safetensors"), ["tensorframes"])
+    assert "less.safetensors has no weights for head.choice: they begin anew" in caplog.text
+    for name, value in module.estimator.state_dict().items():
+        assert torch.equal(value, known[name] if name in known else before[name])
+
+
+def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
+    known = ["head.fits.0.weigh.1.weight", "head.fits.1.weigh.1.weight"]
+    missing = ["head.votes.count", "head.votes.own.weight", "head.fits.0.agreed.weight", "head.fits.0.agreed.bias"]
+    assert roots(missing, known) == ["head.votes", "head.fits.0.agreed"]
+    assert roots(["head.fits.0.weigh.1.bias", "scale"], known) == ["head.fits.0.weigh.1.bias", "scale"]
+
+
+def test_weights_with_more_than_the_model_are_refused() -> None:
+    with pytest.raises(UserError, match=r"got head.choice.*where the model has none"):
+        begin_with(SimpleNamespace(estimator=without_choice()[0]), str(STORED), ["tensorframes"])
+
+
+def test_a_run_continues_or_begins_with_weights(app: App, trained: Path) -> None:
+    given = ("experiment=tiny", f"ckpt_path={trained}", "start_from=pretrained")
+    assert_refused(app("train", *given), "expected start_from or ckpt_path, got both")
+
+
+def test_a_checkpoint_of_before_start_from_continues(app: App, trained: Path) -> None:
+    content = torch.load(trained, weights_only=True)
+    del content["tensorframes"]["config"]["start_from"]
+    torch.save(content, "older.ckpt")
+    assert app("train", TRUST, "ckpt_path=older.ckpt", "trainer.max_steps=6", "test=false")[0] == 0
+
+
+def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) -> None:
+    assert_refused(app("train", "experiment=tiny", "start_from=none"), "start_from", "pretrained", "got none")
+    assert_refused(app("train", "experiment=tiny", "start_from=none.ckpt"), "got none.ckpt")
+    assert_refused(app("train", "experiment=tiny", "start_from=pretrained"), "start_from", "the model configured")

@@ -1,0 +1,178 @@
+"""scripts/estimate_normals.py, as a user types it: formats, other columns, and mistakes in one line."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+from plyfile import PlyData, PlyElement
+
+from tensorframes.data import read_cloud
+from tests.cli.commands import SCRIPTS, run_script
+
+SCRIPT = SCRIPTS / "estimate_normals.py"
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    return run_script("estimate_normals", *arguments)
+
+
+def sphere(count: int = 300) -> np.ndarray:
+    pos = np.random.default_rng(0).normal(size=(count, 3))
+    return 40 * pos / np.linalg.norm(pos, axis=1, keepdims=True) + [1e5, -3, 7]
+
+
+def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
+    pos, red = sphere(), np.arange(300) % 256
+    rows = np.empty(300, dtype=[("x", "f8"), ("y", "f8"), ("z", "f8"), ("red", "u1")])
+    rows["x"], rows["y"], rows["z"], rows["red"] = *pos.T, red
+    PlyData([PlyElement.describe(rows, "vertex")]).write(str(tmp_path / "scan.ply"))
+    code, out, err = run(tmp_path / "scan.ply", tmp_path / "normals.ply")
+    assert (code, err) == (0, "")
+    assert "normals of 300 points" in out
+    found = read_cloud(tmp_path / "normals.ply")
+    assert (found.table["red"] == red).all()
+    assert (found.pos == pos).all()
+    assert found.normal is not None
+    outward = (pos - [1e5, -3, 7]) / 40
+    assert np.median(np.abs((found.normal * outward).sum(1))) > 0.99
+
+
+def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "scan.xyz", sphere())
+    command = [sys.executable, SCRIPTS / "estimate_normals.py", "scan.xyz", "normals.xyz", "--weights", "fast"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "normals.xyz: normals of 300 points\n", "")
+    assert np.loadtxt(tmp_path / "normals.xyz").shape == (300, 6)
+
+
+@pytest.mark.parametrize(("source", "target"), [("scan.xyz", "scan.xyz"), ("scan.npy", "normals.xyz")])
+def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
+    pos = sphere()
+    pos[5] = np.nan
+    if source.endswith("npy"):
+        np.save(tmp_path / source, pos)
+    else:
+        np.savetxt(tmp_path / source, pos)
+    code, out, _ = run(tmp_path / source, tmp_path / target, "--weights", "fast", "--device", "cpu", "--block", "100")
+    assert code == 0
+    assert "normals of 299 points; 1 have none" in out
+    rows = np.loadtxt(tmp_path / target)
+    assert rows.shape == (300, 6)
+    assert np.allclose(np.linalg.norm(np.delete(rows, 5, 0)[:, 3:], axis=1), 1, atol=1e-4)
+
+
+def test_what_the_target_can_not_keep_is_named_and_the_rest_written(tmp_path: Path) -> None:
+    vertex = np.empty(60, dtype=[("x", "f4"), ("y", "f4"), ("z", "f4"), ("view", object)])
+    vertex["x"], vertex["y"], vertex["z"] = sphere(60).T
+    for row in range(60):
+        vertex["view"][row] = np.arange(1 + row % 3)
+    face = np.array([([0, 1, 2],)], dtype=[("vertex_indices", "i4", (3,))])
+    PlyData([PlyElement.describe(vertex, "vertex"), PlyElement.describe(face, "face")]).write(str(tmp_path / "a.ply"))
+    code, _, err = run(tmp_path / "a.ply", tmp_path / "b.xyz", "--weights", "fast", "--device", "cpu")
+    assert (code, err) == (0, f"note: {tmp_path / 'b.xyz'}: .xyz can't keep view, element face: left out\n")
+    assert np.loadtxt(tmp_path / "b.xyz").shape == (60, 6)
+
+
+def test_coordinates_of_any_magnitude(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", (sphere() - [1e5, -3, 7]) * 1e298)
+    code, out, err = run(tmp_path / "a.npy", tmp_path / "b.npy", "--weights", "fast", "--device", "cpu")
+    assert (code, err) == (0, "")
+    assert "normals of 300 points" in out
+    rows = np.load(tmp_path / "b.npy")
+    assert np.median(np.abs((rows[:, 3:] * rows[:, :3] / 4e299).sum(1))) > 0.99
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal that POSIX's processes send")
+@pytest.mark.parametrize("moment", ["libraries load", "it reads"])
+def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    os.mkfifo(tmp_path / "b.xyz")  # the source: the program waits for what comes through it
+    before = (tmp_path / "a.xyz").read_bytes()
+    script = [str(SCRIPTS / "estimate_normals.py"), str(tmp_path / "b.xyz"), str(tmp_path / "a.xyz")]
+    told_of = ["-X", "importtime"] if moment == "libraries load" else []
+    command = [sys.executable, *told_of, *script]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
+    )
+    assert process.stderr is not None
+    if moment == "libraries load":
+        while "torch" not in process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    else:
+        stopper = Thread(target=interrupt, args=(process, tmp_path / "b.xyz"))
+        stopper.start()
+        out, err = process.communicate(timeout=120)
+        stopper.join()
+    told = [line for line in err.splitlines() if not line.startswith("import time:")]
+    assert (process.returncode, out, len(told)) == (130, "", 1)
+    assert told[0].startswith("interrupted")
+    assert (tmp_path / "a.xyz").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xyz", "b.xyz"]
+
+
+def heed_interrupts() -> None:
+    """A job that a shell runs in the background, as tests may be, ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupt(process: subprocess.Popen, pipe: Path) -> None:
+    """Ctrl-C as soon as the program reads from the pipe, which stays open until it has ended."""
+    with pipe.open("wb"):
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are POSIX's")
+def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere())
+    before = (tmp_path / "a.xyz").read_bytes()
+    command = [
+        sys.executable,
+        str(SCRIPTS / "estimate_normals.py"),
+        *[str(tmp_path / "a.xyz")] * 2,
+        "--weights",
+        "fast",
+    ]
+    done = subprocess.run(["bash", "-c", f"ulimit -f 4; exec {shlex.join(command)}"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {tmp_path / 'a.xyz'}: can't be written: File too large\n"
+    assert (tmp_path / "a.xyz").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.xyz"]
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
+    np.savetxt(tmp_path / "scan.xyz", sphere())
+    for arguments, message in {
+        ("none.ply", "out.ply"): "none.ply",
+        (tmp_path / "flat.xyz", tmp_path / "out.xyz"): "expected at least 3 columns",
+        (tmp_path / "scan.xyz", tmp_path / "out.doc"): "expected a file of type",
+        ("none.ply", tmp_path / "none" / "out.ply"): f"expected a folder {tmp_path / 'none'}, got none",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--weights", "worst"): "worst",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--device", "abacus"): "abacus",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "0"): "expected block >= 1 or None, got 0",
+        (tmp_path / "scan.xyz",): "the following arguments are required: target",
+    }.items():
+        code, out, err = run(*arguments)
+        assert (code, out) == (2, ""), arguments
+        assert message in err
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    command = [sys.executable, SCRIPTS / "estimate_normals.py", tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
+    with (tmp_path / "b").open("wb") as file:
+        told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
+    assert told == "/dev/stdout: normals of 60 points\n"
+    assert np.loadtxt(tmp_path / "b").shape == (60, 6)

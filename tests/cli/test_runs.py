@@ -1,0 +1,182 @@
+"""Whole runs: what they leave, that they repeat themselves, continue, share their work, and are scored again alike."""
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tensorframes.cli.checkpoint import read_checkpoint
+from tensorframes.cli.equivariance import STORED
+
+App = Callable[..., tuple[int, str, str]]
+LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
+
+
+def only_run(name: str, top: str = "outputs") -> Path:
+    (folder,) = Path(top, name).iterdir()
+    return folder
+
+
+def rows_of(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_one_folder_and_its_checkpoint_scores_alike_alone(app: App) -> None:
+    code, out, err = app("train", "experiment=tiny")
+    folder = only_run("tiny")
+    assert (code, err) == (0, "")
+    assert {path.name for path in folder.iterdir()} == LEFT
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "PCA 112" in out
+    assert "points" in out
+    trained = json.loads((folder / "metrics.json").read_text())
+    assert set(trained["baselines"]) == {"PCA 18", "PCA 112"}
+    assert "PCA 112" in (folder / "run.log").read_text()
+
+    code, _, err = app(
+        "evaluate", "data=tiny", f"checkpoint={folder}/checkpoints/best.ckpt", "trusted=[tensorframes,torch,standin]"
+    )
+    assert (code, err) == (0, "")
+    scored = json.loads((only_run("evaluate") / "metrics.json").read_text())
+    assert scored["average"]["rmse"] == pytest.approx(trained["average"]["rmse"], rel=1e-5)
+
+
+def test_equivariance_is_measured_and_told(app: App) -> None:
+    assert app("train", "experiment=tiny", "test=false")[0] == 0
+    trained = f"checkpoint={only_run('tiny')}/checkpoints/last.ckpt"
+    largest = []
+    for name, checkpoint in (("none", trained), ("exact", "checkpoint=pca")):
+        trust = "trusted=[tensorframes,torch,standin]"
+        code, out, _ = app("evaluate", "data=tiny", checkpoint, trust, "equivariance=true", f"name={name}")
+        assert code == 0
+        assert "RMSE change" in out
+        found = json.loads((only_run(name) / "metrics.json").read_text())
+        largest.append([max(cloud["p99_9"] for cloud in found[key].values()) for key in STORED])
+    results = json.loads((only_run("none") / "metrics.json").read_text())
+    assert results["lie_derivative"]["anew"]["normal"] > 0.1
+    assert (only_run("none") / "lie_derivative.png").stat().st_size > 1000
+    assert not (only_run("exact") / "lie_derivative.png").exists()  # of a network only
+    assert min(largest[0]) > 10  # a perceptron on positions
+    assert largest[1][0] < 0.1
+    assert largest[1][1] < 0.01 * largest[1][0]
+
+
+def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> None:
+    assert (
+        app("train", "-m", "experiment=tiny", "optimizer.lr=0.001,0.002", "trainer.max_steps=1", "test=false")[0] == 0
+    )
+    made = [path.relative_to(tmp_path) for path in tmp_path.rglob("*")]
+    assert {path.name for path in only_run("", "multirun").iterdir()} == {"0", "1", "multirun.yaml"}
+    assert not [path for path in made if set("=, ") & set(str(path))]
+
+
+def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
+    code, out, _ = app("train", "experiment=tiny", "trainer.max_steps=1", "test_clouds=1")
+    assert code == 0
+    assert "1 of the 2 test clouds will be scored" in out
+    assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
+
+
+def test_without_validation_clouds_the_last_weights_are_scored(app: App, recwarn: pytest.WarningsRecorder) -> None:
+    code, out, err = app("train", "experiment=tiny", "data.validated=0")
+    assert (code, err) == (0, "")
+    assert "no validation clouds: last.ckpt is scored" in out
+    assert not [warning for warning in recwarn if "across ranks is zero" in str(warning.message)]
+    folder = only_run("tiny")
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 12
+    assert (folder / "metrics.json").is_file()
+
+
+def test_a_run_that_does_not_improve_stops_early_and_is_scored(app: App) -> None:
+    stopping = ("callbacks=early_stopping", "callbacks.early_stopping.patience=1")
+    settings = ("+callbacks.early_stopping.min_delta=1000", "trainer.max_steps=40")
+    assert app("train", "experiment=tiny", *stopping, *settings)[0] == 0
+    folder = only_run("tiny")
+    assert [int(row["step"]) for row in rows_of(folder)][-1] == 10
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 10
+    assert (folder / "metrics.json").is_file()
+
+
+def test_a_patience_longer_than_the_run_is_told(app: App) -> None:
+    for patience, told in ((1, False), (2, True)):
+        stopping = ("callbacks=early_stopping", f"callbacks.early_stopping.patience={patience}", "test=false")
+        code, out, _ = app("train", "experiment=tiny", *stopping)
+        assert code == 0
+        assert ("callbacks.early_stopping cannot stop before step 15, and there are 12" in out) == told
+
+
+def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
+    for name in ("one", "two"):
+        settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
+        seldom = ("trainer.val_check_interval=20", "callbacks.last.every_n_train_steps=40")
+        assert app("train", "experiment=tiny", f"name={name}", *settings, *seldom)[0] == 0
+    one, two = rows_of(only_run("one")), rows_of(only_run("two"))
+    assert one == two
+    losses = [float(row["train/loss"]) for row in one]
+    assert sum(losses[-4:]) < 0.9 * sum(losses[:4])
+
+
+def assert_continues_to(whole: list[dict[str, str]], app: App, folder: Path) -> None:
+    """The run in the folder goes on from its last checkpoint, and ends with the rows of an undisturbed one."""
+    trust = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
+    assert app("train", trust, f"ckpt_path={folder}/checkpoints/last.ckpt", "++callbacks.ending=null")[0] == 0
+    assert list(folder.parent.iterdir()) == [folder]
+    rows = rows_of(folder)
+    assert [row["train/loss"] for row in rows] == [row["train/loss"] for row in whole]
+    assert rows[-1] == whole[-1]  # the averaged weights' validation, too
+
+
+LOADED = ("experiment=tiny", "test=false", "loader.workers=1")
+
+
+def test_what_a_killed_run_leaves_continues_as_if_nothing_had_happened(app: App) -> None:
+    copied = "+callbacks.ending={_target_:standin.Copied,folder:'${folder}',steps:[7,10]}"
+    assert app("train", *LOADED, copied)[0] == 0
+    folder = only_run("tiny")
+    whole = rows_of(folder)
+    for step in (7, 10):
+        shutil.rmtree(folder)
+        shutil.move(f"left_after_{step}", folder)
+        assert len(rows_of(folder)) < len(whole)
+        assert_continues_to(whole, app, folder)
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: App) -> None:
+    assert process(*LOADED, "+callbacks.ending={_target_:standin.Killer,step:10}", "name=killed")[0] == -9
+    assert app("train", *LOADED, "name=whole")[0] == 0
+    assert_continues_to(rows_of(only_run("whole")), app, only_run("killed"))
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> None:
+    settings = ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6")
+    assert process(*settings, "name=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
+    assert app("train", *settings, "name=one")[0] == 0
+    two, one = only_run("two"), only_run("one")
+    assert {path.name for path in two.iterdir()} == LEFT
+    for row, other in zip(rows_of(two), rows_of(one), strict=True):
+        assert [float(value) for value in row.values() if value] == pytest.approx(
+            [float(value) for value in other.values() if value], rel=1e-4
+        )
+    scores = [json.loads((folder / "metrics.json").read_text())["average"]["rmse"] for folder in (two, one)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+
+
+def test_wandb_without_an_account_is_offline_and_silent(
+    app: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    for name in ("WANDB_MODE", "WANDB_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = app("train", "experiment=tiny", "logger=wandb", "test=false", "trainer.max_steps=2")
+    folder = only_run("tiny")
+    assert (code, err) == (0, "")
+    assert len(rows_of(folder)) == 2
+    (run,) = (folder / "wandb").glob("offline-run-*")
+    assert list(run.rglob("*.pts.json"))

@@ -1,0 +1,169 @@
+"""LAS and LAZ files: every dimension, scale, offset and record is kept; laspy reads what is written."""
+
+import io
+
+import laspy
+import numpy as np
+import pytest
+
+from tensorframes.data.io import read_cloud, write_cloud
+from tensorframes.data.io.columns import Columns, table_of
+from tensorframes.errors import UserError
+
+POINTS = 40
+
+
+def survey(version: str = "1.4", form: int = 7, extra: tuple[laspy.ExtraBytesParams, ...] = ()) -> laspy.LasData:
+    """Points far from the origin, with all that a survey has: extra bytes, records, flags."""
+    rng = np.random.default_rng(0)
+    header = laspy.LasHeader(version=version, point_format=form)
+    header.scales, header.offsets = [0.001, 0.002, 0.01], [500_000.25, 5_400_000, 300]
+    header.vlrs.append(laspy.VLR("LASF_Projection", 2112, "a WKT", b'PROJCS["..."]\0'))
+    header.vlrs.append(laspy.VLR("someone", 7, "unknown", bytes(range(50))))
+    header.add_extra_dims(list(extra))
+    data = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(POINTS, header=header))
+    for axis in "XYZ":
+        data[axis] = rng.integers(-(2**30), 2**30, POINTS)
+    data.intensity, data.red, data.classification = rng.integers(0, 65535, (2, POINTS)).tolist() + [[2] * POINTS]
+    data.gps_time = rng.random(POINTS) * 1e9
+    data.return_number = rng.integers(1, 5, POINTS)
+    if header.version.minor >= 4:
+        data.evlrs = laspy.vlrs.vlrlist.VLRList([laspy.VLR("someone", 9, "long", bytes(70_000))])
+    return data
+
+
+def content_of(data: laspy.LasData, compressed: bool) -> bytes:
+    stream = io.BytesIO()
+    data.write(stream, do_compress=compressed)
+    return stream.getvalue()
+
+
+def normals() -> np.ndarray:
+    values = np.random.default_rng(1).normal(size=(POINTS, 3))
+    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("suffix", [".las", ".laz"])
+@pytest.mark.parametrize(("version", "form"), [("1.2", 3), ("1.4", 7)])
+def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
+    extra = (laspy.ExtraBytesParams("Amplitude", "i2", "dB", offsets=[3.0], scales=[0.01]),)
+    before = survey(version, form, extra)
+    before["Amplitude"] = np.arange(POINTS) * 0.01 + 3
+    (tmp_path / f"a{suffix}").write_bytes(content_of(before, suffix == ".laz"))
+    columns = read_cloud(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(columns.pos, before.xyz)
+    write_cloud(tmp_path / f"b{suffix}", columns.with_normals(normals()))
+    after = laspy.read(tmp_path / f"b{suffix}")
+    for name in before.point_format.dimension_names:
+        np.testing.assert_array_equal(np.asarray(after[name]), np.asarray(before[name]), err_msg=name)
+    assert list(after.point_format.extra_dimension_names) == ["Amplitude", "NormalX", "NormalY", "NormalZ"]
+    np.testing.assert_array_equal(np.stack([after[f"Normal{axis}"] for axis in "XYZ"], 1), normals())
+    assert (after.header.version, after.header.point_format.id) == (version, form)
+    np.testing.assert_array_equal(after.header.scales, before.header.scales)
+    np.testing.assert_array_equal(after.header.offsets, before.header.offsets)
+    kept = [(record.user_id, record.record_id, record.record_data) for record in after.vlrs if record.record_id == 7]
+    assert kept == [("someone", 7, bytes(range(50)))]
+    assert [record.user_id for record in after.vlrs].count("LASF_Projection") == 1
+    if version == "1.4":
+        assert [len(record.record_data) for record in after.evlrs] == [70_000]
+    assert after.header.are_points_compressed == (suffix == ".laz")
+
+
+def test_normals_that_are_there_are_replaced_by_floats(tmp_path):
+    names = ("NormalX", "NormalY", "NormalZ")
+    extra = [laspy.ExtraBytesParams(name, "i2", offsets=[0.0], scales=[0.1]) for name in names]
+    (tmp_path / "a.las").write_bytes(content_of(survey(extra=(*extra, laspy.ExtraBytesParams("last", "u1"))), False))
+    write_cloud(tmp_path / "a.las", read_cloud(tmp_path / "a.las").with_normals(normals()))
+    again = read_cloud(tmp_path / "a.las")
+    np.testing.assert_array_equal(again.normal, normals())
+    assert set(laspy.read(tmp_path / "a.las").point_format.extra_dimension_names) == {*names, "last"}
+
+
+@pytest.mark.parametrize(("size", "offset"), [(1.0, 0.0), (1e-6, 5.0), (1e5, 4e6), (1e300, 0.0)])
+def test_points_of_other_files_lie_on_a_fine_grid(tmp_path, size, offset):
+    pos = np.random.default_rng(0).normal(size=(POINTS, 3)) * size + offset
+    arrays = {"Y": pos[:, 1], "X": pos[:, 0], "Z": pos[:, 2], "Intensity": np.arange(POINTS) * 1.0}
+    arrays |= {"red": np.arange(POINTS, dtype="u1"), "green": np.zeros(POINTS, "u1")}
+    arrays |= {"blue": np.zeros(POINTS, "u1"), "score": np.arange(POINTS) / 7, "classification": np.full(POINTS, -1)}
+    write_cloud(tmp_path / "a.laz", Columns(table_of(arrays)).with_normals(normals()))
+    data = laspy.read(tmp_path / "a.laz")
+    np.testing.assert_allclose(data.xyz, pos, rtol=0, atol=1e-8 * size)
+    np.testing.assert_array_equal(data.intensity, np.arange(POINTS))
+    np.testing.assert_array_equal(data.red, np.arange(POINTS))
+    np.testing.assert_array_equal(data["score"], arrays["score"])
+    np.testing.assert_array_equal(data["classification_2"], -1)  # LAS's own begins at 0
+    np.testing.assert_array_equal(data["NormalZ"], normals()[:, 2])
+
+
+def test_what_las_can_not_keep(tmp_path, caplog):
+    pos, wide = np.ones((3, 3)), np.ones((3, 33))
+    columns = Columns(table_of({"xyz": pos, "fpfh": wide, "name": np.array(["a", "b", "c"]), "near": wide[:, :3]}))
+    write_cloud(tmp_path / "a.las", columns)
+    assert caplog.messages == [f"{tmp_path / 'a.las'}: .las can't keep fpfh, name: left out"]
+    np.testing.assert_array_equal(laspy.read(tmp_path / "a.las")["near"], wide[:, :3])
+    pos[1] = np.nan
+    with pytest.raises(UserError, match=r"b\.las: LAS keeps finite positions alone, got 1 rows with others"):
+        write_cloud(tmp_path / "b.las", Columns(table_of({"xyz": pos})))
+    assert not (tmp_path / "b.las").exists()
+
+
+def test_a_tree_of_points_is_not_kept_for_points_in_new_bytes(tmp_path):
+    data = survey()
+    data.header.vlrs.append(laspy.VLR("copc", 1, "", bytes(160)))
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    try:
+        columns = read_cloud(tmp_path / "a.las")
+    except UserError as error:
+        pytest.fail(str(error))
+    write_cloud(tmp_path / "b.las", columns.with_normals(normals()))
+    assert "copc" not in [record.user_id for record in laspy.read(tmp_path / "b.las").vlrs]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:100],
+        lambda content: content[: len(content) // 2],
+        lambda content: b"LASX" + content[4:],
+        lambda content: content[:100] + b"\xff\xff\xff\xff" + content[104:],  # the number of records
+        lambda content: content[:96] + b"\xff\xff\xff\xff" + content[100:],  # where the points begin
+        lambda content: content[:243] + b"\xff\xff\xff\xff" + content[247:],  # the number of extended records
+        lambda content: content[:247] + b"\xff\xff\xff\xff\0\0\0\0" + content[255:],  # the number of points
+    ],
+)
+def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
+    (tmp_path / "a.laz").write_bytes(damage(content_of(survey(), compressed)))
+    with pytest.raises(UserError, match=r"a\.laz: expected a whole LAS file") as caught:
+        read_cloud(tmp_path / "a.laz")
+    assert "\n" not in str(caught.value)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
+    data = survey()
+    content = bytearray(content_of(data, False))
+    # Twelve bytes more in each point that no record tells of: the format allows it.
+    size = data.point_format.size
+    start = int.from_bytes(content[96:100], "little")
+    points = np.frombuffer(bytes(content), np.uint8, POINTS * size, start).reshape(POINTS, size)
+    content[105:107] = (size + 12).to_bytes(2, "little")
+    content[start : start + POINTS * size] = np.c_[points, np.zeros((POINTS, 12), np.uint8)].tobytes()
+    content[235:247] = bytes(12)
+    (tmp_path / "a.las").write_bytes(content)
+    before = (tmp_path / "a.las").read_bytes()
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match="can't be written as LAS"):
+        write_cloud(tmp_path / "a.las", columns)
+    assert (tmp_path / "a.las").read_bytes() == before
+    assert read_cloud(tmp_path / "a.las").normal is None
+
+
+def test_waveforms_are_not_dropped_silently(tmp_path):
+    content = bytearray(content_of(survey("1.3", 5), False))
+    content[6] |= 2  # the global encoding's bit for waveforms in the file
+    (tmp_path / "a.las").write_bytes(content)
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match=r"a\.las: waveforms within a LAS file can't be written back"):
+        write_cloud(tmp_path / "a.las", columns)
+    write_cloud(tmp_path / "a.ply", columns)

@@ -1,0 +1,49 @@
+"""Cloud refuses what a scorer could not make sense of."""
+
+import numpy as np
+import pytest
+
+from tensorframes.data import Cloud
+
+POS = np.arange(12.0).reshape(4, 3)
+UNIT = np.eye(3)[[0, 1, 2, 0]]
+
+
+def test_arrays_are_converted():
+    cloud = Cloud("a", POS, UNIT, scored=[3, 0])
+    assert (cloud.pos.dtype, cloud.normal.dtype, cloud.scored.dtype) == (np.float32, np.float32, np.int64)
+    assert len(cloud) == 4
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"pos": np.zeros((0, 3))}, "at least one point"),
+        ({"pos": POS[:, :2]}, r"pos of shape \(N, 3\), got \(4, 2\)"),
+        ({"pos": np.where(POS == 5, np.nan, POS)}, "finite pos"),
+        ({"normal": UNIT[:3]}, "4 rows of normal.*got 3"),
+        ({"normal": UNIT * 1.01}, "unit or zero normals"),
+        ({"normal": UNIT * [[0], [1], [1e-3], [1]]}, "unit or zero normals"),
+        ({"scored": [4]}, r"scored rows in 0\.\.3, got 4\.\.4"),
+        ({"scored": [-1, 2]}, r"got -1\.\.2"),
+        ({"scored": [0.5]}, "integers"),
+        ({"curvature": np.zeros((3, 2))}, "4 rows of curvature.*got 3"),
+    ],
+)
+def test_wrong_fields_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Cloud(**{"name": "a", "pos": POS, "normal": UNIT, **fields})
+
+
+def test_points_without_a_normal_are_not_scored():
+    normal = UNIT * [[1], [0], [1], [0]]
+    np.testing.assert_array_equal(Cloud("a", POS, normal).labelled, [True, False, True, False])
+    np.testing.assert_array_equal(Cloud("a", POS, normal).scored_rows, [0, 2])
+    np.testing.assert_array_equal(Cloud("a", POS, normal, scored=[2, 1, 0, 2]).scored_rows, [2, 0, 2])
+    np.testing.assert_array_equal(Cloud("a", POS, UNIT).scored_rows, range(4))
+    assert not Cloud("a", POS).labelled.any()
+
+
+def test_curvature_may_be_unknown():
+    cloud = Cloud("a", POS, UNIT, curvature=[[1, np.nan], [0, 0], [np.inf, 0], [1, 2]])
+    assert np.isnan(cloud.curvature).sum() == 2

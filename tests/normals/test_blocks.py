@@ -1,0 +1,185 @@
+"""Clouds in blocks: who shares one, who is seen around it, and that normals hardly notice."""
+
+import numpy as np
+import pytest
+import torch
+
+from tensorframes.backbones import PointNet2
+from tensorframes.frames import LearnedFrames
+from tensorframes.normals import NormalEstimator, PlaneFitHead, estimate_normals, normals_of
+from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.testing import random_orthogonal
+
+
+@pytest.fixture(scope="module")
+def network() -> NormalEstimator:
+    torch.manual_seed(0)
+    backbone = PointNet2(widths=(8, 16), radii=(2.0,), neighbours=8)
+    return NormalEstimator(LearnedFrames(), backbone, lambda reps: PlaneFitHead(reps, (12, 4))).double().eval()
+
+
+@pytest.fixture(scope="module")
+def ellipsoid() -> np.ndarray:
+    points = np.random.default_rng(0).normal(size=(1500, 3))
+    return points / np.linalg.norm(points, axis=1, keepdims=True) * [3.0, 2.0, 1.0]
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Degrees between axes (N, 3); a cross product tells small ones apart, a cosine would not."""
+    return np.degrees(np.arcsin(np.clip(np.linalg.norm(np.cross(a, b), axis=1), 0, 1)))
+
+
+def as_sets(parts: list[np.ndarray], names: np.ndarray) -> set[frozenset]:
+    return {frozenset(names[part].tolist()) for part in parts}
+
+
+@pytest.mark.parametrize("most", [1, 7, 100, 1499, 1500])
+def test_every_point_is_in_one_block_of_at_most_so_many(ellipsoid: np.ndarray, most: int) -> None:
+    parts = list(blocks(ellipsoid, most))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(1500))
+    assert max(len(part) for part in parts) <= most
+    assert min(len(part) for part in parts) >= (most // 2 if most < 1500 else 1500)
+
+
+@pytest.mark.parametrize("count", [1500, 1499])
+def test_blocks_are_the_same_however_a_cloud_is_turned_or_ordered(ellipsoid: np.ndarray, count: int) -> None:
+    cloud, names = ellipsoid[:count], np.arange(count)
+    expected = as_sets(list(blocks(cloud, 200)), names)
+    order = np.random.default_rng(1).permutation(count)
+    for g in random_orthogonal(4).double().numpy():
+        assert as_sets(list(blocks((cloud @ g.T + 3.0)[order], 200)), order) == expected
+
+
+def test_a_wall_with_a_rod_is_halved_until_blocks_are_small() -> None:
+    rng = np.random.default_rng(0)
+    wall = np.concatenate([np.zeros((80, 1)), rng.random((80, 2))], axis=1)
+    rod = np.stack([100 * rng.random(20), np.zeros(20), np.zeros(20)], axis=1)
+    parts = list(blocks(np.concatenate([wall, rod]), 16))
+    assert sorted(np.concatenate(parts).tolist()) == list(range(100))
+    assert max(len(part) for part in parts) <= 16
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e160])
+def test_tiny_and_huge_clouds_are_halved_too(ellipsoid: np.ndarray, size: float) -> None:
+    names = np.arange(1500)
+    assert as_sets(list(blocks(size * ellipsoid, 200)), names) == as_sets(list(blocks(ellipsoid, 200)), names)
+
+
+def test_equal_points_are_one_block() -> None:
+    assert [len(part) for part in blocks(np.ones((9, 3)), 4)] == [9]
+
+
+def spacings(pos: np.ndarray) -> np.ndarray:
+    """To the eighth nearest of the points, by comparing all."""
+    return np.sort(np.linalg.norm(pos[:, None] - pos, axis=2), axis=1)[:, 8]
+
+
+@pytest.mark.parametrize("reach", [0.5, 4.0, 50.0])
+def test_surroundings_are_the_points_within_so_many_spacings(ellipsoid: np.ndarray, reach: float) -> None:
+    rows, scale = next(blocks(ellipsoid, 200)), 0.25
+    distance = np.linalg.norm(ellipsoid[:, None] - ellipsoid[rows], axis=2)
+    spacing = spacings(ellipsoid[rows]).clip(scale, max(scale, np.quantile(spacings(ellipsoid[rows]), 0.999)))
+    assert spacing.min() == scale < spacing.max()
+    outside = ~np.isin(np.arange(1500), rows)
+    expected = np.flatnonzero(outside & (distance.min(1) < reach * spacing[distance.argmin(1)]))
+    np.testing.assert_array_equal(surroundings(ellipsoid, rows, scale, reach, 1500), expected)
+    few = surroundings(ellipsoid, rows, scale, reach, 30)
+    assert set(few) == set(expected[distance.min(1)[expected].argsort()[:30]])
+
+
+def test_where_points_are_sparse_surroundings_reach_farther(ellipsoid: np.ndarray) -> None:
+    pos = np.concatenate([ellipsoid[:20] * 10, ellipsoid[20:] + 60])
+    near = surroundings(pos, np.arange(10), 0.2, 3.0, 1500)
+    assert len(near) > 5
+    assert len(surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)) > 500
+    assert 10 not in surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)
+
+
+def test_which_surroundings_are_left_out_is_no_matter_of_order() -> None:
+    axis = np.arange(9.0)
+    pos = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    inner = np.flatnonzero((np.abs(pos - 4) <= 1).all(1))
+    order = np.random.default_rng(0).permutation(len(pos))
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    few = surroundings(pos, inner, 1.0, 2.0, 60)
+    assert 0 < len(few) <= 60
+    assert set(order[surroundings(pos[order], np.sort(place[inner]), 1.0, 2.0, 60)]) == set(few)
+
+
+def test_blocks_that_see_everything_give_the_normals_of_one_pass(
+    network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tensorframes.normals.predict.REACH", 1e6)
+    found = normals_of(network, ellipsoid, block=100)
+    np.testing.assert_allclose(found, normals_of(network, ellipsoid, block=None), atol=1e-6)
+
+
+def test_normals_in_blocks_are_equivariant(
+    network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tensorframes.normals.predict.SEEN", 300)
+    normals = normals_of(network, ellipsoid, block=200)
+    order = np.random.default_rng(1).permutation(len(ellipsoid))
+    for g in random_orthogonal(3).double().numpy():
+        turned = normals_of(network, (ellipsoid @ g.T)[order], block=200)
+        assert angle(turned, (normals @ g.T)[order]).max() < 0.1
+
+
+def test_a_straight_wire_has_the_plane_of_the_cloud_as_in_one_pass(network: NormalEstimator) -> None:
+    rng = np.random.default_rng(0)
+    patch = np.concatenate([5 * rng.random((600, 2)), np.zeros((600, 1))], axis=1)
+    wire = [50.0, 0.0, 0.0] + np.linspace(0, 1, 300)[:, None] * [2.0, 1.0, 0.5]
+    found = normals_of(network, np.concatenate([patch, wire]), block=400)
+    assert (np.abs(np.linalg.norm(found, axis=1) - 1) < 1e-6).all()
+    assert angle(found, normals_of(network, np.concatenate([patch, wire]))).max() < 0.5
+
+
+def test_on_a_line_there_is_no_normal_in_blocks(network: NormalEstimator) -> None:
+    wire = np.linspace(0, 1, 300)[:, None] * [2.0, 1.0, 0.5]
+    assert (normals_of(network, wire, block=100) == 0).all()
+
+
+def test_equal_points_have_equal_normals_in_blocks(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    copies = np.random.default_rng(0).integers(1500, size=4000)
+    normals = normals_of(network, ellipsoid[copies], block=300)
+    first = {row: place for place, row in reversed(list(enumerate(copies)))}
+    np.testing.assert_array_equal(normals, normals[[first[row] for row in copies]])
+
+
+def test_clouds_of_uneven_density_keep_their_normals(network: NormalEstimator) -> None:
+    rng = np.random.default_rng(0)
+    far, turn = np.exp(rng.uniform(0, np.log(100), 30_000)), rng.uniform(0, 2 * np.pi, 30_000)
+    scan = np.stack([far * np.cos(turn), far * np.sin(turn), 0.2 * far * np.sin(3 * np.log(far) + turn)], axis=1)
+    off = angle(normals_of(network, scan, block=8000), normals_of(network, scan))
+    assert np.quantile(off, 0.999) < 0.1
+
+
+def test_rows_are_those_asked_for_in_their_order(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    rows = np.array([700, 3, 3, 1499, 12])
+    np.testing.assert_allclose(
+        normals_of(network, ellipsoid, rows, block=200), normals_of(network, ellipsoid, block=200)[rows], atol=1e-6
+    )
+
+
+def test_points_without_a_normal_have_none_in_blocks(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    spoiled = np.insert(ellipsoid, 5, np.nan, axis=0)
+    normals = normals_of(network, spoiled, block=400)
+    assert (normals[5] == 0).all()
+    np.testing.assert_allclose(np.delete(normals, 5, axis=0), normals_of(network, ellipsoid, block=400), atol=1e-6)
+
+
+def test_progress_counts_the_passes(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    told: list[tuple[int, int]] = []
+    normals_of(network, ellipsoid, block=400, progress=lambda done, total: told.append((done, total)))
+    assert told == [(done, 4) for done in range(4)]
+    shares: list[float] = []
+    estimate_normals(ellipsoid, "fast", progress=shares.append, block=400)
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert any(0.25 < share < 0.5 for share in shares)
+
+
+def test_a_block_has_a_point(ellipsoid: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected block >= 1 or None, got 0"):
+        estimate_normals(ellipsoid, block=0)

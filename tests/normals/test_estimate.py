@@ -1,0 +1,99 @@
+"""Normals in one line: good, blind to scale, offset, order and type, exactly equivariant."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import tensorframes
+from tensorframes.normals import PRETRAINED, pretrained
+from tensorframes.scoring import PCA, angles, rmse
+from tensorframes.testing import assert_equivariant
+
+
+def cube(count: int = 3000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Points on the faces of a cube, and their normals."""
+    rng = np.random.default_rng(seed)
+    face, pos = rng.integers(3, size=count), rng.uniform(-1, 1, (count, 3))
+    normal = np.eye(3)[face]
+    pos[np.arange(count), face] = rng.choice([-1.0, 1.0], count)
+    return pos, normal
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.abs((a * b).sum(1))
+
+
+@pytest.mark.parametrize("weights", PRETRAINED)
+def test_a_cube_has_the_normals_of_its_faces(weights: str) -> None:
+    pos, normal = cube()
+    found = tensorframes.estimate_normals(pos, weights)
+    assert found.dtype == np.float32
+    assert np.median(cosines(found, normal)) > 0.9999
+    assert rmse(angles(found, normal)) < 0.75 * rmse(angles(PCA(18)(pos), normal))
+
+
+def test_scale_offset_order_and_type_do_not_matter() -> None:
+    pos, _ = cube(800)
+    found = tensorframes.estimate_normals(pos)
+    order = np.random.default_rng(1).permutation(len(pos))
+    for other in (1000 * pos + 5, pos.astype("f4"), torch.from_numpy(pos), pos.tolist()):
+        assert cosines(tensorframes.estimate_normals(other), found).min() > 0.999
+    assert cosines(tensorframes.estimate_normals(pos[order]), found[order]).min() > 0.999
+
+
+@pytest.mark.parametrize("weights", PRETRAINED)
+@pytest.mark.parametrize("flat", [False, True])
+def test_shipped_weights_are_equivariant_to_rounding(weights: str, flat: bool) -> None:
+    estimator = copy.deepcopy(pretrained(weights)).double()
+    pos = torch.randn(150, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    pos[:, 2] *= 0 if flat else 1
+    assert_equivariant(lambda pos: estimator(pos).normal, pos, "1x1", unoriented=True, tolerance=1e-7)
+
+
+def test_what_cannot_have_a_normal_has_none() -> None:
+    line = np.linspace(0, 1, 50)[:, None] * [[1.0, 2.0, 3.0]]
+    assert not tensorframes.estimate_normals(line).any()
+    assert not tensorframes.estimate_normals(np.zeros((5, 3))).any()
+    pos, _ = cube(500)
+    pos[7] = np.nan
+    found = tensorframes.estimate_normals(pos)
+    assert not found[7].any()
+    assert np.allclose(np.linalg.norm(np.delete(found, 7, 0), axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (np.zeros((5, 2)), "expected points"),
+        (np.zeros((0, 3)), "expected at least one finite point"),
+        (np.full((4, 3), np.inf), "expected at least one finite point"),
+        ("scan.ply", "expected points"),
+        (torch.zeros(3, 2, dtype=torch.bfloat16), "expected points"),
+    ],
+)
+def test_bad_points_are_refused(points: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tensorframes.estimate_normals(points)
+
+
+def test_progress_is_told() -> None:
+    told: list[float] = []
+    found = tensorframes.estimate_normals(cube(400)[0], progress=told.append)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert told == sorted(told)
+    assert len(told) > 5
+    assert (found == tensorframes.estimate_normals(cube(400)[0])).all()
+    count = len(told)
+    tensorframes.estimate_normals(cube(400)[0])
+    assert len(told) == count
+
+
+def test_a_network_that_was_handed_out_is_the_callers_own() -> None:
+    before = tensorframes.estimate_normals(cube(300)[0])
+    mine = pretrained()
+    for parameter in mine.parameters():
+        parameter.data.zero_()
+    assert (tensorframes.estimate_normals(cube(300)[0]) == before).all()

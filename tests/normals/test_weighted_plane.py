@@ -1,0 +1,97 @@
+"""One plane fit: what it fits, and what its prior holds."""
+
+import math
+
+import pytest
+import torch
+
+from tensorframes.geometry import build_hierarchy
+from tensorframes.layers.regions import Regions
+from tensorframes.normals.neighbourhoods import Neighbourhoods
+from tensorframes.normals.weighted_plane import LEAST, Fit, PlaneFit, RobustPlaneFit, least_weight, tangents
+
+
+def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
+    """All points around each of (N, 3) points, itself first."""
+    count = len(pos)
+    rows = torch.arange(count)
+    table = (rows.view(-1, 1) + rows) % count
+    hierarchy = build_hierarchy(pos, torch.zeros(count, dtype=torch.long), [1.5], 4)
+    edge = pos[table] - pos.unsqueeze(1)
+    return Neighbourhoods(hierarchy, rows, table, edge, torch.zeros(count, dtype=torch.long))
+
+
+def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float = -8.0) -> torch.Tensor:
+    near, told = neighbourhoods(pos), torch.zeros(len(pos), 2, dtype=torch.float64)
+    sights = normals[near.table]
+    out = fit(near, sights, Fit(normals), torch.full((len(pos),), prior, dtype=torch.float64), told, fit.sender(told))
+    return out.normal
+
+
+def made(kind: type[PlaneFit], filtering: bool = True, agreed: float = 8.0) -> PlaneFit:
+    torch.manual_seed(0)
+    fit = kind(1, 8, 2, filtering).double()
+    if fit.agreed is not None:
+        torch.nn.init.constant_(fit.agreed.bias, agreed)
+    return fit
+
+
+def slab(thickness: float) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    scale = torch.tensor([1.0, 1.0, thickness], dtype=torch.float64)
+    return torch.randn(40, 3, generator=generator, dtype=torch.float64) * scale
+
+
+def leaning(count: int, angle: float) -> torch.Tensor:
+    """Unit vectors at the same angle to z, one to each side in turn but for the first, mirrored signs among them."""
+    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
+    vectors = torch.stack([side * torch.sin(torch.tensor(angle)), 0 * side, torch.cos(torch.tensor(angle)) + 0 * side])
+    return vectors.T * torch.where(torch.arange(count) % 3 == 0, -1.0, 1.0).double().unsqueeze(1)
+
+
+@pytest.mark.parametrize("kind", [PlaneFit, RobustPlaneFit])
+def test_filtering_takes_the_axis_of_the_neighbours_normals(kind: type[PlaneFit]) -> None:
+    pos, normals = slab(0.5), leaning(40, 0.4)
+    height = fitted(made(kind), pos, normals)[:, 2].abs()
+    alone = fitted(made(kind, filtering=False), pos, normals)[:, 2].abs()
+    own = fitted(made(kind, filtering=False), pos, normals, prior=6.0)[:, 2].abs()
+    assert height.min() > 0.999  # the mean axis of both sides is z
+    assert alone.max() < 0.999
+    assert own.max() < 0.96  # each sticks to its own: cos 0.4 = 0.92
+
+
+@pytest.mark.parametrize("kind", [PlaneFit, RobustPlaneFit])
+def test_points_in_a_plane_give_its_normal_whatever_the_neighbours_normals_say(kind: type[PlaneFit]) -> None:
+    normal = fitted(made(kind), slab(0.0), leaning(40, 0.4), prior=6.0)
+    assert torch.allclose(normal[:, 2].abs(), torch.ones(40, dtype=torch.float64), atol=1e-12)
+
+
+def test_filtering_begins_weak() -> None:
+    torch.manual_seed(0)
+    fit = RobustPlaneFit(1, 8, 2, filtering=True).double()
+    pos, normals = slab(0.3), leaning(40, 0.4)
+    without = fitted(made(RobustPlaneFit, filtering=False), pos, normals)
+    assert ((fitted(fit, pos, normals) * without).sum(-1).abs() > 1 - 1e-6).all()
+
+
+def test_tangents_are_sums_of_projectors() -> None:
+    normal = torch.nn.functional.normalize(torch.randn(5, 7, 3, dtype=torch.float64), dim=-1)
+    share = torch.rand(5, 7, dtype=torch.float64)
+    eye = torch.eye(3, dtype=torch.float64)
+    projectors = eye - normal.unsqueeze(-1) * normal.unsqueeze(-2)
+    assert torch.allclose(tangents(normal, share), (share[..., None, None] * projectors).sum(1))
+    assert torch.allclose(tangents(normal), projectors.sum(1))
+
+
+def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
+    edge = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [6, 0, 0], [0, 6, 0], [600, 0, 0]]], dtype=torch.float64)
+    counts = torch.tensor([1.0, 300.0, 1.0], dtype=torch.float64)
+    regions = Regions(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
+    kind, table = torch.tensor([0, 0, 1, 1, 1]), torch.zeros(1, 5, dtype=torch.long)
+    hierarchy = build_hierarchy(edge[0], torch.zeros(5, dtype=torch.long), [1.5], 4)
+    near = Neighbourhoods(hierarchy, torch.tensor([0]), table, edge, kind, regions, torch.arange(3).unsqueeze(0))
+    found = least_weight(near)[0] / LEAST
+    assert found[:2].tolist() == [1, 1]
+    assert found[2] == pytest.approx(math.exp(-1 / 16))
+    assert found[3] == pytest.approx(found[2] / 100)
+    assert found[4] < 1e-100

@@ -1,0 +1,112 @@
+"""Weights files: read back the same; anything else is refused in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tensorframes.errors import UserError
+from tensorframes.normals import PRETRAINED, about, built, load_weights, normals_of, pretrained, save_weights
+from tensorframes.normals.weights import pretrained_path
+
+STORED = Path(__file__).parent / "stored"
+
+
+def points() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(60, 3)).astype("f4")
+
+
+def header(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as content:
+        return content.metadata()
+
+
+def test_stored_weights_give_the_normals_they_gave() -> None:
+    # In float64: what float32 rounds is the processor's, and a last choice may hang on it.
+    estimator = load_weights(STORED / "format1.safetensors").double()
+    expected = np.loadtxt(STORED / "format1.normals")
+    cosine = np.abs((normals_of(estimator, points()) * expected).sum(1))
+    assert cosine.min() > 1 - 1e-5
+    assert not estimator.training
+
+
+def test_weights_are_read_back_as_they_were(tmp_path: Path) -> None:
+    recipe = json.loads(header(STORED / "format1.safetensors")["model"])
+    estimator = built(recipe).double()
+    save_weights(estimator, recipe, tmp_path / "new" / "mine.safetensors", {"steps": 7})
+    again = load_weights(tmp_path / "new" / "mine.safetensors")
+    for name, value in estimator.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value.float(), rtol=0, atol=0)
+    assert about(tmp_path / "new" / "mine.safetensors") == {"steps": 7}
+
+
+def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
+    state, told = load_file(STORED / "format1.safetensors"), header(STORED / "format1.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    save_file(state, tmp_path / "bare.safetensors")
+    save_file(state, tmp_path / "newer.safetensors", {**told, "format": "99"})
+    foreign = json.loads(told["model"])
+    foreign["frames"] = {"_target_": "os.system", "command": "true"}
+    save_file(state, tmp_path / "foreign.safetensors", {**told, "model": json.dumps(foreign)})
+    other = json.loads(told["model"])
+    other["backbone"]["widths"] = [16, 32]
+    save_file(state, tmp_path / "other.safetensors", {**told, "model": json.dumps(other)})
+    save_file(state, tmp_path / "frames.safetensors", {**told, "model": json.dumps(foreign["head"])})
+    save_file(state, tmp_path / "nothing.safetensors", {**told, "model": "null"})
+    for name, message in {
+        "none": "or a weights file, got",
+        "text": "which holds something else",
+        "bare": "which holds something else",
+        "newer": "expected weights of format 1, got format 99",
+        "foreign": "expected a class of tensorframes, got os.system",
+        "other": "expected weights that fit their model",
+        "frames": "expected an estimator of normals",
+        "nothing": "expected an estimator of normals",
+    }.items():
+        with pytest.raises(UserError, match=message) as caught:
+            load_weights(tmp_path / f"{name}.safetensors")
+        assert "\n" not in str(caught.value)
+
+
+def test_weights_that_lack_a_part_are_refused(tmp_path: Path) -> None:
+    state = load_file(STORED / "format1.safetensors")
+    del state["head.votes.own.weight"]
+    save_file(state, tmp_path / "less.safetensors", header(STORED / "format1.safetensors"))
+    with pytest.raises(UserError, match=r"expected weights that fit their model.*head\.votes\.own\.weight"):
+        load_weights(tmp_path / "less.safetensors")
+
+
+def test_a_recipe_calls_classes_of_this_package_alone() -> None:
+    for target in ("os.system", "tensorframes.data.read_cloud", "tensorframes.nowhere.Net", "torch.nn.Linear"):
+        with pytest.raises(ValueError, match="expected a class of tensorframes"):
+            built({"_target_": target})
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_shipped_weights_are_small(name: str) -> None:
+    path, estimator = pretrained_path(name), pretrained(name)
+    assert path.stat().st_size <= 12e6
+    assert sum(parameter.numel() for parameter in estimator.parameters()) <= 3e6
+    assert about(path)["experiment"] == {"best": "shapes_best_long", "fast": "shapes_fast"}[name]
+    assert about(path)["steps"] >= 1000
+
+
+def test_fast_is_the_smaller_one() -> None:
+    best, fast = (sum(p.numel() for p in pretrained(name).parameters()) for name in PRETRAINED)
+    assert fast < 0.6 * best
+
+
+def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"got a checkpoint, .*export_weights|export_weights"):
+        load_weights(tmp_path / "best.ckpt")
+
+
+def test_unknown_weights_are_named() -> None:
+    with pytest.raises(UserError, match="expected weights of best, fast, got 'worst'"):
+        pretrained("worst")
