@@ -71,7 +71,8 @@ def includes(text: str) -> list[str]:
     """The entries of the defaults list, as ``group=name`` or a file's name."""
     content = yaml.safe_load(text) or {}
     entries = content.get("defaults", []) if isinstance(content, dict) else []
-    named = [f"{key}={value}" for entry in entries if isinstance(entry, dict) for key, value in entry.items()]
+    pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+    named = [f"{key.removeprefix('override ')}={'null' if value is None else value}" for key, value in pairs]
     return named + [entry for entry in entries if isinstance(entry, str) and entry != "_self_"]
 
 
@@ -103,9 +104,16 @@ def section(file: Path, placed: dict[str, str]) -> str:
     lines += [line for row in targets for line in (f"Builds {{py:obj}}`{row.default}`.", "")]
     shown = [row for row in rows if not row.name.endswith(("_partial_", "_self_")) and row.name != "_target_"]
     if shown:
-        lines += ["| option | default | |", "|---|---|---|"]
-        lines += [f"| {_code(prefix + row.name)} | {_code(row.default)} | {_cell(row.comment)} |" for row in shown]
+        lines += ["| option | default | meaning |", "|---|---|---|"]
+        lines += [f"| {_code(prefix + row.name)} | {_default(row)} | {_cell(row.comment)} |" for row in shown]
     return "\n".join([*lines, ""])
+
+
+def _default(option: Option) -> str:
+    """The default; a class is linked to its description."""
+    if option.name.endswith("_target_"):
+        return f"{{py:obj}}`{option.default}`"
+    return _code(option.default)
 
 
 def _code(text: str) -> str:
