@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -159,9 +160,10 @@ def test_normals_of_a_file(program: Callable[..., Ended], folder: Path) -> None:
 
 
 def test_runs_are_compared(program: Callable[..., Ended], trained: Path, folder: Path) -> None:
+    for place in ("outputs/shapes/TIME", "outputs/shapes/OTHER", "multirun/TIME/0", "multirun/TIME/1"):
+        shutil.copytree(trained, place)
     for words in {command.words for command in commands() if command.program == "compare"}:
-        given = (re.sub("outputs/shapes/(TIME|OTHER)|multirun/TIME", str(trained), word) for word in words[1:])
-        ended = program(*given)
+        ended = program(*words[1:])
         assert ended.code == 0, ended.err[-2000:]
 
 
