@@ -12,9 +12,10 @@ from tensorframes.frames.frames import Frames
 class FrameFinder(Protocol):
     """From positions and a graph to a frame per point.
 
-    mirrors: whether a reflection of the cloud mirrors the frames (S R_i g^T instead of R_i g^T), so that exact
-        O(d)-equivariance takes two passes, with R_i and with S R_i.
-    per_level: whether coarser levels of a hierarchy find frames of their own; otherwise they inherit each point's.
+    Attributes:
+        mirrors: whether a reflection of the cloud mirrors the frames (S R_i g^T instead of R_i g^T), so that exact
+            O(d)-equivariance takes two passes, with R_i and with S R_i.
+        per_level: whether coarser levels of a hierarchy find frames of their own; otherwise they inherit each point's.
     """
 
     mirrors: bool

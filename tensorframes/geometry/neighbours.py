@@ -153,7 +153,7 @@ def knn_graph(pos: Tensor, k: int, batch: Tensor | None = None, method: str = "a
 
 @torch.no_grad()
 def radius_graph(pos: Tensor, r: Tensor | float, batch: Tensor | None = None, method: str = "auto") -> Tensor:
-    """(2, E) edges j -> i for all pairs of one cloud with 0 < |x_j - x_i| <= r or copies, both ways, no self loops.
+    """(2, E) edges j -> i for all pairs of one cloud with ``0 < |x_j - x_i| <= r`` or copies, both ways, no self loops.
 
     Sorted by receiver (row 1), then sender (row 0). r: a length, or one for each cloud (B,). E may be quadratic.
     """

@@ -34,7 +34,7 @@ def irreducible_product(x: Tensor, y: Tensor, a: int, b: int, c: int) -> Tensor:
 
     Args:
         x: (..., 3, ..., 3) with a last dimensions. y: the same with b. Leading dimensions are broadcast.
-        a, b, c: degrees, c from |a - b| to a + b.
+        a, b, c: degrees, c from ``|a - b|`` to a + b.
 
     Raises:
         ValueError: c is not in that range.

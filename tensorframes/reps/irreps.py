@@ -77,7 +77,7 @@ class Irreps(DirectSum[IrrepBlock]):
 
     @full_precision
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
-        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, 3, 3), any orthogonal matrices; returns x's shape."""
+        """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, 3, 3)``, orthogonal matrices; returns x's shape."""
         lead = g.shape[:-2]
         if g.shape[-2:] != (3, 3) or x.shape[: len(lead)] != lead:
             raise ValueError(

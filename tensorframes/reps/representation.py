@@ -27,7 +27,7 @@ class Representation(Protocol):
         """Whether every g leaves every feature as it is."""
 
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
-        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, d, d), orthogonal."""
+        """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal."""
 
     def split(self, x: Tensor) -> list[Tensor]:
         """The blocks of features x (..., dim), each as (..., mul, numbers of one copy)."""

@@ -75,7 +75,7 @@ class TensorReps(DirectSum[TensorBlock]):
         return all(block.order == 0 and not block.pseudo for block in self.blocks)
 
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
-        """rho(g) x. Shapes: x (*lead, ..., dim), g (*lead, d, d), any orthogonal matrices; returns x's shape."""
+        """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal matrices; returns x's shape."""
         self.check(x)
         return transform_tensors(self.blocks, x, g)
 

@@ -43,8 +43,8 @@ class Jet:
     """Normal of a polynomial height function fitted to the k nearest points, the point itself among them.
 
     In the axes (u, v, w) of the neighbourhood's principal components, with the point as origin,
-    w = sum_{a+b<=order} c_ab u^a v^b is fitted by least squares and n = (-c_10, -c_01, 1) / |.| is turned back.
-    Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005,
+    ``w = sum_{a+b<=order} c_ab u^a v^b`` is fitted by least squares, and the normalised (-c_10, -c_01, 1) is
+    turned back. Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005,
     section 2.3; the fit of CGAL's `jet_estimate_normals`. Monomials are weighted by the square roots of the binomial
     coefficients, so that the solution of least norm, taken where the points do not determine the fit, turns with them.
     Neighbourhoods without a plane have no normal (see PCA).

@@ -56,10 +56,10 @@ def check_truth(normal: ArrayLike) -> Floats:
 def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Floats:
     """Angle between each predicted and each true normal, (N,) degrees.
 
-    Unoriented, in [0, 90]: arccos(clip(|n . m|, 0, 1)), computed as atan2(|n x m|, |n . m|), which is the same angle.
+    Unoriented, in [0, 90]: ``arccos(clip(|n . m|, 0, 1))``, computed as ``atan2(|n x m|, |n . m|)``, the same angle.
     Near zero, arccos turns the rounding of the cosine into its square root (1e-8 radians in float64, and 0.02 degrees
     if the normals were normalised in float32); the cross product is small there itself and keeps all its digits, and
-    a common factor in the lengths cancels. Oriented, in [0, 180]: atan2(|n x m|, n . m).
+    a common factor in the lengths cancels. Oriented, in [0, 180]: ``atan2(|n x m|, n . m)``.
 
     Args:
         normal: (N, 3) predictions of any length; a zero row ("no normal") or one that is not finite counts as 90.
