@@ -1,4 +1,4 @@
-"""The one error a user's own mistake raises; programs print it as one line and exit with 2."""
+"""The error of a user's own mistake, told in one line with exit code 2; Ctrl-C; libraries that are not installed."""
 
 import argparse
 import os
@@ -41,6 +41,29 @@ def interruptible(main: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+DISTRIBUTIONS = {"hydra": "hydra-core", "pytorch_lightning": "pytorch-lightning", "skimage": "scikit-image"}
+"""What pip calls libraries whose name in Python is another."""
+
+
+def missing_library(module: str, purpose: str, extra: str) -> UserError:
+    """The error for a library that is not installed: its name, and the extra of this package that brings it."""
+    name = DISTRIBUTIONS.get(module, module)
+    return UserError(f"expected {name} for {purpose}, got none; pip install 'tensorframes[{extra}]'")
+
+
+@contextmanager
+def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
+    """Within, imports of libraries that only the extra brings.
+
+    Raises:
+        UserError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_library(str(error.name).partition(".")[0], purpose, extra) from error
 
 
 class LineParser(argparse.ArgumentParser):
