@@ -35,12 +35,18 @@ def loading() -> Iterator[None]:
 
 
 def interruptible(main: Callable[[], int | None]) -> int:
-    """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C."""
+    """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C; 0 where
+    whoever reads the output has seen enough, as ``head`` has."""
     try:
-        return main() or 0
+        code = main() or 0
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 0
+    return code
 
 
 DISTRIBUTIONS = {"hydra": "hydra-core", "pytorch_lightning": "pytorch-lightning", "skimage": "scikit-image"}

@@ -93,7 +93,7 @@ def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> 
     """The line for a key that doesn't exist: its neighbours, the most alike first."""
     parent, _, name = key.lstrip("+~").rpartition(".")
     if key.startswith("hydra."):
-        return f"expected a setting of Hydra's own (python train.py --cfg hydra lists them), got {key}"
+        return f"expected a setting of Hydra's own (--cfg hydra lists them), got {key}"
     cfg = composed(config_name, configs, groups_of(arguments, configs))
     node = OmegaConf.select(cfg, parent) if parent else cfg
     while parent and not isinstance(node, DictConfig):

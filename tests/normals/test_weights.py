@@ -97,7 +97,9 @@ def test_fast_is_the_smaller_one() -> None:
 
 def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
     (tmp_path / "best.ckpt").write_bytes(b"")
-    with pytest.raises(UserError, match=r"got the checkpoint .*best\.ckpt, which tensorframes normals and evaluate take"):
+    with pytest.raises(
+        UserError, match=r"got the checkpoint .*best\.ckpt, which tensorframes normals and evaluate take"
+    ):
         load_weights(tmp_path / "best.ckpt")
 
 
