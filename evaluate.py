@@ -1,4 +1,4 @@
-"""Score a checkpoint or a classical method: ``python evaluate.py checkpoint=...``, the same as ``tensorframes evaluate``."""
+"""Score a checkpoint or a classical method: ``python evaluate.py checkpoint=...`` is ``tensorframes evaluate``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train a normal estimator: ``python train.py [GROUP=NAME ...] [KEY=VALUE ...]``, the same as ``tensorframes train``."""
+"""Train a normal estimator: ``python train.py [GROUP=NAME ...] [KEY=VALUE ...]`` is ``tensorframes train``."""
 
 import sys
 
