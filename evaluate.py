@@ -1,15 +1,8 @@
-"""Score a checkpoint or a classical method: ``python evaluate.py checkpoint=PATH|pca|jet|open3d [KEY=VALUE ...]``."""
+"""Score a checkpoint or a classical method: ``python evaluate.py checkpoint=...`` is ``tensorframes evaluate``."""
 
 import sys
 
-from tensorframes.errors import interruptible, loading
-
-
-def main() -> int:
-    with loading():
-        from tensorframes.cli import command_line, evaluate
-    return command_line(evaluate, "evaluate")
-
+from tensorframes.cli.main import run
 
 if __name__ == "__main__":
-    sys.exit(interruptible(main))
+    sys.exit(run("evaluate", sys.argv[1:]))

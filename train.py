@@ -1,15 +1,8 @@
-"""Train a normal estimator: ``python train.py [experiment=NAME] [KEY=VALUE ...]``; see configs/train.yaml."""
+"""Train a normal estimator: ``python train.py [GROUP=NAME ...] [KEY=VALUE ...]`` is ``tensorframes train``."""
 
 import sys
 
-from tensorframes.errors import interruptible, loading
-
-
-def main() -> int:
-    with loading():
-        from tensorframes.cli import command_line, train
-    return command_line(train, "train")
-
+from tensorframes.cli.main import run
 
 if __name__ == "__main__":
-    sys.exit(interruptible(main))
+    sys.exit(run("train", sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The one error a user's own mistake raises; programs print it as one line and exit with 2."""
+"""The error of a user's own mistake, told in one line with exit code 2; Ctrl-C; libraries that are not installed."""
 
 import argparse
 import os
@@ -35,12 +35,41 @@ def loading() -> Iterator[None]:
 
 
 def interruptible(main: Callable[[], int | None]) -> int:
-    """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C."""
+    """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C; 0 where
+    whoever reads the output has seen enough, as ``head`` has."""
     try:
-        return main() or 0
+        code = main() or 0
+        sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 0
+    return code
+
+
+DISTRIBUTIONS = {"hydra": "hydra-core", "pytorch_lightning": "pytorch-lightning", "skimage": "scikit-image"}
+"""What pip calls libraries whose name in Python is another."""
+
+
+def missing_library(module: str, purpose: str, extra: str) -> UserError:
+    """The error for a library that is not installed: its name, and the extra of this package that brings it."""
+    name = DISTRIBUTIONS.get(module, module)
+    return UserError(f"expected {name} for {purpose}, got none; pip install 'tensorframes[{extra}]'")
+
+
+@contextmanager
+def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
+    """Within, imports of libraries that only the extra brings.
+
+    Raises:
+        UserError: one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise missing_library(str(error.name).partition(".")[0], purpose, extra) from error
 
 
 class LineParser(argparse.ArgumentParser):

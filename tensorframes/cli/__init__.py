@@ -1,8 +1,34 @@
-"""The application: what train.py and evaluate.py do. Wiring only; it alone sees every room."""
+"""The application: what the commands do. Wiring only; it alone sees every package.
 
-from tensorframes.cli.cli import Run, command_line, config_dir
-from tensorframes.cli.downloading import download
-from tensorframes.cli.evaluation import evaluate
-from tensorframes.cli.training import train
+Its names are loaded when first used, so that ``tensorframes --help`` imports nothing heavy.
+"""
 
-__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "train"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tensorframes.cli.cli import Run, command_line
+    from tensorframes.cli.downloading import download
+    from tensorframes.cli.evaluation import evaluate
+    from tensorframes.cli.folders import config_dir
+    from tensorframes.cli.main import main
+    from tensorframes.cli.training import train
+
+_FILE_OF = {
+    "Run": "cli",
+    "command_line": "cli",
+    "config_dir": "folders",
+    "download": "downloading",
+    "evaluate": "evaluation",
+    "main": "main",
+    "train": "training",
+}
+
+__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", "train"]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from the file that defines it (PEP 562)."""
+    if name not in _FILE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)

@@ -6,8 +6,8 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.explain import explain, is_mistake, system_error
+from tensorframes.cli.folders import config_dir
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.errors import INTERRUPTED, UserError
 
@@ -30,32 +31,32 @@ class Run:
     Args:
         folder: where everything it leaves goes. overrides: what the user asked for, as typed.
         rank: number of this process among those that run it together; only 0 writes.
+        words: of the command line, before its options: a subcommand, or none.
     """
 
     folder: Path
     overrides: tuple[str, ...] = ()
     rank: int = 0
+    words: tuple[str, ...] = ()
 
 
 Task = Callable[[DictConfig, Run], Any]
 
 
-def config_dir() -> Path:
-    """The folder of the configurations: in the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "configs", package.parent / "configs"):
-        if (folder / "train.yaml").is_file():
-            return folder
-    raise FileNotFoundError(f"expected the configurations in {package / 'configs'} or {package.parent / 'configs'}")
-
-
-def command_line(task: Task, config_name: str) -> int:
-    """Compose the configuration from ``sys.argv``, run ``task``, return the exit code.
+def command_line(
+    task: Task, config_name: str, arguments: Sequence[str] | None = None, words: tuple[str, ...] = ()
+) -> int:
+    """Compose the configuration from the command line, run ``task``, return the exit code.
 
     0: done. 1: the run failed, with a traceback. 2: the user's mistake, one line on stderr. 130: Ctrl-C, one line.
     In a sweep a job that fails does not keep the others from running, and the worst code is returned.
     With HYDRA_FULL_ERROR=1 mistakes show their traceback, too.
+
+    Args:
+        task: what is done. config_name: of its configuration. arguments: by default the process'.
+        words: of the command line that come before them, for processes that repeat it.
     """
+    argv = sys.argv
     wanted = os.environ.get("HYDRA_FULL_ERROR")
     tell = Teller(config_name, full=wanted == "1")
     codes = [SUCCESS]
@@ -63,14 +64,15 @@ def command_line(task: Task, config_name: str) -> int:
     def job(cfg: DictConfig) -> Any:
         _restore("HYDRA_FULL_ERROR", wanted)  # the processes it starts see the user's own environment
         try:
-            return task(cfg, current_run(cfg))
+            return task(cfg, replace(current_run(cfg), words=words))
         except Exception as error:
             codes.append(tell(error))
         finally:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        sys.argv[1:] = options_first(sys.argv[1:])
+        sys.argv = [argv[0], *options_first(list(argv[1:] if arguments is None else arguments))]
+        find_plugins()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise spread over many lines
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
@@ -80,7 +82,15 @@ def command_line(task: Task, config_name: str) -> int:
         return tell.interrupted(error)
     finally:
         _restore("HYDRA_FULL_ERROR", wanted)
+        sys.argv = argv
     return FAILED if FAILED in codes else max(codes)
+
+
+def find_plugins() -> None:
+    """Packages in the folder that the command is started in can be named by ``_target_``, as where Python is started
+    there; installed ones come first."""
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())
 
 
 def options_first(arguments: list[str]) -> list[str]:

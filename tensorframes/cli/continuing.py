@@ -12,9 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from tensorframes.cli.checkpoint import read_checkpoint, refuse_foreign
+from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.named import named_estimator
 from tensorframes.errors import UserError
+from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,11 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         return cfg
     check_whole(config, cfg)
     saved = OmegaConf.create({**config, "start_from": None})
-    refuse_foreign(saved, cfg.trusted, cfg.ckpt_path, functions=True)
+    try:
+        resolved = OmegaConf.to_container(saved, resolve=True)  # an interpolation may make a node, too
+        check_trusted(resolved, trusted_packages(cfg), own_functions=True)
+    except UserError as error:
+        raise UserError(f"{cfg.ckpt_path}: {error}") from error
     for override in given:
         key = key_of(override)
         if any(f"{key}.".startswith(f"{kept}.") for kept in KEPT) and plain(saved, key) != plain(cfg, key):
@@ -50,6 +55,13 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
     return saved
+
+
+def trusted_packages(cfg: DictConfig) -> list[str]:
+    """Packages whose classes a file may name, besides this one and torch: Lightning, those that the user trusts, and
+    those of his own configuration, which he has had called already."""
+    named = targets(OmegaConf.to_container(cfg, resolve=False))
+    return list(dict.fromkeys(["pytorch_lightning", *cfg.trusted, *(name.partition(".")[0] for name in named)]))
 
 
 def plain(cfg: DictConfig, key: str) -> Any:

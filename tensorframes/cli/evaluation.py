@@ -8,6 +8,7 @@ from tensorframes.atomic import replace_text
 from tensorframes.cli import build
 from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings
 from tensorframes.cli.cli import Run
+from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import SHIPPED, named_estimator
 from tensorframes.cli.quiet import silence_libraries
@@ -46,5 +47,5 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in methods:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
-    estimator = named_estimator(name, cfg.trusted, "checkpoint", others=list(methods))
+    estimator = named_estimator(name, trusted_packages(cfg), "checkpoint", others=list(methods))
     return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)

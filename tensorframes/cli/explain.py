@@ -3,6 +3,7 @@
 import difflib
 import errno
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -93,8 +94,10 @@ def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> 
     """The line for a key that doesn't exist: its neighbours, the most alike first."""
     parent, _, name = key.lstrip("+~").rpartition(".")
     if key.startswith("hydra."):
-        return f"expected a setting of Hydra's own (python train.py --cfg hydra lists them), got {key}"
-    cfg = composed(config_name, configs, groups_of(arguments, configs))
+        return f"expected a setting of Hydra's own (--cfg hydra lists them), got {key}"
+    own = own_configs(arguments)
+    search = [f"hydra.searchpath=['file://{folder}']" for folder in own]
+    cfg = composed(config_name, configs, [*search, *groups_of(arguments, [configs, *own])])
     node = OmegaConf.select(cfg, parent) if parent else cfg
     while parent and not isinstance(node, DictConfig):
         parent, _, name = parent.rpartition(".")
@@ -112,14 +115,20 @@ def not_allowed(key: str, allowed: list[str]) -> str:
     return f"expected {where}, one of {', '.join(settings)}; got {name}{hint}"
 
 
-def groups_of(arguments: list[str], configs: Path) -> list[str]:
+def groups_of(arguments: list[str], folders: Sequence[Path]) -> list[str]:
     """The overrides that choose a configuration from a group: they decide which keys there are."""
     groups = []
     for argument in arguments:
         name = argument.split("=")[0].lstrip("+~").split("@")[0]
-        if "=" in argument and not argument.startswith("-") and (configs / name).is_dir():
+        if "=" in argument and not argument.startswith("-") and any((folder / name).is_dir() for folder in folders):
             groups.append(argument)
     return groups
+
+
+def own_configs(arguments: list[str]) -> list[Path]:
+    """The folder of the user's own configurations, if he names one."""
+    folder = get_args_parser().parse_intermixed_args(arguments).config_dir
+    return [] if folder is None else [Path(folder).resolve()]
 
 
 def composed(config_name: str, configs: Path, overrides: list[str]) -> DictConfig:

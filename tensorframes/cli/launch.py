@@ -24,7 +24,8 @@ def one_run(run: Run) -> Iterator[None]:
     argv, environment, interrupt = sys.argv, dict(os.environ), signal.getsignal(signal.SIGINT)
     state = HydraConfig.instance()
     config, state.cfg = state.cfg, None  # Lightning would add Hydra's own idea of the folder
-    sys.argv = [argv[0], *_config_options(argv[1:]), *run.overrides, f"hydra.run.dir={_quoted(str(run.folder))}"]
+    overrides = (*run.overrides, f"hydra.run.dir={_quoted(str(run.folder))}")
+    sys.argv = [argv[0], *run.words, *_config_options(argv[1:]), *overrides]
     try:
         yield
     finally:

@@ -17,8 +17,8 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
     """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
 
     Args:
-        name: the setting ``key``. trusted: packages whose classes a checkpoint may name. others: names that the
-            setting may have, too.
+        name: the setting ``key``. trusted: packages whose classes a file may name, besides this one and torch. others:
+            names that the setting may have, too.
 
     Raises:
         UserError: it is none of them, or a file that can't be used.
@@ -26,7 +26,7 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
     if name in SHIPPED:
         return pretrained(SHIPPED[name])
     try:
-        return load_weights(name) if name.endswith(".safetensors") else load_estimator(name, trusted)
+        return load_weights(name, trusted) if name.endswith(".safetensors") else load_estimator(name, trusted)
     except UserError as error:
         if ("/" in name or "." in name) and Path(name).exists():
             raise

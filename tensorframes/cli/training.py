@@ -15,7 +15,7 @@ from tensorframes.atomic import replace_text
 from tensorframes.cli import build
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
-from tensorframes.cli.continuing import begin_with, check_continues, continued, load_weights
+from tensorframes.cli.continuing import begin_with, check_continues, continued, load_weights, trusted_packages
 from tensorframes.cli.launch import one_run
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
@@ -42,7 +42,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
     if cfg.ckpt_path is not None:
         load_weights(module, cfg.ckpt_path)
     elif cfg.start_from is not None:
-        begin_with(module, cfg.start_from, cfg.trusted)
+        begin_with(module, cfg.start_from, trusted_packages(cfg))
     try:
         return trained(cfg, run, module)
     finally:

@@ -19,7 +19,7 @@ from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights
 
 def estimate_normals(
     points: ArrayLike,
-    weights: str | Path = "best",
+    weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Callable[[float], None] | None = None,
     block: int | None = BLOCK,
@@ -31,7 +31,8 @@ def estimate_normals(
 
     Args:
         points: (N, 3) numbers, an array or anything that becomes one.
-        weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file.
+        weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file; or an estimator in
+            evaluation mode, which is moved to the device.
         device: where to compute; by default a GPU if there is one.
         progress: is told the share of the work that is done, from 0 to 1.
         block: clouds of more points are worked through in blocks of at most so many (``normals_of``), so that memory is
@@ -44,7 +45,10 @@ def estimate_normals(
     Raises:
         ValueError: the points are not (N, 3) finite numbers, or there are no such weights (``UserError``); block < 1.
     """
-    estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
+    if isinstance(weights, NormalEstimator):
+        estimator = weights
+    else:
+        estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
     estimator = estimator.to(chosen_device(device))
     values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
     if progress is None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import re
-from functools import cache, partial
+from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from pydoc import locate
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from torch import nn
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
 from tensorframes.normals.estimator import NormalEstimator
+from tensorframes.recipes import built
 
 FORMAT = 1
 """Of the header. Whoever raises it teaches ``load_weights`` to read the older ones."""
@@ -32,7 +33,7 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
 
     Args:
         estimator: its state is saved.
-        recipe: plain values, from which ``built`` makes the estimator.
+        recipe: plain values, from which ``recipes.built`` makes the estimator.
         path: ends in .safetensors.
         about: what people may want to know of its training; plain values.
     """
@@ -48,8 +49,12 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
         file.write(save({name: value.contiguous() for name, value in state.items()}, metadata=header))
 
 
-def load_weights(path: str | Path) -> NormalEstimator:
+def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimator:
     """The estimator a weights file holds, in evaluation mode, on the CPU.
+
+    Args:
+        path: the file.
+        trusted: packages whose classes it may name, besides this one and torch.
 
     Raises:
         UserError: there is no such file, or it is none of this program's, or of a newer format.
@@ -61,7 +66,7 @@ def load_weights(path: str | Path) -> NormalEstimator:
         raise UserError(f"expected {', '.join(PRETRAINED)} or a weights file, got {path}, which is none")
     if path.suffix == ".ckpt":
         raise UserError(
-            f"expected a weights file, got the checkpoint {path}: scripts/export_weights.py makes one of it"
+            f"expected a weights file, got the checkpoint {path}, which tensorframes normals and evaluate take"
         )
     try:
         with safe_open(str(path), framework="pt") as content:
@@ -74,10 +79,12 @@ def load_weights(path: str | Path) -> NormalEstimator:
     if version != FORMAT:
         raise UserError(f"expected weights of format {FORMAT}, got format {version} in {path}; of another version?")
     try:
-        estimator = built(recipe)
+        estimator = built(recipe, trusted)
         if not isinstance(estimator, NormalEstimator):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
         estimator.load_state_dict(state)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
@@ -116,26 +123,6 @@ def pretrained(name: str = "best") -> NormalEstimator:
 @cache
 def _read_once(name: str) -> NormalEstimator:
     return load_weights(pretrained_path(name))
-
-
-def built(recipe: Any) -> Any:
-    """What a recipe describes: classes of this package by ``_target_``, with their arguments; nothing else is called.
-
-    Raises:
-        ValueError: a ``_target_`` is no class of this package.
-    """
-    if isinstance(recipe, list):
-        return [built(item) for item in recipe]
-    if not isinstance(recipe, dict):
-        return recipe
-    arguments = {key: built(value) for key, value in recipe.items() if not key.startswith("_")}
-    if "_target_" not in recipe:
-        return arguments
-    target = recipe["_target_"]
-    found = locate(target) if str(target).startswith("tensorframes.") else None
-    if not isinstance(found, type) or not found.__module__.startswith("tensorframes."):
-        raise ValueError(f"expected a class of tensorframes, got {target}")
-    return partial(found, **arguments) if recipe.get("_partial_") else found(**arguments)
 
 
 def chosen_device(device: str | torch.device | None = None) -> torch.device:

@@ -1,7 +1,8 @@
 """Reports: tables and pictures of scores, and the files they are kept in."""
 
+from tensorframes.reports.curves import pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
-from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, pgp_picture, worst_clouds
+from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, worst_clouds
 from tensorframes.reports.results import methods_of, write_metrics
 from tensorframes.reports.table import compare
 
@@ -15,6 +16,8 @@ __all__ = [
     "lie_table",
     "methods_of",
     "pgp_picture",
+    "rotation_picture",
+    "score_picture",
     "worst_clouds",
     "write_metrics",
 ]

@@ -34,11 +34,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """Methods by columns: rows[i] is a method's name and its values, one a column, None where it has none."""
+    """Methods by columns: rows[i] is a method's name and its values, one a column, None where it has none. ``corner``
+    says what the rows are."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
-    footer: str
+    footer: str = ""
+    corner: str = "method"
 
     def best(self, index: int) -> str | None:
         """The best entry of a column as it is shown (equal ones are equally good), None if nothing is compared."""

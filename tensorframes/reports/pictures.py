@@ -1,6 +1,6 @@
-"""Pictures of scores: clouds coloured by the error of their normals, and curves of good points."""
+"""Pictures of errors: clouds coloured by the angles between their normals and the true ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +28,8 @@ TITLES = {
     "vardensity_gradient": "gradient density",
 }
 INK, FAINT = "#1f2430", "#6b7280"
-POINTS = 15_000  # of a panel: more cannot be told apart at its size
 CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
+POINTS = 15_000  # of a panel: more cannot be told apart at its size
 
 
 @dataclass(frozen=True)
@@ -168,34 +168,6 @@ def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
     bar.set_ticks(np.linspace(0, limit, 7), labels=[f"{at:.0f}°" for at in np.linspace(0, limit, 7)])
     bar.ax.tick_params(labelsize=8, colors=INK, length=2)
     bar.outline.set_visible(False)
-
-
-def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
-    """Draw for each category the share of points whose error is below 5 to 30 degrees: a curve for each method."""
-    from matplotlib.figure import Figure
-
-    categories = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
-    across = min(3, len(categories))
-    down = -(-len(categories) // across)
-    figure = Figure(figsize=(2.9 * across + 0.4, 2.35 * down + 0.5), layout="constrained", dpi=160)
-    axes = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for axis, category in zip(axes.flat, categories, strict=False):
-        axis.set_prop_cycle(color=CURVES)
-        for method, metrics in results.items():
-            shares = metrics["per_category"].get(category, {}).get("pgp", {})
-            axis.plot([float(at) for at in shares], list(shares.values()), marker="o", markersize=3.5, label=method)
-        axis.set_title(TITLES.get(category, category), fontsize=10, color=INK, fontweight="bold")
-        axis.grid(color="#e5e7eb", linewidth=0.8)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.tick_params(labelsize=8, colors=INK, length=2)
-        axis.set_ylim(0, 1.02)
-    for axis in list(axes.flat)[len(categories) :]:
-        axis.set_visible(False)
-    figure.supxlabel("error below (degrees)", fontsize=9, color=INK)
-    figure.supylabel("share of points", fontsize=9, color=INK)
-    handles, names = axes[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper center", ncols=len(names), frameon=False, fontsize=9)
-    return saved(figure, path)
 
 
 def saved(figure: "Figure", path: Path | str) -> Path:

@@ -20,12 +20,16 @@ def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
         results: by method name, all from `scoring.score` or all from `scoring.score_rotated`.
         title: a line above it.
     """
-    grid = grid_of(results)
+    return table_of(grid_of(results), title)
+
+
+def table_of(grid: Grid, title: str | None = None) -> Table:
+    """The same for a grid; a row each, or a column each where there are too many columns for a screen."""
     caption = Text(grid.footer, style="dim", justify="left")
     table = Table(
         title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 0)
     )
-    lines = [["method", *(column.head for column in grid.columns)]]
+    lines = [[grid.corner, *(column.head for column in grid.columns)]]
     for name, values in grid.rows:
         shown = [column.text(value) for column, value in zip(grid.columns, values, strict=True)]
         marks = ["bold green" if text == grid.best(index) else "" for index, text in enumerate(shown)]
@@ -42,3 +46,12 @@ def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
 def width(grid: Grid) -> int:
     """Characters that the columns of scores need at least: headings break at spaces only."""
     return sum(2 + max(map(len, [*column.head.split(), "00.00"])) for column in grid.columns)
+
+
+def markdown(grid: Grid) -> str:
+    """The grid as a table in Markdown, its footer below."""
+    lines = [[grid.corner, *(column.head for column in grid.columns)], ["---", *["---:"] * len(grid.columns)]]
+    for name, values in grid.rows:
+        lines.append([name, *(column.text(value) for column, value in zip(grid.columns, values, strict=True))])
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{text}\n\n{grid.footer}" if grid.footer else text

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import tensorframes
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONFIGS = ("--config-dir", str(Path(__file__).parent / "configs"))  # of the stand-ins
 QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as an interpreter starts
@@ -21,6 +23,11 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def run_command(*arguments: object) -> Ended:
+    """Exit code and output of ``tensorframes ARGUMENTS``."""
+    return run_file(Path(tensorframes.__file__).parent / "__main__.py", *arguments)
 
 
 def run_script(name: str, *arguments: object) -> Ended:

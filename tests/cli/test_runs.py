@@ -37,9 +37,7 @@ def test_a_run_leaves_one_folder_and_its_checkpoint_scores_alike_alone(app: App)
     assert set(trained["baselines"]) == {"PCA 18", "PCA 112"}
     assert "PCA 112" in (folder / "run.log").read_text()
 
-    code, _, err = app(
-        "evaluate", "data=tiny", f"checkpoint={folder}/checkpoints/best.ckpt", "trusted=[tensorframes,torch,standin]"
-    )
+    code, _, err = app("evaluate", "data=tiny", f"checkpoint={folder}/checkpoints/best.ckpt", "trusted=[standin]")
     assert (code, err) == (0, "")
     scored = json.loads((only_run("evaluate") / "metrics.json").read_text())
     assert scored["average"]["rmse"] == pytest.approx(trained["average"]["rmse"], rel=1e-5)
@@ -50,7 +48,7 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
     trained = f"checkpoint={only_run('tiny')}/checkpoints/last.ckpt"
     largest = []
     for name, checkpoint in (("none", trained), ("exact", "checkpoint=pca")):
-        trust = "trusted=[tensorframes,torch,standin]"
+        trust = "trusted=[standin]"
         code, out, _ = app("evaluate", "data=tiny", checkpoint, trust, "equivariance=true", f"name={name}")
         assert code == 0
         assert "RMSE change" in out
@@ -123,7 +121,7 @@ def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
 
 def assert_continues_to(whole: list[dict[str, str]], app: App, folder: Path) -> None:
     """The run in the folder goes on from its last checkpoint, and ends with the rows of an undisturbed one."""
-    trust = "trusted=[tensorframes,torch,pytorch_lightning,standin]"
+    trust = "trusted=[standin]"
     assert app("train", trust, f"ckpt_path={folder}/checkpoints/last.ckpt", "++callbacks.ending=null")[0] == 0
     assert list(folder.parent.iterdir()) == [folder]
     rows = rows_of(folder)

@@ -63,7 +63,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "text": "which holds something else",
         "bare": "which holds something else",
         "newer": "expected weights of format 1, got format 99",
-        "foreign": "expected a class of tensorframes, got os.system",
+        "foreign": "expected a class of tensorframes, torch, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",
         "nothing": "expected an estimator of normals",
@@ -79,12 +79,6 @@ def test_weights_that_lack_a_part_are_refused(tmp_path: Path) -> None:
     save_file(state, tmp_path / "less.safetensors", header(STORED / "format1.safetensors"))
     with pytest.raises(UserError, match=r"expected weights that fit their model.*head\.votes\.own\.weight"):
         load_weights(tmp_path / "less.safetensors")
-
-
-def test_a_recipe_calls_classes_of_this_package_alone() -> None:
-    for target in ("os.system", "tensorframes.data.read_cloud", "tensorframes.nowhere.Net", "torch.nn.Linear"):
-        with pytest.raises(ValueError, match="expected a class of tensorframes"):
-            built({"_target_": target})
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
@@ -103,7 +97,9 @@ def test_fast_is_the_smaller_one() -> None:
 
 def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
     (tmp_path / "best.ckpt").write_bytes(b"")
-    with pytest.raises(UserError, match=r"got a checkpoint, .*export_weights|export_weights"):
+    with pytest.raises(
+        UserError, match=r"got the checkpoint .*best\.ckpt, which tensorframes normals and evaluate take"
+    ):
         load_weights(tmp_path / "best.ckpt")
 
 

@@ -15,15 +15,17 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
-from filelock import FileLock, Timeout
 
 from tensorframes.atomic import replacing_by_name
 from tensorframes.data.cleaning import Cleaned, Counts, report
 from tensorframes.data.progress import progress
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, needed_for
+
+if TYPE_CHECKING:
+    import h5py
 
 FORMAT_VERSION = 5
 """Raise it whenever the readers, the cleaning rule or what is stored changes."""
@@ -144,21 +146,27 @@ def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
 
     The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
     """
-    with h5py.File(file, "r", locking=False) as store:
+    with _opened(file) as store:
         return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
 
 
 def scored_rows(file: Path, name: str) -> int | None:
     """How many rows of one cloud are scored, None where all are; nothing else is read."""
-    with h5py.File(file, "r", locking=False) as store:
+    with _opened(file) as store:
         cloud = store["clouds"][_key(name)]
         return len(cloud["scored"]) if "scored" in cloud else None
 
 
 def read_counts(file: Path) -> list[Counts]:
     """What the cleaning rule met, one a cloud, in the order of the build."""
-    with h5py.File(file, "r", locking=False) as store:
+    with _opened(file) as store:
         return [Counts(**counts) for counts in json.loads(store["counts"][()])]
+
+
+def _opened(file: Path, mode: str = "r", **options: str) -> "h5py.File":
+    with needed_for("data sets"):
+        import h5py
+    return h5py.File(file, mode, locking=False, **options)
 
 
 def _cache_one(source: Source, folder: Path) -> Path:
@@ -166,14 +174,14 @@ def _cache_one(source: Source, folder: Path) -> Path:
 
 
 def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:
-    with replacing_by_name(file) as part, h5py.File(part, "w", libver="latest", locking=False) as store:
+    with replacing_by_name(file) as part, _opened(part, "w", libver="latest") as store:
         group = store.create_group("clouds")
         counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
         store["counts"] = json.dumps(counts)
         store.attrs["fingerprint"] = mark
 
 
-def _write_cloud(clouds: h5py.Group, name: str, cleaned: Cleaned) -> dict[str, int]:
+def _write_cloud(clouds: "h5py.Group", name: str, cleaned: Cleaned) -> dict[str, int]:
     group = clouds.create_group(_key(name))
     for key in ARRAYS:
         if (values := getattr(cleaned, key)) is not None:
@@ -183,7 +191,7 @@ def _write_cloud(clouds: h5py.Group, name: str, cleaned: Cleaned) -> dict[str, i
 
 def _is_fresh(file: Path, mark: str) -> bool:
     try:
-        with h5py.File(file, "r", locking=False) as store:
+        with _opened(file) as store:
             return bool(store.attrs.get("fingerprint") == mark)
     except OSError:
         return False
@@ -191,6 +199,8 @@ def _is_fresh(file: Path, mark: str) -> bool:
 
 @contextlib.contextmanager
 def _locked(file: Path) -> Iterator[None]:
+    with needed_for("data sets"):
+        from filelock import FileLock, Timeout
     lock = FileLock(file.parent / ".lock")
     try:
         lock.acquire(timeout=1)

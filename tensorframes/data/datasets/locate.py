@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
-from filelock import FileLock
-
 from tensorframes.data.datasets.archives import STAGING, unpack
 from tensorframes.data.datasets.download import fetch
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, needed_for
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,8 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
         )
     try:
         root.mkdir(parents=True, exist_ok=True)
+        with needed_for("data sets"):
+            from filelock import FileLock
         lock = FileLock(root / ".download.lock")
         with lock:
             if _find(root, layout) is None:

@@ -13,8 +13,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-
-import h5py
+from typing import TYPE_CHECKING
 
 from tensorframes.data.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
@@ -23,7 +22,10 @@ from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out
 from tensorframes.data.io.lists import read_names, read_values
 from tensorframes.data.progress import progress
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, needed_for
+
+if TYPE_CHECKING:
+    import h5py
 
 STANFORD = "https://shapenet.cs.stanford.edu/media/"
 ARCHIVES = {"txt": "modelnet40_normal_resampled.zip", "hdf5": "modelnet40_ply_hdf5_2048.zip"}
@@ -180,8 +182,10 @@ def _labels(file: Path) -> list[int]:
         return [int(label) for label in store["label"][()].reshape(-1)]
 
 
-def _open(file: Path) -> h5py.File:
+def _open(file: Path) -> "h5py.File":
     """The open file, its data sets checked."""
+    with needed_for("data sets"):
+        import h5py
     try:
         store = h5py.File(file, "r", locking=False)
     except OSError as error:

@@ -11,6 +11,7 @@ from tensorframes.data.synthetic.shapes.fields import Field
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import HALF
 from tensorframes.data.synthetic.shapes.triangles import TriangleGrid
+from tensorframes.errors import needed_for
 
 NEWTON_STEPS = 4
 
@@ -56,7 +57,8 @@ class Mesh:
 def cubes(field: Field, resolution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Marching cubes on so many points along each axis (3,), rounded: vertices (V, 3) float64 and faces (F, 3), none
     where the field does not change its sign."""
-    from skimage.measure import marching_cubes
+    with needed_for("generated shapes"):
+        from skimage.measure import marching_cubes
 
     size = np.maximum(np.round(resolution), 2).astype(int)
     axes = [torch.linspace(-HALF, HALF, int(count), dtype=torch.float32) for count in size]

@@ -1,4 +1,4 @@
-"""scripts/estimate_normals.py, as a user types it: formats, other columns, and mistakes in one line."""
+"""``tensorframes normals``, as a user types it: formats, other columns, weights, and mistakes in one line."""
 
 import os
 import shlex
@@ -13,13 +13,13 @@ import pytest
 from plyfile import PlyData, PlyElement
 
 from tensorframes.data import read_cloud
-from tests.cli.commands import SCRIPTS, run_script
+from tests.cli.commands import run_command
 
-SCRIPT = SCRIPTS / "estimate_normals.py"
+COMMAND = (sys.executable, "-m", "tensorframes", "normals")
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
-    return run_script("estimate_normals", *arguments)
+    return run_command("normals", *arguments)
 
 
 def sphere(count: int = 300) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
 
 def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
-    command = [sys.executable, SCRIPTS / "estimate_normals.py", "scan.xyz", "normals.xyz", "--weights", "fast"]
+    command = [*COMMAND, "scan.xyz", "normals.xyz", "--weights", "fast"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, "normals.xyz: normals of 300 points\n", "")
     assert np.loadtxt(tmp_path / "normals.xyz").shape == (300, 6)
@@ -94,9 +94,8 @@ def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> 
     np.savetxt(tmp_path / "a.xyz", sphere(60))
     os.mkfifo(tmp_path / "b.xyz")  # the source: the program waits for what comes through it
     before = (tmp_path / "a.xyz").read_bytes()
-    script = [str(SCRIPTS / "estimate_normals.py"), str(tmp_path / "b.xyz"), str(tmp_path / "a.xyz")]
     told_of = ["-X", "importtime"] if moment == "libraries load" else []
-    command = [sys.executable, *told_of, *script]
+    command = [sys.executable, *told_of, *COMMAND[1:], str(tmp_path / "b.xyz"), str(tmp_path / "a.xyz")]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )
@@ -134,13 +133,7 @@ def interrupt(process: subprocess.Popen, pipe: Path) -> None:
 def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.xyz", sphere())
     before = (tmp_path / "a.xyz").read_bytes()
-    command = [
-        sys.executable,
-        str(SCRIPTS / "estimate_normals.py"),
-        *[str(tmp_path / "a.xyz")] * 2,
-        "--weights",
-        "fast",
-    ]
+    command = [*COMMAND, *[str(tmp_path / "a.xyz")] * 2, "--weights", "fast"]
     done = subprocess.run(["bash", "-c", f"ulimit -f 4; exec {shlex.join(command)}"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path / 'a.xyz'}: can't be written: File too large\n"
@@ -171,7 +164,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
 def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.xyz", sphere(60))
-    command = [sys.executable, SCRIPTS / "estimate_normals.py", tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
+    command = [*COMMAND, tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
     with (tmp_path / "b").open("wb") as file:
         told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
     assert told == "/dev/stdout: normals of 60 points\n"

@@ -1,0 +1,130 @@
+"""``tensorframes compare``: which settings varied between runs, and their scores side by side."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tensorframes.errors import LineParser, UserError, loading
+
+DESCRIPTION = """\
+Tables of runs: tensorframes compare RUN RUN ...
+
+A RUN is the folder of a run, a folder of such folders (a sweep's, multirun/TIME, is one), or a metrics.json; NAME=RUN
+names it. First come the settings that are not the same in all runs, then the scores, of either protocol.
+"""
+
+
+def parser() -> LineParser:
+    """The command's arguments."""
+    reader = LineParser(
+        prog="tensorframes compare", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    reader.add_argument("runs", nargs="+", metavar="RUN", help="what a run left, or several")
+    reader.add_argument("--csv", type=Path, metavar="FILE", help="other methods: cloud and METHOD columns, degrees")
+    reader.add_argument("--clouds", action="store_true", help="also a row for each cloud")
+    reader.add_argument("--picture", metavar="FILE", help="draw the scores, too: FILE.png, .pdf, .svg")
+    reader.add_argument("--markdown", action="store_true", help="tables in Markdown")
+    return reader
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read, print, draw; returns the exit code."""
+    reader = parser()
+    given = reader.parse_args(arguments)
+    with loading():
+        from tensorframes.cli.runs import found_runs
+        from tensorframes.reports import score_picture
+    try:
+        runs = found_runs(given.runs)
+        print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
+        results = {run.name: run.metrics for run in runs}
+        results |= shared_baselines([run.metrics for run in runs])
+        print_scores(results, given)
+        if given.picture:
+            print(score_picture(results, given.picture))
+    except (UserError, ValueError) as error:
+        reader.error(str(error))
+    except (KeyError, TypeError, AttributeError) as error:
+        reader.error(f"expected metrics.json as tensorframes writes it, got one without {error}")
+    except OSError as error:
+        reader.error(f"expected a file that can be written, got {error.filename or given.picture} ({error.strerror})")
+    return 0
+
+
+def print_settings(settings: Mapping[str, Mapping[str, Any]], markdown: bool) -> None:
+    """What is not the same in all runs whose configuration is known."""
+    from tensorframes.reports.settings import varied
+
+    if len(settings) < 2:
+        return
+    found = varied(settings)
+    if not found:
+        print("The settings of all runs are the same.\n")
+        return
+    lines = [["setting", *settings], *([key, *values] for key, values in found.items())]
+    if len(found) <= max(4, len(settings)):  # a row for each run where there are more runs than settings
+        lines = [["run", *lines[0][1:]], *lines[1:]]
+        lines = [list(line) for line in zip(*lines, strict=True)]
+    print_lines(lines, markdown)
+
+
+def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
+    """Texts as a table, the first line its headings."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if markdown:
+        head, *rows = lines
+        print("\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)) + "\n")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in lines[0]:
+        table.add_column(head, overflow="fold")
+    for line in lines[1:]:
+        table.add_row(*line)
+    Console().print(table)
+
+
+def shared_baselines(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The classical methods that were scored beside every run, with the same scores: once."""
+    first, *others = [run.get("baselines", {}) for run in runs]
+    return {
+        name: entry
+        for name, entry in first.items()
+        if all(scores_alone(other.get(name)) == scores_alone(entry) for other in others)
+    }
+
+
+def scores_alone(node: Any) -> Any:
+    """Metrics without how long it took."""
+    if isinstance(node, Mapping):
+        return {key: scores_alone(value) for key, value in node.items() if key not in ("seconds", "warnings")}
+    return node
+
+
+def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
+    """The tables that are asked for."""
+    from rich.console import Console
+
+    from tensorframes.reports.grid import grid_of
+    from tensorframes.reports.others import categories_of, cloud_grid, ratio_grid, read_scores, scores_of, with_others
+    from tensorframes.reports.table import markdown, table_of
+
+    grids = [grid_of(results)]
+    if given.csv or given.clouds:
+        if any("per_cloud" not in metrics for metrics in results.values()):
+            raise UserError("expected scores cloud by cloud (the PCPNet protocol) for --csv and --clouds, got others")
+        category = categories_of(results)
+        others = read_scores(given.csv) if given.csv else {}
+        scores = scores_of(results) | others
+        if others:
+            grids = [with_others(grids[0], others, category), ratio_grid(scores, category)]
+        if given.clouds:
+            grids.append(cloud_grid(scores, category))
+    for grid in grids:
+        if given.markdown:
+            print(markdown(grid) + "\n")
+        else:
+            Console().print(table_of(grid))

@@ -1,0 +1,120 @@
+"""The command ``tensorframes``: finds the subcommand and what it needs before anything heavy is imported."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.util import find_spec
+
+from tensorframes.errors import interruptible, loading, missing_library
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Args:
+        summary: a line of the help. file: of this package, where it is. function: in that file.
+        purpose: what it is for, in words. needs: libraries of the extra ``train`` that it can't do without.
+        composed: a Hydra application, which is told by overrides; others read their arguments themselves.
+    """
+
+    summary: str
+    file: str
+    function: str
+    purpose: str = ""
+    needs: tuple[str, ...] = ()
+    composed: bool = True
+
+
+CONFIGURED = ("hydra", "omegaconf", "pytorch_lightning")
+DATA = ("h5py", "filelock", "requests", "skimage")
+
+COMMANDS = {
+    "normals": Command("normals for a point file", "normals", "main", composed=False),
+    "train": Command(
+        "train an estimator and score it", "training", "train", "training", (*CONFIGURED, *DATA, "matplotlib")
+    ),
+    "evaluate": Command(
+        "score a checkpoint, shipped weights or a classical method",
+        *("evaluation", "evaluate", "evaluation", (*CONFIGURED, *DATA, "matplotlib")),
+    ),
+    "compare": Command("tables of runs, and which settings varied between them", "comparison", "main", composed=False),
+    "download": Command("fetch a data set", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
+}
+
+HELP = ("-h", "--help")
+
+
+def main() -> int:
+    """The command line ``tensorframes COMMAND ...``; returns the exit code."""
+    return interruptible(_main)
+
+
+def _main() -> int:
+    name, arguments = (sys.argv[1], sys.argv[2:]) if len(sys.argv) > 1 else ("--help", [])
+    if name in HELP:
+        return shown(usage())
+    if name in ("-V", "--version"):
+        from tensorframes import __version__
+
+        return shown(f"tensorframes {__version__}")
+    if name not in COMMANDS:
+        likely = get_close_matches(name, COMMANDS, n=1)
+        hint = f" (did you mean {likely[0]}?)" if likely else ""
+        return mistake(f"expected a command, one of {', '.join(COMMANDS)}; got {name}{hint}")
+    return run(name, arguments, words=(name,))
+
+
+def run(name: str, arguments: Sequence[str], words: tuple[str, ...] = ()) -> int:
+    """Run one subcommand; returns the exit code.
+
+    Args:
+        name: of COMMANDS. arguments: what follows it on the command line.
+        words: of the command line that come before ``arguments``, for processes that repeat it.
+    """
+    return interruptible(lambda: _run(name, list(arguments), words))
+
+
+def _run(name: str, arguments: list[str], words: tuple[str, ...]) -> int:
+    command = COMMANDS[name]
+    if command.composed and any(word in HELP for word in arguments):
+        from tensorframes.cli.help import help_of
+
+        return shown(help_of(name, command.summary))
+    for library in command.needs:
+        if find_spec(library) is None:
+            return mistake(str(missing_library(library, command.purpose, "train")))
+    with loading():
+        function = getattr(import_module(f"tensorframes.cli.{command.file}"), command.function)
+    if not command.composed:
+        code: int = function(arguments)
+        return code
+    with loading():
+        from tensorframes.cli.cli import command_line
+    return command_line(function, name, arguments, words)
+
+
+def usage() -> str:
+    """The help of the command itself."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return (
+        "usage: tensorframes COMMAND ...\n\n"
+        "Normals of point clouds: estimated, and the networks that estimate them trained and scored.\n\n"
+        f"commands:\n{commands}\n\n"
+        "options:\n  --version  what is installed\n  --help     this text; tensorframes COMMAND --help: of a command"
+    )
+
+
+def shown(text: str) -> int:
+    """Print; returns the exit code."""
+    print(text)
+    return 0
+
+
+def mistake(text: str) -> int:
+    """Tell the user's mistake in one line; returns the exit code."""
+    print(f"error: {text}", file=sys.stderr)
+    return 2

@@ -1,0 +1,104 @@
+"""``tensorframes normals``: a point file in, the same file with normals out."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tensorframes.errors import LineParser, UserError, loading
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tensorframes.normals import NormalEstimator
+
+DESCRIPTION = """\
+Normals for a point file: tensorframes normals scan.ply normals.ply
+
+Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ and text (XYZ, TXT, CSV, ASC, PTS); all other columns stay as they are.
+The target is replaced when its new content is whole: interrupted, or on a full disk, it stays what it was.
+"""
+
+
+def parser() -> LineParser:
+    """The command's arguments."""
+    reader = LineParser(
+        prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    reader.add_argument("source", help="the cloud")
+    reader.add_argument("target", help="the file to write; it may be the same")
+    reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
+    reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
+    reader.add_argument("--block", type=int, help="larger clouds are worked through in blocks of so many points")
+    reader.add_argument(
+        "--trusted", action="append", default=[], metavar="PACKAGE", help="whose classes the file of weights may name"
+    )
+    return reader
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Read, estimate, write; returns the exit code."""
+    reader = parser()
+    given = reader.parse_args(arguments)
+    with loading():
+        from tensorframes.data.io import expect_target
+    try:
+        expect_target(given.target)
+        normals = written(given)
+    except (ValueError, RuntimeError) as error:  # torch tells of devices that are not there by RuntimeError
+        reader.error(str(error))
+    without = int((normals == 0).all(axis=1).sum())
+    note = f"; {without:,} have none: not finite, far from all others, or on a line" if without else ""
+    # What is written to the standard output is not mixed with what is told.
+    apart = os.path.realpath(given.target) == os.path.realpath("/dev/stdout")
+    line = f"{given.target}: normals of {len(normals) - without:,} points{note}"
+    print(line, file=sys.stderr if apart else sys.stdout)
+    return 0
+
+
+def written(given: argparse.Namespace) -> "NDArray":
+    """Write the target, with a progress bar where somebody watches; returns the normals (N, 3)."""
+    with loading():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        from tensorframes.data.io import lost_line, read_cloud, unkept, write_cloud
+        from tensorframes.normals import estimate_normals
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
+        bar = bars.add_task(f"reading {given.source}", total=1.0)
+        cloud = read_cloud(given.source)
+        if lost := unkept(given.target, cloud):
+            console.print(f"note: {lost_line(given.target, lost)}", soft_wrap=True, markup=False, highlight=False)
+        bars.update(bar, description=f"{len(cloud.table):,} points")
+        normals = estimate_normals(
+            cloud.pos,
+            chosen_weights(given.weights, given.trusted),
+            given.device,
+            progress=lambda share: bars.update(bar, completed=share),
+            **({} if given.block is None else {"block": given.block}),
+        )
+        write_cloud(given.target, cloud.without(lost).with_normals(normals))
+    return normals
+
+
+def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator":
+    """The weights of that name, or the estimator in that file.
+
+    Raises:
+        UserError: there is no such file, or it is neither a weights file nor a checkpoint.
+    """
+    from tensorframes.normals import PRETRAINED, NormalEstimator, load_weights
+
+    if name in PRETRAINED:
+        return name
+    if not name.endswith(".ckpt"):
+        return load_weights(name, trusted)
+    from tensorframes.cli.checkpoint import load_estimator
+
+    estimator = load_estimator(name, trusted)
+    if not isinstance(estimator, NormalEstimator):
+        raise UserError(f"expected a NormalEstimator in {name}, got a {type(estimator).__name__}")
+    return estimator

@@ -1,0 +1,121 @@
+"""Runs as the command line names them: what they scored, and by which configuration."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tensorframes.errors import UserError, needed_for
+
+METRICS, CONFIG = "metrics.json", "config.yaml"
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """One run.
+
+    Args:
+        name: in tables. metrics: what metrics.json holds. settings: the configuration; empty where none lies beside it.
+    """
+
+    name: str
+    metrics: dict[str, Any]
+    settings: dict[str, Any]
+
+
+def found_runs(arguments: Sequence[str]) -> list[ScoredRun]:
+    """The runs that the arguments mean, in their order: folders, folders of folders, metrics.json, NAME=any of these.
+
+    Raises:
+        UserError: one is none of these, can't be read, or two runs have one name.
+    """
+    named: list[tuple[str | None, Path]] = []
+    for argument in arguments:
+        name, path = split_name(argument)
+        files = metrics_files(path)
+        several = len(files) > 1 or (path.is_dir() and files[0].parent != path)
+        for file in files:
+            inner = file.parent.relative_to(path).as_posix() if several else ""
+            named.append((name and "/".join(filter(None, (name, inner))), file))
+    names = [name or short for (name, _), short in zip(named, short_names([file for _, file in named]), strict=True)]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"expected each run once and each name once, got {twice[0]} twice")
+    return [
+        ScoredRun(name, read_metrics(file), read_settings(file.parent / CONFIG) if file.name == METRICS else {})
+        for name, (_, file) in zip(names, named, strict=True)
+    ]
+
+
+def split_name(argument: str) -> tuple[str | None, Path]:
+    """NAME=PATH in its parts; a path may hold '=', too."""
+    name, sign, path = argument.partition("=")
+    if not sign or Path(argument).exists():
+        return None, Path(argument)
+    return name, Path(path)
+
+
+def metrics_files(path: Path) -> list[Path]:
+    """The metrics.json that a path means; in a folder of runs those of all, in the order of their numbers or names.
+
+    Raises:
+        UserError: there is none.
+    """
+    if path.is_file():
+        return [path]
+    for pattern in (METRICS, f"*/{METRICS}", f"*/*/{METRICS}"):
+        if files := sorted(path.glob(pattern), key=in_order):
+            return files
+    found = "no metrics.json in it or in the folders in it" if path.is_dir() else "none"
+    raise UserError(f"expected a run's folder, a folder of such or a metrics.json, got {path}, {found}")
+
+
+def in_order(path: Path) -> list[tuple[int, str]]:
+    """A path's sorting key: 2 before 10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.as_posix())]
+
+
+def short_names(files: Sequence[Path]) -> list[str]:
+    """Names of runs: their folders', with as many of the parents as tells them apart."""
+    places = [file.resolve().parent if file.name == METRICS else file.resolve().with_suffix("") for file in files]
+    deepest = max(len(place.parts) for place in places)
+    for count in range(1, deepest + 1):
+        names = ["/".join(place.parts[-count:]) for place in places]
+        if len(set(names)) == len(set(places)):
+            break
+    return names
+
+
+def read_metrics(file: Path) -> dict[str, Any]:
+    """What a metrics.json holds.
+
+    Raises:
+        UserError: it can't be read, or holds something else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"expected a metrics.json, got {file} ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict) or not {"per_category", "per_rotation"} & content.keys():
+        raise UserError(f"expected scores in {file}, got something else")
+    return content
+
+
+def read_settings(file: Path) -> dict[str, Any]:
+    """A run's configuration; empty where there is none.
+
+    Raises:
+        UserError: it is no YAML that holds settings.
+    """
+    if not file.is_file():
+        return {}
+    with needed_for("the settings of runs"):
+        from omegaconf import OmegaConf
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
+    except Exception as error:  # of YAML's or OmegaConf's own kinds
+        raise UserError(f"expected settings in {file}, got {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"expected settings in {file}, got a list")
+    return {str(key): value for key, value in content.items()}

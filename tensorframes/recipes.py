@@ -1,0 +1,84 @@
+"""Objects from descriptions that lie in files, by one rule of trust.
+
+A description is a dictionary: ``_target_`` names a class, the other keys are its arguments, themselves descriptions or
+plain values; ``_partial_`` leaves the call to others, ``_args_`` are arguments by position. Whoever writes a file must
+not be able to name anything to call: a ``_target_`` is a class, and of a trusted package.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pydoc import locate
+from typing import Any
+
+from tensorframes.errors import UserError
+
+TRUSTED = ("tensorframes", "torch")
+"""Packages whose classes every file may name."""
+
+
+def built(recipe: Any, trusted: Iterable[str] = ()) -> Any:
+    """What a description describes.
+
+    Args:
+        recipe: plain values; classes by ``_target_``.
+        trusted: packages whose classes it may name, besides TRUSTED.
+
+    Raises:
+        UserError: a ``_target_`` is no class of a trusted package.
+    """
+    packages = (*TRUSTED, *trusted)
+    if isinstance(recipe, list):
+        return [built(item, packages) for item in recipe]
+    if not isinstance(recipe, Mapping):
+        return recipe
+    arguments = {key: built(value, packages) for key, value in recipe.items() if not str(key).startswith("_")}
+    if "_target_" not in recipe:
+        return arguments
+    make = trusted_class(str(recipe["_target_"]), packages)
+    positional = [built(item, packages) for item in recipe.get("_args_", ())]
+    if recipe.get("_partial_"):
+        return partial(make, *positional, **arguments)
+    return make(*positional, **arguments)
+
+
+def trusted_class(target: str, packages: Sequence[str], own_functions: bool = False) -> Any:
+    """The class that a file names, or, with ``own_functions``, a function of this package.
+
+    It is trusted by the package that its name begins with, without which nothing is imported, and by the package that
+    defines it: ``torch.os.system`` is not torch's.
+
+    Raises:
+        UserError: it is none, or of another package.
+    """
+    first = target.partition(".")[0]
+    found = locate(target) if first in packages else None
+    home = str(getattr(found, "__module__", "")).partition(".")[0]
+    function = own_functions and callable(found) and home == "tensorframes"
+    if home in packages and (isinstance(found, type) or function):
+        return found
+    names = list(dict.fromkeys(packages))
+    if first in packages:
+        raise UserError(f"expected a class of {', '.join(names)}, got {target}, which is none that can be imported")
+    raise UserError(
+        f"expected a class of {', '.join(names)}, got {target}; if the file is trustworthy, trust {first}: "
+        f"'trusted=[{first}]', or --trusted {first} for tensorframes normals"
+    )
+
+
+def check_trusted(recipe: Any, trusted: Iterable[str] = (), own_functions: bool = False) -> None:
+    """Every ``_target_`` in a description may be called.
+
+    Raises:
+        UserError: see ``trusted_class``.
+    """
+    packages = (*TRUSTED, *trusted)
+    for target in targets(recipe):
+        trusted_class(target, packages, own_functions)
+
+
+def targets(recipe: Any) -> list[str]:
+    """Every ``_target_`` in a description, in its order."""
+    if isinstance(recipe, Mapping):
+        own = [str(recipe["_target_"])] if "_target_" in recipe else []
+        return [*own, *(target for value in recipe.values() for target in targets(value))]
+    return [target for item in recipe for target in targets(item)] if isinstance(recipe, list) else []

@@ -1,0 +1,85 @@
+"""Pictures of scores: shares of good points by category, and means by test rotation."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorframes.errors import needed_for
+from tensorframes.reports.grid import ROTATED, Metrics, grid_of, in_protocol_order
+from tensorframes.reports.pictures import CURVES, INK, TITLES, saved
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+QUALITIES = {"cosine_unoriented": "mean |cos|", "cosine_oriented": "mean cos", "rmse": "RMSE (degrees)"}
+
+
+def score_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
+    """Draw the scores of one protocol: ``pgp_picture`` or ``rotation_picture``.
+
+    Raises:
+        ValueError: the scores are of both protocols, or of none, or matplotlib doesn't write such files.
+    """
+    grid_of(results)  # refuses a mixture
+    rotated = "per_rotation" in next(iter(results.values()))
+    return rotation_picture(results, path) if rotated else pgp_picture(results, path)
+
+
+def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
+    """Draw for each category the share of points whose error is below 5 to 30 degrees: a curve for each method."""
+    categories = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
+    figure, axes = panels(len(categories), sharey=True)
+    for axis, category in zip(axes, categories, strict=False):
+        for method, metrics in results.items():
+            shares = metrics["per_category"].get(category, {}).get("pgp", {})
+            axis.plot([float(at) for at in shares], list(shares.values()), marker="o", markersize=3.5, label=method)
+        axis.set_title(TITLES.get(category, category), fontsize=10, color=INK, fontweight="bold")
+        axis.set_ylim(0, 1.02)
+    figure.supxlabel("error below (degrees)", fontsize=9, color=INK)
+    figure.supylabel("share of points", fontsize=9, color=INK)
+    return finished(figure, axes, path)
+
+
+def rotation_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
+    """Draw for each quality (mean cosines, RMSE) its value by test rotation: a line for each method. A method that is
+    equivariant is level."""
+    rotations = list(dict.fromkeys(name for metrics in results.values() for name in metrics["per_rotation"]))
+    entries = [entry for metrics in results.values() for entry in metrics["per_rotation"].values()]
+    shown = [key for key, *_ in ROTATED if any(entry[key] is not None for entry in entries)]
+    figure, axes = panels(len(shown), sharey=False)
+    for axis, key in zip(axes, shown, strict=False):
+        for method, metrics in results.items():
+            values = [metrics["per_rotation"].get(name, {}).get(key) for name in rotations]
+            line = [float("nan") if value is None else value for value in values]
+            axis.plot(range(len(rotations)), line, marker="o", markersize=3.5, label=method)
+        axis.set_xticks(range(len(rotations)), rotations)
+        axis.set_title(QUALITIES[key], fontsize=10, color=INK, fontweight="bold")
+    figure.supxlabel("test rotation", fontsize=9, color=INK)
+    return finished(figure, axes, path)
+
+
+def panels(count: int, sharey: bool) -> "tuple[Figure, list[Axes]]":
+    """A figure with ``count`` panels, at most three a row."""
+    with needed_for("pictures"):
+        from matplotlib.figure import Figure
+    across = min(3, count)
+    down = -(-count // across)
+    figure = Figure(figsize=(2.9 * across + 0.4, 2.35 * down + 0.5), layout="constrained", dpi=160)
+    axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=sharey).flat)
+    for axis in axes[:count]:
+        axis.set_prop_cycle(color=CURVES)
+        axis.grid(color="#e5e7eb", linewidth=0.8)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.tick_params(labelsize=8, colors=INK, length=2)
+    for axis in axes[count:]:
+        axis.set_visible(False)
+    return figure, axes
+
+
+def finished(figure: "Figure", axes: "list[Axes]", path: Path | str) -> Path:
+    """Write the figure, the methods' names above its panels."""
+    handles, names = axes[0].get_legend_handles_labels()
+    columns = min(len(names), 4)
+    figure.legend(handles, names, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
+    return saved(figure, path)

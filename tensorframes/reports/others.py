@@ -1,0 +1,85 @@
+"""Scores of other methods, known cloud by cloud, beside those of runs."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorframes.errors import UserError
+from tensorframes.reports.grid import Column, Grid, Metrics, in_protocol_order
+
+Scores = Mapping[str, Mapping[str, float]]
+"""Method -> cloud -> RMSE in degrees."""
+
+
+def read_scores(path: Path) -> dict[str, dict[str, float]]:
+    """The scores in a table with the columns cloud, perhaps category, and one for each method, RMSE in degrees; columns
+    of seconds are left out.
+
+    Raises:
+        UserError: the file can't be read, or is no such table.
+    """
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        methods = [key for key in rows[0] if key not in ("cloud", "category") and not key.endswith("seconds")]
+        return {method: {row["cloud"]: float(row[method]) for row in rows} for method in methods}
+    except OSError as error:
+        raise UserError(f"expected a CSV of scores, got {path} ({error.strerror})") from error
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UserError(f"expected a CSV with the columns cloud and METHOD, in degrees, got {path}") from error
+
+
+def scores_of(results: Mapping[str, Metrics]) -> dict[str, dict[str, float]]:
+    """What runs scored, cloud by cloud."""
+    return {
+        name: {cloud: entry["rmse"] for cloud, entry in metrics["per_cloud"].items()}
+        for name, metrics in results.items()
+    }
+
+
+def categories_of(results: Mapping[str, Metrics]) -> dict[str, str]:
+    """Each cloud's category."""
+    return {cloud: entry["category"] for metrics in results.values() for cloud, entry in metrics["per_cloud"].items()}
+
+
+def means(scores: Scores, category: Mapping[str, str]) -> dict[str, list[float]]:
+    """Method -> mean RMSE of each category, then the mean of these.
+
+    Raises:
+        UserError: a method lacks a cloud.
+    """
+    found = {}
+    for method, clouds in scores.items():
+        if missing := [cloud for cloud in category if cloud not in clouds]:
+            raise UserError(f"expected all methods on the same clouds, got no {missing[0]} for {method}")
+        values = []
+        for name in in_protocol_order(list(category.values())):
+            members = [clouds[cloud] for cloud, its in category.items() if its == name]
+            values.append(sum(members) / len(members))
+        found[method] = [*values, sum(values) / len(values)]
+    return found
+
+
+def with_others(grid: Grid, others: Scores, category: Mapping[str, str]) -> Grid:
+    """The grid of runs by category with a row for each other method, whose seconds are not known."""
+    rows = [(method, (*values, None)) for method, values in means(others, category).items()]
+    return Grid(grid.columns, (*grid.rows, *rows), grid.footer, grid.corner)
+
+
+def ratio_grid(scores: Scores, category: Mapping[str, str]) -> Grid:
+    """Every method's means by those of the last one."""
+    summary = means(scores, category)
+    last = list(scores)[-1]
+    columns = [Column(name, 3) for name in in_protocol_order(list(category.values()))]
+    rows = []
+    for method, values in summary.items():
+        ratios = [value / base for value, base in zip(values, summary[last], strict=True)]
+        rows.append((method, (*ratios, sum(ratios[:-1]) / len(columns))))
+    ends = (Column("of the means", 3), Column("mean of ratios", 3))
+    return Grid((*columns, *ends), tuple(rows), f"RMSE as a ratio to that of {last}.")
+
+
+def cloud_grid(scores: Scores, category: Mapping[str, str]) -> Grid:
+    """A row for each cloud, a column for each method."""
+    rows = [(cloud, tuple(clouds.get(cloud) for clouds in scores.values())) for cloud in category]
+    return Grid(tuple(Column(name, best="") for name in scores), tuple(rows), "RMSE in degrees.", corner="cloud")

@@ -1,0 +1,132 @@
+"""``tensorframes compare``: which runs it finds, which numbers and settings stand where, and what it refuses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tensorframes.data import Cloud
+from tensorframes.reports import write_metrics
+from tensorframes.scoring import score, score_rotated
+from tests.cli.commands import Ended, run_command
+
+CATEGORIES = {"a": "no_noise", "b": "no_noise", "c": "high_noise"}
+
+
+class Off:
+    """Off by some degrees everywhere."""
+
+    oriented = False
+
+    def __init__(self, degrees: float, name: str = "network") -> None:
+        self.name, self.angle = name, np.radians(degrees)
+
+    def __call__(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        return np.tile([np.sin(self.angle), 0, np.cos(self.angle)], (len(points if rows is None else rows), 1))
+
+
+def clouds() -> list[Cloud]:
+    pos, normal = np.random.default_rng(0).normal(size=(20, 3)), np.tile([0, 0, 1.0], (20, 1))
+    return [Cloud(name, pos=pos, normal=normal, category=category) for name, category in CATEGORIES.items()]
+
+
+def left(folder: Path, degrees: float, settings: str = "seed: 0\n", protocol: Any = score) -> Path:
+    """A run's folder."""
+    metrics = protocol(Off(degrees), clouds())
+    metrics["baselines"] = {"PCA": protocol(Off(12, "PCA"), clouds())}
+    folder.mkdir(parents=True)
+    write_metrics(folder, metrics)
+    (folder / "config.yaml").write_text(settings)
+    return folder
+
+
+def lines(ended: Ended) -> list[list[str]]:
+    assert (ended.code, ended.err) == (0, ""), ended.err
+    return [line.split() for line in ended.out.splitlines()]
+
+
+def test_a_sweep_is_taken_as_it_is(tmp_path: Path) -> None:
+    for job in (0, 2, 10):
+        left(tmp_path / "sweep" / str(job), 3 + job, f"seed: {job}\nmodule: {{seed: {job}}}\nlr: 0.1\n")
+    found = lines(run_command("compare", tmp_path / "sweep"))
+    assert ["run", "seed"] in found
+    assert [line for line in found if len(line) == 2 and line[0].isdigit()] == [["0", "0"], ["2", "2"], ["10", "10"]]
+    scores = {line[0]: line[1:4] for line in found if len(line) == 5}
+    assert [scores[job] for job in ("0", "2", "10")] == [["3.00"] * 3, ["5.00"] * 3, ["13.00"] * 3]
+    (baseline,) = [line for line in found if line[:1] == ["PCA"]]  # scored alike beside all of them
+    assert baseline[1:4] == ["12.00"] * 3
+
+
+def test_runs_are_named_as_short_as_tells_them_apart(tmp_path: Path) -> None:
+    one, two = left(tmp_path / "one" / "noon", 1), left(tmp_path / "two" / "noon", 2)
+    out = run_command("compare", one, two / "metrics.json", f"mine={left(tmp_path / 'three', 3)}").out
+    assert [name for name in ("one/noon", "two/noon", "mine") if f"\n {name} " not in out] == []
+    assert "The settings of all runs are the same." in out
+
+
+def test_components_of_another_class_are_one_setting(tmp_path: Path) -> None:
+    frames = {"pca": "{_target_: a.PCAFrames, group: so}", "learned": "{_target_: a.LearnedFrames, hidden: 32}"}
+    for name, node in frames.items():
+        left(tmp_path / name, 1, f"name: {name}\nfolder: /x/{name}\nlog: /x/{name}/csv\nframes: {node}\nfit: true\n")
+    out = run_command("compare", tmp_path / "pca", tmp_path / "learned", "--markdown").out
+    assert out.startswith("| run | frames |\n| --- | --- |\n| pca | PCAFrames |\n| learned | LearnedFrames |\n\n")
+
+
+def test_other_methods_ratios_and_clouds(tmp_path: Path) -> None:
+    (tmp_path / "others.csv").write_text(
+        "cloud,category,first,first_seconds\na,no_noise,8,1\nb,no_noise,8,1\nc,high_noise,20,1\n"
+    )
+    options = ("--csv", tmp_path / "others.csv", "--clouds", "--markdown")
+    out = run_command("compare", f"mine={left(tmp_path / 'mine', 4)}", *options).out
+    assert "| first | 8.00 | 20.00 | 14.00 | – |" in out
+    assert "| mine | 0.500 | 0.200 | 0.286 | 0.350 |" in out
+    assert "| b | 4.00 | 12.00 | 8.00 |" in out
+
+
+@pytest.mark.parametrize("protocol", [score, score_rotated])
+def test_both_protocols_have_a_table_and_a_picture(tmp_path: Path, protocol: Any) -> None:
+    left(tmp_path / "runs" / "0", 4, protocol=protocol)
+    left(tmp_path / "runs" / "1", 9, protocol=protocol)
+    ended = run_command("compare", tmp_path / "runs", "--picture", tmp_path / "new" / "scores.png")
+    assert ended.code == 0, ended.err
+    assert ended.out.endswith("scores.png\n")
+    assert (tmp_path / "new" / "scores.png").stat().st_size > 1000
+    assert ("Mean cosine similarity" in ended.out) == (protocol is score_rotated)
+    assert "4.00" in ended.out
+    assert "9.00" in ended.out
+
+
+def test_mistakes_are_one_line(tmp_path: Path) -> None:
+    mine, rotated = left(tmp_path / "mine", 3), left(tmp_path / "rotated", 3, protocol=score_rotated)
+    (tmp_path / "less.csv").write_text("cloud,category,first\na,no_noise,8\n")
+    (tmp_path / "words.csv").write_text("cloud,first\na,good\n")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.json").write_text("no metrics")
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "bare.json").write_text(json.dumps({"per_category": {"no_noise": {}}}))
+    broken = left(tmp_path / "broken", 3, "seed: [\n")
+    for arguments, message in {
+        (): "the following arguments are required: RUN",
+        (tmp_path / "empty",): "no metrics.json in it",
+        (tmp_path / "none",): f"got {tmp_path / 'none'}, none",
+        (f"mine={tmp_path / 'none'}",): f"got {tmp_path / 'none'}, none",
+        (tmp_path / "text.json",): "expected a metrics.json, got",
+        (tmp_path / "list.json",): "expected scores in",
+        (tmp_path / "bare.json",): "as tensorframes writes it",
+        (mine, mine): "expected each run once and each name once, got mine twice",
+        (mine, broken): "expected settings in",
+        (mine, rotated): "expected scores of one protocol, got both",
+        (mine, "--csv", tmp_path / "less.csv"): "expected all methods on the same clouds, got no b for first",
+        (mine, "--csv", tmp_path / "words.csv"): "expected a CSV with the columns",
+        (mine, "--csv", tmp_path / "none.csv"): "No such file",
+        (rotated, "--clouds"): "expected scores cloud by cloud",
+        (mine, "--picture", mine / "metrics.json" / "a.png"): "expected a file that can be written",
+        (mine, "--picture", tmp_path / "a.doc"): "doc",
+    }.items():
+        code, _, err = run_command("compare", *arguments)
+        assert code == 2, arguments
+        assert err.startswith("error: ")
+        assert message in err
+        assert err.count("\n") == 1, err

@@ -1,0 +1,122 @@
+"""Parts of one's own from a package outside the repository: named by ``_target_``, found with one flag."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import Ended, run_command
+
+PARTS = '''
+from collections.abc import Sequence
+
+import numpy as np
+
+from tensorframes.backbones import PointNet
+from tensorframes.data import Cloud
+from tensorframes.frames import NearestNeighbourFrames
+from tensorframes.training import UnorientedLoss
+
+
+class Backbone(PointNet):
+    def __init__(self, messages, width: int = 8) -> None:
+        super().__init__(messages, widths=(8, width), pooled=8, neighbours=4)
+
+
+class OwnFrames(NearestNeighbourFrames):
+    def __init__(self) -> None:
+        super().__init__("so", candidates=4)
+
+
+class Balls(Sequence):
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Cloud:
+        if index >= self.count:
+            raise IndexError(index)
+        normal = np.random.default_rng(index).normal(size=(60, 3)).astype("f4")
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        return Cloud(f"ball{index}", 2 * normal, normal, category="no_noise")
+
+
+class Clouds:
+    def __init__(self, count: int = 2) -> None:
+        self.train = self.val = self.test = Balls(count)
+
+
+class Loss(UnorientedLoss):
+    def forward(self, *given):
+        print("the loss of one's own")
+        return super().forward(*given)
+'''
+CONFIGS = {
+    "backbone/own.yaml": "_target_: plugin_parts.Backbone\nmessages: ${messages}\nwidth: 8\n",
+    "frames/own.yaml": "_target_: plugin_parts.OwnFrames\n",
+    "data/own.yaml": "defaults: [augmentation: o3, corruption: none, samples: whole, protocol: categories, _self_]\n"
+    "_target_: plugin_parts.Clouds\ncount: 2\n",
+    "task/own.yaml": "defaults: [unoriented_vector, _self_]\nloss: {_target_: plugin_parts.Loss}\n",
+}
+OWN = ("backbone=own", "frames=own", "data=own", "task=own")
+SHORT = ("trainer=cpu", "trainer.max_steps=2", "loader.workers=0", "baselines=null")
+
+
+WITH_CONFIGS = ("--config-dir", "my configs")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a run, in a folder where the package lies, which is not installed."""
+    home = tmp_path_factory.mktemp("home")
+    for name, text in {"plugin_parts/__init__.py": PARTS, **{f"my configs/{k}": v for k, v in CONFIGS.items()}}.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        patch.setattr(sys, "path", [*sys.path])
+        ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, "name=own")
+        assert ended.code == 0, ended.err
+        assert "the loss of one's own" in ended.out
+        (folder,) = Path("outputs/own").iterdir()
+        yield folder
+    sys.modules.pop("plugin_parts", None)
+
+
+def test_a_run_continues_and_begins(run: Path) -> None:
+    more = ("train", *WITH_CONFIGS, *OWN, *SHORT, "test=false")
+    assert run_command(*more, f"start_from={run}/checkpoints/best.ckpt").code == 0
+    again = ("train", f"ckpt_path={run}/checkpoints/last.ckpt", "trainer.max_steps=3", "test=false")
+    assert_told_of_trust(run_command(*again))
+    assert run_command(*again, "trusted=[plugin_parts]").code == 0
+
+
+def test_a_checkpoint_is_scored_and_used(run: Path) -> None:
+    best = run / "checkpoints" / "best.ckpt"
+    assert run_command("evaluate", *WITH_CONFIGS, "data=own", f"checkpoint={best}").code == 0
+    np.savetxt("scan.xyz", np.random.default_rng(0).normal(size=(50, 3)))
+    used = ("normals", "scan.xyz", "out.xyz", "--weights", best, "--device", "cpu")
+    assert_told_of_trust(run_command(*used))
+    ended = run_command(*used, "--trusted", "plugin_parts")
+    assert (ended.code, ended.out) == (0, "out.xyz: normals of 50 points\n"), ended.err
+
+
+def assert_told_of_trust(ended: Ended) -> None:
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    assert "expected a class of tensorframes, torch" in ended.err
+    assert "trust plugin_parts: 'trusted=[plugin_parts]'" in ended.err
+
+
+def test_mistakes_name_the_settings_of_ones_own(run: Path) -> None:
+    for override, message in {
+        "backbone.widht=3": "expected a setting of backbone, one of messages, width; got widht (did you mean width?)",
+        "backbone=owm": ", own, ",
+        "backbone.width=wide": "expected backbone.width to be a whole number, got 'wide'",
+    }.items():
+        code, _, err = run_command("train", *WITH_CONFIGS, *OWN, override)
+        assert (code, err.count("\n")) == (2, 1), err
+        assert message in err
