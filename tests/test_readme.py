@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from tensorframes.normals import PRETRAINED, pretrained
 from tests.pages import DOCS, REPOSITORY, prose, text
 
 README = REPOSITORY / "README.md"
@@ -26,3 +29,11 @@ def test_its_errors_are_those_of_the_benchmarks() -> None:
         errors = re.findall(r"\d+\.\d\d", measured)
         assert len(errors) == 7
         assert re.findall(r"\d+\.\d\d", row) == errors
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_parameters_are_those_of_the_weights(name: str) -> None:
+    count = f"{sum(parameter.numel() for parameter in pretrained(name).parameters()):,}"
+    for page in (README, DOCS / "model_card.md"):
+        row = next(line for line in text(page).splitlines() if line.startswith("|") and f"`{name}`" in line)
+        assert count in row
