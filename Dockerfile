@@ -20,7 +20,8 @@ WORKDIR /app
 # What the package needs changes seldom and is large: its own layer, made before the sources arrive.
 COPY pyproject.toml constraints.txt ./
 ARG TORCH_INDEX=https://pypi.org/simple
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; e = p['optional-dependencies']; \
+print(*p['dependencies'], *e['train'], *e['wandb'], sep='\n')" \
         > /tmp/requirements.txt \
     && pip install --no-cache-dir --constraint constraints.txt --extra-index-url "${TORCH_INDEX}" \
         --requirement /tmp/requirements.txt \
@@ -34,4 +35,5 @@ RUN mkdir -p outputs multirun data \
     && chmod 1777 outputs multirun data /home/tensorframes
 
 USER 1000
-ENTRYPOINT ["python", "train.py"]
+# Other commands: docker run --entrypoint tensorframes ... tensorframes normals /data/scan.ply /data/normals.ply
+ENTRYPOINT ["tensorframes", "train"]

@@ -11,7 +11,7 @@ ARGS ?=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint format bench clean
+.PHONY: help setup train test test-slow lint format docs bench clean
 
 BIN := $(VENV)/bin
 # Quiet twice: once still lets pip's notes on its own configuration through.
@@ -42,7 +42,7 @@ help: ## this list
 setup: $(VENV)/.setup ## make .venv and install the package and what it needs
 
 train: setup ## train with the defaults (10 minutes on two cores) and score; ARGS='experiment=pcpnet data.root=DIR'
-	@$(BIN)/python train.py $(ARGS)
+	@$(BIN)/tensorframes train $(ARGS)
 
 test: $(VENV)/.dev ## all tests but the slow ones (3 minutes on two cores); ARGS='tests/frames -k flat' for some
 	@$(PYTEST) $(ARGS)
@@ -61,6 +61,10 @@ format: $(VENV)/.dev ## let ruff mend what it can
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
 
+docs: $(VENV)/.dev ## build the documentation site, warnings being errors; OUT=FOLDER (default: build/docs)
+	@$(BIN)/sphinx-build -q -W -b html docs $(or $(OUT),build/docs)
+	@echo "$(or $(OUT),build/docs)/index.html"
+
 bench: setup ## run every file of benchmarks/
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; done
 
@@ -74,11 +78,11 @@ $(VENV)/.setup: pyproject.toml constraints.txt
 	    echo "making $(VENV) with $$("$$python" --version)"; "$$python" -m venv --clear $(VENV); \
 	fi
 	@echo "installing tensorframes and what it needs (torch is large: a few minutes the first time)"
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[train,wandb]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.setup
-	@echo "installing the tools for tests and linting"
+	@echo "installing the tools for tests, linting and documentation"
 	@$(PIP) --editable '.[dev]'
 	@$(PIP) --editable '.[open3d-cpu]' || echo "open3d could not be installed here: tests that need it will be skipped"
 	@touch $@

@@ -90,7 +90,7 @@ def _new_file(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
             _copy_permissions(target, file)
             os.fsync(file.fileno())
             if fcntl is None:
-                file.close()
+                file.close()  # type: ignore[unreachable]
             os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)

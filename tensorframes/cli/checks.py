@@ -34,7 +34,7 @@ def check_settings(node: Any, path: str = "") -> None:
     if "_target_" in node:
         _check_component(node, path)
     for key in node:
-        check_settings(node[key], f"{path}.{key}" if path else str(key))
+        check_settings(node[key], f"{path}.{key!s}" if path else str(key))
 
 
 def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
         parent, _, name = path.rpartition(".")
         node, home = OmegaConf.select(cfg, path), OmegaConf.select(cfg, parent) if parent else cfg
         if not any(isinstance(there, DictConfig) and "_target_" in there for there in (node, home)):
-            raise UserError(not_allowed(path, [known for known in home or [] if known != name]))
+            raise UserError(not_allowed(path, [str(known) for known in home or [] if known != name]))
 
 
 def _check_component(node: DictConfig, path: str) -> None:
@@ -89,10 +89,10 @@ def _check_component(node: DictConfig, path: str) -> None:
         if key in SPECIAL or (path == "data" and key in BESIDE_DATA):
             continue
         if key not in parameters and not open_ended:
-            raise UserError(not_allowed(f"{path}.{key}", list(parameters)))
+            raise UserError(not_allowed(f"{path}.{key!s}", list(parameters)))
         value = plain(node[key])
         if not fits(value, hints.get(str(key), Any)):
-            raise UserError(f"expected {path}.{key} to be {described(hints[str(key)])}, got {value!r}")
+            raise UserError(f"expected {path}.{key!s} to be {described(hints[str(key)])}, got {value!r}")
 
 
 def plain(value: Any) -> Any:
@@ -115,7 +115,7 @@ def located(target: str, path: str) -> Callable[..., Any]:
 def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
     """The types of a callable's arguments; none where they cannot be read."""
     try:
-        return get_type_hints(target.__init__ if isinstance(target, type) else target)
+        return get_type_hints(inspect.getattr_static(target, "__init__") if isinstance(target, type) else target)
     except (NameError, TypeError, AttributeError):
         return {}
 
@@ -132,7 +132,8 @@ def fits(value: Any, hint: Any) -> bool:
     if hint is type(None) or hint is None:
         return value is None
     if hint in PLAIN or hint is Path:
-        accepted = {bool: bool, int: int, float: (int, float), str: str, Path: (str, Path)}[hint]
+        kinds: dict[Any, Any] = {bool: bool, int: int, float: (int, float), str: str, Path: (str, Path)}
+        accepted = kinds[hint]
         return isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
     if (origin or hint) in (list, tuple, Sequence):
         items = [option for option in inner if option is not Ellipsis]

@@ -67,6 +67,10 @@ def written(given: argparse.Namespace) -> "NDArray":
         from tensorframes.normals import estimate_normals
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+
+    def ran(done: float, total: float = 1.0) -> None:
+        bars.update(bar, completed=done / total)
+
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
         bar = bars.add_task(f"reading {given.source}", total=1.0)
         cloud = read_cloud(given.source)
@@ -77,7 +81,7 @@ def written(given: argparse.Namespace) -> "NDArray":
             cloud.pos,
             chosen_weights(given.weights, given.trusted),
             given.device,
-            progress=lambda share: bars.update(bar, completed=share),
+            progress=ran,
             **({} if given.block is None else {"block": given.block}),
         )
         write_cloud(given.target, cloud.without(lost).with_normals(normals))

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
 import torch
@@ -23,7 +23,7 @@ from tensorframes.cli.tracking import finish_wandb, prepare_wandb, told_by_wandb
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
 from tensorframes.data import Cloud
 from tensorframes.errors import UserError
-from tensorframes.normals import EstimatorMethod
+from tensorframes.normals import EstimatorMethod, NormalEstimator
 from tensorframes.scoring import Method
 from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
 
@@ -148,7 +148,7 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
     if kept is not None:
         load_weights(module, kept)
         log.info("scoring %s", shown(kept))
-    network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
+    network = EstimatorMethod(cast(NormalEstimator, module.estimator), device=trainer.strategy.root_device)
     results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)
@@ -159,4 +159,5 @@ def evenly_chosen(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]
     """At most ``count`` clouds, at equal distances in the sequence; all where it is None."""
     if count is None or len(clouds) <= count:
         return clouds
-    return Subset(clouds, [index * len(clouds) // count for index in range(count)])
+    chosen = Subset(cast(Any, clouds), [index * len(clouds) // count for index in range(count)])
+    return cast(Sequence[Cloud], chosen)

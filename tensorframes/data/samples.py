@@ -57,7 +57,7 @@ class TrainingSamples(Dataset):
         self,
         clouds: Sequence[Cloud],
         length: int,
-        patch_points: int | None = 4096,
+        patch_points: int | None = 2048,
         augmentation: RandomRotation | None = None,
         corruption: DrawsCorruption | None = None,
         seed: int = 0,

@@ -29,7 +29,7 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
     table = Table(
         title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 0)
     )
-    lines = [[grid.corner, *(column.head for column in grid.columns)]]
+    lines: list[list[str | Text]] = [[grid.corner, *(column.head for column in grid.columns)]]
     for name, values in grid.rows:
         shown = [column.text(value) for column, value in zip(grid.columns, values, strict=True)]
         marks = ["bold green" if text == grid.best(index) else "" for index, text in enumerate(shown)]

@@ -72,8 +72,8 @@ class CloudDataModule(pl.LightningDataModule):
         self,
         samples: Dataset[Data],
         validation: Sequence[Cloud],
-        batch_size: int = 8,
-        workers: int = 0,
+        batch_size: int = 2,
+        workers: int = 1,
     ) -> None:
         super().__init__()
         if batch_size < 1 or workers < 0:

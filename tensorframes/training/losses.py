@@ -142,7 +142,7 @@ class ChordalLoss(torch.nn.Module):
 class UnorientedLoss(ChordalLoss):
     """:class:`ChordalLoss` for lines: n and -n are the same answer."""
 
-    def __init__(self, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
+    def __init__(self, iterates_weight: float = 0.5, eps: float = 0.005, noise_error: float = 0.0) -> None:
         super().__init__(oriented=False, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)
 
 

@@ -31,7 +31,7 @@ class WarmupCosine:
         warmup: share of the steps. floor: the last factor.
     """
 
-    def __init__(self, warmup: float = 0.05, floor: float = 0.0) -> None:
+    def __init__(self, warmup: float = 0.05, floor: float = 0.01) -> None:
         if not (0 <= warmup < 1 and 0 <= floor <= 1):
             raise ValueError(f"expected warmup in [0, 1) and floor in [0, 1], got {warmup} and {floor}")
         self.warmup, self.floor = warmup, floor

@@ -47,7 +47,9 @@ def test_help_and_refusals_import_nothing_heavy(arguments: tuple[str, ...], repo
 
 def test_train_py_is_the_same_as_the_command(repository: Path) -> None:
     outs = [run_file(repository / "train.py", "seed=abc"), run_command("train", "seed=abc")]
-    assert {(ended.code, ended.err) for ended in outs} == {(2, "error: expected seed to be a whole number, got 'abc'\n")}
+    assert {(ended.code, ended.err) for ended in outs} == {
+        (2, "error: expected seed to be a whole number, got 'abc'\n")
+    }
 
 
 def test_help_names_every_group_and_choice() -> None:
@@ -80,5 +82,7 @@ def test_normals_need_no_extra(tmp_path: Path, repository: Path) -> None:
 
 def test_a_library_that_is_missing_later_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(UserError, match=r"^expected h5py for data sets, got none; pip install 'tensorframes\[train\]'$"):
+    with pytest.raises(
+        UserError, match=r"^expected h5py for data sets, got none; pip install 'tensorframes\[train\]'$"
+    ):
         read_cached(tmp_path / "clouds.h5", "cloud")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.commands import Ended, run_command
 
-PARTS = '''
+PARTS = """
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,13 +54,14 @@ class Loss(UnorientedLoss):
     def forward(self, *given):
         print("the loss of one's own")
         return super().forward(*given)
-'''
+"""
 CONFIGS = {
     "backbone/own.yaml": "_target_: plugin_parts.Backbone\nmessages: ${messages}\nwidth: 8\n",
     "frames/own.yaml": "_target_: plugin_parts.OwnFrames\n",
-    "data/own.yaml": "defaults: [augmentation: o3, corruption: none, samples: whole, protocol: categories, _self_]\n"
+    "data/own.yaml": "defaults: [augmentation: o3, corruption: none, samples: patches, protocol: categories, _self_]\n"
     "_target_: plugin_parts.Clouds\ncount: 2\n",
-    "task/own.yaml": "defaults: [unoriented_vector, _self_]\nloss: {_target_: plugin_parts.Loss}\n",
+    "task/own.yaml": "head: {_target_: tensorframes.normals.VectorHead, _partial_: true}\noriented: false\n"
+    "loss: {_target_: plugin_parts.Loss, iterates_weight: 0.0}\n",
 }
 OWN = ("backbone=own", "frames=own", "data=own", "task=own")
 SHORT = ("trainer=cpu", "trainer.max_steps=2", "loader.workers=0", "baselines=null")

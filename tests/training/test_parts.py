@@ -49,7 +49,7 @@ def test_a_loader_starts_where_the_trainers_steps_stand() -> None:
 
 
 def test_a_batch_of_no_sample_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected batch_size >= 1 and workers >= 0, got 0 and 0"):
+    with pytest.raises(ValueError, match="expected batch_size >= 1 and workers >= 0, got 0 and 1"):
         CloudDataModule([], [], batch_size=0)
 
 

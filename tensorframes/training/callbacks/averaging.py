@@ -18,7 +18,7 @@ class EMA(WeightAveraging):
         decay: the limit of d.
     """
 
-    def __init__(self, decay: float = 0.999) -> None:
+    def __init__(self, decay: float = 0.99) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"expected decay in [0, 1), got {decay}")
         self.decay = decay
