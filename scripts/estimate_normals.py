@@ -43,7 +43,7 @@ def main() -> None:
                 cloud.pos,
                 given.weights,
                 given.device,
-                progress=lambda share: bars.update(bar, completed=share),
+                progress=lambda done, total: bars.update(bar, completed=done, total=total),
                 block=given.block,
             )
             write_cloud(given.target, cloud.without(lost).with_normals(normals))

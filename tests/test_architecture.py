@@ -26,7 +26,7 @@ PACKAGES = (
     "reports",
     "cli",
 )
-BESIDE = {"atomic", "errors", "parallel"}  # files that import no package, and that every package may import
+BESIDE = {"atomic", "errors", "parallel", "progress"}  # files that import no package, and that every package may import
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it

@@ -1,4 +1,4 @@
-"""Reports: tables and pictures of scores, and the files they are kept in."""
+"""Reports: tables, pictures and files of scores."""
 
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, pgp_picture, worst_clouds

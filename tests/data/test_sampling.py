@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tensorframes.data.ranges import DECADES, drawn
 from tensorframes.data.synthetic.sampling import (
     SAMPLINGS,
     ContourLines,
@@ -22,6 +21,7 @@ from tensorframes.data.synthetic.sampling.depth import mixed
 from tensorframes.data.synthetic.shapes import fields, meshes
 from tensorframes.data.synthetic.shapes.combine import Offset, Placed
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import DECADES, drawn
 
 RADIUS = 0.7
 BALL = Implicit(fields.Sphere(RADIUS))

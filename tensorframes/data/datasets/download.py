@@ -1,21 +1,22 @@
 """Getting an archive from the first of several sources that has it, going on where an earlier attempt broke off."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import UserError
+from tensorframes.progress import progress_bar
 
 if TYPE_CHECKING:
     from requests import Response
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -155,15 +156,17 @@ def _receive(source: str, response: "Response", wanted: _Wanted, start: int) -> 
         raise _SourceError(f"expected {wanted.size} bytes, the source has {whole}")
     strong = response.headers.get("ETag", "W/")
     version = response.headers.get("Last-Modified") if strong.startswith("W/") else strong
+    begun = f" from byte {start:,}" if start else ""
+    log.info("downloading %s (%s bytes)%s", wanted.part.stem, f"{whole:,}" if whole else "?", begun)
     wanted.note.write_text(json.dumps({"source": source, "version": version, "size": whole}))
     with (
         wanted.part.open("r+b" if start else "wb") as part,
-        _bar(wanted.part.stem, start, whole) as advance,
+        progress_bar(wanted.part.stem, byte_counts=True) as progress,
     ):
         part.seek(start)
         for block in response.iter_content(BLOCK):
             part.write(block)
-            advance(len(block))
+            progress(part.tell(), whole or 0)
     have = wanted.have()
     return None if whole in (None, have) else f"{have} of {whole} bytes came"
 
@@ -186,16 +189,3 @@ def _read_note(wanted: _Wanted) -> dict[str, str | int | None]:
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
-
-
-@contextlib.contextmanager
-def _bar(name: str, start: int, whole: int | None) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    begun = f" from byte {start:,}" if start else ""
-    logging.getLogger(__name__).info("downloading %s (%s bytes)%s", name, f"{whole:,}" if whole else "?", begun)
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(name, total=whole, completed=start)
-        yield lambda count: progress.advance(task, count)

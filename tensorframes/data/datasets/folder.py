@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from tensorframes.data.cleaning import Cleaned, clean
 from tensorframes.data.datasets.cache import Source, cache_each, cache_folder
+from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out, partition

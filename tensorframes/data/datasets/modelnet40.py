@@ -16,14 +16,14 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 
-from tensorframes.data.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
+from tensorframes.data.datasets.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out
 from tensorframes.data.io.lists import read_names, read_values
-from tensorframes.data.progress import progress
 from tensorframes.errors import UserError
+from tensorframes.progress import track
 
 STANFORD = "https://shapenet.cs.stanford.edu/media/"
 ARCHIVES = {"txt": "modelnet40_normal_resampled.zip", "hdf5": "modelnet40_ply_hdf5_2048.zip"}
@@ -125,7 +125,7 @@ class ModelNet40:
         files = list(self._present(split, listed).values())
         cache = self._cache_file(split)
         what = f"ModelNet40 {split}"
-        ensure_cache(cache, files, lambda: _read_all_hdf5(progress(files, f"reading {what}")))
+        ensure_cache(cache, files, lambda: _read_all_hdf5(track(files, f"reading {what}")))
         report(what, read_counts(cache))
         return [
             Entry(f"{file.stem}_{row:04d}", cache, label=label)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, random_axes
 from tensorframes.data.synthetic.shapes.roots import SMALLEST_GRADIENT, evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 STEPS = 6
 CLOSE = 1e-5
@@ -19,7 +19,7 @@ FARTHEST = 0.1
 
 
 @dataclass(frozen=True)
-class ContourLines(Drawable):
+class ContourLines(RandomParameters):
     """Points at equal steps along lines of equal height, the heights at equal distances; up is a random direction.
 
     Args:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 JUMP = 8.0
 """A jump of depth, in spacings."""
@@ -50,7 +50,7 @@ def within(rng: np.random.Generator) -> Camera:
 
 
 @dataclass(frozen=True)
-class DepthImage(Drawable):
+class DepthImage(RandomParameters):
     """Points of the pixels of one or more cameras that look at the surface from outside, or stand in a scene with it.
 
     Depth z is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at

@@ -4,19 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, met, random_axes
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.fields import Box
 from tensorframes.data.synthetic.shapes.sampling import Implicit
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 HOLE = 0.2
 """Largest half side of a block of missing cells, as a part of the extent."""
 
 
 @dataclass(frozen=True)
-class ElevationGrid(Drawable):
+class ElevationGrid(RandomParameters):
     """Points where vertical rays over a grid of cells meet the surface from above; above is a random direction, or that
     of a terrain which takes the surface's place.
 

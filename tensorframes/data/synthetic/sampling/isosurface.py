@@ -5,18 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough
 from tensorframes.data.synthetic.shapes.meshes import cubes, onto
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 CLOSE = 1e-5
 """|f| of a projected vertex whose gradient is taken for the normal."""
 
 
 @dataclass(frozen=True)
-class IsosurfaceVertices(Drawable):
+class IsosurfaceVertices(RandomParameters):
     """Vertices of marching cubes on a grid of samples of the field, where it is linear along the grid's edges.
 
     Args:

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, met
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 RINGS = (16, 32, 40, 64, 128)
 
 
 @dataclass(frozen=True)
-class SpinningLidar(Drawable):
+class SpinningLidar(RandomParameters):
     """A scanner whose lasers, at fixed elevations, turn about the vertical; the scanner is at the origin.
 
     It stands in a street (`streets.street`) or beside the surface alone. Azimuths keep their step: where `count` asks

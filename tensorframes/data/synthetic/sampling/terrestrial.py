@@ -4,15 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.lidar import directions
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.data.synthetic.shapes.scenes import Casts
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 
 @dataclass(frozen=True)
-class TerrestrialScan(Drawable):
+class TerrestrialScan(RandomParameters):
     """Scans at equal steps of elevation and azimuth, merged; about the surface, or in a street with it.
 
     Args:

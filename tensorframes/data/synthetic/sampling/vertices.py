@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, extent, met, random_axes
 from tensorframes.data.synthetic.shapes import meshes, parts
 from tensorframes.data.synthetic.shapes.combine import Placed
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 LAYOUTS = ("triangulated", "polar", "turned", "boxed", "swept")
 
@@ -20,7 +20,7 @@ Rays = tuple[np.ndarray, np.ndarray, float]
 
 
 @dataclass(frozen=True)
-class MeshVertices(Drawable):
+class MeshVertices(RandomParameters):
     """Vertices as modelling and meshing programs place them.
 
     triangulated: of an uneven or even triangle mesh; polar: at equal steps of longitude and latitude, on the outermost

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.views import Sample, Surface
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 KEPT = ("first", "centroid", "centre")
 OFTEN = (0.45, 0.45, 0.1)
@@ -15,7 +15,7 @@ MOST = 200_000
 
 
 @dataclass(frozen=True)
-class VoxelFilter(Drawable):
+class VoxelFilter(RandomParameters):
     """Dense uniform points, one kept for each voxel.
 
     Args:

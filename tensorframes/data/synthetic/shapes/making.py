@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tensorframes.data.cleaning import Cleaned, clean
 from tensorframes.data.cloud import Cloud
-from tensorframes.data.progress import progress
+from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.progress import track
 
 SPLITS = ("train", "val", "test")
 
@@ -172,7 +172,7 @@ def made_by(shapes: CleanShapes | SampledShapes, workers: int) -> Iterator[tuple
     # A loader's own process may not start others.
     alone = multiprocessing.current_process().daemon or len(shapes) < 2
     loader = DataLoader(shapes, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, len(shapes)))
-    steps = progress(range(len(shapes)), f"making {shapes.told}")
+    steps = track(range(len(shapes)), f"making {shapes.told}")
     for index, (pos, normal) in zip(steps, loader, strict=True):
         name = shapes.name(index)
         yield name, clean(name, np.asarray(pos), np.asarray(normal))
