@@ -90,10 +90,11 @@ class Cloud:
 
     def _set_eval_index(self, count: int) -> None:
         """Checks the rows given and stores the labelled ones."""
-        if self.eval_index is None:
+        given: np.ndarray | None = self.eval_index
+        if given is None:
             object.__setattr__(self, "eval_index", np.flatnonzero(self.labelled))
             return
-        rows = np.asarray(self.eval_index)
+        rows = np.asarray(given)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
             raise ValueError(f"{self.name}: expected eval_index as (M,) integers, got {rows.dtype} {rows.shape}")
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:

@@ -104,8 +104,8 @@ def draw_panels(
     heights = [max(image.shape[0] for image in line) for line in images]
     across, inches = max(map(len, rows)), 2.0 if labels else 2.9
     tall = sum(heights) / width * inches + (0.3 * len(rows) + 0.6 if labels else 0.95 * len(rows))
-    figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), layout="constrained", dpi=160)
-    figure.get_layout_engine().set(h_pad=0.1, w_pad=0.05)
+    figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), dpi=160)
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.05)
     axes = figure.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": heights})
     for row, line in enumerate(rows):
         for axis, panel, image in zip(axes[row], line, images[row], strict=False):
@@ -166,7 +166,8 @@ def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
         shrink=0.7,
     )
     bar.set_label("angle to the true normal", fontsize=9, color=INK)
-    bar.set_ticks(np.linspace(0, limit, 7), labels=[f"{at:.0f}°" for at in np.linspace(0, limit, 7)])
+    ticks = np.linspace(0, limit, 7).tolist()
+    bar.set_ticks(ticks, labels=[f"{at:.0f}°" for at in ticks])
     bar.ax.tick_params(labelsize=8, colors=INK, length=2)
     bar.outline.set_visible(False)
 

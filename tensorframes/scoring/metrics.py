@@ -35,10 +35,10 @@ def check_predictions(normal: ArrayLike) -> Checked:
     Rows are divided by their largest entry first, so that lengths neither overflow nor underflow.
     """
     rows = as_rows(normal, "predicted normals")
-    not_finite = ~np.isfinite(rows).all(axis=1)
+    not_finite = np.asarray(~np.isfinite(rows).all(axis=1))
     rows = np.where(not_finite[:, None], 0.0, rows)
     largest = np.abs(rows).max(axis=1, initial=0.0)
-    no_normal = (largest == 0) & ~not_finite
+    no_normal = np.asarray((largest == 0) & ~not_finite)
     rows = rows / np.where(largest > 0, largest, 1.0)[:, None]
     length = np.linalg.norm(rows, axis=1)
     return Checked(rows / np.where(length > 0, length, 1.0)[:, None], no_normal, not_finite)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch_geometric.data import Batch
 
@@ -52,7 +53,7 @@ class NormalTraining(pl.LightningModule):
         self._scores: list[tuple[int, str, float]] = []
         self._last: Batch | None = None  # the batch that weights are checked on before they are saved
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser, and the schedule per step."""
         optimizer = self.optimizer(parameter_groups(self.estimator))
         scheduler = self.schedule(optimizer, self.trainer.max_steps)
@@ -72,9 +73,10 @@ class NormalTraining(pl.LightningModule):
         """
         prediction = self._predict(batch)
         loss = self._logged_loss(prediction, batch)
-        fallback, sync = getattr(prediction, "fallback", None), self.trainer.world_size > 1
+        fallback: Tensor | None = getattr(prediction, "fallback", None)
+        sync = self.trainer.world_size > 1
         for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
-            share = (fallback == step).float().mean()
+            share = torch.eq(torch.as_tensor(fallback), step).float().mean()
             self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
         return loss
 

@@ -7,11 +7,12 @@ import torch
 
 from tensorframes.data import PCPNet
 from tensorframes.data.cloud import CATEGORIES, Cloud
+from tensorframes.data.synthetic import Shapes, make_shape, making, write_pcpnet
+from tensorframes.data.synthetic.categories import CORRUPTIONS, LEAST, InCategories
+from tensorframes.data.synthetic.making import kind_of, make_sampled
 from tensorframes.data.synthetic.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
-from tensorframes.data.synthetic.shapes import Shapes, combine, fields, make_shape, making, meshes, write_pcpnet
-from tensorframes.data.synthetic.shapes.categories import CORRUPTIONS, LEAST, InCategories
+from tensorframes.data.synthetic.shapes import combine, fields, meshes
 from tensorframes.data.synthetic.shapes.kinds import KINDS
-from tensorframes.data.synthetic.shapes.making import kind_of, make_sampled
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import HALF, Implicit
 from tensorframes.errors import UserError

@@ -94,7 +94,7 @@ def clean(
         far=int((finite & ~keep).sum()),
         unlabelled=int((keep & ~labelled).sum()),
         renormalised=int((np.abs(length[labelled] - 1) > UNIT_TOLERANCE).sum()),
-        dropped_index=0 if eval_index is None else len(eval_index) - len(new_index),
+        dropped_index=0 if eval_index is None or new_index is None else len(eval_index) - len(new_index),
     )
     new_normal = None if unit is None else unit[keep].astype(np.float32)
     new_curvature = None if curvature is None else curvature[keep].astype(np.float32)

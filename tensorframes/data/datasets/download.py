@@ -115,7 +115,7 @@ def _attempt(source: str, wanted: _Wanted) -> str | None:
     resume = have > 0 and note.get("source") == source and bool(note.get("version"))
     headers = {"Accept-Encoding": "identity", "User-Agent": "tensorframes"}
     if resume:
-        headers |= {"Range": f"bytes={have}-", "If-Range": note["version"]}
+        headers |= {"Range": f"bytes={have}-", "If-Range": str(note["version"])}
     try:
         with requests.get(source, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
             if resume and response.status_code == 416:

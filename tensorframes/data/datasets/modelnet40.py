@@ -10,7 +10,7 @@ the test list.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
@@ -166,7 +166,7 @@ def _read_text(file: Path) -> Cleaned:
     return clean(str(file), values[:, :3], values[:, 3:])
 
 
-def _read_all_hdf5(files: Sequence[Path]) -> Iterator[tuple[str, Cleaned]]:
+def _read_all_hdf5(files: Iterable[Path]) -> Iterator[tuple[str, Cleaned]]:
     for file in files:
         with _open(file) as store:
             pos, normal = store["data"][()], store["normal"][()]

@@ -1,11 +1,14 @@
 """Random parameters: fixed numbers, or pairs (low, high) to sample between."""
 
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-Range = float | tuple[float, float]
+if TYPE_CHECKING:
+    Range = Any  # the fields of a sampled copy are numbers, which their declaration cannot express
+else:
+    Range = float | tuple[float, float]
 """A fixed value, or bounds to sample between."""
 
 DECADES = 2.5
@@ -55,4 +58,4 @@ class RandomParameters:
         samples = {
             name: value if isinstance(value, str) else sample_range(value, rng) for name, value in values.items()
         }
-        return replace(self, **samples)  # type: ignore[arg-type]
+        return replace(self, **samples)

@@ -1,6 +1,7 @@
 """An exponential moving average of the weights, used for validation, tests and checkpoints."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -37,4 +38,4 @@ class EMA(WeightAveraging):
         """Moves the average to the device and precision of the module, which it was copied from before the module
         moved."""
         if self._average_model is not None:
-            self._average_model.to(device=pl_module.device, dtype=pl_module.dtype)
+            self._average_model.to(device=pl_module.device, dtype=cast(torch.dtype, pl_module.dtype))

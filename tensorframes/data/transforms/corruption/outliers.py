@@ -49,7 +49,7 @@ class Outliers(RandomParameters):
         if in_clusters:
             clusters = max(1, round(in_clusters / np.exp(rng.uniform(*np.log(CLUSTER)))))
             which = rng.integers(clusters, size=in_clusters)
-            sigma = length * np.exp(rng.uniform(*np.log(SIGMA), clusters))
+            sigma = length * np.exp(rng.uniform(np.log(SIGMA[0]), np.log(SIGMA[1]), clusters))
             centres = rng.uniform(low - margin, high + margin, (clusters, 3))
             far[:in_clusters] = centres[which] + sigma[which, None] * rng.standard_normal((in_clusters, 3))
         rows = np.concatenate([np.arange(len(pos)), np.full(count, -1)])
