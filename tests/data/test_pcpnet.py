@@ -181,13 +181,3 @@ def test_one_folder_down_and_a_cache_elsewhere(root, tmp_path_factory):
     assert len(data.test) == 2
     assert len(list((above / "c").rglob("*.h5"))) == 2
     assert not (above / "pclouds" / ".tensorframes_cache").exists()
-
-
-def test_the_real_sample(shared_data, tmp_path):
-    lists = ("trainingset_no_noise", "validationset_no_noise", "testset_no_noise")
-    data = PCPNet(shared_data / "pcpnet_sample", *lists, cache_dir=tmp_path)
-    assert [len(split) for split in (data.train, data.val, data.test)] == [4, 1, 5]
-    cube = data.test[0]
-    assert (cube.name, len(cube), len(cube.eval_index)) == ("cube100k", 100_000, 5000)
-    # A face of the cube [-1, 1]^3 holds its points where its normal says.
-    np.testing.assert_allclose((cube.pos * cube.normal).sum(1), 1, atol=1e-5)
