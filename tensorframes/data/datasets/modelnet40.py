@@ -5,8 +5,7 @@
 - hdf5, `modelnet40_ply_hdf5_2048`: train_files.txt and test_files.txt name HDF5 files with data (B, 2048, 3),
   normal (B, 2048, 3) and label (B, 1).
 
-Both are academic use. There is no validation list: it is held out of the training list (splits.held_out), never of
-the test list.
+Both are for academic use. There is no validation list: it is held out of the training list (splits.held_out).
 """
 
 import logging
@@ -35,18 +34,18 @@ LISTS = {"txt": "modelnet40_{}.txt", "hdf5": "{}_files.txt"}
 
 
 class ModelNet40:
-    """The splits of ModelNet40, each read when it is first asked for.
+    """The splits of ModelNet40, each read on first use.
 
     Args:
-        root: the folder of the release, or one above it; downloaded to it where it is absent.
+        root: the folder of the release, or its parent; it is downloaded to it if it is absent.
         source: txt or hdf5, which release.
-        allow_partial: take what is there of the lists; otherwise a copy that is not whole is an error.
+        allow_partial: use the available clouds of the lists; otherwise an incomplete copy is an error.
         val_share: part of the training list held out for validation.
         seed: of val_share.
-        archive: the release's ZIP file, where the user has it.
+        archive: a local ZIP file of the release.
         sources: addresses of that file, tried in order; None takes Stanford's.
-        sha256: the archive's checksum, where known.
-        size: the archive's bytes, where known.
+        sha256: the archive's checksum, if known.
+        size: the archive's size in bytes, if known.
         cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
 
     Raises:
@@ -75,7 +74,7 @@ class ModelNet40:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the release is; the first use downloads or unpacks it where it is absent."""
+        """The folder of the release; the first use downloads or unpacks it if it is absent."""
         lists = [LISTS[self.source].format(split) for split in ("train", "test")]
         layout = Layout(
             f"ModelNet40 ({self.source})",
@@ -86,12 +85,12 @@ class ModelNet40:
 
     @cached_property
     def train(self) -> CachedClouds:
-        """The training list without what is held out for validation."""
+        """The training list without the clouds held out for validation."""
         return CachedClouds(entry for entry in self._listed_train if entry.name not in self._held_out)
 
     @cached_property
     def val(self) -> CachedClouds:
-        """What is held out of the training list."""
+        """The clouds held out of the training list."""
         return CachedClouds(entry for entry in self._listed_train if entry.name in self._held_out)
 
     @cached_property
@@ -137,7 +136,7 @@ class ModelNet40:
         return read_names(self.folder / LISTS[self.source].format(split))
 
     def _present(self, split: str, listed: dict[str, Path]) -> dict[str, Path]:
-        """Of the files listed those that are there: all, or, where it is allowed, some."""
+        """The listed files that exist: all or, if allowed, some."""
         there = {name: file for name, file in listed.items() if file.is_file()}
         if len(there) == len(listed):
             return there
@@ -181,7 +180,7 @@ def _labels(file: Path) -> list[int]:
 
 
 def _open(file: Path) -> h5py.File:
-    """The open file, its data sets checked."""
+    """The open file, after a check of its data sets."""
     try:
         store = h5py.File(file, "r", locking=False)
     except OSError as error:
