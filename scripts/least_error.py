@@ -16,9 +16,9 @@ with loading():
     from scipy.spatial import cKDTree
 
     from tensorframes.data import read_cloud
-    from tensorframes.data.cleaning import clean
+    from tensorframes.data.datasets.cleaning import clean
     from tensorframes.data.transforms.corruption import PROTOCOL_NOISE, diagonal
-    from tensorframes.scoring import least_errors, rmse
+    from tensorframes.scoring import oracle_lower_bound, rmse
 
 CLOSE = 0.5  # standard deviations; farther apart, points do not stand for the surface between them
 SAMPLE = 1000  # points whose distances are looked at
@@ -53,7 +53,7 @@ def least(file: Path, points: int, scored: int, seed: int) -> dict[str, float]:
                 f"of {spacing:.3g}: more points are needed"
             )
         seen = pos[rows] + rng.normal(size=(len(rows), 3)) * sigma
-        found[category] = rmse(least_errors(seen, normal[rows], pos[rest], normal[rest], sigma, seed=seed))
+        found[category] = rmse(oracle_lower_bound(seen, normal[rows], pos[rest], normal[rest], sigma, seed=seed))
     return found
 
 

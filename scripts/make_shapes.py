@@ -8,7 +8,7 @@ from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 def main() -> None:
     with loading():
-        from tensorframes.data.synthetic.shapes import Shapes, write_pcpnet
+        from tensorframes.data.synthetic import Shapes, write_pcpnet
     parser = LineParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where the files go; the shapes are cached in it, too")
     for name, default in (("train", 8), ("val", 3), ("test", 4)):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CONFIDENT = 1e-3  # squared chord, of 1.8 degrees, below which errors are alike
 CLOUDS = 8  # of each step
 EMA = 0.99
+WHOLE = 2**30  # points of a patch: more than any cloud has
 
 
 def find(estimator: "NormalEstimator", folder: Path, given: argparse.Namespace) -> "list[Part]":
@@ -58,7 +59,8 @@ def whole_clouds(folder: Path, given: argparse.Namespace) -> "Dataset[Data]":
     settings = [
         "data=shapes",
         "data/corruption=mix_sensors",
-        "data/samples=whole",
+        f"data.samples.patch_points={WHOLE}",
+        "data.samples.loss_share=1.0",
         "data.samples.profile=true",
         f"data.root={folder}",
         f"data.train_shapes={given.clean}",
@@ -80,8 +82,8 @@ def found_of(estimator: "NormalEstimator", cloud: "Data", rows: int) -> "Part | 
     from tensorframes.normals.last_choice import LastChoice
 
     first = distinct_points(cloud.pos, torch.zeros(len(cloud.pos), dtype=torch.long)).first.sort().values
-    pos, normal, inner = cloud.pos[first], cloud.normal[first], cloud.inner[first].nonzero()[:, 0]
-    chosen = inner[torch.randperm(len(inner))[:rows]].sort().values
+    pos, normal, labelled = cloud.pos[first], cloud.normal[first], cloud.loss_mask[first].nonzero()[:, 0]
+    chosen = labelled[torch.randperm(len(labelled))[:rows]].sort().values
     seen: list[Found] = []
     handle = estimator.head.choice.register_forward_pre_hook(lambda _, args: seen.append(LastChoice.found(*args[:5])))
     try:

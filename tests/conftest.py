@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests share."""
+"""Fixtures of all tests."""
 
 import random
 from pathlib import Path
@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    """Every test draws the same, whichever tests ran before it in its process."""
+    """Seeds every test, so that its random numbers do not depend on other tests."""
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
@@ -26,17 +26,8 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real clouds beside the checkout; tests that need them skip where they are absent."""
-    folder = REPOSITORY.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip("the real clouds (../shared/data) are not on this machine")
-    return folder
-
-
-@pytest.fixture(scope="session")
 def open3d() -> ModuleType:
-    """open3d, for tests marked ``open3d``; they skip where it is absent or lacks a library of the system."""
+    """open3d, for tests marked ``open3d``; they are skipped where it is absent or lacks a system library."""
     try:
         import open3d
     except (ImportError, OSError) as error:

@@ -26,7 +26,13 @@ PACKAGES = (
     "reports",
     "cli",
 )
-BESIDE = {"atomic", "errors", "parallel", "recipes"}  # files that import no package; every package may import them
+BESIDE = {
+    "atomic",
+    "errors",
+    "parallel",
+    "progress",
+    "recipes",
+}  # these import no package; every package may import them
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it

@@ -20,8 +20,8 @@ from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
 
-KEPT = ("backbone", "frames", "messages", "task", "model", "module.only", "module.steady")
-"""What the weights are trained for, and which of them are."""
+KEPT = ("backbone", "frames", "messages", "task", "model")
+"""The keys of the configuration that describe the model and its task; a continued run must not change them."""
 
 STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers")
 SETTINGS = ("trainer.max_steps", "loader.batch_size", "task.loss", "data.samples", "data.protocol")

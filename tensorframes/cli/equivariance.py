@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tensorframes.cli.results import bar, show, shown
+from tensorframes.cli.results import show, shown
 from tensorframes.data import Cloud
 from tensorframes.data.samples import nearest
 from tensorframes.normals import EstimatorMethod
+from tensorframes.progress import track
 from tensorframes.reports import equivariance_table, lie_picture, lie_table
 from tensorframes.scoring import Method, equivariance_error, lie_derivative
 
@@ -33,8 +34,7 @@ def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, fold
     """Measure on every cloud, turned and stored in float32 and in float64, print tables and, for a network, draw
     lie_derivative.png; returns what JSON holds."""
     results: dict[str, Any] = {name: {} for name in STORED}
-    for index in bar(f"equivariance of {method.name}")(range(len(clouds))):
-        cloud = clouds[index]
+    for cloud in track(clouds, f"Equivariance of {method.name}"):
         for name, stored in STORED.items():
             error = equivariance_error(method, cloud, ELEMENTS, seed=seed, stored=stored)
             results[name][cloud.name] = error.as_dict()
@@ -52,8 +52,8 @@ def local_errors(estimator: torch.nn.Module, clouds: Sequence[Cloud], seed: int)
     """The Lie derivative by mode (``frozen``, ``anew``) and place: root mean squares over patches of the clouds."""
     rng = np.random.default_rng(seed)
     squares: dict[str, dict[str, list[float]]] = {"frozen": {}, "anew": {}}
-    for index in bar("the Lie derivative")(range(len(clouds))):
-        pos = patch(clouds[index].pos, rng).to(next(estimator.parameters()).device)
+    for cloud in track(clouds, "Lie derivative"):
+        pos = patch(cloud.pos, rng).to(next(estimator.parameters()).device)
         for mode, places in squares.items():
             found = lie_derivative(estimator, pos, frozen=mode == "frozen")
             if found is not None:

@@ -68,7 +68,7 @@ def written(given: argparse.Namespace) -> "NDArray":
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
 
-    def ran(done: float, total: float = 1.0) -> None:
+    def ran(done: int, total: int) -> None:
         bars.update(bar, completed=done / total)
 
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:

@@ -2,16 +2,16 @@
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.data import Cloud
+from tensorframes.progress import progress_bar
 from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
 from tensorframes.scoring import Method
 
@@ -33,7 +33,10 @@ def score_and_report(
         methods: one or more. clouds: with normals. protocol: ``scoring.score`` or ``scoring.score_rotated``.
         folder: the run's.
     """
-    scores = [protocol(method, clouds, progress=bar(method.name)) for method in methods]
+    scores = []
+    for method in methods:
+        with progress_bar(f"Scoring {method.name}") as progress:
+            scores.append(protocol(method, clouds, progress=progress))
     results = dict(scores[0])
     if scores[1:]:
         results["baselines"] = {other["method"]: other for other in scores[1:]}
@@ -75,12 +78,3 @@ def flat(results: Mapping[str, Any]) -> dict[str, float]:
         return {f"test/cosine/{name}": entry["cosine_unoriented"] for name, entry in results["per_rotation"].items()}
     by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}
     return {"test/rmse": results["average"]["rmse"], **by_category}
-
-
-def bar(name: str) -> Callable[[Sequence[int]], Iterable[int]]:
-    """A progress bar over the clouds that ``name`` is scored on; none where nobody watches."""
-
-    def walk(indices: Sequence[int]) -> Iterable[int]:
-        return track(indices, description=f"Scoring {name}", transient=True, disable=not Console().is_terminal)
-
-    return walk

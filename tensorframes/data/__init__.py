@@ -1,23 +1,18 @@
-"""Clouds: reading and writing files, data sets, augmentation, corruption."""
+"""Point clouds: files, data sets, transforms, generated shapes, and the training samples made of them."""
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
-from tensorframes.data.datasets.archives import unpack
-from tensorframes.data.datasets.download import fetch
-from tensorframes.data.datasets.folder import Folder
-from tensorframes.data.datasets.modelnet40 import ModelNet40
-from tensorframes.data.datasets.pcpnet import PCPNet
-from tensorframes.data.datasets.sequence import CachedClouds
+from tensorframes.data.datasets import CachedClouds, Folder, ModelNet40, PCPNet, fetch, unpack
 from tensorframes.data.io import Columns, read_cloud, write_cloud
-from tensorframes.data.samples import TrainingSamples, WholeClouds
-from tensorframes.data.synthetic.shapes import Shapes
-from tensorframes.data.transforms.augmentation import RandomRotation
-from tensorframes.data.transforms.corruption import (
+from tensorframes.data.samples import TrainingSamples, ValidationClouds
+from tensorframes.data.synthetic import Shapes
+from tensorframes.data.transforms import (
     Corruption,
     CorruptionMix,
     DecadesDensity,
     Misregistered,
     Outliers,
     Quantised,
+    RandomRotation,
 )
 
 __all__ = [
@@ -37,7 +32,7 @@ __all__ = [
     "RandomRotation",
     "Shapes",
     "TrainingSamples",
-    "WholeClouds",
+    "ValidationClouds",
     "fetch",
     "read_cloud",
     "unpack",

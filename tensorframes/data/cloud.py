@@ -1,4 +1,4 @@
-"""One point cloud with what is known about it: the value every data set gives and every scorer takes."""
+"""One point cloud and its attributes: what data sets return and what scoring takes."""
 
 from dataclasses import dataclass
 
@@ -15,15 +15,16 @@ UNIT_TOLERANCE = 1e-3
 class Cloud:
     """N points of one surface, N >= 1, in the file's own unit of length.
 
-    A point whose normal is (0, 0, 0) is *unlabelled*: a point like any other to a method, neither scored nor part of a
-    loss. Arrays are converted to the types below, and every length is checked.
+    A point whose normal is (0, 0, 0) is *unlabelled*: methods are given it like any other point, losses and scores
+    leave it out. Arrays are converted to the types below, and all lengths are checked.
 
     Args:
-        name: what lists and tables call it.
+        name: its name in lists and tables.
         pos: (N, 3) float32, finite positions.
-        normal: (N, 3) float32 normals of the surface, unit or, at unlabelled points, zero; None where all are unknown.
-        oriented: the signs of the normals are consistent; False refuses the oriented metric and loss.
-        scored: (M,) int64 rows that are scored, distinct or not, the unlabelled ones left out; None scores all.
+        normal: (N, 3) float32 normals of the surface, unit or, at unlabelled points, zero; None if no point has one.
+        oriented: the signs of the normals are consistent; oriented metrics and losses refuse clouds without.
+        eval_index: (M,) int64, the rows that the protocol scores, in this order, repetitions included. Unlabelled rows
+            are removed from what is given; None stands for all labelled rows.
         category: one of CATEGORIES for clouds of the protocol.
         label: class number, or None.
         curvature: (N, 2) float32 largest and smallest principal curvature in 1 / length, NaN where unknown, or None.
@@ -37,7 +38,7 @@ class Cloud:
     pos: np.ndarray
     normal: np.ndarray | None = None
     oriented: bool = True
-    scored: np.ndarray | None = None
+    eval_index: np.ndarray = None  # type: ignore[assignment]  # always an array once constructed
     category: str = "no_noise"
     label: int | None = None
     curvature: np.ndarray | None = None
@@ -53,7 +54,7 @@ class Cloud:
                 raise ValueError(f"{self.name}: expected {len(pos)} rows of {field}, one a point, got {len(values)}")
         self._convert("clean_pos", 3)
         self._check_unit()
-        self._check_rows(len(pos))
+        self._set_eval_index(len(pos))
 
     def __len__(self) -> int:
         """N, the number of points."""
@@ -61,17 +62,12 @@ class Cloud:
 
     @property
     def labelled(self) -> np.ndarray:
-        """(N,) bool, the points whose normal is known."""
+        """(N,) bool, the points that have a normal."""
         return np.zeros(len(self), dtype=bool) if self.normal is None else (self.normal != 0).any(axis=1)
 
-    @property
-    def scored_rows(self) -> np.ndarray:
-        """(M,) int64, the rows that are scored: of those in `scored`, or of all, the labelled ones, in their order."""
-        labelled = self.labelled
-        return np.flatnonzero(labelled) if self.scored is None else self.scored[labelled[self.scored]]
-
     def _convert(self, field: str, columns: int) -> np.ndarray | None:
-        """The field as a (rows, columns) float32 array, finite but for curvature, stored back; None stays None."""
+        """Stores a field as a (rows, columns) float32 array and returns it; finite, but for curvature. None stays
+        None."""
         given = getattr(self, field)
         if given is None:
             return None
@@ -92,12 +88,16 @@ class Cloud:
         if off > UNIT_TOLERANCE * 1.01:
             raise ValueError(f"{self.name}: expected unit or zero normals, got a length off by {off:.2g}")
 
-    def _check_rows(self, count: int) -> None:
-        if self.scored is None:
+    def _set_eval_index(self, count: int) -> None:
+        """Checks the rows given and stores the labelled ones."""
+        given: np.ndarray | None = self.eval_index
+        if given is None:
+            object.__setattr__(self, "eval_index", np.flatnonzero(self.labelled))
             return
-        rows = np.asarray(self.scored)
+        rows = np.asarray(given)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
-            raise ValueError(f"{self.name}: expected scored rows as (M,) integers, got {rows.dtype} {rows.shape}")
+            raise ValueError(f"{self.name}: expected eval_index as (M,) integers, got {rows.dtype} {rows.shape}")
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:
-            raise ValueError(f"{self.name}: expected scored rows in 0..{count - 1}, got {rows.min()}..{rows.max()}")
-        object.__setattr__(self, "scored", rows.astype(np.int64))
+            raise ValueError(f"{self.name}: expected eval_index in 0..{count - 1}, got {rows.min()}..{rows.max()}")
+        rows = rows.astype(np.int64)
+        object.__setattr__(self, "eval_index", rows[self.labelled[rows]])

@@ -1,35 +1,35 @@
-"""Everything in a batch: its name, shape, type and meaning. A batch is a torch_geometric Data or Batch.
+"""Names, shapes, types and meanings of the tensors of a batch, a torch_geometric Data or Batch.
 
-N points in B clouds (or patches of clouds). Lengths are in the source's own unit.
+A batch holds N points of B clouds, or of B patches of clouds. Lengths are in the unit of the source.
 """
 
 POS = "pos"
-"""(N, 3) float32: positions, moved: the origin is the point that a training sample was drawn around, or the mean of the
-points of a cloud to validate on."""
+"""(N, 3) float32: positions. The origin is the centre point of a training patch, or the mean of a validation cloud."""
 
 NORMAL = "normal"
 """(N, 3) float32: unit normals of the clean surface, turned with the positions; zero at unlabelled points."""
 
 BATCH = "batch"
-"""(N,) int64, ascending: the cloud a point belongs to; made by Batch."""
+"""(N,) int64, ascending: the index of each point's cloud; set by Batch."""
 
 SCALE = "scale"
-"""(B,) float32 > 0: `geometry.cloud_scale` of the WHOLE corrupted cloud, also where only a patch of it is given."""
+"""(B,) float32 > 0: `geometry.cloud_scale` of the WHOLE corrupted cloud, also for a patch of it."""
 
 PROFILE = "profile"
-"""(B, PROFILE) float32: `geometry.sampled_profile` of the WHOLE corrupted cloud; there where a network asks for it."""
+"""(B, PROFILE) float32: `geometry.sampled_profile` of the WHOLE corrupted cloud; only where a network needs it."""
 
 NOISE = "noise"
-"""(B,) float32: standard deviation of the noise drawn, a fraction of the clean cloud's diagonal; there in training."""
+"""(B,) float32: standard deviation of the noise, a fraction of the clean cloud's diagonal; training only."""
 
-INNER = "inner"
-"""(N,) bool: the points that the loss counts; the others lack a part of their surroundings, or are unlabelled."""
+LOSS_MASK = "loss_mask"
+"""(N,) bool: the points that the loss, or in validation the score, is taken over. The others are unlabelled, lie at the
+border of their patch, or are not scored by the protocol."""
 
 ORIENTED = "oriented"
 """(B,) bool: the signs of the cloud's normals are consistent."""
 
 CATEGORY = "category"
-"""(B,) list of str, of clouds to validate on alone: the protocol's category of each, as in Cloud."""
+"""(B,) list of str: the protocol's category of each cloud, as in Cloud; validation only."""
 
 PLACE = "place"
-"""(B,) int64, of clouds to validate on alone: the row of each in its split."""
+"""(B,) int64: the index of each cloud in its split; validation only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -15,13 +15,14 @@ from tensorframes.messages import TensorialMessagePassing
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.predict import BLOCK, normals_of
 from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained
+from tensorframes.progress import Progress
 
 
 def estimate_normals(
     points: ArrayLike,
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     block: int | None = BLOCK,
 ) -> NDArray[np.float32]:
     """Unoriented unit normals of a point cloud, by a trained network.
@@ -34,7 +35,7 @@ def estimate_normals(
         weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file; or an estimator in
             evaluation mode, which is moved to the device.
         device: where to compute; by default a GPU if there is one.
-        progress: is told the share of the work that is done, from 0 to 1.
+        progress: called with the layers of the network that have run and their total number, over all blocks.
         block: clouds of more points are worked through in blocks of at most so many (``normals_of``), so that memory is
             bounded; None: in one pass.
 
@@ -53,30 +54,30 @@ def estimate_normals(
     values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
     if progress is None:
         return normals_of(estimator, values, block=block)
-    with _told(estimator, progress) as passes:
+    with _counting_layers(estimator, progress) as passes:
         return normals_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager
-def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[Callable[[int, int], None]]:
-    """Tell how many of the layers that send messages have run; what is given is to be told of passes."""
+def _counting_layers(estimator: NormalEstimator, progress: Progress) -> Iterator[Progress]:
+    """Reports the layers that have run; yields the callback that ``normals_of`` reports passes to."""
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
-    total, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]
+    each, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]  # layers of a pass
     alone = Lock()  # both readings of a pass run at once
 
     def count(*_: object) -> None:
         with alone:
-            ran[0] += 1
-            progress((passes[0] + min(1.0, ran[0] / total)) / passes[1])
+            ran[0] = min(ran[0] + 1, each)
+            progress(passes[0] * each + ran[0], passes[1] * each)
 
-    def begun(done: int, all_of_them: int) -> None:
-        ran[0], passes[:] = 0, [done, all_of_them]
+    def begin(done: int, total: int) -> None:
+        ran[0], passes[:] = 0, [done, total]
 
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    progress(0.0)
+    progress(0, each)
     try:
-        yield begun
-        progress(1.0)
+        yield begin
+        progress(passes[1] * each, passes[1] * each)
     finally:
         for hook in hooks:
             hook.remove()

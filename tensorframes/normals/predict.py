@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,6 +14,7 @@ from tensorframes.geometry.outliers import far_rows, within_range
 from tensorframes.normals.blocks import blocks, surroundings
 from tensorframes.normals.degenerate import planes
 from tensorframes.normals.estimator import NormalEstimator
+from tensorframes.progress import Progress
 
 BLOCK = 250_000
 """Points of a cloud up to which it is one pass, and of the blocks of larger ones."""
@@ -36,7 +35,7 @@ def normals_of(
     points: NDArray,
     rows: NDArray | None = None,
     block: int | None = BLOCK,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Normals of a cloud of any scale and offset.
 
@@ -53,7 +52,7 @@ def normals_of(
         rows: (M,) numbers in 0..N-1 of the points whose normals are asked for, or an (N,) mask of M of them; by default
             all.
         block: points of a block; None: one pass, whatever it takes.
-        progress: told the passes that are done and all that there are, when a pass begins.
+        progress: called with the passes that are done and their number, when a pass begins.
 
     Returns:
         (N, 3) or (M, 3) float32 unit vectors; a row of zeros is "no normal".
@@ -119,7 +118,7 @@ def _by_blocks(
     pos: NDArray,
     rows: NDArray,
     block: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> NDArray[np.float32]:
     """Normals (M, 3) of rows (M,) of centred points (N, 3), block by block."""
     distinct = distinct_points(torch.from_numpy(pos), torch.zeros(len(pos), dtype=torch.long))

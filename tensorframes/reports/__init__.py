@@ -1,4 +1,4 @@
-"""Reports: tables and pictures of scores, and the files they are kept in."""
+"""Reports: tables, pictures and files of scores."""
 
 from tensorframes.reports.curves import pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table

@@ -1,4 +1,4 @@
-"""Errors of equivariance on the screen and in a picture."""
+"""Equivariance errors as tables and as a picture."""
 
 import re
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from rich.text import Text
 
 from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
 
-FLOOR = 1e-16  # what is drawn of an error of zero
-MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples chosen anew"}
+FLOOR = 1e-16  # an error of zero is drawn as this
+MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples recomputed"}
 Errors = Mapping[str, Mapping[str, float]]
 
 
 def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], title: str) -> Table:
-    """A table to print with rich: for each cloud how far a method is from equivariant, the worst cloud last.
+    """A rich table of the equivariance errors of a method by cloud, the worst cloud last.
 
     Args:
-        errors: `EquivarianceError.as_dict()` by cloud. title: stands above.
+        errors: `EquivarianceError.as_dict()` by cloud. title: of the table.
     """
     caption = Text(
-        "Degrees between the normals of the turned or reflected cloud and the turned normals, over all\n"
-        "points and elements drawn; the change of RMSE (scored points) is the largest.",
+        "Degrees between the normals of the transformed cloud and the transformed normals, over all points\n"
+        "and sampled rotations and reflections; the change of RMSE (scored points) is the largest.",
         style="dim",
         justify="left",
     )
@@ -34,21 +34,21 @@ def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], t
     table.add_column("cloud", overflow="fold")
     for head in ("mean", "99.9 %", "largest", "RMSE change"):
         table.add_column(head, justify="right")
-    for name, found in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):
-        values = [found[key] for key in ("mean", "p99_9", "max", "rmse_change")]
+    for name, entry in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):
+        values = [entry[key] for key in ("mean", "p99_9", "max", "rmse_change")]
         table.add_row(Text(name), *("-" if value is None else f"{value:.3g}" for value in values))
     return table
 
 
 def lie_table(errors: Errors) -> Table:
-    """A table to print with rich: the Lie derivative of the normals and of each layer.
+    """A rich table of the Lie derivative of the normals and of each layer.
 
     Args:
-        errors: by mode (``frozen``, ``anew``), by place (``normal`` or a layer's name).
+        errors: by mode (``frozen``, ``anew``) and place (``normal`` or the name of a layer).
     """
     caption = Text(
-        "Lie derivative under rotations, per radian: 0 turns along, 1 stays. Normals in radians; layers\n"
-        "relative to their features, each from inputs that turned along exactly.",
+        "Lie derivative under rotations, per radian: 0 is equivariant, 1 does not rotate at all. Normals in\n"
+        "radians; layers relative to their features, each from exactly equivariant inputs.",
         style="dim",
         justify="left",
     )
@@ -62,10 +62,10 @@ def lie_table(errors: Errors) -> Table:
 
 
 def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
-    """Draw the Lie derivative of the normals and of each layer on a logarithmic scale, from rounding to staying.
+    """Draws the Lie derivative of the normals and of each layer on a logarithmic scale.
 
     Args:
-        errors: as in ``lie_table``. title: of the picture. path: where to save it.
+        errors: as in ``lie_table``. title: of the picture. path: of the file.
     """
     from matplotlib.figure import Figure
 
@@ -84,7 +84,7 @@ def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
         yticks=range(len(rows)),
         yticklabels=[label(place) for place in rows],
     )
-    for value, name in ((1e-12, "rounding (float64)"), (1.0, "stays")):
+    for value, name in ((1e-12, "rounding (float64)"), (1.0, "no rotation")):
         axis.axvline(value, color=FAINT, linewidth=0.8, linestyle=":")
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axis.text(value, len(rows) - 0.35, name, fontsize=8, color=FAINT, ha="center", va="bottom", bbox=behind)
@@ -97,12 +97,12 @@ def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:
 
 
 def places(errors: Errors) -> list[str]:
-    """The places that every mode tells, in the order of the first."""
+    """The places that all modes have, in the order of the first."""
     first, *others = errors.values()
     return [place for place in first if all(place in other for other in others)]
 
 
 def label(place: str) -> str:
-    """A probe's name as a reader would say it: ``told_down.0`` is "down 0", ``told.1`` is "layer 1"."""
+    """The name of a probe for readers: ``told_down.0`` is "down 0", ``told.1`` is "layer 1"."""
     place = re.sub(r"\btold_", "", place)
     return re.sub(r"\btold\b", "layer", place).replace(".", " ")

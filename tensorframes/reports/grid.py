@@ -1,4 +1,4 @@
-"""What a table of scores holds, before it is drawn."""
+"""The contents of a table of scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ Metrics = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its heading, its digits after the point, and which end is best (low, high, or "" for neither)."""
+    """One column: its heading, decimal places, and which values are best (low, high, or "" for neither)."""
 
     head: str
     digits: int = 2
     best: str = "low"
 
     def text(self, value: float | None) -> str:
-        """The value as tables show it, a dash where there is none."""
+        """The value as text, a dash for None."""
         return "–" if value is None else f"{value:.{self.digits}f}"
 
 
@@ -43,19 +43,19 @@ class Grid:
     corner: str = "method"
 
     def best(self, index: int) -> str | None:
-        """The best entry of a column as it is shown (equal ones are equally good), None if nothing is compared."""
+        """The text of the best value of a column; None if there are fewer than two values."""
         column = self.columns[index]
-        values = [row[index] for _, row in self.rows if row[index] is not None]
+        values = [value for _, row in self.rows if (value := row[index]) is not None]
         if len(values) < 2 or not column.best:
             return None
         return column.text(min(values) if column.best == "low" else max(values))
 
 
 def grid_of(results: Mapping[str, Metrics]) -> Grid:
-    """The grid for scores by method name, whichever of the two protocols they come from.
+    """The grid of scores by method name, of either protocol.
 
     Raises:
-        ValueError: if there are none, or not all are of one protocol.
+        ValueError: there are no scores, or they are of both protocols.
     """
     rotated = {"per_rotation" in metrics for metrics in results.values()}
     if len(rotated) != 1:
@@ -64,7 +64,7 @@ def grid_of(results: Mapping[str, Metrics]) -> Grid:
 
 
 def category_grid(results: Mapping[str, Metrics]) -> Grid:
-    """RMSE in degrees by category, their average, and the seconds a cloud, for what `scoring.score` returns."""
+    """RMSE in degrees by category, their average, and seconds per cloud, of results of `scoring.score`."""
     names = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
     columns = [Column(LABELS.get(name, name)) for name in names]
     rows = [
@@ -82,7 +82,7 @@ def category_grid(results: Mapping[str, Metrics]) -> Grid:
 
 
 def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
-    """Mean cosine similarities and RMSE by test rotation, for what `scoring.score_rotated` returns."""
+    """Mean cosine similarities and RMSE by test rotation, of results of `scoring.score_rotated`."""
     names = list(dict.fromkeys(name for metrics in results.values() for name in metrics["per_rotation"]))
     columns, shown = [], []
     for key, label, digits, best in ROTATED:
@@ -99,13 +99,13 @@ def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
 
 
 def in_protocol_order(names: Sequence[str]) -> list[str]:
-    """Distinct categories: the protocol's first and in its order, then the others as they come."""
-    found = dict.fromkeys(names)
-    return [name for name in CATEGORIES if name in found] + [name for name in found if name not in CATEGORIES]
+    """Distinct categories: the protocol's in its order, then the others in theirs."""
+    present = dict.fromkeys(names)
+    return [name for name in CATEGORIES if name in present] + [name for name in present if name not in CATEGORIES]
 
 
 def category_footer(results: Mapping[str, Metrics]) -> str:
-    """What the numbers are and on how much they rest; what a reader would else take for granted."""
+    """The unit, the numbers of clouds, shapes and points, and warnings, below a table by category."""
     entries = [metrics["average"] for metrics in results.values()]
     first = next(iter(results.values()))
     shapes = span([entry["clouds"] for entry in first["per_category"].values()])
@@ -120,17 +120,17 @@ def category_footer(results: Mapping[str, Metrics]) -> str:
 
 
 def span(counts: Sequence[int]) -> str:
-    """The least and the largest of some counts, once if they agree."""
+    """Smallest and largest of some counts, as text; one number if they are equal."""
     least, largest = min(counts), max(counts)
     return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
 
 
 def extent(entry: Metrics) -> str:
-    """Clouds, points and scored rows of a mean or sum of clouds."""
+    """Numbers of clouds, points and scored points, as text."""
     return f"Clouds: {entry['clouds']:,}, points: {entry['points']:,}, scored: {entry['scored']:,}."
 
 
 def differences(results: Mapping[str, Metrics], entries: Sequence[Metrics]) -> str:
-    """A warning if the methods were not scored on as many clouds, points and rows."""
+    """A warning if the methods were scored on different numbers of clouds or points, else empty."""
     extents = {(entry["clouds"], entry["points"], entry["scored"]) for entry in entries}
     return " NOT COMPARABLE: the methods were scored on different points." if len(extents) > 1 else ""

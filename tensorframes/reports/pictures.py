@@ -12,7 +12,7 @@ from tensorframes.atomic import replacing
 from tensorframes.data import Cloud
 from tensorframes.reports.grid import Metrics, in_protocol_order
 from tensorframes.reports.splats import best_view, draw
-from tensorframes.scoring import Method, angles, rmse
+from tensorframes.scoring import Method, angles, normals_at, rmse
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,33 +34,33 @@ POINTS = 15_000  # of a panel: more cannot be told apart at its size
 
 @dataclass(frozen=True)
 class Panel:
-    """One cloud, or some of its points, with the error of a method's normals at each."""
+    """Points of a cloud, each with the error of a method's normal."""
 
     cloud: Cloud
     degrees: NDArray[np.float64]  # (N,) unoriented
-    rmse: float  # over the scored rows
+    rmse: float  # over the evaluation index
 
     @property
     def title(self) -> str:
-        """The category in words."""
+        """The category, in words."""
         return TITLES.get(self.cloud.category, self.cloud.category)
 
 
 def error_panel(method: Method, cloud: Cloud, points: int = POINTS) -> Panel:
-    """The method's errors at about ``points`` labelled points of a cloud: its scored rows, which make the RMSE, and
-    others."""
-    labelled, scored = np.flatnonzero(cloud.labelled), cloud.scored_rows
-    if cloud.normal is None or len(scored) == 0:
+    """A method's errors at about ``points`` labelled points of a cloud, and at its evaluation index, which determines
+    the RMSE."""
+    labelled, eval_index = np.flatnonzero(cloud.labelled), cloud.eval_index
+    if cloud.normal is None or len(eval_index) == 0:
         raise ValueError(f"expected a cloud with normals to score, got {cloud.name!r} without")
     spread = labelled[np.linspace(0, len(labelled) - 1, min(points, len(labelled))).round().astype(np.int64)]
-    rows = np.unique(spread if cloud.scored is None else np.concatenate([scored, spread]))
-    degrees = angles(method(cloud.pos, rows), cloud.normal[rows])
+    rows = np.unique(spread if len(eval_index) == len(labelled) else np.concatenate([eval_index, spread]))
+    degrees = angles(normals_at(method, cloud.pos, rows), cloud.normal[rows])
     shown = Cloud(cloud.name, cloud.pos[rows], cloud.normal[rows], cloud.oriented, category=cloud.category)
-    return Panel(shown, degrees, rmse(degrees[np.isin(rows, scored)]))
+    return Panel(shown, degrees, rmse(degrees[np.isin(rows, eval_index)]))
 
 
 def worst_clouds(metrics: Metrics, clouds: Sequence[Cloud]) -> list[Cloud]:
-    """The cloud of the largest RMSE of each category, in the protocol's order; `clouds` are those scored."""
+    """The cloud of largest RMSE in each category, in the protocol's order; `clouds` are those that were scored."""
     per_cloud = metrics["per_cloud"]
     order = list(per_cloud)
     categories = in_protocol_order([entry["category"] for entry in per_cloud.values()])
@@ -75,14 +75,14 @@ def error_picture(
     limit: float = 60.0,
     columns: int | None = None,
 ) -> Path:
-    """Draw clouds coloured by the angle between a method's normals and the true ones, with a colour bar.
+    """Draws clouds coloured by the angle between a method's normals and the true ones, with a colour bar.
 
     Args:
-        methods: one fills the page with its clouds; several get a row each, the same clouds below each other.
-        clouds: which ones, for instance `worst_clouds(...)`.
-        path: the file, .png or whatever matplotlib writes.
+        methods: the clouds of one method fill the page; of several, each is a row, with the same clouds in each.
+        clouds: for instance `worst_clouds(...)`.
+        path: the file, in any format of matplotlib, .png by default.
         limit: degrees at the end of the colour bar.
-        columns: clouds a row; by default 3 for one method and all clouds for several.
+        columns: clouds per row; by default 3 for one method and all clouds for several.
     """
     rows = [[error_panel(method, cloud) for cloud in clouds] for method in methods]
     if len(methods) == 1:
@@ -94,7 +94,7 @@ def error_picture(
 def draw_panels(
     rows: Sequence[Sequence[Panel]], path: Path | str, limit: float = 60.0, labels: Sequence[str] = ()
 ) -> Path:
-    """Draw rows of panels. With `labels` (a name a row) all rows show the same clouds, named once at the top."""
+    """Draws rows of panels. With `labels`, one per row, all rows show the same clouds, named once at the top."""
     from matplotlib.figure import Figure
 
     if not rows or not rows[0] or limit <= 0:
@@ -104,8 +104,8 @@ def draw_panels(
     heights = [max(image.shape[0] for image in line) for line in images]
     across, inches = max(map(len, rows)), 2.0 if labels else 2.9
     tall = sum(heights) / width * inches + (0.3 * len(rows) + 0.6 if labels else 0.95 * len(rows))
-    figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), layout="constrained", dpi=160)
-    figure.get_layout_engine().set(h_pad=0.1, w_pad=0.05)
+    figure = Figure(figsize=(across * (inches + 0.1) + 1.1, tall), dpi=160)
+    figure.set_layout_engine("constrained", h_pad=0.1, w_pad=0.05)
     axes = figure.subplots(len(rows), across, squeeze=False, gridspec_kw={"height_ratios": heights})
     for row, line in enumerate(rows):
         for axis, panel, image in zip(axes[row], line, images[row], strict=False):
@@ -119,13 +119,13 @@ def draw_panels(
 
 
 def image_of(panel: Panel, limit: float) -> NDArray[np.float64]:
-    """The cloud (H, W, 4) coloured by its errors, seen from where most of it shows."""
+    """Image (H, W, 4) of the cloud coloured by its errors, in its best view."""
     colour = error_colours()(np.clip(panel.degrees / limit, 0, 1))[:, :3]
     return draw(panel.cloud.pos, colour, panel.cloud.normal, best_view(panel.cloud.pos))
 
 
 def show(axis: "Axes", panel: Panel, image: NDArray, size: tuple[int, int], named: bool) -> None:
-    """One panel: the cloud in the middle of a page of `size`, its category and name above, its RMSE below."""
+    """Shows one panel: the image centred in an area of `size`, category and name above, RMSE below."""
     (height, width), (right, top) = image.shape[:2], size
     left, low = (right - width) / 2, (top - height) / 2
     axis.imshow(image, extent=(left, left + width, low, low + height), interpolation="antialiased")
@@ -137,13 +137,14 @@ def show(axis: "Axes", panel: Panel, image: NDArray, size: tuple[int, int], name
 
 
 def short(name: str, length: int = 28) -> str:
-    """A cloud's name without the protocol's suffixes (the title says them), cut in the middle if it is long."""
+    """A cloud's name without the protocol's suffixes, which the title has; a long one is shortened in the middle."""
     name = name.split("_noise_white")[0].split("_ddist_minmax")[0]
     return name if len(name) <= length else f"{name[: length // 2]}…{name[-length // 2 + 1 :]}"
 
 
 def error_colours() -> "LinearSegmentedColormap":
-    """Clay for no error, then yellow, orange, red, to a dark purple: ever darker, so that it reads in grey as well."""
+    """From light grey for no error over yellow, orange and red to dark purple; monotonic in lightness, for grey
+    prints."""
     from matplotlib.colors import LinearSegmentedColormap
 
     at = [0.0, 0.1, 0.27, 0.5, 0.75, 1.0]
@@ -152,7 +153,7 @@ def error_colours() -> "LinearSegmentedColormap":
 
 
 def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
-    """The bar at the right, in degrees, open at its end."""
+    """Adds the colour bar at the right, in degrees."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -165,13 +166,14 @@ def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:
         shrink=0.7,
     )
     bar.set_label("angle to the true normal", fontsize=9, color=INK)
-    bar.set_ticks(np.linspace(0, limit, 7), labels=[f"{at:.0f}°" for at in np.linspace(0, limit, 7)])
+    ticks = np.linspace(0, limit, 7).tolist()
+    bar.set_ticks(ticks, labels=[f"{at:.0f}°" for at in ticks])
     bar.ax.tick_params(labelsize=8, colors=INK, length=2)
     bar.outline.set_visible(False)
 
 
 def saved(figure: "Figure", path: Path | str) -> Path:
-    """Write the figure whole or not at all, making its folder; PNG where the name has no ending."""
+    """Writes the figure whole or not at all and makes its folder; PNG if the name has no suffix."""
     path = Path(path) if Path(path).suffix else Path(f"{path}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:

@@ -1,4 +1,4 @@
-"""metrics.json: written whole or not at all, and what it holds for a table."""
+"""metrics.json: writing, and the methods in it."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,14 @@ FILE = "metrics.json"
 
 
 def write_metrics(path: Path | str, metrics: Metrics) -> Path:
-    """Write metrics as strict JSON. Who reads at the same time sees the old file or the new one, never half of one.
+    """Writes metrics as strict JSON, whole or not at all.
 
     Args:
-        path: the file, or a folder, in which it is called metrics.json.
+        path: the file, or its folder; it is called metrics.json then.
+        metrics: results of a protocol.
 
     Raises:
-        ValueError: if a number is NaN or infinite, which JSON does not have; nothing is written then.
+        ValueError: a number is NaN or infinite, which JSON lacks; nothing is written.
     """
     path = file_of(path)
     text = json.dumps(metrics, indent=2, allow_nan=False) + "\n"
@@ -26,11 +27,11 @@ def write_metrics(path: Path | str, metrics: Metrics) -> Path:
 
 
 def methods_of(metrics: Metrics) -> dict[str, Metrics]:
-    """The methods in one run's metrics by name, for `compare`: the run's own, then its "baselines" if it has them."""
+    """The methods of one run by name, for `compare`: its own, then its "baselines", if any."""
     return {metrics.get("method", "network"): metrics, **metrics.get("baselines", {})}
 
 
 def file_of(path: Path | str) -> Path:
-    """The metrics file that a path means: itself, or the one in that folder."""
+    """The metrics file of a path: the path itself, or metrics.json in that folder."""
     path = Path(path)
     return path if path.suffix == ".json" else path / FILE

@@ -1,4 +1,4 @@
-"""Points drawn as small discs that hide what lies behind them: an image of a cloud without a graphics card."""
+"""Rendering of clouds on the CPU: points as small discs with hidden surface removal."""
 
 from typing import NamedTuple
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-SUPERSAMPLING = 2  # drawn so many times larger and averaged, against jagged edges
-CHUNK = 2_000_000  # pixels tried at once
-LIGHT = (-0.45, 0.65, 0.65)  # towards the light: from the left, above, and behind the viewer
+SUPERSAMPLING = 2  # factor of the resolution before averaging, against aliasing
+CHUNK = 2_000_000  # pixels tested at once
+LIGHT = (-0.45, 0.65, 0.65)  # direction towards the light: left of, above and behind the viewer
 
 
 class View(NamedTuple):
-    """Where the viewer stands."""
+    """The direction of view."""
 
     azimuth: float  # degrees about the vertical
     elevation: float = 18.0  # degrees above the horizon
-    up: int = 1  # which axis of the file points up
+    up: int = 1  # the axis of the file that points up
 
     def matrix(self) -> Floats:
-        """(3, 3) rotation to right, up, and towards the viewer."""
+        """Rotation (3, 3) to the axes right, up, and towards the viewer."""
         a, e = np.radians(self.azimuth), np.radians(self.elevation)
         upright = np.roll(np.eye(3), 1 - self.up, axis=0)  # rows: the file's axes that become x, y (up), z
         turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
@@ -29,9 +29,10 @@ class View(NamedTuple):
 
 
 def best_view(pos: NDArray, elevation: float = 18.0, up: int = 1) -> View:
-    """The first of twelve views around the vertical in which the cloud covers 3/4 of what the best of them shows.
+    """The first of twelve views around the vertical whose covered area is at least 3/4 of the largest.
 
-    Mostly the very first, so that variants of a shape are seen alike; never along an axis, where boxes look flat.
+    This is mostly the first one, so that variants of a shape have the same view. None is along an axis, where boxes
+    look flat.
     """
     views = [View(azimuth, elevation, up) for azimuth in range(-35, 325, 30)]
     area = [covered(pos, view) for view in views]
@@ -39,7 +40,7 @@ def best_view(pos: NDArray, elevation: float = 18.0, up: int = 1) -> View:
 
 
 def covered(pos: NDArray, view: View, cells: int = 24) -> int:
-    """How many cells of a raster over the cloud's bounding ball its points fall into."""
+    """Number of cells of a raster over the cloud's bounding ball that contain points."""
     flat = framed(pos, view)[:, :2]
     return len(np.unique((flat * cells / 2).astype(int) @ [1, 4 * cells]))
 
@@ -52,33 +53,34 @@ def framed(pos: NDArray, view: View) -> Floats:
 
 
 def draw(pos: NDArray, colour: NDArray, normal: NDArray | None, view: View, pixels: int = 480) -> Floats:
-    """Picture of a cloud, (H, W, 4) in [0, 1] with the alpha of what is covered, cropped to it.
+    """Image of a cloud, (H, W, 4) in [0, 1], with alpha, cropped to the covered area.
 
-    Each point is a disc across its normal, wide enough to touch its neighbours; nearer discs hide farther ones. Shading
-    by the angle to the light (normals turned towards the viewer) and dark edges where the depth jumps show the shape.
+    Each point is a disc perpendicular to its normal, wide enough to touch its neighbours; nearer discs hide farther
+    ones. Shading by the angle to the light (with normals oriented towards the viewer) and dark edges at jumps of depth
+    show the shape.
 
     Args:
         pos: (N, 3) positions.
         colour: (N, 3) red, green and blue in [0, 1].
-        normal: (N, 3) unit normals for discs and shading, or None: discs that face the viewer, unshaded.
-        view: where the viewer stands.
-        pixels: the diagonal of the bounding box in pixels.
+        normal: (N, 3) unit normals for discs and shading; None: discs that face the viewer, without shading.
+        view: direction of view.
+        pixels: diagonal of the bounding box in pixels.
     """
-    seen = framed(pos, view)
+    viewed = framed(pos, view)
     facing = np.tile([0.0, 0.0, 1.0], (len(pos), 1)) if normal is None else normal.astype(np.float64) @ view.matrix().T
     facing = facing * np.where(facing[:, 2:] < 0, -1.0, 1.0)
     large = pixels * SUPERSAMPLING
-    margin = 9 * SUPERSAMPLING  # no disc is wider
-    low = np.floor((seen[:, :2].min(axis=0) + 1) * large / 2).astype(int) - margin
-    high = np.ceil((seen[:, :2].max(axis=0) + 1) * large / 2).astype(int) + margin
+    margin = 9 * SUPERSAMPLING  # the largest radius of a disc
+    low = np.floor((viewed[:, :2].min(axis=0) + 1) * large / 2).astype(int) - margin
+    high = np.ceil((viewed[:, :2].max(axis=0) + 1) * large / 2).astype(int) + margin
     shape = -(-(high - low) // SUPERSAMPLING) * SUPERSAMPLING
-    centre = (seen[:, :2] + 1) * large / 2 - low
-    index = splatted(centre, seen[:, 2], facing, spacing(seen) * large / 2, shape)
+    centre = (viewed[:, :2] + 1) * large / 2 - low
+    index = splatted(centre, viewed[:, 2], facing, spacing(viewed) * large / 2, shape)
     lit = colour if normal is None else shaded(colour, facing)
     image = np.zeros((*index.shape, 4))
     image[index >= 0, :3] = lit[index[index >= 0]]
     image[..., 3] = index >= 0
-    depth = np.where(index >= 0, seen[index, 2], -1.2)
+    depth = np.where(index >= 0, viewed[index, 2], -1.2)
     image[..., :3] *= outlined(depth)[..., None]
     return averaged(image)[::-1]
 
@@ -86,7 +88,7 @@ def draw(pos: NDArray, colour: NDArray, normal: NDArray | None, view: View, pixe
 def spacing(pos: Floats, k: int = 8) -> Floats:
     """Radius (N,) of each point's disc: the distance to its k-th neighbour, at most 2.5 times the median of these.
 
-    A disc of n points by area is missed with probability exp(-n): 1 in 3000 for k = 8.
+    A ray misses discs with n points in their area on average with probability exp(-n): 1 in 3000 for k = 8.
     """
     from scipy.spatial import cKDTree
 
@@ -95,7 +97,7 @@ def spacing(pos: Floats, k: int = 8) -> Floats:
 
 
 def splatted(centre: Floats, depth: Floats, facing: Floats, radius: Floats, shape: NDArray) -> NDArray[np.int64]:
-    """Which point each pixel (H, W) shows, -1 for none: of all discs over a pixel the one of the nearest point."""
+    """Index of the point that each pixel (H, W) shows, the nearest of the discs that cover it; -1 for none."""
     order = np.argsort(depth, kind="stable")
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
@@ -112,23 +114,24 @@ def splatted(centre: Floats, depth: Floats, facing: Floats, radius: Floats, shap
 
 
 def covered_pixels(centre: Floats, facing: Floats, radius: Floats, reach: int) -> tuple[NDArray, NDArray]:
-    """Pixels (F, 2) under discs across `facing` (B, 3) within `reach` of their centres (B, 2), and whose (F,)."""
+    """Pixels (F, 2) covered by discs with normals `facing` (B, 3), within `reach` of their centres (B, 2), and the
+    index of the disc of each (F,)."""
     step = np.arange(-reach, reach + 1)
     offset = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
-    tilt = np.maximum(facing[:, 2:], 0.25)  # seen edge-on, a disc keeps some width
+    tilt = np.maximum(facing[:, 2:], 0.25)  # a disc seen edge-on has some width
     rise = facing[:, :2] @ offset.T / tilt
     point, at = np.nonzero((offset**2).sum(axis=1) + rise**2 <= radius[:, None] ** 2)
     return np.round(centre[point]).astype(int) + offset[at], point
 
 
 def shaded(colour: NDArray, facing: Floats) -> Floats:
-    """Colours (N, 3) under a soft light; dim enough to show the shape, bright enough to read the colour."""
+    """Colours (N, 3) under a soft light."""
     light = np.array(LIGHT) / np.linalg.norm(LIGHT)
     return colour * (0.62 + 0.38 * np.clip(facing @ light, 0, 1))[:, None]
 
 
 def outlined(depth: Floats, strength: float = 2.2, width: int = SUPERSAMPLING) -> Floats:
-    """Brightness (H, W) in (0, 1], darker where a neighbouring pixel is nearer to the viewer.
+    """Brightness (H, W) in (0, 1]: lower where a neighbouring pixel is nearer to the viewer.
 
     Boucheny: "Interactive Scientific Visualization of Large Datasets", 2009 (eye-dome lighting).
     """
@@ -138,7 +141,7 @@ def outlined(depth: Floats, strength: float = 2.2, width: int = SUPERSAMPLING) -
 
 
 def averaged(image: Floats) -> Floats:
-    """(H s, W s, 4) to (H, W, 4): means of s x s pixels, colours weighted by alpha."""
+    """(H s, W s, 4) -> (H, W, 4): means of s x s pixels, colours weighted by alpha."""
     height, width = (side // SUPERSAMPLING for side in image.shape[:2])
     blocks = image.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 4)
     alpha = blocks[..., 3].mean(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""Tables of scores on the screen."""
+"""Tables of scores in the terminal."""
 
 from collections.abc import Mapping
 
@@ -9,16 +9,15 @@ from rich.text import Text
 from tensorframes.reports.grid import Grid, Metrics, grid_of
 
 WIDEST = 110
-"""Characters of the columns of scores that a screen has room for."""
+"""Largest width of the columns of scores, in characters."""
 
 
 def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
-    """A table to print with rich: a row for each method, or a column for each where there are too many columns for a
-    screen; the best by each score bold, points and shapes below.
+    """A rich table of scores, the best ones bold: one row per method, transposed if it is wider than WIDEST.
 
     Args:
-        results: by method name, all from `scoring.score` or all from `scoring.score_rotated`.
-        title: a line above it.
+        results: by method name, all of `scoring.score` or all of `scoring.score_rotated`.
+        title: a line above the table.
     """
     return table_of(grid_of(results), title)
 
@@ -44,7 +43,7 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
 
 
 def width(grid: Grid) -> int:
-    """Characters that the columns of scores need at least: headings break at spaces only."""
+    """Least width of the columns of scores, in characters; headings break at spaces only."""
     return sum(2 + max(map(len, [*column.head.split(), "00.00"])) for column in grid.columns)
 
 

@@ -1,10 +1,10 @@
-"""Scores: protocol metrics, classical estimators, errors of equivariance. Nothing here knows of training."""
+"""Scores: protocols and metrics, classical methods, equivariance errors, the oracle lower bound."""
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
 from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
-from tensorframes.scoring.least_error import least_errors
 from tensorframes.scoring.lie_derivative import LieDerivative, lie_derivative
-from tensorframes.scoring.method import Method
+from tensorframes.scoring.lower_bound import oracle_lower_bound
+from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
 from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
 from tensorframes.scoring.protocol import score
@@ -20,8 +20,9 @@ __all__ = [
     "angles",
     "equivariance_error",
     "flipped",
-    "least_errors",
     "lie_derivative",
+    "normals_at",
+    "oracle_lower_bound",
     "pgp",
     "rmse",
     "score",

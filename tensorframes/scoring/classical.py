@@ -1,4 +1,4 @@
-"""Normals without learning, scored through the same door as the networks."""
+"""Classical methods: normals without learning."""
 
 from collections.abc import Iterator
 from math import comb
@@ -12,7 +12,7 @@ from tensorframes.errors import UserError
 from tensorframes.geometry import knn
 from tensorframes.scoring.metrics import Floats, as_rows
 
-CHUNK = 8192  # neighbourhoods held at once; 22 MB of coordinates with 112 neighbours
+CHUNK = 8192  # neighbourhoods in memory at once; 22 MB of coordinates with 112 neighbours
 
 
 class PCA:
@@ -20,8 +20,8 @@ class PCA:
 
     n = the eigenvector of the smallest eigenvalue of sum_j (x_j - mean)(x_j - mean)^T
     (Hoppe et al.: "Surface Reconstruction from Unorganized Points", 1992, section 3.2).
-    A neighbourhood whose two smallest eigenvalues agree (a line, equal points, fewer than three) has no normal: a zero
-    row.
+    A neighbourhood whose two smallest eigenvalues are equal (a line, equal points, fewer than three points) has no
+    normal: a zero row.
 
     Args:
         k: neighbours, the point itself included.
@@ -34,7 +34,7 @@ class PCA:
         self.name = f"PCA {k}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,): unit and of no particular sign, or zero."""
+        """Normals (M, 3) of the rows (M,) of points (N, 3), of all by default: unit, of arbitrary sign, or zero."""
         parts = [plane(near, floor)[0][:, :, 0] for near, _, floor in neighbourhoods(points, rows, self.k)]
         return np.concatenate(parts) if parts else np.zeros((0, 3))
 
@@ -46,7 +46,7 @@ class Jet:
     ``w = sum_{a+b<=order} c_ab u^a v^b`` is fitted by least squares, and the normalised (-c_10, -c_01, 1) is
     turned back. Cazals, Pouget: "Estimating Differential Quantities Using Polynomial Fitting of Osculating Jets", 2005,
     section 2.3; the fit of CGAL's `jet_estimate_normals`. Monomials are weighted by the square roots of the binomial
-    coefficients, so that the solution of least norm, taken where the points do not determine the fit, turns with them.
+    coefficients, so that the solution of least norm, used if the points do not determine the fit, is equivariant.
     Neighbourhoods without a plane have no normal (see PCA).
 
     Args:
@@ -64,7 +64,7 @@ class Jet:
         self.name = f"jet {k}" if order == 2 else f"jet {k} order {order}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,): unit and of no particular sign, or zero."""
+        """Normals (M, 3) of the rows (M,) of points (N, 3), of all by default: unit, of arbitrary sign, or zero."""
         parts = [self.fit(near, origin, floor) for near, origin, floor in neighbourhoods(points, rows, self.k)]
         return np.concatenate(parts) if parts else np.zeros((0, 3))
 
@@ -84,9 +84,9 @@ class Jet:
 
 
 class Open3D:
-    """Open3D's `estimate_normals` with k nearest points: PCA in another's code, to compare speed and results with.
+    """Open3D's `estimate_normals` with the k nearest points: an independent PCA, for comparison of speed and results.
 
-    Needs the extra `tensorframes[open3d]`; it is imported on the first call.
+    Needs the extra `tensorframes[open3d]`, which is imported on the first call.
     """
 
     oriented = False
@@ -96,7 +96,7 @@ class Open3D:
         self.name = f"Open3D {k}"
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> Floats:
-        """Normals (N, 3) of points (N, 3), or (M, 3) of the rows (M,)."""
+        """Normals (M, 3) of the rows (M,) of points (N, 3), of all by default: unit, of arbitrary sign."""
         try:
             import open3d
         except (ImportError, OSError) as error:  # OSError: a shared library of the system is missing
@@ -109,41 +109,41 @@ class Open3D:
 
 
 def checked_k(k: int, least: int) -> int:
-    """k if it is large enough to fit with."""
+    """k. Raises ValueError if it is below ``least``."""
     if k < least:
         raise ValueError(f"expected at least {least} neighbours, got {k}")
     return k
 
 
 def neighbourhoods(points: NDArray, rows: NDArray | None, k: int) -> Iterator[tuple[Floats, Floats, float]]:
-    """The k nearest points (B, k, 3) of each asked point (B, 3), chunk by chunk, centred on the cloud's mean.
+    """Chunks of neighbourhoods (B, k, 3) of the query points (B, 3), relative to the mean of the cloud.
 
-    With them goes the squared length below which a spread is only the rounding of the coordinates given.
+    The third value is the squared length below which variance is only the rounding of the coordinates.
     """
-    given = as_rows(points, "points")
-    if not np.isfinite(given).all():
+    exact = as_rows(points, "points")
+    if not np.isfinite(exact).all():
         raise ValueError("expected finite points, got NaN or infinity")
-    if len(given) == 0:
+    if len(exact) == 0:
         return
-    floor = float(np.finfo(rounding_of(points)).eps * np.abs(given).max()) ** 2
-    centred = given - given.mean(axis=0)
-    asked = centred if rows is None else centred[rows]
-    query = None if rows is None else torch.from_numpy(asked)
+    floor = float(np.finfo(rounding_of(points)).eps * np.abs(exact).max()) ** 2
+    centred = exact - exact.mean(axis=0)
+    queries = centred if rows is None else centred[rows]
+    query = None if rows is None else torch.from_numpy(queries)
     near = knn(torch.from_numpy(centred), min(k, len(centred)), query).numpy()
-    for start in range(0, len(asked), CHUNK):
+    for start in range(0, len(queries), CHUNK):
         chunk = slice(start, start + CHUNK)
-        yield centred[near[chunk]], asked[chunk], floor
+        yield centred[near[chunk]], queries[chunk], floor
 
 
 def rounding_of(points: NDArray) -> Literal["float32", "float64"]:
-    """The precision the coordinates arrived in."""
+    """The precision of the coordinates."""
     return "float32" if np.asarray(points).dtype in (np.float32, np.float16) else "float64"
 
 
 def plane(near: Floats, floor: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Principal axes (B, 3, 3) of neighbourhoods (B, k, 3), as columns, the normal first, and where there is a normal.
+    """Principal axes (B, 3, 3) of neighbourhoods (B, k, 3) as columns, the normal first, and whether there is one (B,).
 
-    Where the two smallest eigenvalues agree to rounding no direction is singled out; the normal's column is zero there.
+    If the two smallest eigenvalues are equal up to rounding the normal is undefined; its column is zero then.
     """
     centred = near - near.mean(axis=1, keepdims=True)
     spread, axes = np.linalg.eigh(np.swapaxes(centred, 1, 2) @ centred / near.shape[1])

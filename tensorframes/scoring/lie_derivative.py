@@ -1,4 +1,4 @@
-"""The local error of equivariance: how an estimator's answer departs from turning along, at the first order."""
+"""The local equivariance error: the Lie derivative of an estimator and of its layers."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ STEP = 1e-4  # radians
 class LieDerivative:
     """Root mean squares over points and over rotations about the three axes, per radian of rotation.
 
-    ``normal``: of the normals, in radians: 0 turns along, about 1 stays where it is. ``layers``, by name: of what a
-    layer adds, relative to the size of its features; each layer is given inputs that have turned along exactly.
-    ``frames``, as a part of them: of the matrices.
+    ``normal``: of the normals, in radians: 0 if they are equivariant, about 1 if they do not rotate at all. ``layers``,
+    by name: the error that a layer adds, relative to the size of its features, since each layer is given exactly
+    equivariant inputs. Entries ``frames``: of the frame matrices.
     """
 
     normal: float
     layers: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """What JSON holds of it."""
+        """The fields as plain values, for JSON."""
         return asdict(self)
 
 
@@ -42,31 +42,31 @@ def lie_derivative(estimator: nn.Module, pos: Tensor, frozen: bool = False, step
 
     .. math:: (\mathcal{L}_X f)(x) = \frac{d}{dt}\Big|_{t = 0}\, \rho_{\mathrm{out}}(e^{-tX})\, f(e^{tX} x),
 
-    X the generators of rotations about the three axes, :math:`\rho` that of vectors (up to sign) for the normals, for
-    a layer's features what its ``Probe`` declares. By central differences in float64, so that any network can be
-    measured; the error is of the order of ``step`` squared, 1e-8.
+    where X are the generators of rotations about the three axes, and :math:`\rho_{\mathrm{out}}` is that of vectors (up
+    to sign) for normals, or the representation that a layer's ``Probe`` declares. It is computed by central differences
+    in float64, with an error of the order of ``step`` squared, 1e-8.
 
-    It sees the connected component of the group only: reflections take the finite test, ``equivariance_error``.
+    It covers the connected component of the group only; for reflections see ``equivariance_error``.
 
     Args:
-        estimator: a ``NormalEstimator``, trained or not, or any network from positions to an answer with ``normal``; a
-            copy is measured, in evaluation mode.
-        pos: (N, 3), a cloud or a piece of one.
-        frozen: keep the samples and neighbours of the cloud as it is, and measure the layers alone; otherwise they are
-            chosen anew for the turned cloud.
+        estimator: a ``NormalEstimator``, or any network from positions to a prediction with ``normal``. A copy is
+            measured, in evaluation mode.
+        pos: (N, 3), a cloud or a part of one.
+        frozen: replay the samples and neighbours of the unrotated cloud, to measure the layers alone; otherwise they
+            are selected again for the rotated cloud.
         step: t, in radians.
 
     Returns:
-        The errors; None if ``frozen`` and the turned cloud takes other ways (a fallback where there was none).
+        The errors; None if ``frozen`` and the discrete choices of the rotated cloud cannot be replayed.
     """
-    with one_thread(pos.device):  # one pass after the other: layers are told apart by the order of their calls
+    with one_thread(pos.device):  # layers are identified by the order of their calls
         return _measured(copy.deepcopy(estimator).double().eval(), pos.double(), frozen, step)
 
 
 def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> LieDerivative | None:
     pos = pos - pos.mean(0)
-    still = _Reading()
-    with recording() as record, still.of(network):
+    reference = _Reading()
+    with recording() as record, reference.of(network):
         normal = _normals(network, pos)
     whole: list[Tensor] = []
     layers: dict[str, list[Tensor]] = {}
@@ -76,8 +76,8 @@ def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> Lie
         for g in (g_plus.to(pos), g_minus.to(pos)):
             try:
                 with replaying(record) if frozen else nullcontext():
-                    turned.append(_toward(_normals(network, pos @ g.T) @ g, normal))
-                readings.append(_Reading(still, g))
+                    turned.append(_aligned(_normals(network, pos @ g.T) @ g, normal))
+                readings.append(_Reading(reference, g))
                 with replaying(record) if frozen else nullcontext(), readings[-1].of(network):
                     _normals(network, pos @ g.T)
             except ReplayError:
@@ -85,26 +85,27 @@ def _measured(network: nn.Module, pos: Tensor, frozen: bool, step: float) -> Lie
                     raise
                 return None
         whole.append(_size((turned[0] - turned[1]) / (2 * step)))
-        for name, before in still.found.items():
-            slope = (readings[0].found[name] - readings[1].found[name]) / (2 * step)
-            layers.setdefault(name, []).append(_size(slope) / _size(before).clamp_min(1e-30))
+        for name, value in reference.values.items():
+            slope = (readings[0].values[name] - readings[1].values[name]) / (2 * step)
+            layers.setdefault(name, []).append(_size(slope) / _size(value).clamp_min(1e-30))
     return LieDerivative(_rms(whole), _merged({name: _rms(values) for name, values in layers.items()}))
 
 
 class _Reading:
-    """What a network's probes and frame finders say in one run, told in the world, by name and call.
+    """The outputs of a network's probes and frame finders in one run, in world coordinates, by name and call.
 
-    With a run before it, of the cloud that is now turned by g: what they say is turned back, and the network goes on
-    with the features of that run, turned along exactly.
+    Args:
+        reference: the run of the unrotated cloud, if this one is of the cloud rotated by ``g``. Outputs are rotated
+            back then, and each probe replaces its features by those of the reference, rotated exactly.
     """
 
-    def __init__(self, before: _Reading | None = None, g: Tensor | None = None) -> None:
-        self.before, self.g = before, g
-        self.found: dict[str, Tensor] = {}
+    def __init__(self, reference: _Reading | None = None, g: Tensor | None = None) -> None:
+        self.reference, self.g = reference, g
+        self.values: dict[str, Tensor] = {}
 
     @contextmanager
     def of(self, network: nn.Module) -> Iterator[None]:
-        """Read while it lasts."""
+        """Records within this context."""
         hooks = []
         for name, module in network.named_modules():
             if isinstance(module, Probe):
@@ -119,25 +120,25 @@ class _Reading:
                 hook.remove()
 
     def _name(self, name: str) -> str:
-        return f"{name}#{sum(known.startswith(name + '#') for known in self.found)}"
+        return f"{name}#{sum(key.startswith(name + '#') for key in self.values)}"
 
     def _features(self, place: str) -> Callable[..., Tensor]:
-        def read(probe: Probe, told: tuple[Tensor, Frames], x: Tensor) -> Tensor:
-            name, frames = self._name(place), told[1]
+        def read(probe: Probe, inputs: tuple[Tensor, Frames], x: Tensor) -> Tensor:
+            name, frames = self._name(place), inputs[1]
             world = frames.to_world(x, probe.reps)
-            if self.before is None or self.g is None:
-                self.found[name] = world
+            if self.reference is None or self.g is None:
+                self.values[name] = world
                 return x
             every = self.g.expand(len(x), -1, -1)
-            self.found[name] = probe.reps.transform(world, every.transpose(-1, -2))
-            return frames.to_local(probe.reps.transform(self.before.found[name], every), probe.reps)
+            self.values[name] = probe.reps.transform(world, every.transpose(-1, -2))
+            return frames.to_local(probe.reps.transform(self.reference.values[name], every), probe.reps)
 
         return read
 
     def _frames(self, place: str) -> Callable[..., None]:
         def read(finder: nn.Module, arguments: Any, frames: Frames) -> None:
             matrices = frames.matrices if self.g is None else frames.matrices @ self.g
-            self.found[self._name(place)] = matrices.flatten(1)
+            self.values[self._name(place)] = matrices.flatten(1)
 
         return read
 
@@ -147,8 +148,8 @@ def _normals(network: nn.Module, pos: Tensor) -> Tensor:
         return network(pos).normal
 
 
-def _toward(normal: Tensor, other: Tensor) -> Tensor:
-    """Normals (N, 3) with the signs that agree with others."""
+def _aligned(normal: Tensor, other: Tensor) -> Tensor:
+    """Normals (N, 3) with the signs of others."""
     return torch.where((normal * other).sum(-1, keepdim=True) < 0, -normal, normal)
 
 
@@ -162,7 +163,7 @@ def _rms(values: list[Tensor]) -> float:
 
 
 def _merged(errors: dict[str, float]) -> dict[str, float]:
-    """The largest of a layer's calls, under its name."""
+    """The maximum over the calls of each layer, by the name of the layer."""
     merged: dict[str, float] = {}
     for name, error in errors.items():
         layer = name.partition("#")[0]

@@ -1,7 +1,7 @@
-"""Angles between normals and the numbers PCPNet's protocol makes of them.
+"""Angles between normals, and the metrics of PCPNet's protocol.
 
 Guerrero, Kleiman, Ovsjanikov, Mitra: "PCPNet: Learning Local Shape Properties from Raw Point Clouds", 2018, section 5.
-Everything is in float64 and, where it is an angle, in degrees.
+All values are float64; angles are in degrees.
 """
 
 from typing import NamedTuple
@@ -14,15 +14,15 @@ PGP_DEGREES = (5, 10, 15, 20, 25, 30)
 
 
 class Checked(NamedTuple):
-    """Predicted normals made fit for measuring: unit rows, or zero rows that mean "no normal"."""
+    """Normalised predictions: unit rows, or zero rows for "no normal"."""
 
     normal: Floats  # (N, 3)
-    no_normal: NDArray[np.bool_]  # (N,) the method gave a zero row
-    not_finite: NDArray[np.bool_]  # (N,) the method gave NaN or infinity; its row is zero now
+    no_normal: NDArray[np.bool_]  # (N,) the prediction is zero
+    not_finite: NDArray[np.bool_]  # (N,) the prediction is NaN or infinite; its row is set to zero
 
 
 def as_rows(vectors: ArrayLike, what: str) -> Floats:
-    """(N, 3) float64, or a ValueError that calls the array by `what` it is."""
+    """The array as (N, 3) float64. Raises ValueError, with its description `what`, if the shape differs."""
     rows = np.asarray(vectors, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != 3:
         raise ValueError(f"expected {what} of shape (N, 3), got {rows.shape}")
@@ -30,22 +30,22 @@ def as_rows(vectors: ArrayLike, what: str) -> Floats:
 
 
 def check_predictions(normal: ArrayLike) -> Checked:
-    """Normalise what a method returned: (N, 3) of any length, zero where it has no normal.
+    """Normalises predictions (N, 3) of any length; zero rows mean "no normal".
 
-    Rows are divided by their largest entry first, so that lengths neither overflow nor vanish.
+    Rows are divided by their largest entry first, so that lengths neither overflow nor underflow.
     """
     rows = as_rows(normal, "predicted normals")
-    not_finite = ~np.isfinite(rows).all(axis=1)
+    not_finite = np.asarray(~np.isfinite(rows).all(axis=1))
     rows = np.where(not_finite[:, None], 0.0, rows)
     largest = np.abs(rows).max(axis=1, initial=0.0)
-    no_normal = (largest == 0) & ~not_finite
+    no_normal = np.asarray((largest == 0) & ~not_finite)
     rows = rows / np.where(largest > 0, largest, 1.0)[:, None]
     length = np.linalg.norm(rows, axis=1)
     return Checked(rows / np.where(length > 0, length, 1.0)[:, None], no_normal, not_finite)
 
 
 def check_truth(normal: ArrayLike) -> Floats:
-    """(N, 3) true normals as float64; any length but zero, since angles do not depend on it."""
+    """True normals (N, 3) as float64, of any length but zero."""
     rows = as_rows(normal, "true normals")
     bad = ~(np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1))
     if bad.any():
@@ -64,7 +64,7 @@ def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Float
     Args:
         normal: (N, 3) predictions of any length; a zero row ("no normal") or one that is not finite counts as 90.
         truth: (N, 3) true normals, finite and not zero.
-        oriented: whether n and -n are different answers.
+        oriented: n and -n differ.
 
     Raises:
         ValueError: if the shapes differ or a true normal is unusable.
@@ -79,9 +79,9 @@ def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Float
 
 
 def flipped(degrees: ArrayLike) -> Floats:
-    """Oriented angles after the whole-shape flip: 180 - a if more than half of the shape is beyond 90 degrees.
+    """Oriented angles after a flip of the whole shape: 180 - a if more than half of the angles exceed 90 degrees.
 
-    One sign for the whole shape, never one per point. Rows without a normal stay at 90.
+    The sign is one for the whole shape. Rows without a normal stay at 90.
     """
     values = check_angles(degrees)
     return 180.0 - values if np.count_nonzero(values > 90) * 2 > len(values) else values

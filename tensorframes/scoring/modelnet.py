@@ -1,8 +1,8 @@
 """Normals on ModelNet40 under rotations of the test clouds: cosine similarity and RMSE.
 
-A cloud's cosine similarity is the mean over its scored points of n . m (oriented) or |n . m| (unoriented); the score is
-the mean over the clouds. A point without a normal counts as 0. The clouds are turned by an element of the group drawn
-for each cloud from its name and a seed, so that a partial copy of the data turns each cloud as the whole set does.
+The cosine similarity of a cloud is the mean over its `eval_index` of n . m (oriented) or |n . m| (unoriented); the
+score is the mean over the clouds. A point without a normal counts as 0. Each cloud is rotated by an element of the
+group that depends on its name and a seed alone, so that a partial copy of the data gets the same rotations.
 """
 
 import hashlib
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from tensorframes.data import Cloud
 from tensorframes.data.transforms.augmentation import RandomRotation
 from tensorframes.errors import UserError
+from tensorframes.progress import Progress, tracked
 from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import angles, check_predictions, rmse
-from tensorframes.scoring.protocol import Progress, mean_or_none, warnings_of
+from tensorframes.scoring.protocol import mean_or_none, warnings_of
 
 ROTATIONS = ("none", "z", "so3", "o3")
 AVERAGED = ("cosine_unoriented", "cosine_oriented", "rmse", "seconds")
@@ -32,22 +33,22 @@ def score_rotated(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Score a method on clouds as they are and turned.
+    """Scores a method on clouds as they are and rotated.
 
     Args:
-        method: points in, normals out.
+        method: the method to score.
         clouds: each with normals.
         rotations: of none, z (about the third axis), so3 (rotations), o3 (rotations and reflections).
         seed: of the rotations.
-        progress: wraps the indices of the clouds while they are walked, as `rich.progress.track` does.
+        progress: called with the number of clouds that are scored and their total number.
 
     Returns:
         "per_rotation" by name, each with the means over the clouds of "cosine_unoriented", "cosine_oriented" (null
-        unless the method claims orientation and the cloud has it), "rmse" (degrees, unoriented), "seconds" (a cloud),
-        the sums "points", "scored", "no_normal", "not_finite", and "clouds". Further "method", "seed" and "warnings".
+        unless the method and the cloud are oriented), "rmse" (degrees, unoriented), "seconds" (per cloud), the sums
+        "points", "scored", "no_normal", "not_finite", and "clouds". Further "method", "seed" and "warnings".
 
     Raises:
-        UserError: if a rotation is unknown, there are no clouds, or one has no normals.
+        UserError: a rotation is unknown, there are no clouds, or a cloud has no normals.
     """
     unknown = [name for name in rotations if name not in ROTATIONS]
     if unknown or not rotations:
@@ -56,19 +57,18 @@ def score_rotated(
         raise UserError("expected at least one cloud to score, got none")
     entries: dict[str, list[dict[str, Any]]] = {name: [] for name in rotations}
     warnings: dict[str, None] = {}
-    for index in (progress or iter)(range(len(clouds))):
-        cloud = clouds[index]
+    for cloud in tracked(clouds, progress):
         for name in rotations:
             entries[name].append(score_turned(method, turned_cloud(cloud, name, seed)))
             warnings |= dict.fromkeys(warnings_of(method, cloud, entries[name][-1]))
-    per_rotation = {name: summary(found) for name, found in entries.items()}
+    per_rotation = {name: summary(members) for name, members in entries.items()}
     return {"method": method.name, "seed": seed, "warnings": list(warnings), "per_rotation": per_rotation}
 
 
 def turned_cloud(cloud: Cloud, rotation: str, seed: int) -> Cloud:
-    """The cloud with points and normals turned by the element of the group that its name and the seed draw.
+    """The cloud with points and normals multiplied by the element of the group given by its name and the seed.
 
-    A normal is a polar vector: n -> g n, reflections included.
+    A normal is a polar vector: n -> g n, also for reflections.
     """
     if rotation == "none":
         return cloud
@@ -78,13 +78,13 @@ def turned_cloud(cloud: Cloud, rotation: str, seed: int) -> Cloud:
 
 
 def turned(rows: NDArray, g: NDArray) -> NDArray:
-    """g x for each row x (N, 3), rounded once, to the rows' own precision."""
+    """g x for each row x (N, 3), computed in float64 and rounded to the dtype of the rows."""
     return (rows.astype(np.float64) @ g.T).astype(rows.dtype)
 
 
 def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
-    """One (turned) cloud's numbers."""
-    rows = cloud.scored_rows
+    """The scores of one cloud."""
+    rows = cloud.eval_index
     truth = truth_of(cloud)[rows].astype(np.float64)
     normal, seconds = timed_normals(method, cloud)
     checked = check_predictions(normal)

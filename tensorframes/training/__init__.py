@@ -1,6 +1,6 @@
-"""Training: losses, the data module, the LightningModule and its callbacks."""
+"""Training: losses, data module, LightningModule, schedules and callbacks."""
 
-from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, Progress
+from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, ProgressBar
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.finite import Diverged
@@ -18,7 +18,7 @@ __all__ = [
     "MetricsFile",
     "NormalTraining",
     "OrientedLoss",
-    "Progress",
+    "ProgressBar",
     "UnorientedLoss",
     "WarmupCosine",
     "WarmupStableDecay",

@@ -1,4 +1,4 @@
-"""metrics.csv: one row a step, in the run's folder, continued by a resumed run."""
+"""A logger that writes metrics.csv: one row per step, continued by a resumed run."""
 
 import csv
 import io
@@ -12,9 +12,9 @@ from tensorframes.atomic import replace_text
 
 
 class MetricsFile(Logger):
-    """Writes each row as it comes, so that a killed run loses none; columns are added as new metrics appear.
+    """Writes each row at once, so that a killed run loses none; columns are added for new metrics.
 
-    A run that continues an earlier one in the same folder keeps the rows before its first step and replaces the rest.
+    A run that continues an earlier one in the same folder keeps the rows before its first step and replaces the others.
 
     Args:
         path: the file, e.g. outputs/NAME/TIME/metrics.csv.
@@ -28,12 +28,12 @@ class MetricsFile(Logger):
 
     @property
     def name(self) -> str:
-        """No name of its own: the run's folder says it."""
+        """Empty: the run's folder has the name."""
         return ""
 
     @property
     def version(self) -> str:
-        """No version of its own."""
+        """Empty."""
         return ""
 
     @property
@@ -44,11 +44,11 @@ class MetricsFile(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: the configuration has its own file."""
+        """Does nothing: the configuration has its own file."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Add ``metrics`` to the row of ``step``."""
+        """Adds ``metrics`` to the row of ``step``."""
         step = step or 0
         if self._rows is None:
             self._rows = [row for row in read_rows(self.path) if int(row["step"]) < step]
@@ -66,7 +66,7 @@ class MetricsFile(Logger):
                 csv.DictWriter(file, self._columns).writerow(self._rows[-1])
 
     def _write(self, rows: list[dict[str, Any]]) -> None:
-        """The whole file anew, with a column for every metric there is."""
+        """Rewrites the file with one column per metric."""
         self._columns = ["step", *sorted({key for row in rows for key in row} - {"step"})]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         text = io.StringIO(newline="")
@@ -77,7 +77,7 @@ class MetricsFile(Logger):
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file, without empty cells; none if there is no file."""
+    """The rows of a metrics file without empty cells; an empty list if there is no file."""
     if not path.is_file():
         return []
     with path.open(newline="") as file:

@@ -1,4 +1,4 @@
-"""Training batches, validation clouds, and a sampler whose whole state is one counter."""
+"""The data module, and a sampler whose state is one counter."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,20 +7,20 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
-from tensorframes.data import Cloud, WholeClouds
-from tensorframes.errors import UserError
+from tensorframes.data import Cloud, ValidationClouds
 
 
 class CountedBatches:
-    """Endless lists of sample numbers: global batch b is the numbers b B, ..., b B + B - 1, dealt out to the ranks.
+    """An endless sampler: global batch b has the indices b B, ..., b B + B - 1, distributed over the ranks.
 
-    The global batch is the same set whatever the number of ranks, and where to continue is decided by ``start`` alone.
+    The set of indices does not depend on the number of ranks, and a continued run needs ``start`` alone.
 
     Args:
-        batch_size: B, over all ranks. start: number of the first global batch. rank, ranks: whose share, of how many.
+        batch_size: B, over all ranks. start: index of the first global batch. rank: of this process. ranks: their
+            number.
 
     Raises:
-        ValueError: B is not a multiple of ``ranks`` (the ranks' mean would not be the batch's mean).
+        ValueError: B is not a multiple of ``ranks`` (the mean over ranks would not be the mean over the batch).
     """
 
     def __init__(self, batch_size: int, start: int = 0, rank: int = 0, ranks: int = 1) -> None:
@@ -36,26 +36,8 @@ class CountedBatches:
             number += 1
 
 
-class ScoredClouds(WholeClouds):
-    """Whole clouds with their category; ``inner`` marks the rows that the protocol scores.
-
-    Raises:
-        UserError: a cloud has no row to score.
-    """
-
-    def __getitem__(self, index: int) -> Data:
-        """Cloud ``index`` as tensors, with ``category``, a text, and its ``place`` among the clouds."""
-        data, cloud = super().__getitem__(index), self.clouds[index]
-        rows = torch.from_numpy(cloud.scored_rows)
-        if len(rows) == 0:
-            raise UserError(f"expected rows with normals to validate on, got none scored for {cloud.name}")
-        data.inner = torch.zeros_like(data.inner).index_fill(0, rows, True)
-        data.category, data.place = cloud.category, index
-        return data
-
-
 def collate(items: list[Data]) -> Batch:
-    """Clouds of different sizes, concatenated, with ``batch`` saying which row is whose."""
+    """Concatenates clouds of different sizes; ``batch`` holds the index of each row's cloud."""
     return Batch.from_data_list(items)
 
 
@@ -63,9 +45,9 @@ class CloudDataModule(pl.LightningDataModule):
     """Samples for training and whole clouds for validation, in batches.
 
     Args:
-        samples: training samples, each a function of its number alone; numbers never end.
-        validation: clouds to validate on.
-        batch_size: samples in a batch, over all devices. workers: processes that prepare them (0: the main process).
+        samples: training samples, each a function of its index alone; any index >= 0 is valid.
+        validation: validation clouds.
+        batch_size: samples in a batch, over all devices. workers: loader processes (0: the main process).
     """
 
     def __init__(
@@ -82,25 +64,25 @@ class CloudDataModule(pl.LightningDataModule):
         self.batch_size, self.workers = batch_size, workers
 
     def train_dataloader(self) -> DataLoader[Data]:
-        """An endless loader that starts where the trainer's step counter stands."""
+        """An endless loader that starts at the trainer's step."""
         rank, ranks, step = self._place()
         return self._loader(self.samples, batch_sampler=CountedBatches(self.batch_size, step, rank, ranks))
 
     def val_dataloader(self) -> DataLoader[Data]:
-        """Whole validation clouds, one a batch, every rank equally many: the last ones repeat the first."""
+        """Whole validation clouds, one per batch, equally many on every rank: the first ones are repeated if needed."""
         rank, ranks, _ = self._place()
         count = len(self.validation)
         share = [place % count for place in range(rank, -(-count // ranks) * ranks, ranks)]
-        return self._loader(ScoredClouds(self.validation), batch_size=1, sampler=share)
+        return self._loader(ValidationClouds(self.validation), batch_size=1, sampler=share)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """The batch in float64 where the weights are (``trainer.precision=64-true``)."""
+        """The batch in float64 if the weights are (``trainer.precision=64-true``)."""
         if self.trainer is None or self.trainer.lightning_module.dtype != torch.float64:
             return batch
         return batch.apply(lambda value: value.double() if value.is_floating_point() else value)
 
     def _place(self) -> tuple[int, int, int]:
-        """Rank, number of ranks, and number of batches already used."""
+        """Rank, number of ranks, and number of batches used so far."""
         if self.trainer is None:
             return 0, 1, 0
         used = self.trainer.global_step * self.trainer.accumulate_grad_batches

@@ -1,4 +1,4 @@
-"""Training whose numbers are no longer finite: how it is found out, and the error that ends the run."""
+"""Detection of values that are not finite, and the error that ends such a run."""
 
 import contextlib
 from collections.abc import Callable
@@ -11,28 +11,28 @@ from tensorframes.errors import UserError
 
 
 class Diverged(UserError):
-    """A loss, a weight or a feature is NaN or infinite: the learning rate is too high, or the data are not sound."""
+    """A loss, weight or feature is NaN or infinite: the learning rate is too high, or the data are invalid."""
 
 
 def all_finite(*values: Tensor) -> bool:
-    """Whether no floating-point tensor of these holds NaN or infinity."""
+    """Whether all floating-point tensors of these are finite."""
     return all(bool(torch.isfinite(value).all()) for value in values if value.is_floating_point())
 
 
 def gives_finite_values(network: nn.Module, call: Callable[[], object]) -> bool:
-    """Whether all modules of a network return finite tensors during a call, also if it fails.
+    """Whether all modules of a network return finite tensors during a call, even if the call fails.
 
     Args:
-        network: whose modules are watched. call: uses the network; what it raises is of no interest.
+        network: its modules are observed. call: runs the network; its exceptions are ignored.
     """
-    found: list[bool] = []
+    finite: list[bool] = []
 
-    def look(module: nn.Module, given: object, returned: object) -> None:
-        found.append(all_finite(*(leaf for leaf in tree_leaves(returned) if isinstance(leaf, Tensor))))
+    def check(module: nn.Module, arguments: object, returned: object) -> None:
+        finite.append(all_finite(*(leaf for leaf in tree_leaves(returned) if isinstance(leaf, Tensor))))
 
-    handles = [module.register_forward_hook(look) for module in network.modules()]
+    handles = [module.register_forward_hook(check) for module in network.modules()]
     with torch.no_grad(), contextlib.suppress(Exception):
         call()
     for handle in handles:
         handle.remove()
-    return all(found)
+    return all(finite)

@@ -1,6 +1,5 @@
-"""Losses: the root mean square of the chordal distance, cloud by cloud, so that what is minimised is what is scored."""
+"""Losses: the root mean square chordal distance of each cloud, so that training minimises the score."""
 
-import math
 from typing import Protocol
 
 import torch
@@ -10,14 +9,12 @@ from torch_geometric.data import Batch
 from tensorframes.data import keys
 from tensorframes.errors import UserError
 
-SLIGHT_MOVE = 0.1  # degrees by which a normal may move without much loss,
-SMALL_ERROR = 3.0  # and degrees of its cloud's error from which on it may move farther
-
 
 class NormalPrediction(Protocol):
-    """What an estimator answers for the M rows it was asked for: unit rows (M, 3), or zero where there is no normal.
+    """Output of an estimator for M rows.
 
-    ``iterates`` (S, M, 3): the normals it was corrected from.
+    ``normal`` (M, 3): unit rows, or zero rows for "no normal". ``iterates`` (S, M, 3): the successive estimates before
+    it, if the estimator is iterative.
     """
 
     normal: Tensor
@@ -27,11 +24,11 @@ class NormalPrediction(Protocol):
 def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
     """|n - t|^2 per row, unoriented min(|n - t|^2, |n + t|^2) = |n - sign(n . t) t|^2.
 
-    A zero row of ``normal`` means "no normal" and counts as the largest possible error (4 oriented, 2 unoriented),
-    a constant: it has no gradient.
+    A zero row of ``normal`` means "no normal" and has the largest possible error (4 oriented, 2 unoriented), without a
+    gradient.
 
     Args:
-        normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: whether signs count.
+        normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: signs count.
 
     Returns:
         (N,) float32, or float64 where ``normal`` is.
@@ -54,39 +51,38 @@ def cloud_mean(values: Tensor, batch: Tensor, clouds: int) -> Tensor:
 
 
 def mean_where(values: Tensor, batch: Batch) -> Tensor:
-    """Mean of one value a cloud (B,) over the clouds that have inner points; 0, with gradients of 0, where none has."""
-    there = values.new_zeros(len(values)).index_fill(0, batch.batch[batch.inner], 1.0)
-    return (values * there).sum() / there.sum().clamp(min=1)
+    """Mean of values (B,) of clouds over those with points in the loss mask; 0, with zero gradient, if there are
+    none."""
+    mask = values.new_zeros(len(values)).index_fill(0, batch.batch[batch.loss_mask], 1.0)
+    return (values * mask).sum() / mask.sum().clamp(min=1)
 
 
 def rmse_degrees(normal: Tensor, batch: Batch, oriented: bool = False) -> Tensor:
-    """Each cloud's root mean square angle over its M inner points, degrees (B,): angle = 2 arcsin(chord / 2); 0 for a
-    cloud without inner points.
+    """Root mean square angle of each cloud over its points in the loss mask, degrees (B,); 0 for a cloud without any.
 
-    ``normal`` (M, 3) is predicted at ``batch.inner``, in order.
+    angle = 2 arcsin(chord / 2). ``normal`` (M, 3) holds the predictions where ``batch.loss_mask`` is true, in order.
     """
-    chord = squared_chord(normal, batch.normal[batch.inner], oriented).sqrt()
+    chord = squared_chord(normal, batch.normal[batch.loss_mask], oriented).sqrt()
     angle = torch.rad2deg(2 * torch.asin((chord / 2).clamp(max=1)))
-    return cloud_mean(angle.square(), batch.batch[batch.inner], batch.num_graphs).sqrt()
+    return cloud_mean(angle.square(), batch.batch[batch.loss_mask], batch.num_graphs).sqrt()
 
 
 class ChordalLoss(torch.nn.Module):
-    r"""The mean over the clouds b that have inner points of the root of the mean over these of the squared chord, and a
-    constant; 0 where no cloud has any:
+    r"""The root mean square chord of each cloud, regularised, averaged over clouds:
 
     .. math:: L = \frac{1}{B} \sum_b \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + \epsilon + (\kappa \sigma_b)^2}.
 
-    The root is taken cloud by cloud, as in the metric: otherwise the noisy clouds of a mixed batch dominate. Where
-    samples are patches, though, the metric takes it of the cloud that a patch is part of, in which patches of large
-    error count most; the constant makes them do so, if it is about what the cloud's own error is. Clouds with a larger
-    constant count less as a whole.
+    The inner mean is over the points of cloud b in the loss mask; clouds without any are left out. The root is taken
+    per cloud, as in the metric: otherwise noisy clouds dominate a mixed batch. For patches the metric takes the root
+    over the whole cloud, where patches of large error dominate. The constants imitate this if they are of the size of
+    the squared error of the whole cloud: well below them a patch counts by its squared error.
 
     Args:
-        oriented: whether signs count. iterates_weight: weight of the same loss on the normals that
-            the estimator corrected, their mean.
-        eps: the constant of clouds without noise; it keeps the root's gradient finite where one is without error.
-        noise_error: kappa, the error in radians that noise makes whose standard deviation sigma is one diagonal of the
-            cloud (``keys.NOISE``; taken as 0 in a batch without it).
+        oriented: signs count.
+        iterates_weight: weight of the mean of the same loss over the iterates of the estimator.
+        eps: constant of all clouds; also keeps the gradient of the root finite at zero error.
+        noise_error: kappa, in radians of error per diagonal of noise. ``keys.NOISE`` holds sigma; it is 0 in a batch
+            without it.
     """
 
     def __init__(
@@ -94,49 +90,31 @@ class ChordalLoss(torch.nn.Module):
     ) -> None:
         super().__init__()
         if min(iterates_weight, noise_error) < 0 or eps <= 0:
-            found = f"{iterates_weight}, {noise_error} and {eps}"
-            raise ValueError(f"expected iterates_weight and noise_error >= 0 and eps > 0, got {found}")
+            given = f"{iterates_weight}, {noise_error} and {eps}"
+            raise ValueError(f"expected iterates_weight and noise_error >= 0 and eps > 0, got {given}")
         self.oriented, self.iterates_weight, self.eps, self.noise_error = oriented, iterates_weight, eps, noise_error
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
         """The loss, a scalar.
 
         Args:
-            prediction: for the M inner points, in order. batch: with normal (N, 3), inner (N,), batch (N,).
+            prediction: for the M points in the loss mask, in order. batch: with normal (N, 3), loss_mask (N,) and
+                batch (N,).
         """
         loss = self._of(prediction.normal, batch)
         if self.iterates_weight > 0 and len(prediction.iterates):
-            loss = (
-                loss
-                + self.iterates_weight
-                * torch.stack([self._of(iterate, batch) for iterate in prediction.iterates]).mean()
-            )
+            iterates = torch.stack([self._of(iterate, batch) for iterate in prediction.iterates])
+            loss = loss + self.iterates_weight * iterates.mean()
         return loss
 
-    def unsteadiness(self, normal: Tensor, again: Tensor, batch: Batch) -> Tensor:
-        r"""How many normals move when they should not, between 0 and 1: the mean over clouds b of the mean of
-        :math:`d^2 / (d^2 + s_b^2)`, d the chord between two answers for the same point.
-
-        s is 0.1 degrees times :math:`1 + (e_b / 3°)^2`, e_b the cloud's own error: where noise leaves more than a few
-        degrees nothing needs to be steady.
-
-        Args:
-            normal, again: (M, 3) for the inner points, found twice. batch: as above.
-        """
-        cloud = batch.batch[batch.inner]
-        off = squared_chord(normal.detach(), batch.normal[batch.inner], self.oriented)
-        error = cloud_mean(off, cloud, batch.num_graphs) / math.radians(SMALL_ERROR) ** 2
-        slight = (math.radians(SLIGHT_MOVE) * (1 + error)).square().index_select(0, cloud)
-        moved = squared_chord(normal, again, self.oriented)
-        return mean_where(cloud_mean(moved / (moved + slight), cloud, batch.num_graphs), batch)
-
     def _of(self, normal: Tensor, batch: Batch) -> Tensor:
-        chord = squared_chord(normal, batch.normal[batch.inner], self.oriented)
-        found = cloud_mean(chord, batch.batch[batch.inner], batch.num_graphs) + self.eps
+        """L for predictions (M, 3)."""
+        chord = squared_chord(normal, batch.normal[batch.loss_mask], self.oriented)
+        square = cloud_mean(chord, batch.batch[batch.loss_mask], batch.num_graphs) + self.eps
         noise = getattr(batch, keys.NOISE, None)
         if self.noise_error > 0 and noise is not None:
-            found = found + (self.noise_error * noise).square()
-        return mean_where(found.sqrt(), batch)
+            square = square + (self.noise_error * noise).square()
+        return mean_where(square.sqrt(), batch)
 
 
 class UnorientedLoss(ChordalLoss):
@@ -147,16 +125,16 @@ class UnorientedLoss(ChordalLoss):
 
 
 class OrientedLoss(ChordalLoss):
-    """:class:`ChordalLoss` for outward normals; refuses clouds whose signs are not consistent."""
+    """:class:`ChordalLoss` for outward normals; refuses clouds with inconsistent signs."""
 
     def __init__(self, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
         super().__init__(oriented=True, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)
 
     def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
-        """The loss of a batch whose clouds are all oriented.
+        """The loss of a batch of oriented clouds.
 
         Raises:
-            UserError: a cloud's normals have no consistent sign.
+            UserError: a cloud's normals have inconsistent signs.
         """
         unoriented = int((~batch.oriented).sum())
         if unoriented:

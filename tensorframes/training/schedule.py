@@ -1,4 +1,4 @@
-"""The optimiser's parameter groups and the learning rate's course."""
+"""Parameter groups of the optimiser, and learning rate schedules."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 
 def parameter_groups(module: torch.nn.Module) -> list[dict[str, object]]:
-    """Two groups: matrices, which decay, and all of fewer dimensions (biases, norms, gains), which doesn't."""
+    """Two groups: matrices, with weight decay, and parameters of fewer dimensions (biases, norms, gains), without."""
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return [
         {"params": [parameter for parameter in trained if parameter.ndim >= 2]},
@@ -18,14 +18,14 @@ def parameter_groups(module: torch.nn.Module) -> list[dict[str, object]]:
 
 
 OptimizerFactory = Callable[[Iterable[dict[str, object]]], Optimizer]
-Schedule = Callable[[Optimizer, int], LambdaLR]  # of an optimiser over so many of its steps
+Schedule = Callable[[Optimizer, int], LambdaLR]  # of an optimiser and its number of steps
 
 
 class WarmupCosine:
-    """Linear warm-up, then half a cosine down (Loshchilov and Hutter 2017, eq. 5, one cycle).
+    """Linear warm-up, then half a cosine (Loshchilov and Hutter 2017, eq. 5, one cycle).
 
     factor(s) = (s + 1) / w for s < w, and floor + (1 - floor) (1 + cos(pi (s - w) / (S - w))) / 2 afterwards,
-    with S steps in all and w = warmup * S.
+    where S is the number of steps and w = warmup * S.
 
     Args:
         warmup: share of the steps. floor: the last factor.
@@ -37,7 +37,7 @@ class WarmupCosine:
         self.warmup, self.floor = warmup, floor
 
     def factor(self, step: int, steps: int) -> float:
-        """The learning rate at ``step`` of ``steps``, as a share of the highest."""
+        """The learning rate at ``step`` of ``steps``, a fraction of the highest."""
         rise = self.warmup * steps
         if step < rise:
             return min(1.0, (step + 1) / rise)
@@ -45,17 +45,16 @@ class WarmupCosine:
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * fall)) / 2
 
     def __call__(self, optimizer: Optimizer, steps: int) -> LambdaLR:
-        """The scheduler of ``optimizer`` over ``steps`` optimiser steps."""
+        """The scheduler of ``optimizer`` over ``steps`` steps."""
         return LambdaLR(optimizer, lambda step: self.factor(step, steps))
 
 
 class WarmupStableDecay:
-    """Linear warm-up, a constant rate, then a straight line down (Hu et al. 2024, *MiniCPM*, section 4).
+    """Linear warm-up, a constant rate, then linear decay (Hu et al. 2024, *MiniCPM*, section 4).
 
     factor(s) = (s + 1) / warmup for s < warmup, 1 up to S - d, and 1 - (1 - floor) (s - S + d) / d afterwards (the
-    lower of the two where they overlap), with S steps in all and d = decay * S. Until the rate falls it does not depend
-    on S: a run can be made longer, from a checkpoint before that, and is then the same as one that was as long from the
-    start.
+    smaller of the two where they overlap), where S is the number of steps and d = decay * S. Before the decay the rate
+    does not depend on S: a run that is extended from a checkpoint before it equals a run of that length.
 
     Args:
         warmup: steps. decay: share of the steps. floor: the last factor.
@@ -63,16 +62,16 @@ class WarmupStableDecay:
 
     def __init__(self, warmup: int = 100, decay: float = 0.25, floor: float = 0.01) -> None:
         if warmup < 0 or not (0 < decay <= 1 and 0 <= floor <= 1):
-            found = f"{warmup}, {decay} and {floor}"
-            raise ValueError(f"expected warmup >= 0, decay in (0, 1] and floor in [0, 1], got {found}")
+            given = f"{warmup}, {decay} and {floor}"
+            raise ValueError(f"expected warmup >= 0, decay in (0, 1] and floor in [0, 1], got {given}")
         self.warmup, self.decay, self.floor = warmup, decay, floor
 
     def factor(self, step: int, steps: int) -> float:
-        """The learning rate at ``step`` of ``steps``, as a share of the highest."""
+        """The learning rate at ``step`` of ``steps``, a fraction of the highest."""
         rise = min(1.0, (step + 1) / max(1, self.warmup))
         length = self.decay * steps
         return min(rise, 1 - (1 - self.floor) * min(1.0, max(0.0, step - steps + length) / length))
 
     def __call__(self, optimizer: Optimizer, steps: int) -> LambdaLR:
-        """The scheduler of ``optimizer`` over ``steps`` optimiser steps."""
+        """The scheduler of ``optimizer`` over ``steps`` steps."""
         return LambdaLR(optimizer, lambda step: self.factor(step, steps))

@@ -116,7 +116,7 @@ def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["model.oriented=true", "frames=identity", "++backbone.width=3", "module.only=[head]", "module.steady=1"],
+    ["model.oriented=true", "frames=identity", "++backbone.width=3"],
 )
 def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
     key = override.lstrip("+").partition("=")[0]

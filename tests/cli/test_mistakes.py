@@ -152,7 +152,7 @@ def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str
         np.savetxt(tmp_path / "clouds" / f"{cloud}.normals", rows)
     for file, names in (("train.txt", "one\ntwo\n"), ("all.txt", "one\nabsent\n")):
         (tmp_path / "clouds" / file).write_text(names)
-    code, _, err = app("train", *PCPNET, f"data.test_list={name}", "data/samples=whole")
+    code, _, err = app("train", *PCPNET, f"data.test_list={name}")
     assert code == 2
     assert [line for line in err.splitlines() if line.startswith("error: ")] == [err.splitlines()[-1]], err
     assert expected in err.splitlines()[-1]

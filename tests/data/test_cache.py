@@ -11,9 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from tensorframes.data import cache
-from tensorframes.data.cleaning import Counts, clean
+from tensorframes.data.datasets import cache
 from tensorframes.data.datasets.cache import cache_folder, ensure_cache, read_cached, read_counts
+from tensorframes.data.datasets.cleaning import Counts, clean
 from tensorframes.errors import UserError
 
 
@@ -42,10 +42,10 @@ def test_arrays_come_back_and_are_made_once(source, tmp_path):
         ensure_cache(file, [source], build)
     assert build.calls == 1
     arrays = read_cached(file, "a/b")
-    assert sorted(arrays) == ["normal", "pos", "scored"]
+    assert sorted(arrays) == ["eval_index", "normal", "pos"]
     np.testing.assert_array_equal(arrays["pos"], [[1, 2, 3]])
     np.testing.assert_array_equal(arrays["normal"], [[0, 0, 1]])
-    assert (arrays["pos"].dtype, arrays["scored"].dtype) == (np.float32, np.int64)
+    assert (arrays["pos"].dtype, arrays["eval_index"].dtype) == (np.float32, np.int64)
     assert sorted(read_cached(file, "counts")) == ["pos"]
     assert read_counts(file) == [Counts(rows=1, renormalised=1), Counts(rows=1)]
     assert stat.S_IMODE(file.stat().st_mode) == 0o644

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tensorframes.data import Cloud
-from tensorframes.data.cleaning import Counts, clean, report
+from tensorframes.data.datasets.cleaning import Counts, clean, report
 from tensorframes.errors import UserError
 
 POS = np.arange(18.0).reshape(6, 3)
@@ -17,12 +17,12 @@ def test_rows_are_dropped_and_row_numbers_follow():
     pos = POS.copy()
     pos[1, 2] = np.nan
     pos[5, 0] = 1e300
-    cleaned = clean("a", pos, UNIT, scored=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
+    cleaned = clean("a", pos, UNIT, eval_index=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
     np.testing.assert_array_equal(cleaned.pos, POS[[0, 2, 3, 4]])
     np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 2, 3, 4]])
     np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [2, 2], [3, 3], [4, 4]])
-    np.testing.assert_array_equal(cleaned.scored, [3, 0, 2])
-    assert cleaned.counts == Counts(rows=6, not_finite=1, far=1, unscored=1)
+    np.testing.assert_array_equal(cleaned.eval_index, [3, 0, 2])
+    assert cleaned.counts == Counts(rows=6, not_finite=1, far=1, dropped_index=1)
 
 
 @pytest.mark.parametrize("missing", [0.0, 9e-7, np.nan, np.inf, -np.inf])
@@ -31,11 +31,11 @@ def test_rows_without_a_normal_stay_and_are_not_scored(missing):
     normal[[1, 3], 0] = missing
     normal[3] *= [1, 0, 0]
     normal[1, 1:] = 0
-    cleaned = clean("a", POS, normal, scored=np.array([4, 3, 0, 1, 2]))
+    cleaned = clean("a", POS, normal, eval_index=np.array([4, 3, 0, 1, 2]))
     np.testing.assert_array_equal(cleaned.pos, POS)
     np.testing.assert_array_equal(cleaned.normal, UNIT * np.array([1, 0, 1, 0, 1, 1])[:, None])
-    np.testing.assert_array_equal(cleaned.scored, [4, 0, 2])
-    assert cleaned.counts == Counts(rows=6, unlabelled=2, renormalised=1, unscored=2)
+    np.testing.assert_array_equal(cleaned.eval_index, [4, 0, 2])
+    assert cleaned.counts == Counts(rows=6, unlabelled=2, renormalised=1, dropped_index=2)
     cloud = Cloud("a", cleaned.pos, cleaned.normal)
     np.testing.assert_array_equal(cloud.labelled, [True, False, True, False, True, True])
 
@@ -44,11 +44,11 @@ def test_far_rows_are_dropped_and_counted_before_the_origin_is_chosen():
     pos = np.random.default_rng(0).standard_normal((100, 3)) + 50
     spoiled = np.insert(pos, [7, 60], [[1e15, 50, 50], [0, 0, -1e6]], axis=0)
     spoiled = np.insert(spoiled, 0, np.nan, axis=0)
-    cleaned = clean("a", spoiled, np.tile(UNIT[0], (103, 1)), scored=np.array([8, 62, 9]))
+    cleaned = clean("a", spoiled, np.tile(UNIT[0], (103, 1)), eval_index=np.array([8, 62, 9]))
     centre = (pos.min(0) + pos.max(0)) / 2
     np.testing.assert_array_equal(cleaned.pos, (pos - centre).astype(np.float32))
-    np.testing.assert_array_equal(cleaned.scored, [7])
-    assert cleaned.counts == Counts(rows=103, not_finite=1, far=2, unscored=2)
+    np.testing.assert_array_equal(cleaned.eval_index, [7])
+    assert cleaned.counts == Counts(rows=103, not_finite=1, far=2, dropped_index=2)
 
 
 def test_normals_off_unit_length_are_counted_and_divided():
@@ -99,7 +99,7 @@ def test_report_is_one_line_with_the_sums(caplog):
     with caplog.at_level(logging.INFO):
         report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, renormalised=3)])
         report("other list", [Counts(rows=7)])
-        report("sparse list", [Counts(rows=1000, unlabelled=850, unscored=3)])
+        report("sparse list", [Counts(rows=1000, unlabelled=850, dropped_index=3)])
     assert caplog.messages == [
         "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 2 far rows dropped, 5 normals made unit",
         "other list: clouds 1, rows 7; all clean",

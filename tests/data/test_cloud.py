@@ -10,8 +10,8 @@ UNIT = np.eye(3)[[0, 1, 2, 0]]
 
 
 def test_arrays_are_converted():
-    cloud = Cloud("a", POS, UNIT, scored=[3, 0])
-    assert (cloud.pos.dtype, cloud.normal.dtype, cloud.scored.dtype) == (np.float32, np.float32, np.int64)
+    cloud = Cloud("a", POS, UNIT, eval_index=[3, 0])
+    assert (cloud.pos.dtype, cloud.normal.dtype, cloud.eval_index.dtype) == (np.float32, np.float32, np.int64)
     assert len(cloud) == 4
 
 
@@ -24,9 +24,9 @@ def test_arrays_are_converted():
         ({"normal": UNIT[:3]}, "4 rows of normal.*got 3"),
         ({"normal": UNIT * 1.01}, "unit or zero normals"),
         ({"normal": UNIT * [[0], [1], [1e-3], [1]]}, "unit or zero normals"),
-        ({"scored": [4]}, r"scored rows in 0\.\.3, got 4\.\.4"),
-        ({"scored": [-1, 2]}, r"got -1\.\.2"),
-        ({"scored": [0.5]}, "integers"),
+        ({"eval_index": [4]}, r"eval_index in 0\.\.3, got 4\.\.4"),
+        ({"eval_index": [-1, 2]}, r"got -1\.\.2"),
+        ({"eval_index": [0.5]}, "integers"),
         ({"curvature": np.zeros((3, 2))}, "4 rows of curvature.*got 3"),
     ],
 )
@@ -38,9 +38,9 @@ def test_wrong_fields_are_refused(fields, message):
 def test_points_without_a_normal_are_not_scored():
     normal = UNIT * [[1], [0], [1], [0]]
     np.testing.assert_array_equal(Cloud("a", POS, normal).labelled, [True, False, True, False])
-    np.testing.assert_array_equal(Cloud("a", POS, normal).scored_rows, [0, 2])
-    np.testing.assert_array_equal(Cloud("a", POS, normal, scored=[2, 1, 0, 2]).scored_rows, [2, 0, 2])
-    np.testing.assert_array_equal(Cloud("a", POS, UNIT).scored_rows, range(4))
+    np.testing.assert_array_equal(Cloud("a", POS, normal).eval_index, [0, 2])
+    np.testing.assert_array_equal(Cloud("a", POS, normal, eval_index=[2, 1, 0, 2]).eval_index, [2, 0, 2])
+    np.testing.assert_array_equal(Cloud("a", POS, UNIT).eval_index, range(4))
     assert not Cloud("a", POS).labelled.any()
 
 

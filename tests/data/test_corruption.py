@@ -11,7 +11,7 @@ from tensorframes.data.transforms.corruption import MIN_SHARE, ROUNDING, Corrupt
 def slab() -> Cloud:
     rng = np.random.default_rng(0)
     pos = rng.uniform(-0.5, 0.5, (20_000, 3)) * [8, 2, 0]
-    return Cloud("slab", pos, np.tile([0.0, 0.0, 1.0], (len(pos), 1)), scored=np.arange(10))
+    return Cloud("slab", pos, np.tile([0.0, 0.0, 1.0], (len(pos), 1)), eval_index=np.arange(10))
 
 
 @pytest.mark.parametrize(("category", "sigma"), [("low_noise", 0.00125), ("med_noise", 0.006), ("high_noise", 0.012)])
@@ -22,7 +22,7 @@ def test_noise_is_the_protocols_part_of_the_diagonal(slab, category, sigma):
     assert np.abs(error.mean(0)).max() < 5 * sigma * diagonal(slab.pos) / len(slab.pos) ** 0.5
     assert np.array_equal(noisy.normal, slab.normal)
     assert np.array_equal(noisy.clean_pos, slab.pos)
-    assert np.array_equal(noisy.scored, slab.scored)
+    assert np.array_equal(noisy.eval_index, slab.eval_index)
     assert noisy.category == category
 
 
@@ -44,16 +44,16 @@ def test_stripes_alternate_in_eight_layers(slab):
     counts = np.histogram(thinned.pos[:, 0], 8)[0]
     dense, sparse = sorted([counts[::2], counts[1::2]], key=lambda part: -part.sum())
     assert dense.min() > 6 * sparse.max()
-    assert thinned.scored is None
+    assert np.array_equal(thinned.eval_index, np.arange(len(thinned)))
 
 
 def test_a_part_of_every_cloud_stays():
     rng = np.random.default_rng(0)
     pos = np.concatenate([rng.uniform(0, 0.01, (990, 3)), np.ones((10, 3))])
-    rows = Density("gradient", low=0.01).kept(pos.astype(np.float32), rng)
+    rows = Density("gradient", low=0.01).sample_rows(pos.astype(np.float32), rng)
     assert len(rows) == MIN_SHARE * len(pos)
     assert (np.diff(rows) > 0).all()
-    assert len(Density("gradient", low=0.01, least=0.35).kept(pos.astype(np.float32), rng)) == 350
+    assert len(Density("gradient", low=0.01, least=0.35).sample_rows(pos.astype(np.float32), rng)) == 350
 
 
 def test_rounded_coordinates_are_multiples_of_their_step(slab):

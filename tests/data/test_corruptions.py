@@ -12,7 +12,7 @@ from tensorframes.data.transforms.corruption import (
     Misregistered,
     Outliers,
     Quantised,
-    applied,
+    corrupted_cloud,
     diagonal,
 )
 
@@ -36,7 +36,7 @@ def rng(seed: int = 1) -> np.random.Generator:
 
 
 def corrupted(corruption, cloud):
-    return corruption.corrupted(cloud.pos, diagonal(cloud.pos), rng())
+    return corruption.corrupt(cloud.pos, diagonal(cloud.pos), rng())
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -96,10 +96,10 @@ def test_outliers_are_unlabelled_points_about_the_cloud(square, clustered):
     assert np.array_equal(np.sort(made.rows[~far]), np.arange(len(square)))
     assert np.array_equal(made.pos[~far], square.pos[made.rows[~far]])
     assert 0.4 < np.flatnonzero(far).mean() / len(far) < 0.6  # among the others
-    cloud = applied(made, square, "outliers")
+    cloud = corrupted_cloud(made, square, "outliers")
     assert np.array_equal(cloud.labelled, ~far)
     assert cloud.category == "outliers"
-    assert cloud.scored_rows.tolist() == np.flatnonzero(~far).tolist()
+    assert cloud.eval_index.tolist() == np.flatnonzero(~far).tolist()
     # They are uniform in a box that is 0.05 larger on every side, or crowded.
     counts = np.histogramdd(made.pos[far], bins=(5, 5, 2), range=[(-0.05, 1.05), (-0.05, 1.05), (-0.05, 0.05)])[0]
     nearest = np.median(cKDTree(made.pos[far]).query(made.pos[far], k=2)[0][:, 1])
@@ -155,7 +155,7 @@ def test_clouds_with_noise_of_their_own_are_given_none():
         (lambda: CorruptionMix({"fog": 1.0}, others=OTHERS), "expected categories of no_noise, .*outliers.*, got fog"),
         (lambda: CorruptionMix(sampled_weights={"low_noise": 1.0}), "expected categories of no_noise, got low_noise"),
         (lambda: CorruptionMix(sampled_weights={"no_noise": 0.0}), "expected weights >= 0 with a positive sum"),
-        (lambda: CorruptionMix(sampled_thinned=2.0), "expected a part of the clouds to thin"),
+        (lambda: CorruptionMix(sampled_thinned=2.0), "expected a share of the clouds to thin"),
         (lambda: DecadesDensity(pattern="spiral"), "expected a pattern of any, axis, radial, points, got 'spiral'"),
         (lambda: Outliers(share=(0.1, 0.001)), "expected share to be a number or a pair low <= high"),
     ],

@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from tensorframes.data import download, fetch
+from tensorframes.data import fetch
+from tensorframes.data.datasets import download
 from tensorframes.errors import UserError
 
 from .server import serving

@@ -1,7 +1,5 @@
 """ModelNet40 in both releases."""
 
-import logging
-
 import h5py
 import numpy as np
 import pytest
@@ -136,15 +134,3 @@ def test_wrong_hdf5_files_are_named(hdf5, fault):
     with pytest.raises(UserError, match=r"ply_data_test0.h5: expected") as caught:
         _ = ModelNet40(hdf5, "hdf5").test
     assert "\n" not in str(caught.value)
-
-
-def test_the_real_copy_is_partial(shared_data, tmp_path, caplog):
-    root = shared_data / "modelnet40_normal_resampled"
-    with pytest.raises(UserError, match="got 297 of the 9,843"):
-        _ = ModelNet40(root, cache_dir=tmp_path).train
-    with caplog.at_level(logging.WARNING):
-        data = ModelNet40(root, allow_partial=True, cache_dir=tmp_path)
-        assert len(data.test) == 64
-    assert "64 of the 2,468 files of the test list" in caplog.text
-    assert "normals made unit" in caplog.text
-    assert len(data.test[0]) == 10_000

@@ -43,7 +43,7 @@ def test_all_kinds_of_files_are_read(root):
     cloud = PCPNet(root, test_list="testset_all").test[0]
     np.testing.assert_array_equal(cloud.pos, np.loadtxt(root / "cow.xyz", dtype=np.float32))
     np.testing.assert_allclose(cloud.normal, np.loadtxt(root / "cow.normals"), atol=1e-6)
-    np.testing.assert_array_equal(cloud.scored, [5, 0, 2])
+    np.testing.assert_array_equal(cloud.eval_index, [5, 0, 2])
     np.testing.assert_array_equal(cloud.curvature, np.loadtxt(root / "cow.curv", dtype=np.float32))
     assert (cloud.name, cloud.oriented, cloud.label) == ("cow", True, None)
 
@@ -112,9 +112,9 @@ def test_windows_line_ends_and_optional_files(root, caplog):
     (root / "testset_all.txt").write_bytes(b"cow\r\n\r\n")
     (root / "cow.curv").unlink()
     cloud = PCPNet(root).test[0]
-    assert (len(cloud), list(cloud.scored), cloud.curvature) == (8, [5, 0, 2], None)
+    assert (len(cloud), list(cloud.eval_index), cloud.curvature) == (8, [5, 0, 2], None)
     (root / "cow.pidx").unlink()
-    assert PCPNet(root).test[0].scored is None
+    assert np.array_equal(PCPNet(root).test[0].eval_index, np.arange(len(PCPNet(root).test[0])))
     assert "1 of 1 clouds have no .pidx" in caplog.text
 
 
@@ -148,7 +148,7 @@ def test_rows_that_are_not_finite_are_dropped_and_reported(root, caplog):
     (root / "cow.xyz").write_text("\n".join(lines))
     with caplog.at_level(logging.WARNING):
         cloud = PCPNet(root).test[0]
-    assert (len(cloud), list(cloud.scored)) == (6, [3, 1])
+    assert (len(cloud), list(cloud.eval_index)) == (6, [3, 1])
     np.testing.assert_array_equal(cloud.pos[3], np.loadtxt(root / "cow.xyz", dtype=np.float32)[5])
     assert caplog.messages == ["testset_all: clouds 2, rows 16; 2 rows not finite dropped, 1 row numbers dropped"]
 
@@ -161,7 +161,7 @@ def test_unlabelled_rows_stay_and_are_not_scored(root, caplog):
         cloud = PCPNet(root).test[0]
     np.testing.assert_array_equal(cloud.pos, np.loadtxt(root / "cow.xyz", dtype=np.float32))
     assert np.flatnonzero(~cloud.labelled).tolist() == [0, 4]
-    assert list(cloud.scored) == [5, 2]
+    assert list(cloud.eval_index) == [5, 2]
     met = "2 rows without a normal kept, not scored, 1 row numbers dropped"
     assert caplog.messages == [f"testset_all: clouds 2, rows 16; {met}"]
 
@@ -171,7 +171,7 @@ def test_a_changed_file_is_read_again(root):
     _write(root, "cow", count=9)
     assert len(PCPNet(root).test[0]) == 9
     (root / "cow.pidx").unlink()
-    assert PCPNet(root).test[0].scored is None
+    assert np.array_equal(PCPNet(root).test[0].eval_index, np.arange(len(PCPNet(root).test[0])))
 
 
 def test_one_folder_down_and_a_cache_elsewhere(root, tmp_path_factory):
@@ -181,13 +181,3 @@ def test_one_folder_down_and_a_cache_elsewhere(root, tmp_path_factory):
     assert len(data.test) == 2
     assert len(list((above / "c").rglob("*.h5"))) == 2
     assert not (above / "pclouds" / ".tensorframes_cache").exists()
-
-
-def test_the_real_sample(shared_data, tmp_path):
-    lists = ("trainingset_no_noise", "validationset_no_noise", "testset_no_noise")
-    data = PCPNet(shared_data / "pcpnet_sample", *lists, cache_dir=tmp_path)
-    assert [len(split) for split in (data.train, data.val, data.test)] == [4, 1, 5]
-    cube = data.test[0]
-    assert (cube.name, len(cube), len(cube.scored)) == ("cube100k", 100_000, 5000)
-    # A face of the cube [-1, 1]^3 holds its points where its normal says.
-    np.testing.assert_allclose((cube.pos * cube.normal).sum(1), 1, atol=1e-5)

@@ -12,8 +12,7 @@ from torch.utils.data import Subset
 from torch_geometric.loader import DataLoader
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
-from tensorframes.data.samples import DIRECT_POINTS, TrainingSamples, WholeClouds, _Prepared
-from tensorframes.data.scales import distinct_rows, sampled_scale
+from tensorframes.data.samples import DIRECT_POINTS, CachedCloud, TrainingSamples, ValidationClouds
 from tensorframes.data.transforms.augmentation import RandomRotation
 from tensorframes.data.transforms.corruption import (
     Corruption,
@@ -25,8 +24,11 @@ from tensorframes.data.transforms.corruption import (
     Quantised,
     diagonal,
 )
+from tensorframes.data.transforms.scales import distinct_rows, sampled_scale
 from tensorframes.errors import UserError
 from tensorframes.geometry import PROFILE, cloud_scale, thickness_profile
+
+WHOLE = 2**30  # points of a patch that is the whole cloud
 
 
 def sphere(count: int, seed: int = 0) -> Cloud:
@@ -35,13 +37,13 @@ def sphere(count: int, seed: int = 0) -> Cloud:
     return Cloud(f"sphere{count}", x, x)
 
 
-def samples(length: int = 6, patch_points: int | None = 300) -> TrainingSamples:
+def samples(length: int = 6, patch_points: int = 300) -> TrainingSamples:
     clouds = [sphere(2000), sphere(900), sphere(20_000)]
     return TrainingSamples(clouds, length, patch_points, RandomRotation("o3"), CorruptionMix(), seed=3)
 
 
 def same(one, other) -> bool:
-    return all(torch.equal(one[key], other[key]) for key in ("pos", "normal", "scale", "inner", "oriented"))
+    return all(torch.equal(one[key], other[key]) for key in ("pos", "normal", "scale", "loss_mask", "oriented"))
 
 
 def test_a_sample_has_every_tensor():
@@ -49,7 +51,7 @@ def test_a_sample_has_every_tensor():
     assert data.pos.shape == data.normal.shape == (300, 3)
     assert data.pos.dtype == data.normal.dtype == data.scale.dtype == torch.float32
     assert data.scale.shape == data.oriented.shape == (1,)
-    assert int(data.inner.sum()) == 150
+    assert int(data.loss_mask.sum()) == 150
     assert torch.allclose(data.normal.norm(dim=1), torch.ones(300), atol=1e-5)
 
 
@@ -73,22 +75,22 @@ def test_the_profile_is_that_of_the_whole_cloud_where_it_is_asked_for():
     assert torch.allclose(clean.profile[0], thickness_profile(pos, torch.arange(4000), weigh=True), atol=0.03)
 
 
-def test_a_patch_holds_the_nearest_points_and_inner_the_nearest_half_of_them():
+def test_a_patch_has_the_nearest_points_and_its_loss_mask_the_nearest_half():
     cloud = sphere(1000)
     data = TrainingSamples([cloud], 1, 200, seed=1)[0]
     distance = data.pos.norm(dim=1)
     centre = cloud.pos[np.abs(cloud.normal - data.normal[distance.argmin()].numpy()).sum(1).argmin()]
     nearest = np.sort(np.linalg.norm(cloud.pos - centre, axis=1))[:200]
     assert np.allclose(np.sort(distance.numpy()), nearest, atol=1e-6)
-    assert distance[data.inner].max() <= distance[~data.inner].min()
+    assert distance[data.loss_mask].max() <= distance[~data.loss_mask].min()
     assert distance.min() == 0
 
 
 def test_context_widens_a_patch_in_units_of_the_scale():
     cloud = sphere(3000)
     narrow, wide = (TrainingSamples([cloud], 1, 200, seed=1, context=context)[0] for context in (0.0, 9.0))
-    assert torch.equal(narrow.pos[narrow.inner], wide.pos[wide.inner])
-    reach = wide.pos[wide.inner].norm(dim=1).max() + 9 * float(wide.scale)
+    assert torch.equal(narrow.pos[narrow.loss_mask], wide.pos[wide.loss_mask])
+    reach = wide.pos[wide.loss_mask].norm(dim=1).max() + 9 * float(wide.scale)
     centre = (wide.normal - wide.pos).mean(0).numpy()
     assert len(wide.pos) == (np.linalg.norm(cloud.pos - centre, axis=1) <= float(reach) + 1e-6).sum() > 200
     assert len(TrainingSamples([cloud], 1, 200, seed=1, context=9.0, most_points=250)[0].pos) == 250
@@ -141,16 +143,16 @@ def test_the_scale_of_a_patch_is_that_of_its_whole_corrupted_cloud(category):
     cloud = sphere(30_000)
     assert len(cloud) > DIRECT_POINTS
     corruption, rng = Corruption.protocol(category), np.random.default_rng(5)
-    made = corruption.corrupted(cloud.pos, diagonal(cloud.pos), rng)
-    scale = _Prepared(cloud, (0, 0)).scale(made, corruption, rng)
+    made = corruption.corrupt(cloud.pos, diagonal(cloud.pos), rng)
+    scale = CachedCloud(cloud, (0, 0)).scale(made, corruption, rng)
     assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.02)
 
 
 @pytest.mark.parametrize("noise", [0.0002, 0.0009, 0.0035, 0.0095, 0.0138, 0.02])
 def test_the_scale_between_measured_levels_is_right(noise):
     cloud, rng = sphere(30_000), np.random.default_rng(5)
-    made = Corruption(noise).corrupted(cloud.pos, diagonal(cloud.pos), rng)
-    scale = _Prepared(cloud, (0, 0)).scale(made, Corruption(noise), rng)
+    made = Corruption(noise).corrupt(cloud.pos, diagonal(cloud.pos), rng)
+    scale = CachedCloud(cloud, (0, 0)).scale(made, Corruption(noise), rng)
     assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.02)
 
 
@@ -173,41 +175,46 @@ def sparse(count: int, labelled: int) -> Cloud:
     return Cloud("sparse", whole.pos, np.where(np.arange(count)[:, None] < labelled, whole.normal, 0))
 
 
-@pytest.mark.parametrize("patch_points", [300, None])
-def test_unlabelled_points_are_in_a_patch_but_not_inner(patch_points):
-    made = TrainingSamples([sparse(2000, 300)], 12, patch_points, corruption=Corruption(0.01), seed=3)
+@pytest.mark.parametrize("patch_points", [300, WHOLE])
+def test_unlabelled_points_are_in_a_patch_but_not_in_its_loss_mask(patch_points):
+    made = TrainingSamples(
+        [sparse(2000, 300)],
+        12,
+        patch_points,
+        corruption=Corruption(0.01),
+        seed=3,
+        loss_share=0.5 if patch_points == 300 else 1.0,
+    )
     labels = TrainingSamples([sphere(2000)], 12, patch_points, corruption=Corruption(0.01), seed=3)
     for item in range(12):
         data = made[item]
         known = (data.normal != 0).any(1)
         assert len(data.pos) == len(labels[item].pos)
-        assert data.inner.any()
-        assert known[data.inner].all()
+        assert data.loss_mask.any()
+        assert known[data.loss_mask].all()
         assert known[data.pos.norm(dim=1).argmin()]  # the centre
-        assert patch_points is None or not known.all()
-        if patch_points is None:
-            assert torch.equal(data.inner, known)
+        assert patch_points == WHOLE or not known.all()
+        if patch_points == WHOLE:
+            assert torch.equal(data.loss_mask, known)
 
 
 def test_a_sample_keeps_a_labelled_point_however_thin_it_gets():
     made = TrainingSamples(
-        [sparse(500, 1)], 20, None, corruption=Corruption(density=Density(low=0.1, high=0.1, least=0.0))
+        [sparse(500, 1)], 20, WHOLE, corruption=Corruption(density=Density(low=0.1, high=0.1, least=0.0))
     )
-    assert [int(made[item].inner.sum()) for item in range(20)] == [1] * 20
+    assert [int(made[item].loss_mask.sum()) for item in range(20)] == [1] * 20
 
 
-def test_whole_clouds_are_whole_and_centred():
-    data = samples(patch_points=None)[0]
-    assert data.inner.all()
-    whole = WholeClouds([sphere(2000)])
+def test_validation_clouds_are_whole_and_centred():
+    whole = ValidationClouds([sphere(2000)])
     assert len(whole) == 1
     assert whole[0].num_nodes == 2000
     assert whole[0].pos.mean(0).abs().max() < 1e-5
     assert whole[0].scale.item() == pytest.approx(float(cloud_scale(whole[0].pos)[0]), rel=1e-5)
-    assert whole[0].inner.all()
-    partly = WholeClouds([sparse(2000, 30)])[0]
+    assert whole[0].loss_mask.all()
+    partly = ValidationClouds([sparse(2000, 30)])[0]
     assert partly.num_nodes == 2000
-    assert partly.inner.nonzero()[:, 0].tolist() == list(range(30))
+    assert partly.loss_mask.nonzero()[:, 0].tolist() == list(range(30))
 
 
 def test_clouds_of_different_sizes_make_a_batch():
@@ -222,10 +229,10 @@ def test_clouds_of_different_sizes_make_a_batch():
     [
         ({"clouds": []}, "expected at least one cloud"),
         ({"length": 0}, "expected at least one cloud and one sample, got 1 and 0"),
-        ({"patch_points": 0}, "expected patch_points >= 1 or null, got 0"),
+        ({"patch_points": 0}, "expected patch_points >= 1, got 0"),
         ({"context": -1.0}, "expected context >= 0"),
         ({"patch_points": 500, "most_points": 400, "context": 1.0}, "most_points >= patch_points"),
-        ({"inner_share": 0.0}, "expected inner_share in"),
+        ({"loss_share": 0.0}, "expected loss_share in"),
     ],
 )
 def test_mistakes_are_refused(change, message):
@@ -237,8 +244,8 @@ def test_clouds_without_normals_are_refused():
     for bare in (Cloud("bare", np.zeros((3, 3))), Cloud("bare", np.zeros((3, 3)), np.zeros((3, 3)))):
         with pytest.raises(UserError, match="expected normals to train on, got none for bare"):
             TrainingSamples([bare], 1)[0]
-        with pytest.raises(UserError, match="expected normals to validate on, got none for bare"):
-            WholeClouds([bare])[0]
+        with pytest.raises(UserError, match="expected rows with normals to validate on, got none for bare"):
+            ValidationClouds([bare])[0]
 
 
 def test_outliers_are_points_of_a_patch_that_the_loss_does_not_count():
@@ -247,8 +254,8 @@ def test_outliers_are_points_of_a_patch_that_the_loss_does_not_count():
         data = TrainingSamples([sphere(2000)], 10, 300, corruption=mix)[index]
         unlabelled = (data.normal == 0).all(1)
         found += int(unlabelled.sum())
-        assert not data.inner[unlabelled].any()
-        assert data.inner.any()
+        assert not data.loss_mask[unlabelled].any()
+        assert data.loss_mask.any()
         assert data.scale > 0
     assert found > 20
 
@@ -259,17 +266,17 @@ def test_the_scale_is_that_of_the_cloud_with_outliers_rounded_or_moved():
     for corruption in (Outliers(share=0.1), coarse, Misregistered(), DecadesDensity()):
         rng = np.random.default_rng(5)
         drawn = corruption.draw(rng)
-        made = drawn.corrupted(cloud.pos, diagonal(cloud.pos), rng)
-        scale = _Prepared(cloud, (0, 0)).scale(made, drawn, rng)
+        made = drawn.corrupt(cloud.pos, diagonal(cloud.pos), rng)
+        scale = CachedCloud(cloud, (0, 0)).scale(made, drawn, rng)
         assert scale == pytest.approx(float(cloud_scale(torch.from_numpy(made.pos))[0]), rel=0.04)
 
 
 def test_clouds_with_noise_of_their_own_are_left_alone():
     cloud = replace(sphere(400), category="depth_image")
     loud = CorruptionMix({"high_noise": 1.0})
-    data = TrainingSamples([cloud], 10, None, corruption=loud)[0]
+    data = TrainingSamples([cloud], 10, WHOLE, corruption=loud)[0]
     assert float(data.noise) == 0
     assert data.num_nodes == 400
     apart = torch.cdist(data.pos, data.pos)
     assert torch.allclose(apart, torch.cdist(*[torch.from_numpy(cloud.pos)] * 2), atol=2e-3)
-    assert float(TrainingSamples([sphere(400)], 10, None, corruption=loud)[0].noise) > 0
+    assert float(TrainingSamples([sphere(400)], 10, WHOLE, corruption=loud)[0].noise) > 0

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from tensorframes.data.ranges import DECADES, drawn
 from tensorframes.data.synthetic.sampling import (
     SAMPLINGS,
     ContourLines,
@@ -22,6 +21,7 @@ from tensorframes.data.synthetic.sampling.depth import mixed
 from tensorframes.data.synthetic.shapes import fields, meshes
 from tensorframes.data.synthetic.shapes.combine import Offset, Placed
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import DECADES, drawn
 
 RADIUS = 0.7
 BALL = Implicit(fields.Sphere(RADIUS))
@@ -80,7 +80,7 @@ def test_points_are_about_as_many_as_asked_and_a_function_of_the_seed(name):
         LINES,
         replace(LINES, turned=1.0),
         *(MeshVertices(layout) for layout in ("triangulated", "polar", "turned", "boxed")),
-        VoxelFilter(noise=0.0, kept="first"),
+        VoxelFilter(noise=0.0, point="first"),
     ],
     ids=repr,
 )
@@ -222,13 +222,13 @@ def test_a_ball_becomes_a_uv_sphere():
 
 
 def test_voxels_keep_one_point_each():
-    centre, _ = VoxelFilter(noise=0.0, kept="centre").sample(BALL, 1000, rng())
+    centre, _ = VoxelFilter(noise=0.0, point="centre").sample(BALL, 1000, rng())
     side = np.diff(np.unique(centre[:, 0])).min()
     assert np.allclose(centre / side - 0.5, np.round(centre / side - 0.5), atol=1e-5)
     voxels = np.round(centre / side - 0.5).astype(int)
     assert len(np.unique(voxels, axis=0)) == len(centre)
-    first, _ = VoxelFilter(noise=0.0, kept="first").sample(BALL, 1000, rng())
-    middle, _ = VoxelFilter(noise=0.0, kept="centroid").sample(BALL, 1000, rng())
+    first, _ = VoxelFilter(noise=0.0, point="first").sample(BALL, 1000, rng())
+    middle, _ = VoxelFilter(noise=0.0, point="centroid").sample(BALL, 1000, rng())
     for other in (first, middle):
         assert np.array_equal(
             np.floor(other[np.lexsort(np.floor(other / side).T)] / side), np.floor(centre[np.lexsort(voxels.T)] / side)
@@ -255,7 +255,7 @@ def test_swept_vertices_are_regular_rings():
         ),
         (lambda: DepthImage(noise=(0.0, 0.1, 0.2)), "expected noise to be a number or a pair"),
         (lambda: MeshVertices("round"), "expected a layout of any, triangulated, .* got 'round'"),
-        (lambda: VoxelFilter(kept="last"), "expected any, first, centroid, centre of a voxel"),
+        (lambda: VoxelFilter(point="last"), "expected a point of any, first, centroid, centre, got"),
     ],
 )
 def test_mistakes(make, message):

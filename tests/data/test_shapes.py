@@ -7,11 +7,12 @@ import torch
 
 from tensorframes.data import PCPNet
 from tensorframes.data.cloud import CATEGORIES, Cloud
+from tensorframes.data.synthetic import Shapes, make_shape, making, write_pcpnet
+from tensorframes.data.synthetic.categories import CORRUPTIONS, LEAST, InCategories
+from tensorframes.data.synthetic.making import kind_of, make_sampled
 from tensorframes.data.synthetic.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
-from tensorframes.data.synthetic.shapes import Shapes, combine, fields, make_shape, making, meshes, write_pcpnet
-from tensorframes.data.synthetic.shapes.categories import CORRUPTIONS, LEAST, InCategories
+from tensorframes.data.synthetic.shapes import combine, fields, meshes
 from tensorframes.data.synthetic.shapes.kinds import KINDS
-from tensorframes.data.synthetic.shapes.making import kind_of, make_sampled
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import HALF, Implicit
 from tensorframes.errors import UserError
@@ -210,7 +211,7 @@ def test_test_shapes_come_in_every_category(tmp_path):
     assert len({cloud.name for cloud in clouds}) == 12
     for cloud in clouds:
         assert len(cloud.clean_pos) == 600
-        assert len(cloud.scored) == len(cloud.pos)
+        assert len(cloud.eval_index) == len(cloud.pos)
         assert len(cloud.pos) >= 240
     assert np.array_equal(clouds[-1].pos, small(tmp_path).test[11].pos)
     assert len(small(tmp_path, categories=["med_noise"]).test) == 2
@@ -230,8 +231,8 @@ def test_every_way_of_sampling_and_every_corruption_is_a_category(tmp_path):
     assert len({cloud.name for cloud in clouds}) == len(names)
     for cloud in clouds:
         assert 50 < len(cloud) < 1000
-        assert cloud.labelled[cloud.scored].all()
-        assert len(cloud.scored) == cloud.labelled.sum()
+        assert cloud.labelled[cloud.eval_index].all()
+        assert len(cloud.eval_index) == cloud.labelled.sum()
     again = small(tmp_path, test_shapes=1, categories=names[-4:], workers=0).test
     for one, other in zip(clouds[8:], again, strict=True):
         assert np.array_equal(one.pos, other.pos)
@@ -309,7 +310,7 @@ def test_pcpnets_layout_holds_the_same_clouds(tmp_path):
         assert (theirs.name, theirs.category) == (ours.name, ours.category)
         assert np.allclose(theirs.pos, ours.pos, atol=1e-6)
         assert np.allclose(theirs.normal, ours.normal, atol=1e-6)
-        assert np.array_equal(theirs.scored, ours.scored)
+        assert np.array_equal(theirs.eval_index, ours.eval_index)
     assert [cloud.category for cloud in read.train] == ["no_noise", "low_noise", "med_noise", "high_noise"]
     assert len(read.val) == 1
 

@@ -79,12 +79,13 @@ def test_bad_points_are_refused(points: object, message: str) -> None:
 
 
 def test_progress_is_told() -> None:
-    told: list[float] = []
-    found = tensorframes.estimate_normals(cube(400)[0], progress=told.append)
-    assert told[0] == 0
-    assert told[-1] == 1
-    assert told == sorted(told)
-    assert len(told) > 5
+    told: list[tuple[int, int]] = []
+    found = tensorframes.estimate_normals(cube(400)[0], progress=lambda *counts: told.append(counts))
+    total = told[0][1]
+    assert [all_of_them for _, all_of_them in told] == [total] * len(told)
+    assert [done for done, _ in told] == [*range(total + 1), total][: len(told)]
+    assert told[-1] == (total, total)
+    assert total > 5
     assert (found == tensorframes.estimate_normals(cube(400)[0])).all()
     count = len(told)
     tensorframes.estimate_normals(cube(400)[0])

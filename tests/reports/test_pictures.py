@@ -20,7 +20,7 @@ def sphere(count: int = 1500, name: str = "ball", category: str = "no_noise", sq
     pos /= np.linalg.norm(pos, axis=1, keepdims=True)
     normal = pos / [1, 1, squash]
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-    return Cloud(name, pos=pos * [1, 1, squash], normal=normal, category=category, scored=np.arange(300))
+    return Cloud(name, pos=pos * [1, 1, squash], normal=normal, category=category, eval_index=np.arange(300))
 
 
 def test_near_points_hide_far_ones_and_the_ball_has_no_holes():
@@ -71,12 +71,12 @@ def test_colours_get_darker_with_the_error():
     assert (np.diff(brightness) < 0).all()
 
 
-def test_a_panel_has_all_errors_but_the_rmse_of_the_scored_rows():
+def test_a_panel_has_all_errors_but_the_rmse_of_the_evaluation_index():
     class Half:
         name, oriented = "half", False
 
         def __call__(self, points, rows=None):
-            return np.where(np.arange(len(points))[:, None] < 300, points, 0)
+            return np.where(np.arange(len(points))[:, None] < 300, points, 0)[rows]
 
     panel = error_panel(Half(), sphere())
     assert len(panel.degrees) == 1500
@@ -87,10 +87,10 @@ def test_a_panel_has_all_errors_but_the_rmse_of_the_scored_rows():
     class Asked(Half):
         def __call__(self, points, rows=None):
             asked.append(rows)
-            return super().__call__(points)[rows]
+            return super().__call__(points, rows)
 
     assert error_panel(Asked(), sphere(), points=50).rmse < 1e-3
-    assert 300 <= len(asked[0]) <= 350  # the scored rows and a few others, not all
+    assert 300 <= len(asked[0]) <= 350  # the evaluation index and a few others, not all
     with pytest.raises(ValueError, match="without"):
         error_panel(Half(), Cloud("bare", pos=np.zeros((3, 3))))
 
@@ -102,7 +102,7 @@ def test_a_panel_shows_the_labelled_points():
         def __call__(self, points, rows=None):
             return np.where(np.arange(len(points))[:, None] < 300, points, 0)[rows]
 
-    partly = replace(sphere(), normal=np.where(np.arange(1500)[:, None] < 400, sphere().normal, 0), scored=None)
+    partly = replace(sphere(), normal=np.where(np.arange(1500)[:, None] < 400, sphere().normal, 0), eval_index=None)
     panel = error_panel(Half(), partly)
     assert (len(panel.degrees), len(panel.cloud)) == (400, 400)
     assert panel.rmse == pytest.approx(45)  # a quarter of them is at 90

@@ -19,14 +19,16 @@ class Off:
         self.name, self.oriented, self.angle = f"off {degrees}", oriented, np.radians(degrees)
 
     def __call__(self, points, rows=None):
-        return np.tile([np.sin(self.angle), 0, np.cos(self.angle)], (len(points), 1))
+        return np.tile([np.sin(self.angle), 0, np.cos(self.angle)], (len(points if rows is None else rows), 1))
 
 
 def clouds(categories=CATEGORIES, count: int = 20) -> list[Cloud]:
     pos = np.random.default_rng(0).normal(size=(count, 3))
     normal = np.tile([0, 0, 1.0], (count, 1))
     return [
-        Cloud(f"{c}_{i}", pos=pos, normal=normal, category=c, scored=np.arange(5)) for c in categories for i in (1, 2)
+        Cloud(f"{c}_{i}", pos=pos, normal=normal, category=c, eval_index=np.arange(5))
+        for c in categories
+        for i in (1, 2)
     ]
 
 
@@ -100,7 +102,7 @@ def test_many_categories_are_rows_and_methods_columns():
 def test_missing_normals_are_told():
     class Missing(Off):
         def __call__(self, points, rows=None):
-            return super().__call__(points, rows) * (np.arange(len(points)) > 0)[:, None]
+            return super().__call__(points, rows) * (np.asarray(rows) > 0)[:, None]
 
     text = printed({"PCA": score(Missing(1), clouds(("scan",)))})
     assert "PCA: 2 rows without a normal count as 90 degrees" in " ".join(text.split())

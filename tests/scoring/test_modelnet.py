@@ -21,7 +21,7 @@ class Up:
     name, oriented = "up", True
 
     def __call__(self, points, rows=None):
-        return np.tile([0, 0, 1.0], (len(points), 1))
+        return np.tile([0, 0, 1.0], (len(points if rows is None else rows), 1))
 
 
 class Radial:
@@ -30,7 +30,7 @@ class Radial:
     name, oriented = "radial", True
 
     def __call__(self, points, rows=None):
-        return points
+        return points if rows is None else points[rows]
 
 
 def cloud(name: str = "a", **fields) -> Cloud:
@@ -89,22 +89,24 @@ def test_orientation_is_null_unless_claimed_and_refused_where_signs_are_not_cons
 def test_points_without_a_normal_count_as_a_cosine_of_zero():
     class Half(Radial):
         def __call__(self, points, rows=None):
-            return points * np.array([[1], [1], [0], [np.nan]])
+            return (points * np.array([[1], [1], [0], [np.nan]]))[rows]
 
     found = score_rotated(Half(), [cloud()], rotations=["none"])["per_rotation"]["none"]
     assert found["cosine_unoriented"] == pytest.approx(0.5)
     assert (found["no_normal"], found["not_finite"]) == (1, 1)
 
 
-def test_only_the_scored_rows_count():
-    found = score_rotated(Up(), [cloud(scored=np.array([0, 1]))], rotations=["none"])["per_rotation"]["none"]
+def test_only_the_evaluation_index_counts():
+    found = score_rotated(Up(), [cloud(eval_index=np.array([0, 1]))], rotations=["none"])["per_rotation"]["none"]
     assert found["cosine_oriented"] == pytest.approx(0.75)
 
 
 def test_unlabelled_points_turn_along_and_are_not_scored():
     whole = cloud()
     known = replace(whole, normal=whole.normal * [[1], [1], [0], [0]])
-    found, expected = (score_rotated(Up(), [each])["per_rotation"] for each in (known, cloud(scored=np.array([0, 1]))))
+    found, expected = (
+        score_rotated(Up(), [each])["per_rotation"] for each in (known, cloud(eval_index=np.array([0, 1])))
+    )
     for name, entry in found.items():
         assert entry == {**expected[name], "seconds": entry["seconds"]}
         assert (entry["points"], entry["scored"]) == (4, 2)

@@ -12,17 +12,17 @@ from tensorframes.scoring import score
 
 
 class Tilting:
-    """Answers vectors that stand at given degrees from +z, point by point; all rows or only those asked for."""
+    """Returns vectors at given angles from +z, point by point."""
 
     name = "tilting"
 
-    def __init__(self, degrees: np.ndarray, oriented: bool = False, whole: bool = False) -> None:
-        self.degrees, self.oriented, self.whole = np.radians(np.asarray(degrees, dtype=float)), oriented, whole
+    def __init__(self, degrees: np.ndarray, oriented: bool = False) -> None:
+        self.degrees, self.oriented = np.radians(np.asarray(degrees, dtype=float)), oriented
 
     def __call__(self, points, rows=None):
         angle = self.degrees[: len(points)]
         normal = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=1)
-        return normal if rows is None or self.whole else normal[rows]
+        return normal if rows is None else normal[rows]
 
 
 class Recording(Tilting):
@@ -54,11 +54,10 @@ def cloud(name: str = "a", count: int = 4, at: float = 0.0, **fields) -> Cloud:
     return Cloud(name=name, pos=pos, normal=np.tile([0, 0, 1.0], (count, 1)), **fields)
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_only_the_scored_rows_count(whole):
-    entry = score(Tilting([80, 3, 80, 4], whole=whole), [cloud(scored=np.array([3, 1, 1, 3]))])["per_cloud"]["a"]
+def test_only_the_evaluation_index_counts():
+    entry = score(Tilting([80, 3, 80, 4]), [cloud(eval_index=np.array([3, 1, 1, 3]))])["per_cloud"]["a"]
     assert entry["rmse"] == pytest.approx(np.sqrt(12.5))  # 4, 3, 3, 4
-    entry = score(Tilting([80, 3, 80, 4], whole=whole), [cloud(scored=np.array([3, 1]))])["per_cloud"]["a"]
+    entry = score(Tilting([80, 3, 80, 4]), [cloud(eval_index=np.array([3, 1]))])["per_cloud"]["a"]
     assert entry["rmse"] == pytest.approx(np.sqrt(12.5))
     assert (entry["points"], entry["scored"]) == (4, 2)
     assert entry["pgp"]["5"] == 1.0
@@ -69,11 +68,13 @@ def test_unlabelled_points_are_seen_but_not_scored():
     known = np.sort(np.random.default_rng(1).permutation(100)[:15])
     whole, method = cloud(count=100), Recording(np.arange(100) % 23)
     normal = np.where(np.isin(np.arange(100), known)[:, None], whole.normal, 0)
-    partly, expected = (score(method, [each]) for each in (replace(whole, normal=normal), replace(whole, scored=known)))
+    partly, expected = (
+        score(method, [each]) for each in (replace(whole, normal=normal), replace(whole, eval_index=known))
+    )
     assert method.points == [100, 100]
     assert partly["average"] == {**expected["average"], "seconds": partly["average"]["seconds"]}
     assert partly["average"]["scored"] == 15
-    named = score(method, [replace(whole, normal=normal, scored=np.array([known[0], known[0] + 1, known[3]]))])
+    named = score(method, [replace(whole, normal=normal, eval_index=np.array([known[0], known[0] + 1, known[3]]))])
     assert named["average"]["scored"] == 2 + (known[1] == known[0] + 1)
 
 
@@ -84,7 +85,7 @@ def test_the_nearest_clean_point_may_be_unlabelled():
     assert score(degrees, [moved])["average"]["cnd"] == pytest.approx(np.sqrt((80**2 + 3**2 + 4**2) / 3))
     partly = replace(moved, normal=moved.normal * [[1], [0], [1]])
     assert score(degrees, [partly])["average"]["cnd"] == pytest.approx(4)
-    assert score(degrees, [replace(partly, scored=[0])])["average"]["cnd"] is None
+    assert score(degrees, [replace(partly, eval_index=[0])])["average"]["cnd"] is None
 
 
 def test_categories_are_means_of_shapes_and_the_average_of_categories():
@@ -137,7 +138,7 @@ def test_clouds_without_consistent_signs_are_refused_by_the_oriented_scores(capl
 def test_zero_and_not_finite_rows_are_counted_as_90_and_reported():
     class Broken(Tilting):
         def __call__(self, points, rows=None):
-            return np.array([[0, 0, 0], [np.nan, 0, 0], [0, 0, 2.0], [0, 0, 1]])
+            return np.array([[0, 0, 0], [np.nan, 0, 0], [0, 0, 2.0], [0, 0, 1]])[rows]
 
     result = score(Broken([]), [cloud()])
     entry = result["average"]
@@ -175,16 +176,10 @@ def test_seconds_are_the_methods_own():
     assert 0.05 <= score(Slow([0, 0, 0, 0]), [cloud(), cloud("b")])["average"]["seconds"] < 0.5
 
 
-def test_progress_wraps_the_walk():
-    seen = []
-
-    def progress(indices):
-        for index in indices:
-            seen.append(index)
-            yield index
-
-    score(Naming(), [cloud("a"), cloud("b")], progress=progress)
-    assert seen == [0, 1]
+def test_progress_counts_the_clouds():
+    counts = []
+    score(Naming(), [cloud("a"), cloud("b")], progress=lambda done, total: counts.append((done, total)))
+    assert counts == [(0, 2), (1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -193,9 +188,9 @@ def test_progress_wraps_the_walk():
         ([], "at least one cloud"),
         ([cloud(), cloud()], "different names, got 'a' twice"),
         ([Cloud("bare", pos=np.zeros((3, 3)))], "'bare' without"),
-        ([cloud(scored=np.array([], dtype=int))], "at least one row to score in 'a'"),
+        ([cloud(eval_index=np.array([], dtype=int))], "at least one row to score in 'a'"),
         ([Cloud("zero", pos=np.zeros((3, 3)), normal=np.zeros((3, 3)))], "'zero' without"),
-        ([Cloud("a", pos=np.zeros((2, 3)), normal=[[0, 0, 0], [0, 0, 1]], scored=[0])], "one row to score in 'a'"),
+        ([Cloud("a", pos=np.zeros((2, 3)), normal=[[0, 0, 0], [0, 0, 1]], eval_index=[0])], "one row to score in 'a'"),
     ],
 )
 def test_what_cannot_be_scored_is_named(clouds, words):
@@ -203,6 +198,11 @@ def test_what_cannot_be_scored_is_named(clouds, words):
         score(Naming(), clouds)
 
 
-def test_a_method_of_the_wrong_length_is_named():
-    with pytest.raises(ValueError, match="expected 2 or 4 normals from tilting, got 3"):
-        score(Tilting([0, 0, 0], whole=True), [cloud(scored=np.array([0, 1]))])
+@pytest.mark.parametrize("rows", [[0, 1], [0, 1, 2, 3]])
+def test_a_method_that_does_not_return_the_rows_asked_for_is_named(rows):
+    class Whole(Tilting):
+        def __call__(self, points, rows=None):
+            return np.tile([0, 0, 1.0], (5, 1))
+
+    with pytest.raises(ValueError, match=rf"expected {len(rows)} normals from tilting, .*, got 5"):
+        score(Whole([]), [cloud(eval_index=np.array(rows))])

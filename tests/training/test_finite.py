@@ -47,7 +47,7 @@ def step(weight: float, made: Callable[[Tensor], Tensor], monkeypatch: pytest.Mo
     monkeypatch.setattr(NormalTraining, "trainer", trainer)
     monkeypatch.setattr(NormalTraining, "log", lambda *_, **__: None)
     pos, normal = torch.randn(20, 3), torch.eye(3)[:1].expand(20, 3)
-    cloud = Data(pos=pos, normal=normal, inner=torch.ones(20, dtype=torch.bool), scale=torch.ones(1))
+    cloud = Data(pos=pos, normal=normal, loss_mask=torch.ones(20, dtype=torch.bool), scale=torch.ones(1))
     module = NormalTraining(Scaled(weight, made), UnorientedLoss(), lambda groups: None, None)
     module.training_step(Batch.from_data_list([cloud]), 0)
 

@@ -16,7 +16,7 @@ def batch_of(*normals: torch.Tensor, oriented: bool = True) -> Batch:
         Data(
             pos=normal,
             normal=normal,
-            inner=torch.ones(len(normal), dtype=torch.bool),
+            loss_mask=torch.ones(len(normal), dtype=torch.bool),
             oriented=torch.tensor([oriented]),
         )
         for normal in normals
@@ -100,28 +100,26 @@ def test_a_perfect_prediction_has_finite_gradients() -> None:
     assert torch.isfinite(raw.grad).all()
 
 
-def test_only_inner_points_count() -> None:
+def test_only_points_in_the_loss_mask_count() -> None:
     batch = batch_of(torch.cat([X.expand(2, 3), turned(90, 2)]))
-    batch.inner = torch.tensor([True, True, False, False])
+    batch.loss_mask = torch.tensor([True, True, False, False])
     assert UnorientedLoss(eps=1e-12)(prediction_of(turned(0, 2)), batch).item() == pytest.approx(0, abs=1e-5)
 
 
-def test_clouds_without_inner_points_take_no_part() -> None:
+def test_clouds_without_points_in_the_loss_mask_are_left_out() -> None:
     both, one = batch_of(X.expand(2, 3), X.expand(5, 3)), batch_of(X.expand(5, 3))
-    both.inner = torch.arange(7) >= 2
+    both.loss_mask = torch.arange(7) >= 2
     loss, found = UnorientedLoss(iterates_weight=0.5), turned(20.0, 5)
     assert loss(prediction_of(found, found), both) == loss(prediction_of(found, found), one)
-    again = turned(21.0, 5)
-    assert loss.unsteadiness(found, again, both) == loss.unsteadiness(found, again, one)
     assert mean_where(rmse_degrees(found, both), both).item() == pytest.approx(20, rel=1e-4)
 
 
-def test_a_batch_without_inner_points_has_no_loss_and_no_gradient() -> None:
+def test_a_batch_without_points_in_the_loss_mask_has_no_loss_and_no_gradient() -> None:
     batch = batch_of(X.expand(2, 3), X.expand(5, 3))
-    batch.inner = torch.zeros(7, dtype=torch.bool)
+    batch.loss_mask = torch.zeros(7, dtype=torch.bool)
     raw = torch.randn(1, 3, requires_grad=True)
     loss, none = UnorientedLoss(iterates_weight=0.5), normalize(raw, dim=-1)[:0]
-    value = loss(prediction_of(none, none), batch) + loss.unsteadiness(none, none, batch)
+    value = loss(prediction_of(none, none), batch)
     value.backward()
     assert value.item() == 0
     assert raw.grad is not None
@@ -132,13 +130,13 @@ def test_a_batch_without_inner_points_has_no_loss_and_no_gradient() -> None:
 @pytest.mark.parametrize("other", [0.0, 7.0, float("nan")])
 def test_what_stands_in_place_of_a_missing_normal_does_not_matter(other: float) -> None:
     """The loss and its gradient are those of the labelled points alone."""
-    truth, inner = torch.cat([X.expand(4, 3), turned(50, 4)]), torch.arange(8) % 2 == 0
-    batch = batch_of(torch.where(inner.unsqueeze(-1), truth, other))
-    batch.inner = inner
+    truth, mask = torch.cat([X.expand(4, 3), turned(50, 4)]), torch.arange(8) % 2 == 0
+    batch = batch_of(torch.where(mask.unsqueeze(-1), truth, other))
+    batch.loss_mask = mask
     raw = turned(20, 4).clone().requires_grad_()
     alone = raw.detach().clone().requires_grad_()
     UnorientedLoss()(prediction_of(raw), batch).backward()
-    UnorientedLoss()(prediction_of(alone), batch_of(truth[inner])).backward()
+    UnorientedLoss()(prediction_of(alone), batch_of(truth[mask])).backward()
     assert raw.grad is not None
     assert torch.equal(raw.grad, alone.grad)
     assert raw.grad.abs().max() > 0
@@ -157,13 +155,3 @@ def test_oriented_loss_refuses_clouds_marked_unoriented() -> None:
     batch = batch_of(X.expand(4, 3), oriented=False)
     with pytest.raises(UserError, match="1 of 1 marked unoriented"):
         OrientedLoss()(prediction_of(turned(0, 4)), batch)
-
-
-def test_unsteadiness_is_measured_in_tenths_of_a_degree_and_less_where_errors_are_large() -> None:
-    batch = batch_of(X.expand(4, 3), X.expand(6, 3))
-    loss, found = UnorientedLoss(), torch.cat([turned(0.0, 4), turned(30.0, 6)])
-    again = torch.cat([turned(0.1, 2), -turned(0.0, 2), turned(31.0, 6)])
-    tenths = 0.1 * (1 + (2 * np.sin(np.radians(15)) / np.radians(3)) ** 2)
-    expected = (0.5 * 0.5 + 1 / (1 + tenths**2)) / 2
-    assert loss.unsteadiness(found, again, batch).item() == pytest.approx(expected, rel=1e-3)
-    assert loss.unsteadiness(found, found, batch).item() < 1e-6

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from tensorframes.data import Cloud
+from tensorframes.data import Cloud, ValidationClouds
 from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,
@@ -18,7 +18,6 @@ from tensorframes.training import (
     parameter_groups,
 )
 from tensorframes.training.csv_log import read_rows
-from tensorframes.training.data import ScoredClouds
 
 
 def first(batches: CountedBatches, count: int) -> list[list[int]]:
@@ -56,12 +55,12 @@ def test_a_batch_of_no_sample_is_refused() -> None:
 def test_unlabelled_points_are_validated_on_but_not_scored() -> None:
     pos, normal = np.random.default_rng(0).normal(size=(30, 3)), np.zeros((30, 3))
     normal[10:, 0] = 1
-    whole = ScoredClouds([Cloud("a", pos, normal, scored=[3, 12, 9, 20]), Cloud("a", pos, normal)])
+    whole = ValidationClouds([Cloud("a", pos, normal, eval_index=[3, 12, 9, 20]), Cloud("a", pos, normal)])
     assert [whole[place].num_nodes for place in (0, 1)] == [30, 30]
-    assert whole[0].inner.nonzero()[:, 0].tolist() == [12, 20]
-    assert whole[1].inner.nonzero()[:, 0].tolist() == list(range(10, 30))
-    with pytest.raises(UserError, match="expected rows with normals to validate on, got none scored for a"):
-        _ = ScoredClouds([Cloud("a", pos, normal, scored=[0, 1])])[0]
+    assert whole[0].loss_mask.nonzero()[:, 0].tolist() == [12, 20]
+    assert whole[1].loss_mask.nonzero()[:, 0].tolist() == list(range(10, 30))
+    with pytest.raises(UserError, match="expected rows with normals to validate on, got none for a"):
+        _ = ValidationClouds([Cloud("a", pos, normal, eval_index=[0, 1])])[0]
 
 
 def test_biases_and_norms_do_not_decay() -> None:

@@ -1,1 +1,10 @@
-"""The data sets: PCPNet, ModelNet40, a folder of clouds; how their files are found, downloaded and cached."""
+"""Data sets: PCPNet, ModelNet40, a folder of clouds; their download, cleaning and cache."""
+
+from tensorframes.data.datasets.archives import unpack
+from tensorframes.data.datasets.download import fetch
+from tensorframes.data.datasets.folder import Folder
+from tensorframes.data.datasets.modelnet40 import ModelNet40
+from tensorframes.data.datasets.pcpnet import PCPNet
+from tensorframes.data.datasets.sequence import CachedClouds
+
+__all__ = ["CachedClouds", "Folder", "ModelNet40", "PCPNet", "fetch", "unpack"]

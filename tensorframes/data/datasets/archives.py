@@ -1,4 +1,4 @@
-"""Unpacking an archive that may be broken or hostile: nothing is written outside, nothing is left half done."""
+"""Unpacking of archives that may be corrupt or malicious: nothing is written outside the folder or left incomplete."""
 
 import os
 import shutil
@@ -16,17 +16,17 @@ STAGING = ".unpacking"
 def unpack(archive: Path, root: Path, holds: Callable[[Path], bool] | None = None) -> None:
     """Unpacks a ZIP archive into a folder.
 
-    Everything is unpacked in ROOT/.unpacking first and moved into place when whole; while that folder is there, a
-    former attempt was killed, and is repeated by calling again. Files of the same names are replaced, others kept.
+    Files are unpacked in ROOT/.unpacking and moved into place once complete; if that folder exists, an earlier attempt
+    was killed, and a further call repeats it. Files of the same names are replaced.
 
     Args:
-        archive: the file; kept.
-        root: the folder, made if it is not there.
-        holds: tells whether a folder holds what is expected; None accepts any archive.
+        archive: the file, which is not removed.
+        root: the folder, created if necessary.
+        holds: whether a folder has the expected content; None accepts any archive.
 
     Raises:
-        UserError: no ZIP archive, a member that would lie outside root or is no plain file, a broken or locked member,
-            not enough room, or not what is expected.
+        UserError: it is no ZIP archive, a member is outside root, no plain file, corrupt or encrypted, the disk has not
+            enough space, or the content is not the expected one.
     """
     if not archive.is_file():
         raise UserError(f"{archive}: expected a ZIP archive, got no such file")
@@ -74,7 +74,7 @@ def _move(staging: Path, root: Path) -> None:
     inside = root.resolve()
     for folder, _, files in os.walk(staging):
         target = root / Path(folder).relative_to(staging)
-        # A link that was in root before could lead out of it.
+        # An existing link in root may lead out of it.
         if not target.resolve().is_relative_to(inside):
             raise UserError(f"{target}: expected a folder within {root}, got a link out of it")
         target.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
-"""Clouds parsed once: HDF5 files that are whole, fresh and safe to make from several processes at once.
+"""A cache of parsed clouds: HDF5 files that several processes may build and read at once.
 
-A cache file holds one group a cloud with its arrays. It is rebuilt when the name, size or time of change of a source
-file, or the format's version, is not the one it was made from. It is written whole or not at all
-(`tensorframes.atomic`), under a file lock, so that a killed build leaves nothing that is read, and two processes build
-it once.
+A cache file has one group per cloud with its arrays. It is rebuilt when the name, size or modification time of a source
+file, or the format's version, changes. It is written whole or not at all (`tensorframes.atomic`), under a file lock: a
+killed build leaves nothing that is read, and two processes build it once.
 """
 
 import contextlib
@@ -20,22 +19,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorframes.atomic import replacing_by_name
-from tensorframes.data.cleaning import Cleaned, Counts, report
-from tensorframes.data.progress import progress
+from tensorframes.data.datasets.cleaning import Cleaned, Counts, report
 from tensorframes.errors import UserError, needed_for
+from tensorframes.progress import track
 
 if TYPE_CHECKING:
     import h5py
 
-FORMAT_VERSION = 5
-"""Raise it whenever the readers, the cleaning rule or what is stored changes."""
+FORMAT_VERSION = 6
+"""Increased whenever the readers, the cleaning rule or the stored arrays change."""
 
-ARRAYS = ("pos", "normal", "scored", "curvature")
+ARRAYS = ("pos", "normal", "eval_index", "curvature")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One cloud of a data set: its name, the files it is made from, and what reads and cleans them."""
+    """One cloud of a data set: its name, its files, and the function that reads and cleans them."""
 
     name: str
     files: tuple[Path, ...]
@@ -58,12 +57,12 @@ def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
 
 
 def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]:
-    """Caches each cloud in a file of its own, which several lists may share, and reports what was met.
+    """Caches each cloud in a file of its own, which several lists may share, and reports the cleaning.
 
     Args:
-        what: the split, for the report.
+        what: name of the split, for the report.
         sources: the clouds.
-        folder: where the cache files go.
+        folder: of the cache files.
 
     Returns:
         The cache files, in the order of the sources.
@@ -71,17 +70,17 @@ def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]
     Raises:
         UserError: a source can't be read, or the cache can't be written.
     """
-    files = [_cache_one(source, folder) for source in progress(sources, f"reading {what}")]
+    files = [_cache_one(source, folder) for source in track(sources, f"reading {what}")]
     report(what, [counts for file in files for counts in read_counts(file)])
     return files
 
 
 def cache_together(what: str, sources: Sequence[Source], file: Path) -> Path:
-    """Caches all clouds in one file, and reports what was met; for data sets of thousands of small clouds."""
+    """Caches all clouds in one file and reports the cleaning; for data sets of thousands of small clouds."""
     paths = [path for source in sources for path in source.files]
 
     def build() -> Iterator[tuple[str, Cleaned]]:
-        return ((source.name, source.read()) for source in progress(sources, f"reading {what}"))
+        return ((source.name, source.read()) for source in track(sources, f"reading {what}"))
 
     ensure_cache(file, paths, build)
     report(what, read_counts(file))
@@ -89,21 +88,21 @@ def cache_together(what: str, sources: Sequence[Source], file: Path) -> Path:
 
 
 def file_name(name: str) -> str:
-    """Of a cloud's cache file: its name if that is one on any disk, else what can be kept of it and a digest."""
+    """File name of a cloud's cache: its name if every file system allows it, else its valid characters and a digest."""
     if re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,99}", name):
         return f"{name}.h5"
-    # The name could be a path, too long, or differ from another in capitals only.
-    kept = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:80]
-    return f"{kept}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.h5"
+    # The name may be a path, too long, or differ from another in case only.
+    valid = re.sub(r"[^a-z0-9_-]", "_", name.lower())[:80]
+    return f"{valid}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.h5"
 
 
 def ensure_cache(file: Path, sources: Sequence[Path], build: Callable[[], Iterable[tuple[str, Cleaned]]]) -> Path:
-    """Makes the cache file if it is not there or not fresh, and returns its path.
+    """Builds the cache file if it is missing or outdated, and returns its path.
 
     Args:
         file: the cache file.
-        sources: the files that it is made from.
-        build: gives the clouds' names and what is stored of them; called only where needed.
+        sources: the files that it depends on.
+        build: returns names and cleaned arrays of the clouds; called only if needed.
 
     Raises:
         UserError: the sources can't be read (from build), or the cache can't be written.
@@ -126,7 +125,7 @@ def ensure_cache(file: Path, sources: Sequence[Path], build: Callable[[], Iterab
 
 
 def fingerprint(sources: Iterable[Path]) -> str:
-    """A digest of the format's version and of each source's name, size and time of change.
+    """A digest of the format's version and of each source's name, size and modification time.
 
     Raises:
         UserError: a source is missing.
@@ -142,23 +141,23 @@ def fingerprint(sources: Iterable[Path]) -> str:
 
 
 def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of one cloud: pos, and of normal, scored and curvature those that it has.
+    """The arrays of one cloud: pos and, where stored, normal, eval_index and curvature.
 
-    The file is opened anew each time (about a millisecond), so that data workers may be forked at any moment.
+    The file is opened for each call (about a millisecond), so that data workers may be forked at any time.
     """
     with _opened(file) as store:
         return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
 
 
-def scored_rows(file: Path, name: str) -> int | None:
-    """How many rows of one cloud are scored, None where all are; nothing else is read."""
+def eval_count(file: Path, name: str) -> int | None:
+    """Length of one cloud's evaluation index, None where all rows are scored; nothing else is read."""
     with _opened(file) as store:
         cloud = store["clouds"][_key(name)]
-        return len(cloud["scored"]) if "scored" in cloud else None
+        return len(cloud["eval_index"]) if "eval_index" in cloud else None
 
 
 def read_counts(file: Path) -> list[Counts]:
-    """What the cleaning rule met, one a cloud, in the order of the build."""
+    """The counts of the cleaning rule, one per cloud, in the order of the build."""
     with _opened(file) as store:
         return [Counts(**counts) for counts in json.loads(store["counts"][()])]
 
@@ -219,5 +218,5 @@ def _key(name: str) -> str:
 
 
 def _may_write(folder: Path) -> bool:
-    # The mode's bits too: an administrator may write anywhere, and should not into what was made read-only.
+    # The mode's bits, too: an administrator may write anywhere, but should not into a read-only folder.
     return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)

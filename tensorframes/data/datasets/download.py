@@ -1,21 +1,22 @@
-"""Getting an archive from the first of several sources that has it, going on where an earlier attempt broke off."""
+"""Download of a file from the first available source, continuing interrupted attempts."""
 
-import contextlib
 import hashlib
 import json
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import UserError
+from tensorframes.progress import progress_bar
 
 if TYPE_CHECKING:
     from requests import Response
+
+log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -24,12 +25,12 @@ BLOCK = 1 << 16
 
 
 class _SourceError(Exception):
-    """Why one source did not give the file: a few words."""
+    """The reason why a source failed, in a few words."""
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """The partial file, and what is known about the whole one."""
+    """The partial file, and the size and checksum of the whole one, if known."""
 
     part: Path
     size: int | None
@@ -37,7 +38,7 @@ class _Wanted:
 
     @property
     def note(self) -> Path:
-        """Where the partial file came from: address, the server's version of it, and its whole size."""
+        """The file with the origin of the partial one: address, the server's version, and the whole size."""
         return self.part.with_name(self.part.name + ".json")
 
     def have(self) -> int:
@@ -51,18 +52,18 @@ class _Wanted:
 def fetch(sources: Sequence[str], destination: Path, sha256: str | None = None, size: int | None = None) -> Path:
     """Downloads a file with progress, trying the sources in order.
 
-    Bytes are collected in DESTINATION.part. A download that broke off, now or in an earlier run, goes on where it
-    stopped if the same source still has the same version of the file (Range and If-Range, RFC 9110), and starts over
-    if not. A source that doesn't answer costs at most CONNECT_SECONDS.
+    Bytes are collected in DESTINATION.part. An interrupted download, of this or an earlier run, is continued if the
+    same source still has the same version of the file (Range and If-Range, RFC 9110), otherwise restarted. A source
+    that does not answer takes at most CONNECT_SECONDS.
 
     Args:
         sources: addresses, http:// or https://.
-        destination: the file to make; if it is there already, only its size and checksum are checked.
-        sha256: checksum in hexadecimal, where known.
-        size: bytes, where known.
+        destination: the file; if it exists, only its size and checksum are checked.
+        sha256: checksum in hexadecimal, if known.
+        size: in bytes, if known.
 
     Raises:
-        UserError: no source gave the file (one line with the reason for each), or it can't be written.
+        UserError: no source has the file (one line with the reason for each), or it cannot be written.
     """
     destination = Path(destination)
     wanted = _Wanted(destination.with_name(destination.name + ".part"), size, sha256)
@@ -105,16 +106,16 @@ def _fetch_from(source: str, wanted: _Wanted) -> None:
 
 
 def _attempt(source: str, wanted: _Wanted) -> str | None:
-    """One request; None when the file is whole, otherwise how it broke off."""
+    """One request; returns None if the file is complete, else how it was interrupted."""
     import requests
 
     have = wanted.have()
     note = _read_note(wanted)
-    # Without the server's own word on the version nothing shows that both halves are of one file.
+    # Without the server's version the two parts may be of different files.
     resume = have > 0 and note.get("source") == source and bool(note.get("version"))
     headers = {"Accept-Encoding": "identity", "User-Agent": "tensorframes"}
     if resume:
-        headers |= {"Range": f"bytes={have}-", "If-Range": note["version"]}
+        headers |= {"Range": f"bytes={have}-", "If-Range": str(note["version"])}
     try:
         with requests.get(source, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS)) as response:
             if resume and response.status_code == 416:
@@ -133,7 +134,7 @@ def _attempt(source: str, wanted: _Wanted) -> str | None:
     except (requests.exceptions.ChunkedEncodingError, requests.exceptions.Timeout) as error:
         return type(error).__name__
     except requests.exceptions.ConnectionError as error:
-        # The same class stands for a server that can't be reached and for a body that breaks off.
+        # The same class is raised for unreachable servers and for interrupted bodies.
         if wanted.have() > 0:
             return type(error).__name__
         raise _SourceError("no connection") from None
@@ -155,21 +156,23 @@ def _receive(source: str, response: "Response", wanted: _Wanted, start: int) -> 
         raise _SourceError(f"expected {wanted.size} bytes, the source has {whole}")
     strong = response.headers.get("ETag", "W/")
     version = response.headers.get("Last-Modified") if strong.startswith("W/") else strong
+    begun = f" from byte {start:,}" if start else ""
+    log.info("downloading %s (%s bytes)%s", wanted.part.stem, f"{whole:,}" if whole else "?", begun)
     wanted.note.write_text(json.dumps({"source": source, "version": version, "size": whole}))
     with (
         wanted.part.open("r+b" if start else "wb") as part,
-        _bar(wanted.part.stem, start, whole) as advance,
+        progress_bar(wanted.part.stem, byte_counts=True) as progress,
     ):
         part.seek(start)
         for block in response.iter_content(BLOCK):
             part.write(block)
-            advance(len(block))
+            progress(part.tell(), whole or 0)
     have = wanted.have()
     return None if whole in (None, have) else f"{have} of {whole} bytes came"
 
 
 def _fault(file: Path, wanted: _Wanted) -> str | None:
-    """What is wrong with the whole file's size or checksum, if anything."""
+    """The error of the file's size or checksum, or None."""
     size = file.stat().st_size
     if wanted.size not in (None, size):
         return f"expected {wanted.size} bytes, got {size}"
@@ -186,16 +189,3 @@ def _read_note(wanted: _Wanted) -> dict[str, str | int | None]:
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
-
-
-@contextlib.contextmanager
-def _bar(name: str, start: int, whole: int | None) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    begun = f" from byte {start:,}" if start else ""
-    logging.getLogger(__name__).info("downloading %s (%s bytes)%s", name, f"{whole:,}" if whole else "?", begun)
-    columns = (TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(name, total=whole, completed=start)
-        yield lambda count: progress.advance(task, count)

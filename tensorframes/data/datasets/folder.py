@@ -1,20 +1,20 @@
-"""A user's own labelled clouds: files with points and normals in any format that read_cloud takes.
+"""A folder of clouds with normals, in any format of read_cloud.
 
-The splits are, whichever is there first:
+The splits are the first of these that exists:
 
 1. the sub-folders train, val and test;
 2. the lists train.txt, val.txt and test.txt, one name a line, with or without ending;
 3. shares of all files by splits.partition, a hash of their names.
 
-Where 1 or 2 has no val, it is held out of train (splits.held_out).
+If 1 or 2 has no val, it is held out of train (splits.held_out).
 """
 
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from tensorframes.data.cleaning import Cleaned, clean
 from tensorframes.data.datasets.cache import Source, cache_each, cache_folder
+from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out, partition
@@ -27,15 +27,16 @@ NOT_CLOUDS = (UNORIENTED, *(f"{split}.txt" for split in SPLITS))
 
 
 class Folder:
-    """The splits of a folder of clouds, each read when it is first asked for.
+    """The splits of a folder of clouds, each read on first use.
 
-    A cloud is called by its path within the folder (or the split's folder) without the ending, _ for /.
+    The name of a cloud is its path within the folder (or the split's folder) without the suffix, with _ for /.
 
     Args:
-        root: the folder; its sub-folders count, hidden ones don't.
-        shares: parts of train, val and test where neither folders nor lists give them.
+        root: the folder, with its sub-folders except hidden ones.
+        shares: shares of train, val and test if neither folders nor lists define them.
         seed: of the shares.
-        unoriented: names or patterns of clouds whose normals' signs are not consistent; also ROOT/unoriented.txt.
+        unoriented: names or patterns of clouds whose normals have inconsistent signs, beside those in
+            ROOT/unoriented.txt.
         cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
     """
 
@@ -70,7 +71,7 @@ class Folder:
 
     @cached_property
     def _files(self) -> dict[str, dict[str, Path]]:
-        """Of each split, the clouds' names and files."""
+        """Names and files of the clouds of each split."""
         if not self.root.is_dir():
             raise UserError(f"{self.root}: expected a folder of clouds; set data.root")
         if any((self.root / split).is_dir() for split in SPLITS):
@@ -99,7 +100,7 @@ class Folder:
                 "set data.shares"
             )
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
-        # Two splits may hold files of one name.
+        # Two splits may have files of the same name.
         caches = cache_each(f"{self.root.name} {split}", sources, cache_folder(self.root, self.cache_dir) / split)
         marks = marks_of(self.root, self.unoriented)
         return CachedClouds(
@@ -112,7 +113,7 @@ def read_labelled(file: Path) -> Cleaned:
     """The points and normals of a file, cleaned.
 
     Raises:
-        UserError: it can't be read, or has no normals.
+        UserError: it cannot be read, or has no normals.
     """
     columns = read_cloud(file)
     if columns.normal is None:
@@ -125,7 +126,7 @@ def read_labelled(file: Path) -> Cleaned:
 
 
 def _clouds_in(folder: Path) -> dict[str, Path]:
-    """Names and files of the clouds in a folder and its sub-folders, in the order of the names."""
+    """Names and files of the clouds in a folder and its sub-folders, in order of names."""
     found: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
         inner = file.relative_to(folder)

@@ -1,4 +1,4 @@
-"""Where a data set's files are: at hand, in an archive the user has, or to be downloaded."""
+"""Location of a data set's files: in a folder, in a local archive, or to be downloaded."""
 
 import logging
 import zlib
@@ -14,12 +14,12 @@ from tensorframes.errors import UserError, needed_for
 
 @dataclass(frozen=True)
 class Layout:
-    """What a data set's folder looks like.
+    """The layout of a data set's folder.
 
     Args:
         title: the data set's name.
-        expected: its files, in words, for the error.
-        holds: tells whether a folder holds them (some of them, enough to know it by).
+        expected: its files in words, for errors.
+        holds: whether a folder has these files (enough of them to identify the data set).
     """
 
     title: str
@@ -29,13 +29,13 @@ class Layout:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a data set can be had from.
+    """The sources of a data set.
 
     Args:
-        archive: a ZIP file the user has, or None.
+        archive: a local ZIP file, or None.
         sources: addresses of the archive, tried in order.
-        sha256: the archive's checksum, where known.
-        size: its bytes, where known.
+        sha256: the archive's checksum, if known.
+        size: its size in bytes, if known.
     """
 
     archive: Path | None
@@ -45,13 +45,13 @@ class Origin:
 
 
 def locate(root: Path, layout: Layout, origin: Origin) -> Path:
-    """The folder with the layout: root, or one folder in it; unpacked or downloaded first where it is not there.
+    """The folder with the layout: root, or a folder in it; unpacked or downloaded first if it is absent.
 
-    An archive that was downloaded is removed once it is unpacked; one that was there before is kept. Processes that
-    start at once download once.
+    A downloaded archive is removed once it is unpacked; one that existed before is not. Concurrent processes download
+    once.
 
     Raises:
-        UserError: one line with the sources, the layout expected and the options to set.
+        UserError: one line with the sources, the expected layout and the options to set.
     """
     found = _find(root, layout)
     if found is not None:
@@ -78,7 +78,7 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
 
 
 def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:
-    """The folder itself, or the first one in it by name, that holds what is looked for."""
+    """The first of the folder itself and its sub-folders, by name, for which `holds` is true."""
     if not folder.is_dir():
         return None
     inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
@@ -96,7 +96,7 @@ def _others(root: Path) -> list[str]:
         return []
     if (root / STAGING).exists():
         return []
-    # What an unfinished download leaves is not in the way.
+    # Files of an unfinished download are ignored.
     ours = (".part", ".part.json", ".zip")
     return sorted(
         path.name for path in root.iterdir() if not path.name.startswith(".") and not path.name.endswith(ours)
@@ -127,7 +127,7 @@ def _obtain(root: Path, layout: Layout, origin: Origin) -> None:
     try:
         unpack(file, root, holds)
     except UserError as error:
-        # A broken download would be found again and fail for ever.
+        # Otherwise a corrupt download would fail again at each attempt.
         if isinstance(error.__cause__, BadZipFile | zlib.error) and not was_there:
             file.unlink()
         raise

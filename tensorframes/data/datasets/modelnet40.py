@@ -5,24 +5,23 @@
 - hdf5, `modelnet40_ply_hdf5_2048`: train_files.txt and test_files.txt name HDF5 files with data (B, 2048, 3),
   normal (B, 2048, 3) and label (B, 1).
 
-Both are academic use. There is no validation list: it is held out of the training list (splits.held_out), never of
-the test list.
+Both are for academic use. There is no validation list: it is held out of the training list (splits.held_out).
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from tensorframes.data.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.cache import Source, cache_folder, cache_together, ensure_cache, read_counts
+from tensorframes.data.datasets.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out
 from tensorframes.data.io.lists import read_names, read_values
-from tensorframes.data.progress import progress
 from tensorframes.errors import UserError, needed_for
+from tensorframes.progress import track
 
 if TYPE_CHECKING:
     import h5py
@@ -37,18 +36,18 @@ LISTS = {"txt": "modelnet40_{}.txt", "hdf5": "{}_files.txt"}
 
 
 class ModelNet40:
-    """The splits of ModelNet40, each read when it is first asked for.
+    """The splits of ModelNet40, each read on first use.
 
     Args:
-        root: the folder of the release, or one above it; downloaded to it where it is absent.
+        root: the folder of the release, or its parent; it is downloaded to it if it is absent.
         source: txt or hdf5, which release.
-        allow_partial: take what is there of the lists; otherwise a copy that is not whole is an error.
+        allow_partial: use the available clouds of the lists; otherwise an incomplete copy is an error.
         val_share: part of the training list held out for validation.
         seed: of val_share.
-        archive: the release's ZIP file, where the user has it.
+        archive: a local ZIP file of the release.
         sources: addresses of that file, tried in order; None takes Stanford's.
-        sha256: the archive's checksum, where known.
-        size: the archive's bytes, where known.
+        sha256: the archive's checksum, if known.
+        size: the archive's size in bytes, if known.
         cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
 
     Raises:
@@ -77,7 +76,7 @@ class ModelNet40:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the release is; the first use downloads or unpacks it where it is absent."""
+        """The folder of the release; the first use downloads or unpacks it if it is absent."""
         lists = [LISTS[self.source].format(split) for split in ("train", "test")]
         layout = Layout(
             f"ModelNet40 ({self.source})",
@@ -88,12 +87,12 @@ class ModelNet40:
 
     @cached_property
     def train(self) -> CachedClouds:
-        """The training list without what is held out for validation."""
+        """The training list without the clouds held out for validation."""
         return CachedClouds(entry for entry in self._listed_train if entry.name not in self._held_out)
 
     @cached_property
     def val(self) -> CachedClouds:
-        """What is held out of the training list."""
+        """The clouds held out of the training list."""
         return CachedClouds(entry for entry in self._listed_train if entry.name in self._held_out)
 
     @cached_property
@@ -127,7 +126,7 @@ class ModelNet40:
         files = list(self._present(split, listed).values())
         cache = self._cache_file(split)
         what = f"ModelNet40 {split}"
-        ensure_cache(cache, files, lambda: _read_all_hdf5(progress(files, f"reading {what}")))
+        ensure_cache(cache, files, lambda: _read_all_hdf5(track(files, f"reading {what}")))
         report(what, read_counts(cache))
         return [
             Entry(f"{file.stem}_{row:04d}", cache, label=label)
@@ -139,7 +138,7 @@ class ModelNet40:
         return read_names(self.folder / LISTS[self.source].format(split))
 
     def _present(self, split: str, listed: dict[str, Path]) -> dict[str, Path]:
-        """Of the files listed those that are there: all, or, where it is allowed, some."""
+        """The listed files that exist: all or, if allowed, some."""
         there = {name: file for name, file in listed.items() if file.is_file()}
         if len(there) == len(listed):
             return there
@@ -168,7 +167,7 @@ def _read_text(file: Path) -> Cleaned:
     return clean(str(file), values[:, :3], values[:, 3:])
 
 
-def _read_all_hdf5(files: Sequence[Path]) -> Iterator[tuple[str, Cleaned]]:
+def _read_all_hdf5(files: Iterable[Path]) -> Iterator[tuple[str, Cleaned]]:
     for file in files:
         with _open(file) as store:
             pos, normal = store["data"][()], store["normal"][()]

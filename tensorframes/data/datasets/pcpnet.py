@@ -1,10 +1,10 @@
 """PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
 NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all), NAME.curv two
-curvatures a row (may be absent); a list NAME.txt holds one cloud's name a line. What a name ends in tells the category.
+curvatures a row (may be absent). A list NAME.txt holds one cloud's name a line. The end of a name is its category.
 
-The original's validation lists name test shapes, so by default validation clouds are held out of the training list.
-The layout has no mark for clouds whose normals' signs are not consistent: name them in `unoriented`, or one a line in
+The original validation lists name test shapes, so by default validation clouds are held out of the training list. The
+layout does not mark clouds with inconsistent signs of normals: name them in `unoriented`, or one a line in
 ROOT/unoriented.txt; the oriented loss and metric leave them out.
 """
 
@@ -14,8 +14,8 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
-from tensorframes.data.cleaning import Cleaned, clean
-from tensorframes.data.datasets.cache import Source, cache_each, cache_folder, scored_rows
+from tensorframes.data.datasets.cache import Source, cache_each, cache_folder, eval_count
+from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out
@@ -31,21 +31,21 @@ UNORIENTED = "unoriented.txt"
 
 
 class PCPNet:
-    """The splits of PCPNet's data set, each read when it is first asked for.
+    """The splits of PCPNet's data set, each read on first use.
 
     Args:
-        root: the folder of the files, or one above it; downloaded to it where they are absent.
+        root: the folder of the files, or its parent; they are downloaded to it if they are absent.
         train_list: name of the training list, with or without .txt.
         val_list: name of the validation list; None holds clouds out of the training list.
         test_list: name of the test list.
-        val_share: part of the training list's shapes held out where val_list is None, all variants of a shape
-            together: the rule is splits.held_out on the names without what marks the variant.
+        val_share: part of the training list's shapes held out if val_list is None, all variants of a shape together
+            (splits.held_out of the names without the suffix of the variant).
         seed: of val_share.
-        unoriented: names or patterns (bunny*) of clouds whose normals' signs are not consistent.
-        archive: pclouds.zip, where the user has it.
+        unoriented: names or patterns (bunny*) of clouds whose normals have inconsistent signs.
+        archive: a local pclouds.zip.
         sources: addresses of pclouds.zip, tried in order.
-        sha256: the archive's checksum, where known.
-        size: the archive's bytes, where known.
+        sha256: the archive's checksum, if known.
+        size: the archive's size in bytes, if known.
         cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
     """
 
@@ -73,13 +73,13 @@ class PCPNet:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the files are; the first use downloads or unpacks them where they are absent."""
+        """The folder of the files; the first use downloads or unpacks them if they are absent."""
         layout = Layout("PCPNet", "NAME.xyz, NAME.normals, NAME.pidx, and lists such as testset_all.txt", _holds)
         return locate(self.root, layout, self.origin)
 
     @cached_property
     def train(self) -> CachedClouds:
-        """The training clouds; without those held out where there is no validation list."""
+        """The training clouds, without those held out if there is no validation list."""
         names = read_list(self.folder, self.train_list)
         return self._clouds(self.train_list, [name for name in names if shape_of(name) not in self._held_out])
 
@@ -87,15 +87,15 @@ class PCPNet:
     def val(self) -> CachedClouds:
         """The validation clouds."""
         if self.val_list is not None:
-            return self._scored(self.val_list, read_list(self.folder, self.val_list))
+            return self._evaluated(self.val_list, read_list(self.folder, self.val_list))
         names = [name for name in read_list(self.folder, self.train_list) if shape_of(name) in self._held_out]
         logging.getLogger(__name__).info("held out of %s for validation: %s", self.train_list, ", ".join(names))
-        return self._scored(f"{self.train_list} (held out)", names)
+        return self._evaluated(f"{self.train_list} (held out)", names)
 
     @cached_property
     def test(self) -> CachedClouds:
         """The test clouds."""
-        return self._scored(self.test_list, read_list(self.folder, self.test_list))
+        return self._evaluated(self.test_list, read_list(self.folder, self.test_list))
 
     @cached_property
     def _held_out(self) -> set[str]:
@@ -103,9 +103,9 @@ class PCPNet:
             return set()
         return held_out(map(shape_of, read_list(self.folder, self.train_list)), self.val_share, self.seed)
 
-    def _scored(self, which: str, names: Sequence[str]) -> CachedClouds:
+    def _evaluated(self, which: str, names: Sequence[str]) -> CachedClouds:
         clouds = self._clouds(which, names)
-        if empty := [entry.name for entry in clouds.entries if scored_rows(entry.cache, entry.name) == 0]:
+        if empty := [entry.name for entry in clouds.entries if eval_count(entry.cache, entry.name) == 0]:
             more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
             there = f"{', '.join(empty[:3])}{more}"
             raise UserError(f"{self.folder}: expected rows to score that can be used, got none in .pidx of {there}")
@@ -134,7 +134,7 @@ class Reader:
         self.folder, self.name = folder, name
 
     def __call__(self) -> Cleaned:
-        """The cloud; UserError with the file, and the line if there is one, where something is wrong."""
+        """The cloud. Raises UserError that names the file and, if there is one, the line of a fault."""
         pos = read_values(self._file("xyz"), 3)
         normal = read_values(self._file("normals"), 3)
         curvature = read_values(self._file("curv"), 2) if self._file("curv").is_file() else None
@@ -142,15 +142,15 @@ class Reader:
             if values is not None and len(values) != len(pos):
                 raise UserError(f"{self._file(kind)}: expected {len(pos)} rows as in .xyz, got {len(values)}")
         pidx = self._file("pidx")
-        scored = read_rows(pidx) if pidx.is_file() else None
-        return clean(str(pidx if scored is not None else self._file("xyz")), pos, normal, scored, curvature)
+        eval_index = read_rows(pidx) if pidx.is_file() else None
+        return clean(str(pidx if eval_index is not None else self._file("xyz")), pos, normal, eval_index, curvature)
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{self.name}.{kind}"
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:
-    """The files of one cloud: .xyz and .normals, and of .pidx and .curv those that are there."""
+    """The files of one cloud: .xyz and .normals, and .pidx and .curv if they exist."""
     optional = (folder / f"{name}.{kind}" for kind in ("pidx", "curv"))
     return (folder / f"{name}.xyz", folder / f"{name}.normals", *(file for file in optional if file.is_file()))
 
@@ -159,7 +159,7 @@ def read_list(folder: Path, name: str) -> list[str]:
     """The names in a list given with or without .txt.
 
     Raises:
-        UserError: it is missing (the lists that are there are named) or empty.
+        UserError: it is empty or missing; the error names the lists that exist.
     """
     file = folder / (name if name.endswith(".txt") else f"{name}.txt")
     if not file.is_file():
@@ -169,7 +169,7 @@ def read_list(folder: Path, name: str) -> list[str]:
 
 
 def check_files(folder: Path, which: str, names: Sequence[str]) -> None:
-    """Raises a UserError that names the first few files which a list promises and the folder doesn't hold."""
+    """Raises a UserError that names the first missing files of a list, if any."""
     needed = [folder / f"{name}.{kind}" for name in names for kind in ("xyz", "normals")]
     if missing := [file.name for file in needed if not file.is_file()]:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -177,7 +177,7 @@ def check_files(folder: Path, which: str, names: Sequence[str]) -> None:
 
 
 def marks_of(folder: Path, given: Sequence[str]) -> tuple[str, ...]:
-    """The names and patterns of unoriented clouds: those given, and those in FOLDER/unoriented.txt."""
+    """Names and patterns of unoriented clouds: `given` and those in FOLDER/unoriented.txt."""
     file = folder / UNORIENTED
     return (*given, *(read_names(file) if file.is_file() else ()))
 
@@ -188,7 +188,7 @@ def is_oriented(name: str, marks: Sequence[str]) -> bool:
 
 
 def category_of(name: str) -> str:
-    """The category that a name's ending tells; a noise level that the protocol doesn't have is its own category."""
+    """The category by the end of a name; a noise level that is not the protocol's is a category of its own."""
     for category, suffix in sorted(PROTOCOL_SUFFIX.items(), key=lambda item: -len(item[1])):
         if suffix and name.endswith(suffix):
             return category
@@ -196,7 +196,7 @@ def category_of(name: str) -> str:
 
 
 def shape_of(name: str) -> str:
-    """The name without what marks the variant: bunny100k of bunny100k_noise_white_1.00e-02."""
+    """The name without the suffix of the variant: bunny100k of bunny100k_noise_white_1.00e-02."""
     return name.split("_noise_white_")[0].split("_ddist_minmax")[0]
 
 

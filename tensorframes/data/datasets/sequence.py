@@ -1,4 +1,4 @@
-"""Clouds of a split in their order, read from the cache when they are asked for."""
+"""The clouds of a split, read from the cache on access."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tensorframes.data.datasets.cache import read_cached
 
 @dataclass(frozen=True)
 class Entry:
-    """One cloud of a split: where its arrays are cached, and what is known about it besides."""
+    """One cloud of a split: the cache file of its arrays, and its other attributes."""
 
     name: str
     cache: Path
@@ -29,7 +29,7 @@ class CachedClouds(Sequence[Cloud]):
     """The clouds of one split; each access reads one from its cache file.
 
     Args:
-        entries: one a cloud, in the order of the split.
+        entries: one per cloud, in the order of the split.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -50,7 +50,7 @@ class CachedClouds(Sequence[Cloud]):
     def __getitem__(self, index: slice) -> "CachedClouds": ...
 
     def __getitem__(self, index: int | slice) -> "Cloud | CachedClouds":
-        """The cloud at a place; a slice gives the part of the split, none of it read yet."""
+        """One cloud; a slice is a part of the split, of which nothing is read yet."""
         if isinstance(index, slice):
             return CachedClouds(self.entries[index])
         return self.entries[index].read()

@@ -1,22 +1,22 @@
-"""Splits that no list gives: by a hash of the names, so that a cloud's place hardly depends on the others."""
+"""Splits by a hash of names, so that the split of a cloud hardly depends on other clouds."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
 
 
 def fraction(name: str, seed: int = 0) -> float:
-    """A number in [0, 1), evenly spread over names: the first 8 bytes of SHA-256("SEED:NAME") over 2^64."""
+    """A number in [0, 1), uniform over names: the first 8 bytes of SHA-256("SEED:NAME") over 2^64."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") / 2**64
 
 
 def held_out(names: Iterable[str], share: float, seed: int = 0) -> set[str]:
-    """The names that go to validation: those with fraction(name, seed) < share.
+    """The names of the validation split: those with fraction(name, seed) < share.
 
-    With share > 0 and two names or more at least one is held out, and at least one is left.
+    If share > 0 and there are several names, at least one is held out, and at least one is not.
 
     Args:
-        names: what is split; clouds of one shape should share one name.
-        share: the part held out, in [0, 1).
+        names: of clouds or, to hold out all clouds of a shape together, of shapes.
+        share: of the names held out, in [0, 1).
         seed: another seed gives another split.
 
     Raises:
@@ -32,12 +32,12 @@ def held_out(names: Iterable[str], share: float, seed: int = 0) -> set[str]:
 
 
 def partition(names: Sequence[str], shares: Sequence[float], seed: int = 0) -> list[list[str]]:
-    """Parts of the names by where fraction(name, seed) falls among the running sums of the shares.
+    """Parts of the names, by the interval between cumulative sums of the shares that contains fraction(name, seed).
 
-    A part that is left without a name, though it has a share, takes one from the largest part: few clouds are enough.
+    An empty part with a positive share gets a name of the largest part, so that few clouds are enough.
 
     Args:
-        names: what is split; every name goes to exactly one part.
+        names: each is in exactly one part.
         shares: positive or zero, with the sum 1.
         seed: another seed gives another split.
 

@@ -1,4 +1,4 @@
-"""Point files: one format a file, behind one protocol; nothing that is not touched is changed."""
+"""Reading and writing of point files, one format per module; unchanged content is preserved."""
 
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.data.io.format import Format

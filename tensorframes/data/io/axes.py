@@ -1,4 +1,4 @@
-"""Which columns hold positions and normals, by their names: case, units, punctuation and order do not matter."""
+"""Identification of position and normal columns by name, whatever their case, units, punctuation and order."""
 
 import re
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ NORMALS: Triples = (
     *((f"x{word}", f"y{word}", f"z{word}") for word in ("normal", "n")),
     *((f"{word}0", f"{word}1", f"{word}2") for word in ("normals", "normal", "n")),
 )
-"""Keys of three columns each; the first triple that is there counts."""
+"""Keys of three columns each; the first triple that is present is used."""
 
 POSITION_VECTORS = ("xyz", "pos", "position", "positions", "points", "point", "coord", "coords", "coordinates")
 NORMAL_VECTORS = ("normal", "normals", "nxyz")
 COLOUR_VECTORS = ("rgb", "color", "colors", "colour", "colours")
-"""Keys of one column with three numbers a row."""
+"""Keys of one column with three numbers per row."""
 
 UNIT = re.compile(r"_(m|mm|cm|km|um|ft|in|inch|met(er|re)s?|feet|us_?ft)$")
 
 
 def key_of(name: str) -> str:
-    """What is left of a column's name without case, units and punctuation: x of "X [m]", "x_mm" and '"X"'."""
+    """A column's name without case, units and punctuation: x for "X [m]", "x_mm" and '"X"'."""
     bare = re.sub(r"[\[(].*?[\])]", "", name.strip().lower())
     bare = UNIT.sub("", re.sub(r"[^a-z0-9]+", "_", bare).strip("_"))
     return bare.replace("_", "")
 
 
 def find_triple(names: Sequence[str], triples: Triples) -> tuple[str, ...] | None:
-    """The names of the three columns that one of the triples describes, or None; exact names come first."""
+    """The names of the three columns that match one of the triples, or None; exact names take precedence."""
     if set(triples[0]) <= set(names):
         return triples[0]
     by_key: dict[str, str] = {}
@@ -46,7 +46,7 @@ def find_triple(names: Sequence[str], triples: Triples) -> tuple[str, ...] | Non
 
 
 def unique(names: Sequence[str], unnamed: str = "index") -> tuple[str, ...]:
-    """The names, those that are empty or repeated changed so that each can be a field of a structured array."""
+    """The names as fields of a structured array: empty and repeated ones are replaced."""
     taken: set[str] = set()
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The rows of a point file as named columns, whatever the format was."""
+"""The rows of a point file as named columns, independent of the format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,13 +28,13 @@ class Columns:
     """The rows of a point file.
 
     Args:
-        table: (N,) structured array with the file's columns, in its order and by its names; a column may hold several
-            numbers a row, or (PLY) lists of any length as objects.
-        origin: what the format keeps besides the numbers (header, other elements, the text of the rows); a file of the
-            same kind gets it back.
-        suffix: the ending of the file that was read, such as ".ply"; empty if there was none.
-        changed: names of the columns that are not as the file had them.
-        beside: what the file holds besides its points, which files of other kinds can't keep.
+        table: (N,) structured array with the file's columns, in its order and by its names; a column may have several
+            numbers per row, or (PLY) lists of any length as objects.
+        origin: content of the file besides the numbers (header, other elements, the text of the rows); it is written to
+            files of the same format.
+        suffix: the suffix of the file that was read, such as ".ply"; empty if there was none.
+        changed: names of the columns that differ from the file.
+        beside: content besides the points, which files of other formats cannot contain.
     """
 
     table: NDArray
@@ -45,17 +45,17 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the columns."""
+        """The names of the columns."""
         return self.table.dtype.names or ()
 
     @property
     def position(self) -> tuple[str, ...]:
-        """Names of the columns that hold positions: three, or one of three numbers; empty where there are none."""
+        """Names of the position columns: three, or one of three numbers; empty if there are none."""
         return self._find(POSITIONS, POSITION_VECTORS)
 
     @property
     def normals(self) -> tuple[str, ...]:
-        """Names of the columns that hold normals: three, or one of three numbers; empty where there are none."""
+        """Names of the normal columns: three, or one of three numbers; empty if there are none."""
         return self._find(NORMALS, NORMAL_VECTORS)
 
     @property
@@ -65,15 +65,15 @@ class Columns:
 
     @property
     def normal(self) -> NDArray[np.float64] | None:
-        """(N, 3) normals as the file has them, or None where it has none."""
+        """(N, 3) normals of the file, or None."""
         return self._stacked(self.normals) if self.normals else None
 
     def with_columns(self, values: Mapping[str, NDArray]) -> "Columns":
-        """The same rows with columns replaced, or added behind the others.
+        """The same rows with columns replaced or appended.
 
         Args:
-            values: a name and (N,) or (N, M) numbers for each column. A column that is replaced keeps its type if that
-                holds the numbers exactly.
+            values: a name and (N,) or (N, M) numbers for each column. The type of a replaced column is preserved if it
+                represents the numbers exactly.
         """
         new = {name: np.asarray(array) for name, array in values.items()}
         kinds = {name: _kind(array, self.table, name) for name, array in new.items()}
@@ -85,9 +85,9 @@ class Columns:
         return replace(self, table=table, changed=self.changed | new.keys())
 
     def with_normals(self, normal: NDArray) -> "Columns":
-        """The same rows with these (N, 3) normals: float32, or float64 where the file's own are.
+        """The same rows with normals (N, 3): float32, or float64 if those of the file are.
 
-        They replace the file's normals, or stand behind the other columns as nx, ny, nz.
+        They replace the file's normals, or are appended as nx, ny, nz.
         """
         names = self.normals or NORMAL
         kept = [self.table.dtype[name].base for name in self.normals]
@@ -106,7 +106,7 @@ class Columns:
         return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names))
 
     def renamed(self, names: Mapping[str, str]) -> "Columns":
-        """The same rows with columns called otherwise."""
+        """The same rows with renamed columns."""
         fields = [(names.get(name, name), self.table.dtype[name]) for name in self.names]
         table = np.empty(len(self.table), dtype=fields)
         for old in self.names:
@@ -128,10 +128,10 @@ class Columns:
 
 
 def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns:
-    """The columns as another kind of file has them: positions x, y, z and normals `normal`, three columns each.
+    """The columns for a file of another format: positions x, y, z and normals `normal`, three columns each.
 
-    Whole numbers among the positions become floating-point ones that hold them: programs look for nothing else. A
-    column of colours becomes red, green, blue.
+    Integer positions become floating-point numbers that represent them exactly, as programs expect. A column of colours
+    becomes red, green, blue.
     """
     colours = [
         name for name in columns.names if columns.table.dtype[name].shape == (3,) and key_of(name) in COLOUR_VECTORS
@@ -162,7 +162,7 @@ def table_of(arrays: Mapping[str, NDArray]) -> NDArray:
 
 
 def _kind(values: NDArray, table: NDArray, name: str) -> np.dtype:
-    """The type of a column of these values; that of the table's column of the name if it holds them."""
+    """The type of a column of these values; that of the table's column of this name if it represents them exactly."""
     if name in (table.dtype.names or ()):
         kept = table.dtype[name]
         if kept.shape == values.shape[1:] and kept.base.kind in "biuf":
@@ -184,7 +184,7 @@ def _cast(table: NDArray, kinds: Mapping[str, np.dtype]) -> NDArray:
 
 
 def _split(columns: Columns, name: str, parts: tuple[str, ...]) -> Columns:
-    """One column of several numbers in the place of which each has its own."""
+    """A column of several numbers split into one column per number."""
     arrays: dict[str, NDArray] = {}
     for each in columns.names:
         if each == name:
@@ -195,6 +195,6 @@ def _split(columns: Columns, name: str, parts: tuple[str, ...]) -> Columns:
 
 
 def _without_clashes(names: tuple[str, ...], new: Mapping[str, str]) -> dict[str, str]:
-    """The renaming; other columns that bear one of the new names already get an underscore."""
+    """The renaming; other columns that already have one of the new names get an underscore."""
     clashes = {name: f"{name}_" for name in names if name in new.values() and name not in new}
     return {**clashes, **new}

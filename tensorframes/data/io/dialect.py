@@ -1,4 +1,4 @@
-"""How a line of text holds numbers: what separates them, the decimal sign, quotes, marks of missing values."""
+"""Dialects of text files: separator, decimal sign, quotes, marks of missing values."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ COMMENTS = ("#", "//", "%")
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
 )
-"""What programs write where a value is missing; "1.#QNAN" and the like count, too."""
+"""Marks of missing values; "1.#QNAN" and the like are recognised, too."""
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+([eE][+-]?\d+)?")
 GROUPED = re.compile(r"[+-]?\d{1,3}(([.,'\u00a0\u202f ])\d{3})(\2\d{3})*([.,]\d+)?")
@@ -21,13 +21,13 @@ TOKEN = re.compile(r'"[^"]*"|[^\s"]+')
 
 @dataclass(frozen=True)
 class Dialect:
-    """Fields of a line.
+    """The syntax of the fields of a line.
 
     Args:
         separator: one character, or None for any white space.
         decimal: "." or ",".
         trailing: lines end with a separator.
-        quoted: fields stand in double quotes.
+        quoted: fields are in double quotes.
     """
 
     separator: str | None = None
@@ -51,7 +51,7 @@ class Dialect:
         return fields[:-1] if self.trailing and fields and not fields[-1] else fields
 
     def join(self, fields: Sequence[str]) -> str:
-        """One line of these fields, quoted where they hold what would part them."""
+        """One line of these fields, quoted if they contain the separator."""
         parting = (self.separator or " ", '"')
         safe = [
             f'"{field.replace(chr(34), "")}"' if self.quoted or any(sign in field for sign in parting) else field
@@ -60,7 +60,7 @@ class Dialect:
         return (self.separator or " ").join(safe) + ((self.separator or "") if self.trailing else "")
 
     def append(self, line: str, fields: Sequence[str]) -> str:
-        """The line, character by character, with more fields behind its own."""
+        """The line, unchanged, with further fields appended."""
         body, comment = split_comment(line)
         bare = body.rstrip()
         blank = "" if not comment else body[len(bare) :]
@@ -70,13 +70,13 @@ class Dialect:
         return f"{bare}{separator}{separator.join(fields)}{blank}{comment}"
 
     def written(self, number: str) -> str:
-        """A number's text as this dialect has it."""
+        """The text of a number in this dialect."""
         number = number.replace(".", self.decimal) if self.decimal != "." else number
         return f'"{number}"' if self.quoted else number
 
 
 def detect(line: str, separator: str | None = None) -> Dialect:
-    """The dialect of a row of numbers; `separator` where the file itself names it."""
+    """The dialect of a row of numbers; `separator` if the file states it."""
     body = split_comment(line)[0].strip("\r\n ")
     outside = re.sub(r'"[^"]*"', '""', body)
     found = separator or next((sign for sign in ";\t|" if sign in outside), None)
@@ -98,7 +98,7 @@ def detect(line: str, separator: str | None = None) -> Dialect:
 
 
 def split_comment(line: str) -> tuple[str, str]:
-    """What stands before a # in a line, and the rest."""
+    """The parts of a line before and from a #."""
     place = line.find("#")
     if place < 0 or line[:place].count('"') % 2 or line[place - 1 : place] == ".":  # "1.#QNAN"
         return line, ""
@@ -106,7 +106,7 @@ def split_comment(line: str) -> tuple[str, str]:
 
 
 def number(text: str, decimal: str = ".") -> float | None:
-    """The number that a field holds, NaN where it says that there is none, or None where it holds something else."""
+    """The number in a field, NaN for a missing value, None if it is not a number."""
     try:
         value = float(text)
     except ValueError:
@@ -115,7 +115,7 @@ def number(text: str, decimal: str = ".") -> float | None:
 
 
 def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64] | None:
-    """The numbers of one column, or None where one of its fields holds something else."""
+    """The numbers of one column, or None if one of its fields is not a number."""
     found = [number(text, decimal) for text in texts]
     return None if None in found else np.array(found, dtype=np.float64)
 
@@ -139,5 +139,5 @@ def _is_spaced_with_decimal_commas(line: str) -> bool:
 
 
 def _is_point(field: str) -> bool:
-    """Whether a field has its fraction behind a point: 0.5 or 1,234.5, but not 1.234,5."""
+    """Whether the decimal sign of a field is a point: 0.5 or 1,234.5, but not 1.234,5."""
     return "." in field and field.rfind(".") > field.rfind(",")

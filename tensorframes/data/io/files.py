@@ -1,21 +1,21 @@
-"""The bytes of a file, and one line on why there are none."""
+"""The bytes of a file, or one line on why it cannot be read."""
 
 from pathlib import Path
 
 from tensorframes.errors import UserError
 
 LONGEST = 160
-"""Characters of a library's message that users are told."""
+"""Longest message of a library that is passed on to the user."""
 
 
 def one_line(error: BaseException) -> str:
-    """What a library says, without line breaks and not too long."""
+    """The message of an exception on one line, shortened."""
     told = " ".join(str(error).split()) or type(error).__name__
     return told if len(told) <= LONGEST else f"{told[: LONGEST - 3]}..."
 
 
 def read_bytes(path: Path) -> bytes:
-    """The file's content.
+    """The content of a file.
 
     Raises:
         UserError: it is missing, empty, a folder or unreadable.

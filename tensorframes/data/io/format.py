@@ -1,4 +1,4 @@
-"""What every kind of file offers."""
+"""The interface of file formats."""
 
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -7,40 +7,40 @@ from tensorframes.data.io.columns import Columns
 
 
 class Format(Protocol):
-    """One kind of file: how it is read and written."""
+    """A file format."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         ...
 
     @property
     def suffixes(self) -> tuple[str, ...]:
-        """Endings of its files' names, in small letters."""
+        """Suffixes of its files, in lower case."""
         ...
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The points in a file's content; `path` is for the errors.
+        """The points of a file's content; `path` is for error messages.
 
         Raises:
-            ValueError: the content is not of this kind, broken or cut off, with the path (UserError) or without.
+            ValueError: the content is of another format, corrupt or truncated; with the path (UserError) or without.
         """
         ...
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Names of the columns that a file of this kind can't hold without loss; they would be left out.
+        """Names of the columns that this format cannot represent without loss; they are left out.
 
         Raises:
-            ValueError: even the positions can't be held.
+            ValueError: the positions cannot be represented.
         """
         ...
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """Writes what `unkept` leaves; what came from a file of this kind besides the numbers is put back.
+        """Writes all columns but those of `unkept`, with the other content of a file of this format that was read.
 
         Args:
-            file: can be written to and, by LAS, be moved about in.
+            file: writable and, for LAS, seekable.
             columns: without those of `unkept`.
-            suffix: the ending of the target's name, one of `suffixes`.
+            suffix: the suffix of the target, one of `suffixes`.
         """
         ...

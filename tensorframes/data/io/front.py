@@ -1,4 +1,4 @@
-"""A user's point file in, its columns out, and back: every column that is not touched is kept as it was."""
+"""Reading and writing of point files in any format; unchanged columns are preserved exactly."""
 
 import logging
 import os
@@ -21,13 +21,13 @@ SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
 
 
 def read_cloud(path: str | Path) -> Columns:
-    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ and text (.xyz .txt .csv .asc .pts) by the ending of the name.
+    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ and text (.xyz .txt .csv .asc .pts) by suffix.
 
-    Columns are known by their names, whatever the case, unit or order (x, "X [m]", Points:0; nx, NormalX, normal_x). In
-    text and arrays without names they are known by their place: `text.positional_names`.
+    Columns are identified by name, whatever their case, unit or order (x, "X [m]", Points:0; nx, NormalX, normal_x). In
+    text and arrays without names they are identified by position: `text.positional_names`.
 
     Raises:
-        UserError: one line with the file's name on why it can't be read.
+        UserError: the file cannot be read; the error is one line with its name.
     """
     path = Path(path)
     content = read_bytes(path)
@@ -49,14 +49,14 @@ def read_cloud(path: str | Path) -> Columns:
 
 
 def write_cloud(path: str | Path, columns: Columns) -> None:
-    """Writes the rows in the format of the name's ending, whole or not at all (`tensorframes.atomic`).
+    """Writes the rows in the format of the suffix, whole or not at all (`tensorframes.atomic`).
 
-    What came from a file of the same kind and was not changed is put back as it was: header, order, types, text of the
-    numbers. Columns that the format can't hold are left out and named in a warning. A pipe or device without an ending
-    gets the format that the columns came from.
+    Unchanged content of a file of the same format is preserved: header, order, types, text of the numbers. Columns that
+    the format cannot represent are left out and named in a warning. A pipe or device without a suffix gets the format
+    that the columns came from.
 
     Raises:
-        UserError: the ending is unknown, or the file can't be written.
+        UserError: the suffix is unknown, or the file can't be written.
     """
     path = Path(path)
     expect_target(path)
@@ -76,10 +76,10 @@ def write_cloud(path: str | Path, columns: Columns) -> None:
 
 
 def unkept(path: str | Path, columns: Columns) -> tuple[str, ...]:
-    """What a file of the name's ending can't keep: columns' names, and what else was in a file of another kind.
+    """Content that a file with this suffix cannot represent: names of columns, and other content of the original file.
 
     Raises:
-        UserError: the ending is unknown, or not even the positions can be kept.
+        UserError: the suffix is unknown, or the positions cannot be represented.
     """
     found, _ = _target_format(Path(path), columns)
     try:
@@ -93,18 +93,18 @@ def unkept(path: str | Path, columns: Columns) -> tuple[str, ...]:
 
 
 def lost_line(path: str | Path, lost: tuple[str, ...]) -> str:
-    """One line on what is left out."""
+    """One line that names what is left out."""
     return f"{path}: {Path(path).suffix or 'this kind of file'} can't keep {', '.join(lost)}: left out"
 
 
 def expect_target(path: str | Path) -> None:
-    """Checks before long work that a file can be written there.
+    """Checks, before a long computation, that a file can be written.
 
-    A folder that can't be written to is refused even where the old file could be: it could only be written over, and
+    A read-only folder is refused even if the existing file is writable: it could only be overwritten in place, and
     would be lost if that fails.
 
     Raises:
-        UserError: the ending is unknown; there is no such folder; the folder or the file can't be written to.
+        UserError: the suffix is unknown; the folder does not exist; the folder or the file is not writable.
     """
     path = Path(path)
     try:

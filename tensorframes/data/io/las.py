@@ -1,4 +1,4 @@
-"""LAS and LAZ through laspy: every dimension, scale, offset, header field and record is kept."""
+"""LAS and LAZ, with laspy: all dimensions, scales, offsets, header fields and records are preserved."""
 
 import struct
 from copy import deepcopy
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from laspy import ExtraBytesParams, LasData, LasHeader
 
 NORMAL_DIMENSIONS = ("NormalX", "NormalY", "NormalZ")
-"""What CloudCompare and PDAL call normals among the extra bytes."""
+"""Names of normals among the extra bytes in CloudCompare and PDAL."""
 
 TYPES = (*SMALL, "i8", "u8")
 RAW = ("X", "Y", "Z")
 LONGEST_NAME = 32
 WIDEST = 3
 HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
-"""Bytes of the smallest header, of that of version 1.4, and of what stands before the content of a record."""
+"""Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
 
 STEPS = 2.0**31 - 2
-"""Of the integers that LAS keeps coordinates as."""
+"""Largest integer coordinate of LAS."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class LasOrigin:
 
 
 class LasFormat:
-    """Positions as scaled in the header, then all dimensions by laspy's names; extra bytes are columns like others."""
+    """Positions as scaled in the header, then all dimensions by laspy's names, extra bytes included."""
 
     name = "LAS"
     suffixes = (".las", ".laz")
@@ -60,10 +60,11 @@ class LasFormat:
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """What is no number, more than three numbers a row, or has a name of more than 32 bytes.
+        """Columns that are not numeric, have more than three numbers per row, or a name of more than 32 bytes.
 
         Raises:
-            ValueError: a position is not finite: LAS keeps integers; or the file holds waveforms, which laspy drops.
+            ValueError: a position is not finite, since LAS stores integers; or the file has waveforms, which laspy
+                drops.
         """
         if (
             isinstance(columns.origin, LasOrigin)
@@ -78,7 +79,7 @@ class LasFormat:
         return tuple(name for name in columns.names if name not in kept and not _fits(name, columns.table[name]))
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The file that was read with the dimensions that are new or changed; other points as LAS 1.4."""
+        """The original file with new and changed dimensions; other points as LAS 1.4."""
         import laspy
 
         columns = columns.renamed(dict(zip(columns.normals, _normal_names(columns), strict=False)))
@@ -108,7 +109,7 @@ class LasFormat:
 
 
 def _check_records(content: bytes) -> None:
-    """Before laspy reads as many records as a broken header tells of: there is room for them.
+    """Checks that the file is long enough for the number of records in its header, before laspy reads them.
 
     Source: ASPRS, *LAS Specification 1.4 R15*, public header block.
     """
@@ -128,7 +129,7 @@ def _check_records(content: bytes) -> None:
 
 
 def _check_size(header: "LasHeader", size: int) -> None:
-    """Before memory is asked for: a broken header may tell of any number of points."""
+    """Checks the number of points of a possibly corrupt header, before memory is allocated."""
     room = max(size - header.offset_to_point_data, 0)
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
@@ -141,13 +142,13 @@ def _fits(name: str, values: NDArray) -> bool:
 
 
 def _normal_names(columns: Columns) -> tuple[str, ...]:
-    """Of normals that this file has already its own names, of others those that LAS programs know."""
+    """Names of normals: those of the file, or those that LAS programs use."""
     own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
     return columns.normals if set(columns.normals) <= {*own} else NORMAL_DIMENSIONS
 
 
 def _changed(old: "LasData", columns: Columns) -> "LasData":
-    """A copy of the file's points with the columns that are new or changed."""
+    """A copy of the file's points with new and changed columns."""
     import laspy
 
     header = deepcopy(old.header)
@@ -169,7 +170,7 @@ def _changed(old: "LasData", columns: Columns) -> "LasData":
 
 
 def _new(columns: Columns) -> "LasData":
-    """Points that did not come from such a file, on the finest grid of a power of ten that spans them."""
+    """Points of other origin, on the finest grid of a power of ten that spans them."""
     import laspy
 
     names = {key_of(name): name for name in columns.names}
@@ -202,7 +203,7 @@ def _point_format(keys: dict[str, str]) -> int:
 
 
 def _holds(header: "LasHeader", name: str, values: NDArray) -> bool:
-    """Whether a dimension of the point format holds these numbers unchanged."""
+    """Whether a dimension of the point format represents these numbers exactly."""
     dimension = header.point_format.dimension_by_name(name)
     if values.ndim > 1 or values.dtype.kind not in "biuf":
         return False
@@ -212,7 +213,7 @@ def _holds(header: "LasHeader", name: str, values: NDArray) -> bool:
 
 
 def _steps(reach: NDArray) -> NDArray:
-    """The smallest power of ten for each axis in which its reach is counted by 31 bits."""
+    """The smallest power of ten for each axis in whose multiples its extent fits 31 bits."""
     return 10.0 ** np.ceil(np.log10(np.where(reach > 0, reach, 1.0) / STEPS))
 
 
@@ -227,7 +228,7 @@ def _extra(name: str, values: NDArray) -> "ExtraBytesParams":
 
 
 def _forget_copc(header: "LasHeader") -> None:
-    """The octree of a COPC file does not hold for points that are written anew: the file becomes a plain LAZ."""
+    """Removes the octree of a COPC file, which is invalid for rewritten points: the file becomes a plain LAZ."""
     header.vlrs = [record for record in header.vlrs if record.user_id != "copc"]
     if header.evlrs:
         header.evlrs = type(header.evlrs)([record for record in header.evlrs if record.user_id != "copc"])

@@ -1,4 +1,4 @@
-"""What a text file of numbers is made of: lines before the rows, among them names and a count, and the rows."""
+"""The layout of a text file of numbers: lines before the rows, with names and a count, and the rows."""
 
 import codecs
 import re
@@ -11,13 +11,13 @@ from tensorframes.data.io.dialect import COMMENTS, TOKEN, Dialect, detect, numbe
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
-"""The first line that Excel understands and writes nothing about."""
+"""The first line in which Excel states the separator."""
 
 TITLES = 20
-"""Lines in which names must come after the first that is neither numbers nor names."""
+"""Lines after the first one that is neither numbers nor names, within which names must follow."""
 
 NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
-"""One name in a line of names parted by white space; a unit in brackets belongs to it."""
+"""One name in a line of names separated by white space; a unit in brackets is a part of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Text:
 
     Args:
         lines: without their ends.
-        encoding: Python's name of it, with a byte order mark where the file has one.
-        newline: what ends a line.
-        ended: the last line has an end.
+        encoding: its name in Python, with a byte order mark if the file has one.
+        newline: the line end.
+        ended: the last line has a line end.
     """
 
     lines: list[str]
@@ -47,7 +47,7 @@ class Text:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where in the lines what stands.
+    """The positions of names, count and rows among the lines.
 
     Args:
         start: index of the first row.
@@ -55,7 +55,7 @@ class Layout:
         width: number of columns of the first row.
         header: index of the line of names, or None.
         names: `width` names, stripped of quotes, as that line has them; empty without.
-        count: index of the line that tells how many rows there are, or None.
+        count: index of the line with the number of rows, or None.
     """
 
     start: int
@@ -91,10 +91,10 @@ def decode(path: Path, content: bytes) -> Text:
 
 
 def find_layout(path: Path, lines: list[str]) -> Layout:
-    """Where the rows begin, and what the lines above them say.
+    """The layout of the lines.
 
-    Above the rows may stand, in this order or another: comments (#, //, %), of which the last that names a column x, y
-    and z gives the names; one line of names without a mark, above which titles may stand; the number of rows; Excel's
+    Above the rows there may be, in any order: comments (#, //, %), of which the last that names a column x, y
+    and z gives the names; one line of names without a mark, after titles; the number of rows; Excel's
     `sep=`; below names, units.
 
     Raises:
@@ -124,8 +124,8 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
 
 
 def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
-    """Index and text of each row: what is neither blank (separators alone are) nor a comment, nor the count of a
-    further block of rows."""
+    """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
+    of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
     for index in range(layout.start, len(lines)):
         text = lines[index].strip(blank)
@@ -134,9 +134,9 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
 
 
 def split_names(text: str, dialect: Dialect, width: int) -> tuple[str, ...]:
-    """The names in a line of them, or none where their number is not that of the columns.
+    """The names in a line, or none if their number differs from that of the columns.
 
-    One name less than there are columns stands for rows that begin with their own name (as R writes them).
+    One name fewer than columns is allowed: the rows begin with their own names then (as R writes them).
     """
     bare = text.strip().lstrip("#/% ")
     splits = _splits(bare, dialect)
@@ -149,7 +149,7 @@ def split_names(text: str, dialect: Dialect, width: int) -> tuple[str, ...]:
 
 
 def shorten(text: str) -> str:
-    """A text for a message."""
+    """A text, shortened for messages."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
@@ -176,14 +176,14 @@ def _with_names(
 
 
 def _splits(text: str, dialect: Dialect) -> list[list[str]]:
-    """A line of names parted in each way that it may be, the rows' own first."""
+    """The possible splits of a line of names, with the separator of the rows first."""
     found = [Dialect(sign).split(text) for sign in (dialect.separator, ";", "\t", ",") if sign]
     found.append([name.strip('"') for name in NAMED.findall(text)])
     return [names[:-1] if names and not names[-1] else names for names in found]
 
 
 def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
-    """The first row may hold whole numbers alone: another tells the decimal sign."""
+    """The dialect with the decimal sign of a later row, if the first row has integers only."""
     if dialect.separator == "," or dialect.decimal == ",":
         return dialect
     telling = next((row for row in rows if "," in row and not row.lstrip().startswith(COMMENTS)), None)
@@ -209,7 +209,8 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
 
 
 def _is_row(text: str, separator: str | None, named: bool) -> bool:
-    """Numbers, perhaps some of them missing; below names, or behind three numbers, other fields may stand."""
+    """Whether fields are numbers, some possibly missing; below names, or after three numbers, other fields are
+    allowed."""
     dialect = detect(text, separator)
     fields = dialect.split(text)
     values = [number(field, dialect.decimal) for field in fields]

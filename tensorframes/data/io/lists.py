@@ -1,4 +1,4 @@
-"""Text files of data sets: a fixed number of columns, row numbers, names."""
+"""Text files of data sets: a fixed number of columns, row numbers, or names."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def read_values(path: Path, columns: int) -> NDArray[np.float64]:
 
 
 def read_rows(path: Path) -> NDArray[np.int64]:
-    """The (N,) row numbers of a text file of one whole number a line.
+    """The (N,) row numbers of a text file with one integer per line.
 
     Raises:
         UserError: as read_values, or a number is not whole.
@@ -39,7 +39,7 @@ def read_rows(path: Path) -> NDArray[np.int64]:
 
 
 def read_names(path: Path) -> list[str]:
-    """The names in a list of one a line, blank lines and repetitions passed over.
+    """The names in a list of one per line, without blank lines and repetitions.
 
     Raises:
         UserError: there is no such file, or no name in it.

@@ -1,4 +1,4 @@
-"""NumPy's own file of one array: (N, C) numbers, rows of named fields, or organised (H, W, C) and (H, W) of either."""
+"""NumPy files of one array: (N, C) numbers, rows of named fields, or organised (H, W, C) and (H, W) of either."""
 
 import io
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
 
 FEW = 12
-"""Columns up to which an array of few rows may be that many points."""
+"""Largest number of columns of an array that is taken for a few points."""
 
 
 @dataclass(frozen=True, eq=False)
 class NpyOrigin:
-    """How the numbers lay in the file.
+    """The layout of the numbers in the file.
 
     Args:
         shape: of the points, (N,) or (H, W).
@@ -33,7 +33,7 @@ class NpyOrigin:
 
 
 class NpyFormat:
-    """Columns of numbers are named by their place (`text.positional_names`), fields by their names."""
+    """Columns of numbers are named by position (`text.positional_names`), fields by their names."""
 
     name = "NPY"
     suffixes = (".npy",)
@@ -49,11 +49,12 @@ class NpyFormat:
         return Columns(rows_of(path, values), NpyOrigin(shape, named, fortran), ".npy")
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Lists of any length, which NumPy could only pickle."""
+        """Lists of variable length, which NumPy can only pickle."""
         return tuple(name for name in columns.names if columns.table.dtype[name].hasobject)
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """One array as the file had it; of other points (N, C) numbers if their names can be told by their place."""
+        """The array in the layout of the original file; other points as (N, C) numbers if position identifies their
+        names."""
         origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
         by_place = not origin.named if origin else _placed(columns)
         plainly = by_place and _have_common_type(columns)
@@ -64,7 +65,7 @@ class NpyFormat:
 
 
 def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
-    """The array or archive in a file's content; without pickles.
+    """The array or archive in a file's content, without pickles.
 
     Raises:
         ValueError: it is none, or cut off.
@@ -75,7 +76,7 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
 
 
 def save(file: BinaryIO, values: NDArray) -> None:
-    """Writes an array, never a pickle; names beyond Latin-1 need the third version of the format."""
+    """Writes an array without pickles; names beyond Latin-1 need version 3 of the format."""
     beyond = any(ord(sign) > 255 for name in values.dtype.names or () for sign in name)
     np.lib.format.write_array(file, np.asanyarray(values), (3, 0) if beyond else None, allow_pickle=False)
 
@@ -100,13 +101,13 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
 
 
 def _placed(columns: Columns) -> bool:
-    """Whether a reader without names finds positions and normals, and nothing else is there."""
+    """Whether position identifies all columns: positions and normals, and no others."""
     arrays = [columns.table[name] for name in columns.names]
     return columns.names in (POSITION, POSITION + NORMAL) and positional_names(arrays) == columns.names
 
 
 def _have_common_type(columns: Columns) -> bool:
-    """Whether one type of number holds all columns unchanged."""
+    """Whether one number type represents all columns exactly."""
     arrays = [columns.table[name] for name in columns.names]
     if any(array.ndim > 1 or array.dtype.kind not in "iuf" for array in arrays):
         return False

@@ -1,4 +1,4 @@
-"""NumPy's archive of arrays by name: positions, perhaps normals, and others, which are copied as they are."""
+"""NumPy archives of named arrays: positions, optional normals, and others, which are preserved."""
 
 import io
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ class NpzFormat:
     suffixes = (".npz",)
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The points, and each other array of a row or a number for each; pickled ones are not loaded."""
+        """The points, with all other arrays of one row or number per point; pickled ones are not loaded."""
         archive = load(content)
         if isinstance(archive, np.ndarray):
             raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
@@ -68,11 +68,11 @@ class NpzFormat:
         return Columns(table, NpzOrigin(content, places, len(position) == 1), ".npz", beside=beside)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Lists of any length, which NumPy could only pickle."""
+        """Lists of variable length, which NumPy can only pickle."""
         return tuple(name for name in columns.names if columns.table.dtype[name].hasobject)
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The archive that was read with what is new or changed; of other points pos, normal, and the other columns."""
+        """The original archive with new and changed arrays; other points as pos, normal, and the other columns."""
         origin = columns.origin if isinstance(columns.origin, NpzOrigin) else None
         known = {name for names in origin.places.values() for name in names} if origin else set()
         if origin and known <= {*columns.names}:
@@ -85,7 +85,7 @@ class NpzFormat:
 
 
 def _position(path: Path, archive: NpzFile) -> tuple[str, ...]:
-    """Names of the arrays with the positions."""
+    """Names of the arrays of positions."""
     if found := _find(archive.files, POSITIONS, POSITION_VECTORS):
         return found
     unknown = tuple(name for name in archive.files if key_of(name) not in NORMAL_VECTORS)
@@ -100,7 +100,7 @@ def _find(names: list[str], triples: Triples, vectors: tuple[str, ...]) -> tuple
 
 
 def _position_parts(path: Path, archive: NpzFile, names: tuple[str, ...]) -> dict[str, dict[str, NDArray]]:
-    """By the name of each array the columns that it holds."""
+    """The columns of each array, by its name."""
     arrays = {name: _array(path, archive, name) for name in names}
     if len(names) == 1:
         table = rows_of(path, arrays[names[0]])
@@ -122,7 +122,7 @@ def _normal_parts(path: Path, archive: NpzFile, names: tuple[str, ...], count: i
 
 
 def _column(archive: NpzFile, name: str, count: int) -> NDArray | None:
-    """An array of one number or row of numbers for each point; None if it is something else, or broken."""
+    """An array of one number or row per point; None if it is another one, or corrupt."""
     try:
         array = archive[name]
     except Exception:  # a pickle, or damaged: it is copied as it is
@@ -139,7 +139,7 @@ def _array(path: Path, archive: NpzFile, name: str) -> NDArray:
 
 
 def _new_places(columns: Columns, names: tuple[str, ...], single: bool = True) -> dict[str, tuple[str, ...]]:
-    """Which array each of these columns goes to: normals to one if the positions are one."""
+    """The array of each column; normals are one array if positions are."""
     normal = columns.normals if single and columns.normals and set(columns.normals) <= set(names) else ()
     others = {name: (name,) for name in names if name not in (*columns.position, *normal)}
     return {**others, **({"normal": normal} if normal else {})}
@@ -153,7 +153,7 @@ def _arrays(columns: Columns, places: Mapping[str, tuple[str, ...]]) -> dict[str
 
 
 def _write_archive(file: BinaryIO, arrays: Mapping[str, NDArray], origin: NpzOrigin | None) -> None:
-    """The members of an old archive, as they are, but for these arrays."""
+    """The members of an archive, unchanged, without these arrays."""
     with ZipFile(file, "w", ZIP_STORED) as archive:
         packing = ZIP_STORED
         if origin is not None:

@@ -1,4 +1,4 @@
-"""PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and wide fields are kept as they are."""
+"""PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and wide fields are preserved."""
 
 import struct
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from tensorframes.data.io.types import SMALL, exact_type, holds
 from tensorframes.data.io.values import texts_of
 
 NORMAL = ("normal_x", "normal_y", "normal_z")
-"""What PCL calls normals."""
+"""Names of normals in PCL."""
 
 TYPES = (*SMALL, "i8", "u8")
 LARGEST_RATIO = 300
-"""LZF makes at most so many bytes of one; a header that says more is broken."""
+"""Largest expansion of LZF; a header with more is corrupt."""
 
 
 @dataclass(frozen=True, eq=False)
 class PcdOrigin:
-    """A PCD file: its header, its rows with their padding, and their text if it is an ascii file."""
+    """A PCD file: header, rows with padding, and the text of the rows of an ascii file."""
 
     header: Header
     rows: NDArray
@@ -34,13 +34,13 @@ class PcdOrigin:
 
 
 class PcdFormat:
-    """All fields but padding are columns; those of COUNT above 1 hold several numbers a row."""
+    """All fields but padding are columns; those with COUNT above 1 have several numbers per row."""
 
     name = "PCD"
     suffixes = (".pcd",)
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The points; rows that are not finite (as organised clouds have them) are kept."""
+        """The points, including rows that are not finite (of organised clouds)."""
         header, start = read_header(path, content)
         lines: tuple[str, ...] = ()
         if header.encoding == "ascii":
@@ -54,11 +54,11 @@ class PcdFormat:
         return Columns(table, PcdOrigin(header, rows, lines), ".pcd")
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """What is no number."""
+        """Columns that are not numeric."""
         return tuple(name for name in columns.names if exact_type(columns.table[name], TYPES) is None)
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The file that was read with the columns that are new or changed; other points as binary."""
+        """The original file with new and changed columns; other points as binary."""
         origin = columns.origin
         own = isinstance(origin, PcdOrigin) and len(origin.rows) == len(columns.table)
         if not (isinstance(origin, PcdOrigin) and own and set(origin.header.columns) <= set(columns.names)):
@@ -108,7 +108,7 @@ def _from_binary(header: Header, body: bytes) -> NDArray:
 
 
 def _from_compressed(header: Header, body: bytes) -> NDArray:
-    """Rows of a compressed file, which holds one field after the other."""
+    """Rows of a compressed file, which stores the fields one after the other."""
     import lzf
 
     if header.points == 0:

@@ -14,12 +14,12 @@ from tensorframes.errors import UserError
 KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
 ENCODINGS = ("ascii", "binary", "binary_compressed")
 PADDING = "_"
-"""Name of fields that hold nothing, several of which there may be."""
+"""Name of padding fields, which may repeat."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a PCD header says.
+    """A PCD header.
 
     Args:
         lines: as they are, without ends, up to DATA.
@@ -39,12 +39,12 @@ class Header:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the columns: the fields', each once."""
+        """The names of the columns: those of the fields, made unique."""
         return unique(self.fields, "field")
 
     @property
     def row(self) -> np.dtype:
-        """Of one row in a binary file, padding included."""
+        """The type of one row in a binary file, padding included."""
         return np.dtype(
             [
                 (name, f"<{kind}", (count,) if count != 1 else ())
@@ -54,12 +54,12 @@ class Header:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that hold something."""
+        """Names of the columns without padding."""
         return tuple(name for name, field in zip(self.names, self.fields, strict=True) if field != PADDING)
 
 
 def read_header(path: Path, content: bytes) -> tuple[Header, int]:
-    """The header, and where the numbers begin.
+    """The header, and the offset of the data.
 
     Raises:
         UserError: it is not one of a PCD file.

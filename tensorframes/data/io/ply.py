@@ -1,4 +1,4 @@
-"""PLY: text and binary of both byte orders; lists, other elements and comments are kept as they are."""
+"""PLY: text and binary of both byte orders; lists, other elements and comments are preserved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class PlyFormat:
     suffixes = (".ply",)
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The points, and all else as it stands in the file."""
+        """The points, with all other content of the file."""
         header, start = read_header(path, content)
         element = _points(path, header)
         names = unique([each.name for each in element.properties], "property")
@@ -57,12 +57,12 @@ class PlyFormat:
         return Columns(table, origin, ".ply", beside=tuple(f"element {each.name}" for each in others))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """What is no number, and numbers that no type of PLY's holds, such as some 64-bit integers."""
+        """Columns that are not numeric, or not representable by a type of PLY, such as some 64-bit integers."""
         from_ply = columns.origin.names if isinstance(columns.origin, PlyOrigin) else ()
         return tuple(name for name in columns.names if name not in from_ply and exact_type(columns.table[name]) is None)
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The file that was read with the columns that are new or changed; other points as binary, little-endian."""
+        """The original file with new and changed columns; other points as binary, little-endian."""
         origin = columns.origin
         if not isinstance(origin, PlyOrigin) or not set(origin.names) <= set(columns.names):
             columns, origin = standard(replace(columns, origin=None)), _empty_origin()
@@ -120,7 +120,7 @@ def _empty_origin() -> PlyOrigin:
 
 
 def _properties(columns: Columns, origin: PlyOrigin) -> list[Property]:
-    """Of all columns, those of the file first; with the types that hold them."""
+    """All columns with their types, those of the file first."""
     found = []
     for each, name in zip(origin.element.properties, origin.names, strict=True):
         kind = exact_type(columns.table[name]) if name in columns.changed else None
@@ -152,7 +152,7 @@ def _header_lines(columns: Columns, origin: PlyOrigin, properties: list[Property
 
 
 def _property_line(each: Property, lines: Sequence[str]) -> str:
-    """The line of a property, its types spelled as those of the header are: float or float32."""
+    """The line of a property, with types in the spelling of the header: float or float32."""
     numbered = any(line.startswith(("property float32", "property float64")) for line in lines)
     kinds = [each.length, each.kind] if each.length else [each.kind]
     long = {"i": "int", "u": "uint", "f": "float"}
@@ -161,7 +161,7 @@ def _property_line(each: Property, lines: Sequence[str]) -> str:
 
 
 def _as_lists(table: NDArray, properties: Sequence[Property]) -> NDArray:
-    """The table with columns of several numbers as columns of lists."""
+    """The table with columns of several numbers as lists."""
     if not any(table.dtype[name].shape for name in table.dtype.names or ()):
         return table
     fields = zip(table.dtype.names or (), properties, strict=True)
@@ -177,7 +177,7 @@ def _as_lists(table: NDArray, properties: Sequence[Property]) -> NDArray:
 
 
 def _text_lines(columns: Columns, origin: PlyOrigin) -> list[str]:
-    """The lines of the points with the columns that are new or changed put in."""
+    """The lines of the points with new and changed columns."""
     fixed = origin.lines and len(origin.lines) == len(columns.table)
     new = [name for name in columns.names if name not in origin.names]
     if not fixed:

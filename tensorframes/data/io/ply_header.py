@@ -1,4 +1,4 @@
-"""The header of a PLY file, line by line, so that whatever it holds is written back as it was.
+"""The header of a PLY file by lines, so that it can be written unchanged.
 
 Source: Turk, *The PLY Polygon File Format*, 1994. Comments may be UTF-8, may stand anywhere and are kept in place.
 """
@@ -14,7 +14,7 @@ TYPES = {
     "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
     "double": "f8", "float64": "f8", "int64": "i8", "uint64": "u8", "float16": "f2",
 }  # fmt: skip
-"""Of properties; the last three are no part of the format but are met."""
+"""Types of properties; the last three are in use but not part of the format."""
 
 WORDS = {
     "i1": "char",
@@ -26,7 +26,7 @@ WORDS = {
     "f4": "float",
     "f8": "double",
 }
-"""What the types are called in new lines."""
+"""Names of the types in new lines."""
 
 ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 
@@ -40,7 +40,7 @@ class Property:
     Args:
         name: as the file has it.
         kind: type of its numbers, as NumPy spells it.
-        length: of a list, type of the number that tells how many there are; otherwise empty.
+        length: of a list, type of the count; empty otherwise.
         line: index of its line in the header.
     """
 
@@ -61,13 +61,13 @@ class Element:
 
     @property
     def has_lists(self) -> bool:
-        """Whether rows may differ in length."""
+        """Whether rows may have different lengths."""
         return any(each.length for each in self.properties)
 
 
 @dataclass(frozen=True)
 class Header:
-    """The header's lines, without ends, from `ply` to `end_header`; what ends them; what they say.
+    """The lines of the header from `ply` to `end_header`, their line end, and their content.
 
     Args:
         lines: all of them. newline: what ends a line.
@@ -81,12 +81,12 @@ class Header:
     elements: tuple[Element, ...]
 
     def encoded(self, lines: list[str]) -> bytes:
-        """Other lines as bytes."""
+        """Lines as bytes."""
         return "".join(line + self.newline for line in lines).encode("utf-8", "surrogateescape")
 
 
 def read_header(path: Path, content: bytes) -> tuple[Header, int]:
-    """The header, and where the numbers begin.
+    """The header, and the offset of the data.
 
     Raises:
         UserError: it is not one of a PLY file.

@@ -1,4 +1,4 @@
-"""The rows of a PLY file's elements: fast where all are alike, one by one where lists differ in length."""
+"""The rows of a PLY file's elements: vectorised if all have the same length, else one by one."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,19 +10,19 @@ from tensorframes.data.io.types import holds
 
 
 class CutOff(ValueError):
-    """The file ends before its rows do."""
+    """The file ends before its rows."""
 
     def __init__(self, element: Element) -> None:
         super().__init__(f"{element.count} rows of {element.name}, the file ends before")
 
 
 def row_type(properties: Sequence[Property], names: Sequence[str], order: str = "<") -> np.dtype:
-    """Of rows of numbers, one after the other as in a binary file."""
+    """The type of rows of numbers in a binary file."""
     return np.dtype([(name, order + each.kind) for name, each in zip(names, properties, strict=True)])
 
 
 def read_binary(element: Element, names: Sequence[str], content: bytes, start: int, order: str) -> tuple[NDArray, int]:
-    """(N,) structured array of an element's rows (lists as objects), and where the next element begins."""
+    """(N,) structured array of an element's rows (lists as objects), and the offset of the next element."""
     if not element.has_lists:
         kind = row_type(element.properties, names, order)
         end = start + element.count * kind.itemsize
@@ -40,7 +40,7 @@ def read_binary(element: Element, names: Sequence[str], content: bytes, start: i
 
 
 def skip_binary(element: Element, content: bytes, start: int, order: str) -> int:
-    """Where the element after this one begins."""
+    """The offset of the next element."""
     if not element.has_lists:
         end = start + element.count * sum(np.dtype(each.kind).itemsize for each in element.properties)
         if end > len(content):
@@ -55,7 +55,7 @@ def skip_binary(element: Element, content: bytes, start: int, order: str) -> int
 
 
 def write_binary(table: NDArray, properties: Sequence[Property], order: str) -> Iterator[bytes]:
-    """The rows as a binary file has them; columns of the table in the order of the properties."""
+    """The rows as bytes of a binary file; columns of the table in the order of the properties."""
     names = table.dtype.names or ()
     if not any(each.length for each in properties):
         yield np.ascontiguousarray(table.astype(row_type(properties, names, order))).tobytes()
@@ -68,7 +68,7 @@ def write_binary(table: NDArray, properties: Sequence[Property], order: str) -> 
 
 
 def read_text(element: Element, names: Sequence[str], lines: list[str]) -> NDArray:
-    """(N,) structured array of an element's rows, one a line (lists as objects).
+    """(N,) structured array of an element's rows, one per line (lists as objects).
 
     Raises:
         ValueError: a line has other fields than the properties, or a number that its type can't hold.
@@ -91,7 +91,7 @@ def read_text(element: Element, names: Sequence[str], lines: list[str]) -> NDArr
 
 
 def row_texts(values: NDArray) -> list[str]:
-    """Of a column of lists, the text of each: the number of numbers, and these."""
+    """The text of each list of a column: its length and its numbers."""
     return [" ".join((str(len(each)), *(str(number) for number in np.asarray(each).tolist()))) for each in values]
 
 
@@ -121,7 +121,7 @@ def _with_objects(element: Element, names: Sequence[str]) -> np.dtype:
 
 
 def _read_one(element: Element, each: Property, content: bytes, start: int, order: str) -> tuple[NDArray, int]:
-    """The numbers of one property in one row, and where the next begins."""
+    """The numbers of one property in one row, and the offset of the next property."""
     count = 1
     try:
         if each.length:

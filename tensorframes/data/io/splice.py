@@ -1,4 +1,4 @@
-"""Fields put into lines of text, all other characters left as they are."""
+"""Replacement and insertion of fields in lines of text, without changes to other characters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tensorframes.data.io.dialect import Dialect, split_comment
 
 @dataclass(frozen=True)
 class Splice:
-    """What changes in N rows.
+    """The changes of N rows.
 
     Args:
         replaced: by the index of a field the N texts it becomes.

@@ -1,4 +1,4 @@
-"""Points as text: XYZ, TXT, ASC, CSV, PTS, as spreadsheets, scanners and viewers write them."""
+"""Text files of points: XYZ, TXT, ASC, CSV, PTS, as of spreadsheets, scanners and viewers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from tensorframes.data.io.values import read_columns, split_rows, texts_of
 from tensorframes.errors import UserError
 
 COUNTED = ".pts"
-"""Files of these begin with the number of rows, and have no names."""
+"""Suffixes of files that begin with the number of rows, without names."""
 
 FEWEST_COUNTED = 20
-"""Rows from which on a column that counts them is taken for an index."""
+"""Least number of rows for a column that counts them to be an index."""
 
 UNIT_LENGTH = 0.05
-"""How far from 1 the length of what may be a normal is."""
+"""Largest difference from 1 of the length of a normal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class TextFormat:
     suffixes = (".xyz", ".txt", ".csv", ".asc", ".pts")
 
     def read(self, path: Path, content: bytes) -> Columns:
-        """The rows of a text file; columns without names are named as `positional_names` tells."""
+        """The rows of a text file; columns without names are named by `positional_names`."""
         text = decode(path, content)
         layout = find_layout(path, text.lines)
         if layout.width < 3:
@@ -56,11 +56,11 @@ class TextFormat:
         )
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Lists of any length, and what is neither number nor text."""
+        """Lists of variable length, and columns of neither numbers nor text."""
         return tuple(name for name in columns.names if columns.table.dtype[name].base.kind not in "biufU")
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The lines of the file that was read with the changed fields put in; other rows with the fewest digits."""
+        """The original lines with the changed fields; other rows with the fewest digits."""
         origin = columns.origin
         if isinstance(origin, TextOrigin) and columns.suffix == suffix and set(origin.names) <= set(columns.names):
             rows = list(rows_of(origin.text.lines, origin.layout))
@@ -71,7 +71,7 @@ class TextFormat:
 
 
 def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, ...]:
-    """Names of the columns of a table without any.
+    """Names of the columns of a table without names.
 
     The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
     holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and
@@ -112,7 +112,7 @@ def _are_normals(arrays: Sequence[NDArray]) -> bool:
 
 
 def _needed(names: tuple[str, ...]) -> set[int]:
-    """Indices of the columns that must be numbers: the positions, and normals where there are names."""
+    """Indices of the columns that must be numeric: positions and, with names, normals."""
     if not names:
         return {0, 1, 2}
     empty = Columns(np.empty(0, dtype=[(name, "f8") for name in names]))
@@ -120,7 +120,7 @@ def _needed(names: tuple[str, ...]) -> set[int]:
 
 
 def _check_count(path: Path, lines: list[str], layout: Layout, found: int) -> None:
-    """A file of fewer rows than it says was cut off."""
+    """Raises an error if a file has fewer rows than its count: it is truncated."""
     if layout.count is None:
         return
     first = int(lines[layout.count])
@@ -130,7 +130,7 @@ def _check_count(path: Path, lines: list[str], layout: Layout, found: int) -> No
 
 
 def _changed_lines(origin: TextOrigin, columns: Columns, suffix: str, rows: list[tuple[int, str]]) -> list[str]:
-    """All lines of the file with the columns that are new or changed."""
+    """All lines of the file with new and changed columns."""
     layout, dialect = origin.layout, origin.layout.dialect
     splice = _splice(origin, columns)
     lines = list(origin.text.lines)
@@ -160,7 +160,7 @@ def _splice(origin: TextOrigin, columns: Columns) -> Splice:
 
 
 def _brief(columns: Columns, name: str) -> NDArray:
-    """A column's numbers, new normals in single precision, which is what they have."""
+    """The numbers of a column; new normals in single precision, which is their accuracy."""
     values = columns.table[name]
     if name in columns.normals and values.dtype.kind == "f":
         single = values.astype(np.float32)
@@ -169,7 +169,7 @@ def _brief(columns: Columns, name: str) -> NDArray:
 
 
 def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> str:
-    """The line of names with more of them, parted and quoted as its own."""
+    """The line of names with further ones, in its own dialect."""
     if not new:
         return line
     body = line.rstrip()
@@ -181,7 +181,7 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
 
 
 def _new_lines(columns: Columns, suffix: str) -> list[str]:
-    """Lines for columns of another kind of file, or in another order than the file's."""
+    """Lines of columns of another format, or in another order."""
     dialect = Dialect("," if suffix == ".csv" else None)
     if suffix == COUNTED:
         columns = _position_first(columns)
@@ -194,7 +194,7 @@ def _new_lines(columns: Columns, suffix: str) -> list[str]:
 
 
 def _all_texts(columns: Columns) -> dict[str, list[str]]:
-    """The text of each column, of wide ones of each of their numbers; of a text file the very text of its fields."""
+    """The text of each column, one per number for wide columns; for a text file that of its fields."""
     kept: dict[str, list[str]] = {}
     origin = columns.origin
     if isinstance(origin, TextOrigin):
@@ -225,7 +225,7 @@ def _has_header(columns: Columns) -> bool:
 
 
 def _named_by_place(columns: Columns, suffix: str) -> bool:
-    """Whether a reader without names finds the positions and normals that are there."""
+    """Whether position identifies the positions and normals."""
     arrays = [columns.table[name] for name in columns.names]
     if any(array.ndim > 1 for array in arrays):
         return False
@@ -235,7 +235,7 @@ def _named_by_place(columns: Columns, suffix: str) -> bool:
 
 
 def _placed(columns: Columns, suffix: str) -> bool:
-    """Whether all names are those that a reader without names gives."""
+    """Whether all names are those given by position."""
     arrays = [columns.table[name] for name in columns.names]
     return all(array.ndim == 1 for array in arrays) and positional_names(arrays, suffix) == columns.names
 

@@ -1,4 +1,4 @@
-"""Number types that hold given values exactly."""
+"""Number types that represent given values exactly."""
 
 from collections.abc import Collection
 
@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMALL = ("i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
-"""Types that every format of numbers has."""
+"""Types of all formats."""
 
 PREFERRED = ("u1", "i4", "u4", "i8", "u8", "f4", "f8")
-"""Where a type is not there: the order in which others are tried; bytes are for truth values alone."""
+"""The order in which other types are tried if one is not available; bytes are for booleans only."""
 
 
 def exact_type(values: NDArray, types: Collection[str] = SMALL) -> np.dtype | None:
-    """The type of an array if it is one of `types`, else one of them that holds all its numbers unchanged, or None.
+    """The type of an array if it is one of `types`, else one of them that represents all its numbers exactly, or None.
 
     Args:
         values: of any type and shape; what is not a number (text, time, complex, object) has no such type.
@@ -45,6 +45,6 @@ def _holds(kind: np.dtype, values: NDArray) -> bool:
 
 
 def holds(kind: str, values: NDArray[np.float64]) -> bool:
-    """Whether numbers are whole and within the bounds of a type of integers."""
+    """Whether numbers are integers within the range of an integer type."""
     bounds = np.iinfo(kind)
     return bool(((values >= bounds.min) & (values <= bounds.max) & (values == np.floor(values))).all())

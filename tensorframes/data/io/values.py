@@ -1,4 +1,4 @@
-"""The columns of rows of text: fast where all are numbers, field by field where not; and numbers as text."""
+"""Columns of rows of text, vectorised if all are numbers, else field by field; and numbers as text."""
 
 import re
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from tensorframes.data.io.layout import Layout, rows_of, shorten
 from tensorframes.errors import UserError
 
 LARGEST = 2.0**53
-"""From here on float64 has not all whole numbers."""
+"""Float64 does not represent all integers from here on."""
 
 INTEGER = re.compile(r"[+-]?\d+")
 
@@ -31,7 +31,7 @@ def read_numbers(path: Path, lines: list[str], layout: Layout) -> NDArray[np.flo
 
 
 def read_columns(path: Path, lines: list[str], layout: Layout, needed: Collection[int]) -> list[NDArray]:
-    """The columns of the rows, each (N,): numbers where all fields are, otherwise text.
+    """The columns of the rows, each (N,): numbers if all fields are, else text.
 
     Columns of whole numbers without a point in the first row are bytes, int32, or what they take; others float64.
 
@@ -80,7 +80,7 @@ def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int],
 
 
 def texts_of(values: NDArray) -> list[str]:
-    """Numbers (N,) as text with the fewest digits that tell them apart in their type; half precision as single."""
+    """Numbers (N,) as text with the fewest digits that determine them in their type; half precision as single."""
     if values.dtype.kind == "f" and values.dtype.itemsize < 8:
         return [text.removesuffix(".0") for text in values.astype(np.float32).astype("U32").tolist()]
     if values.dtype.kind == "f":
@@ -91,7 +91,7 @@ def texts_of(values: NDArray) -> list[str]:
 
 
 def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
-    """(N, C) numbers, or None where the rows hold more than plain numbers, one row a line."""
+    """(N, C) numbers, or None if the rows have more than plain numbers."""
     rows = lines[layout.start :]
     marked = any("#" in row for row in rows)
     if marked and any(".#" in row for row in rows):  # "1.#QNAN" is no comment
@@ -123,7 +123,7 @@ def _as_numbers(path: Path, places: list[int], texts: list[str], decimal: str) -
 
 
 def _narrowed(values: NDArray[np.float64]) -> NDArray:
-    """Whole numbers below LARGEST as integers; other values as they are."""
+    """Integers below LARGEST as integers; other values unchanged."""
     if not np.isfinite(values).all() or (values != np.floor(values)).any() or len(values) == 0:
         return values
     low, high = values.min(), values.max()
@@ -132,7 +132,7 @@ def _narrowed(values: NDArray[np.float64]) -> NDArray:
 
 
 def _whole(values: NDArray[np.float64], texts: list[str]) -> NDArray:
-    """As _narrowed, but from the text where float64 would round."""
+    """As _narrowed, but from the text if float64 would round."""
     if not (np.abs(values) >= LARGEST).any():
         return _narrowed(values)
     if not all(INTEGER.fullmatch(text) for text in texts):

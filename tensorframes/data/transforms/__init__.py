@@ -1,1 +1,28 @@
-"""What is done to training clouds: rotation, noise, uneven density and the other faults of scanners."""
+"""Transforms of training clouds: random rotations, and corruptions (noise, density, rounding, registration,
+outliers)."""
+
+from tensorframes.data.transforms.augmentation import RandomRotation
+from tensorframes.data.transforms.corruption import (
+    Corruption,
+    CorruptionMix,
+    CorruptionSample,
+    CorruptionSampler,
+    DecadesDensity,
+    Density,
+    Misregistered,
+    Outliers,
+    Quantised,
+)
+
+__all__ = [
+    "Corruption",
+    "CorruptionMix",
+    "CorruptionSample",
+    "CorruptionSampler",
+    "DecadesDensity",
+    "Density",
+    "Misregistered",
+    "Outliers",
+    "Quantised",
+    "RandomRotation",
+]

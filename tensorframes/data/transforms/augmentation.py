@@ -9,9 +9,9 @@ GROUPS = ("off", "z", "so3", "o3")
 
 @dataclass(frozen=True)
 class RandomRotation:
-    """Draws g from a group, uniformly (Haar measure), and turns points and normals: x -> g x, n -> g n.
+    """Samples g uniformly (Haar measure) from a group that acts on points and normals: x -> g x, n -> g n.
 
-    A normal is a polar vector, so reflections turn it without a factor det g.
+    A normal is a polar vector: it is multiplied by g without a factor det g.
 
     Args:
         group: off (the identity), z (rotations about the third axis), so3 (rotations),
@@ -45,5 +45,5 @@ def random_orthogonal(rng: np.random.Generator) -> np.ndarray:
 
 
 def turned(rows: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """g x for every row x: (N, 3) -> (N, 3), of the rows' own type."""
+    """g x for each row x: (N, 3) -> (N, 3), of the same dtype."""
     return rows @ g.T.astype(rows.dtype)

@@ -1,8 +1,8 @@
-"""Callbacks: averaged weights, the progress bar, the last validation, pictures."""
+"""Callbacks: averaged weights, the progress bar, a final validation, pictures."""
 
 from tensorframes.training.callbacks.averaging import EMA
 from tensorframes.training.callbacks.pictures import ErrorClouds
-from tensorframes.training.callbacks.progress import Progress
+from tensorframes.training.callbacks.progress import ProgressBar
 from tensorframes.training.callbacks.stopping import FinalValidation
 
-__all__ = ["EMA", "ErrorClouds", "FinalValidation", "Progress"]
+__all__ = ["EMA", "ErrorClouds", "FinalValidation", "ProgressBar"]

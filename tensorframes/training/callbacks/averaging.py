@@ -1,6 +1,7 @@
-"""An exponential moving average of the weights: what is validated, tested and kept."""
+"""An exponential moving average of the weights, used for validation, tests and checkpoints."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import pytorch_lightning as pl
 import torch
@@ -9,10 +10,10 @@ from torch import Tensor
 
 
 class EMA(WeightAveraging):
-    """w <- d w + (1 - d) w_now after every step, with d = min(decay, (1 + n) / (10 + n)) at step n.
+    """w_mean <- d w_mean + (1 - d) w after every step, with d = min(decay, (1 + n) / (10 + n)) at step n.
 
-    The growing d lets short runs forget their first weights (as in TensorFlow's ExponentialMovingAverage).
-    Checkpoints hold the average as ``state_dict`` and the raw weights beside it.
+    The growing d removes the initial weights from the average of short runs (as in TensorFlow's
+    ExponentialMovingAverage). Checkpoints hold the average as ``state_dict``, and the weights themselves beside it.
 
     Args:
         decay: the limit of d.
@@ -25,15 +26,16 @@ class EMA(WeightAveraging):
         super().__init__(use_buffers=True, multi_avg_fn=self._average)
 
     @torch.no_grad()
-    def _average(self, kept: Sequence[Tensor], now: Sequence[Tensor], steps: Tensor | int) -> None:
+    def _average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
         decay = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
-        for average, value in zip(kept, now, strict=True):
+        for average, value in zip(averages, weights, strict=True):
             if average.is_floating_point():
                 average.lerp_(value.to(average.dtype), 1 - decay)
             else:
                 average.copy_(value)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Keep the average on the device, in the weights' precision: the copy was made before the module got there."""
+        """Moves the average to the device and precision of the module, which it was copied from before the module
+        moved."""
         if self._average_model is not None:
-            self._average_model.to(device=pl_module.device, dtype=pl_module.dtype)
+            self._average_model.to(device=pl_module.device, dtype=cast(torch.dtype, pl_module.dtype))

@@ -1,4 +1,4 @@
-"""Pictures sent to Weights & Biases while training runs."""
+"""Pictures for Weights & Biases during training."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ GREEN, RED = np.array([40.0, 160.0, 60.0]), np.array([220.0, 40.0, 40.0])
 
 
 def coloured_by_error(pos: np.ndarray, degrees: np.ndarray, worst: float = 30.0) -> np.ndarray:
-    """Rows x, y, z, red, green, blue (N, 6): green without error, red from ``worst`` degrees on."""
+    """Rows x, y, z, red, green, blue (N, 6): from green at no error to red at ``worst`` degrees and above."""
     share = np.clip(degrees / worst, 0, 1)[:, None]
     return np.concatenate([pos, (1 - share) * GREEN + share * RED], axis=1)
 
@@ -23,7 +23,7 @@ class ErrorClouds(pl.Callback):
     """Logs the first validation cloud, coloured by its unoriented error, after each validation.
 
     Args:
-        points: at most so many points are sent, evenly chosen.
+        points: largest number of points that are sent, evenly selected.
     """
 
     def __init__(self, points: int = 10_000) -> None:
@@ -40,7 +40,7 @@ class ErrorClouds(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Send the cloud to every Weights & Biases logger there is."""
+        """Sends the cloud to each Weights & Biases logger."""
         loggers = [logger for logger in trainer.loggers if isinstance(logger, WandbLogger)]
         if batch_idx == 0 and trainer.is_global_zero and loggers and isinstance(outputs, Tensor):
             cloud = self._picture(outputs, batch)
@@ -51,6 +51,6 @@ class ErrorClouds(pl.Callback):
 
     def _picture(self, normal: Tensor, batch: Batch) -> np.ndarray:
         rows = slice(None, None, max(1, -(-len(normal) // self.points)))
-        chord = squared_chord(normal[rows], batch.normal[batch.inner][rows], oriented=False).sqrt()
+        chord = squared_chord(normal[rows], batch.normal[batch.loss_mask][rows], oriented=False).sqrt()
         degrees = 2 * np.rad2deg(np.arcsin(np.clip(chord.cpu().numpy() / 2, 0, 1)))
-        return coloured_by_error(batch.pos[batch.inner][rows].cpu().numpy(), degrees)
+        return coloured_by_error(batch.pos[batch.loss_mask][rows].cpu().numpy(), degrees)

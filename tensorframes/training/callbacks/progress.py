@@ -1,4 +1,4 @@
-"""A progress bar over the run's steps: the loader is endless, so Lightning's own bar knows no total."""
+"""A progress bar over the steps of a run; with an endless loader Lightning's own bar has no total."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import RichProgressBar
 
 
-class Progress(RichProgressBar):
-    """Rich progress bar over ``max_steps``, continued where a resumed run stands."""
+class ProgressBar(RichProgressBar):
+    """Rich progress bar over ``max_steps``; a resumed run starts at its step."""
 
     @property
     def total_train_batches(self) -> int | float:
-        """All batches of the run."""
+        """The number of batches of the run."""
         return self.trainer.max_steps * self.trainer.accumulate_grad_batches
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
-        """The numbers beside the bar, without the loggers' run number."""
+        """The metrics beside the bar, without the loggers' version."""
         return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
 
     def _get_train_description(self, current_epoch: int) -> str:

@@ -1,4 +1,4 @@
-"""End a run of a fixed number of steps with a validation, wherever the last regular one was."""
+"""A validation at the end of a run of a fixed number of steps."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import pytorch_lightning as pl
 
 
 class FinalValidation(pl.Callback):
-    """Asks the trainer to stop at ``max_steps``, which makes it validate (and keep a checkpoint) there."""
+    """Stops the trainer at ``max_steps``, so that it validates and saves a checkpoint at the last step."""
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Stop at the last step."""
+        """Stops at the last step."""
         if 0 <= trainer.max_steps <= trainer.global_step:
             trainer.should_stop = True

@@ -1,4 +1,4 @@
-"""Ways in which the points of a cloud are chosen from a surface: as sensors and software do it."""
+"""Samplings: how sensors and software choose the points of a cloud from a surface."""
 
 from collections.abc import Mapping
 
@@ -9,8 +9,9 @@ from tensorframes.data.synthetic.sampling.isosurface import IsosurfaceVertices
 from tensorframes.data.synthetic.sampling.lidar import SpinningLidar
 from tensorframes.data.synthetic.sampling.terrestrial import TerrestrialScan
 from tensorframes.data.synthetic.sampling.vertices import MeshVertices
-from tensorframes.data.synthetic.sampling.views import Sampling, Surface
+from tensorframes.data.synthetic.sampling.views import Sampling
 from tensorframes.data.synthetic.sampling.voxels import VoxelFilter
+from tensorframes.data.synthetic.shapes.scenes import Surface
 
 SAMPLINGS: Mapping[str, Sampling] = {
     "elevation_grid": ElevationGrid(),
@@ -22,7 +23,7 @@ SAMPLINGS: Mapping[str, Sampling] = {
     "terrestrial_scan": TerrestrialScan(),
     "contour_lines": ContourLines(),
 }
-"""All ways with all their ranges, by the categories of their clouds."""
+"""The samplings with their default ranges, by the categories of their clouds."""
 
 __all__ = [
     "SAMPLINGS",

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, random_axes
 from tensorframes.data.synthetic.shapes.roots import SMALLEST_GRADIENT, evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 STEPS = 6
 CLOSE = 1e-5
 FARTHEST = 0.1
-"""|f| that counts as a zero, and how far points of a mesh may be moved."""
+"""Largest |f| of a zero, and largest displacement of the points of a mesh."""
 
 
 @dataclass(frozen=True)
-class ContourLines(Drawable):
+class ContourLines(RandomParameters):
     """Points at equal steps along lines of equal height, the heights at equal distances; up is a random direction.
 
     Args:
-        ratio: of the distance of two heights to the step along the lines.
-        noise: standard deviation across the surface's plane of cut (along the line's normal in the plane), in steps.
-        turned: probability that the planes lie askew in space, not across the third axis.
+        ratio: distance of two heights divided by the step along the lines.
+        noise: standard deviation across the line, in the plane of its height, in steps.
+        turned: probability of a random orientation of the planes; otherwise they are perpendicular to the third axis.
     """
 
     ratio: Range = (2.0, 10.0)
@@ -36,20 +36,20 @@ class ContourLines(Drawable):
         """About `count` points and their normals.
 
         Raises:
-            ValueError: the surface is empty, or neither a mesh nor a field's.
+            ValueError: the surface is empty, or neither a mesh nor that of a field.
         """
-        way = self.draw(rng)
+        settings = self.draw(rng)
         axes = random_axes(rng)
         mesh = triangulation(surface, count)
         vertices = mesh.vertices @ axes.T
         corners = vertices[mesh.faces]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        # The lines of planes h apart are as long as the surface, seen from the side, is large, divided by h.
+        # The lines of planes h apart are as long as the surface, seen from the side, has area, divided by h.
         side_on = np.linalg.norm(normal[:, :2], axis=1).sum() / 2
-        apart = float(np.sqrt(side_on * way.ratio / count))
+        apart = float(np.sqrt(side_on * settings.ratio / count))
         low, high = vertices[mesh.faces, 2].min(), vertices[mesh.faces, 2].max()
         levels = np.arange(low + apart * rng.random(), high, apart)
-        pos, face = along_lines(vertices, mesh.faces, levels, apart / way.ratio, rng)
+        pos, face = along_lines(vertices, mesh.faces, levels, apart / settings.ratio, rng)
         enough(len(pos))
         normal = normal[face] / np.maximum(np.linalg.norm(normal[face], axis=1, keepdims=True), 1e-300)
         if isinstance(surface, Implicit):
@@ -57,14 +57,14 @@ class ContourLines(Drawable):
             enough(len(pos))
             pos, normal = pos @ axes.T, normal @ axes.T
         across = normal * np.array([1, 1, 0]) / np.maximum(np.linalg.norm(normal[:, :2], axis=1, keepdims=True), 1e-9)
-        pos = pos + way.noise * apart / way.ratio * rng.standard_normal((len(pos), 1)) * across
-        turn = random_axes(rng) if rng.random() < way.turned else np.eye(3)
+        pos = pos + settings.noise * apart / settings.ratio * rng.standard_normal((len(pos), 1)) * across
+        turn = random_axes(rng) if rng.random() < settings.turned else np.eye(3)
         return pos @ turn.T, normal @ turn.T
 
 
 def on_both(surface: Implicit, pos: np.ndarray, up: np.ndarray) -> Sample:
-    """Points (N, 3) moved onto the surface across the unit vector `up` (3,), by Newton's steps, and the normals there;
-    without those that don't arrive, where the surface is level or ends."""
+    """Points (N, 3) moved onto the surface perpendicularly to the unit vector `up` (3,) by Newton's method, and their
+    normals, without points that do not converge (where the surface is level or ends)."""
     place, flat = torch.from_numpy(pos), torch.eye(3, dtype=torch.float64) - torch.from_numpy(np.outer(up, up))
     for _ in range(STEPS):
         value, gradient = value_and_gradient(surface.field, place)
@@ -98,7 +98,8 @@ def along_lines(
 
 
 def segments(vertices: np.ndarray, faces: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where faces are cut: the ends (S, 2, 3), the faces (S,), and numbers (S, 2) that ends at one place share."""
+    """Segments in which levels cut the faces: their ends (S, 2, 3), faces (S,), and node numbers (S, 2), equal for
+    equal ends."""
     height = vertices[faces, 2]
     first, last = np.searchsorted(levels, height.min(1)), np.searchsorted(levels, height.max(1))
     face = np.repeat(np.arange(len(faces)), last - first)
@@ -116,8 +117,8 @@ def segments(vertices: np.ndarray, faces: np.ndarray, levels: np.ndarray) -> tup
 
 
 def chains(nodes: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Lines of segments (S, 2) that share their ends: rows in order, and which of them are passed from their second end
-    to their first. Open lines come first, each from one of its ends."""
+    """Polylines of segments with the node numbers (S, 2): their rows in order, and whether each is traversed from its
+    second node to its first. Open polylines come first, each from one of its ends."""
     at: dict[int, list[int]] = {}
     for row, pair in enumerate(nodes.tolist()):
         for node in pair:

@@ -1,31 +1,30 @@
-"""Depth images: a pinhole camera, one point a pixel."""
+"""Depth images of pinhole cameras, one point per pixel."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 JUMP = 8.0
-"""A jump of depth, in spacings."""
+"""Least difference of depth at a discontinuity, in spacings."""
 
-
-ROOM = (3.0, 10.0)
-"""Half of the extent of a scene, metres."""
+SCENE = (3.0, 10.0)
+"""Range of half the extent of a scene, metres."""
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole.
+    """A pinhole camera.
 
     Args:
         axes: (3, 3) rows right, down, forward.
-        eye: (3,) its place.
-        half: it sees |x|, |y| <= half at depth 1.
+        eye: (3,) position.
+        half: its field of view is |x|, |y| <= half at depth 1.
     """
 
     axes: np.ndarray
@@ -34,7 +33,7 @@ class Camera:
 
 
 def around(centre: np.ndarray, radius: float, distance: float, rng: np.random.Generator) -> Camera:
-    """A camera that sees a ball of this centre and radius from anywhere, `distance` radii away."""
+    """A camera that views a ball from a random direction at a distance of `distance` radii."""
     direction = rng.standard_normal(3)
     axes = looking(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
     eye = centre - axes[2] * distance * radius + rng.normal(0, 0.1 * radius, 3)
@@ -42,7 +41,7 @@ def around(centre: np.ndarray, radius: float, distance: float, rng: np.random.Ge
 
 
 def within(rng: np.random.Generator) -> Camera:
-    """A camera near the origin of a scene, at the height of a table or an eye, that looks ahead or down a little."""
+    """A camera near the origin of a scene, at the height of a table or an eye, looking ahead or slightly down."""
     azimuth, fall = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 40))
     direction = np.array([np.cos(fall) * np.cos(azimuth), np.cos(fall) * np.sin(azimuth), -np.sin(fall)])
     eye = np.array([*rng.uniform(-0.2, 0.2, 2), rng.uniform(0.7, 1.8)])
@@ -50,24 +49,24 @@ def within(rng: np.random.Generator) -> Camera:
 
 
 @dataclass(frozen=True)
-class DepthImage(Drawable):
-    """Points of the pixels of one or more cameras that look at the surface from outside, or stand in a scene with it.
+class DepthImage(RandomParameters):
+    """The points of one or more cameras that view the surface from outside, or from within a scene with it.
 
-    Depth z is measured along the camera's axis. Its error is told in spacings, the distance of neighbouring pixels at
-    the median depth z0; the noise has the standard deviation noise (z / z0)^2, as stereo and structured light have it.
-    Mixed pixels, beside a jump of depth, lie between both surfaces and have the normal 0. Coordinates are the first
-    camera's: right, down, forward.
+    Depth z is measured along the camera's axis. Its errors are in spacings, the distance of neighbouring pixels at the
+    median depth z0. The noise has the standard deviation noise (z / z0)^2, as that of stereo and structured light.
+    Mixed pixels, beside a discontinuity of depth, lie between both surfaces and have the normal 0. Coordinates are
+    those of the first camera: right, down, forward.
 
     Args:
         views: number of cameras, their clouds merged.
         scene: probability that the cameras stand in a scene with ground and walls, near one another.
-        distance: otherwise, from the middle of the surface, in radii of the surface.
-        aspect: width of a pixel to its height.
+        distance: otherwise, from the centre of the surface, in radii of the surface.
+        aspect: width of a pixel divided by its height.
         noise: of depth, in spacings.
         rounding: step of depth, in spacings.
-        disparity: probability that 1 / depth is rounded, whose steps grow like the noise.
-        lost: part of the pixels without depth.
-        mixed: part of the pixels beside a jump that are mixed.
+        disparity: probability that 1 / depth is rounded instead, with steps that grow as the noise does.
+        lost: share of the pixels without depth.
+        mixed: share of the pixels beside a discontinuity that are mixed.
     """
 
     views: Range = (1, 3)
@@ -86,26 +85,26 @@ class DepthImage(Drawable):
         Raises:
             ValueError: the surface is empty.
         """
-        way = self.draw(rng)
-        views, inverse = int(way.views), rng.random() < way.disparity
-        if rng.random() < way.scene:
-            scene: Casts = street(surface, rng.uniform(*ROOM), rng)
+        settings = self.draw(rng)
+        views, inverse = int(settings.views), rng.random() < settings.disparity
+        if rng.random() < settings.scene:
+            scene: Casts = street(surface, rng.uniform(*SCENE), rng)
             cameras = [within(rng) for _ in range(views)]
         else:
             scene, (centre, radius) = surface, extent(surface, rng)
-            cameras = [around(centre, radius, way.distance, rng) for _ in range(views)]
-        found = [way._image(scene, camera, count / views, inverse, rng) for camera in cameras]
-        pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+            cameras = [around(centre, radius, settings.distance, rng) for _ in range(views)]
+        images = [settings._image(scene, camera, count / views, inverse, rng) for camera in cameras]
+        pos, normal = (np.concatenate(part) for part in zip(*images, strict=True))
         enough(len(pos))
         return (pos - cameras[0].eye) @ cameras[0].axes.T, normal @ cameras[0].axes.T
 
     def _image(self, scene: Casts, camera: "Camera", count: float, inverse: bool, rng: np.random.Generator) -> Sample:
         """About `count` points of one image."""
         axes, eye, half = camera.axes, camera.eye, camera.half
-        seen = len(met(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
-        if seen == 0:
+        visible = len(met(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
+        if visible == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
-        pitch = float(np.sqrt(seen * (1 - self.lost) * 4 * half**2 / count))
+        pitch = float(np.sqrt(visible * (1 - self.lost) * 4 * half**2 / count))
         size = pitch * np.array([self.aspect**0.5, self.aspect**-0.5])
         steps = [np.arange(-np.floor(half / each), np.floor(half / each) + 1) * each for each in size]
         pixels = np.stack(np.meshgrid(*steps, indexing="ij"), -1)
@@ -115,8 +114,8 @@ class DepthImage(Drawable):
         image.flat[rows] = distance / stretch[rows]
         image, unlabelled = mixed(image, JUMP * pitch, self.mixed, rng)
         normal = np.where(unlabelled.flat[rows][:, None], 0.0, normal)
-        kept = rng.random(len(rows)) >= self.lost
-        rows, normal = rows[kept], normal[kept]
+        returned = rng.random(len(rows)) >= self.lost
+        rows, normal = rows[returned], normal[returned]
         depth = self._disturbed(image.flat[rows], pitch, inverse, rng)
         return eye + direction[rows] * (depth * stretch[rows])[:, None], normal
 
@@ -131,8 +130,11 @@ class DepthImage(Drawable):
 
 
 def mixed(image: np.ndarray, jump: float, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """An image (W, H) in which a share of the pixels whose depth z differs by more than jump z from the next one's in a
-    row or column have a depth in between, and which these are (W, H)."""
+    """An image (W, H) with mixed pixels, and their mask (W, H).
+
+    A share of the pixels whose depth z differs by more than jump z from that of the next pixel in a row or column get a
+    depth in between.
+    """
     changed = np.zeros(image.shape, dtype=bool)
     if share == 0:
         return image, changed

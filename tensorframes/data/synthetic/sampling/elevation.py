@@ -4,35 +4,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, met, random_axes
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.fields import Box
 from tensorframes.data.synthetic.shapes.sampling import Implicit
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 HOLE = 0.2
-"""Largest half side of a block of missing cells, as a part of the extent."""
+"""Largest half side of a block of missing cells, as a fraction of the extent."""
 
 
 @dataclass(frozen=True)
-class ElevationGrid(Drawable):
-    """Points where vertical rays over a grid of cells meet the surface from above; above is a random direction, or that
-    of a terrain which takes the surface's place.
+class ElevationGrid(RandomParameters):
+    """The first hits of vertical rays, one per cell of a grid, from above: a random direction, or the vertical of a
+    terrain that replaces the surface.
 
-    Lengths are told in spacings, the square root of a cell's area.
+    Lengths are in spacings, the square root of the area of a cell.
 
     Args:
-        ratio: of the longer to the shorter side of a cell.
-        jitter: standard deviation of a ray's place across, in sides of its cell.
+        ratio: longer side of a cell divided by the shorter one.
+        jitter: standard deviation of the horizontal position of a ray, in sides of its cell.
         noise: standard deviation of heights, in spacings.
         rounding: step of heights, in spacings.
-        relief: heights are multiplied by it, the normals follow.
-        missing: part of the cells that are missing at random.
-        holes: how many blocks of cells are missing.
-        staggered: probability that every row of cells begins at a place of its own, as parallel scan lines do.
+        relief: factor of the heights, with the normals of the scaled surface.
+        missing: share of the cells that are missing at random.
+        holes: number of missing blocks of cells.
+        staggered: probability that each row of cells has a random offset, as parallel scan lines have.
         terrain: probability of a terrain, with or without buildings, instead of the surface.
-        turned: probability that the grid lies askew in space, not along the axes.
+        turned: probability of a random orientation of the grid; otherwise it is aligned with the axes.
     """
 
     ratio: Range = (1.0, 3.0)
@@ -52,39 +52,39 @@ class ElevationGrid(Drawable):
         Raises:
             ValueError: the surface is empty.
         """
-        way = self.draw(rng)
+        settings = self.draw(rng)
         axes = random_axes(rng)
-        if rng.random() < way.terrain:
+        if rng.random() < settings.terrain:
             surface, axes = Implicit(parts.terrain(rng), Box((1.0, rng.uniform(0.5, 1.0), 1.2))), np.eye(3)
         local = surface.sample(1000, rng)[0] @ axes.T
         low, high = local.min(0), local.max(0)
         probe = rng.uniform(low[:2], high[:2], (PROBES, 2))
-        seen = len(_down(surface, probe, high[2] + 1, axes)[0]) / PROBES
-        enough(round(seen * PROBES))
-        spacing = float(np.sqrt(seen * (1 - way.missing) * np.prod((high - low)[:2]) / count))
-        cell = spacing * np.array([way.ratio**0.5, way.ratio**-0.5])
+        visible = len(_down(surface, probe, high[2] + 1, axes)[0]) / PROBES
+        enough(round(visible * PROBES))
+        spacing = float(np.sqrt(visible * (1 - settings.missing) * np.prod((high - low)[:2]) / count))
+        cell = spacing * np.array([settings.ratio**0.5, settings.ratio**-0.5])
         rows, columns = (np.arange(np.ceil(low[a] / cell[a]), np.floor(high[a] / cell[a]) + 1) for a in (0, 1))
         index = np.stack(np.meshgrid(rows, columns, indexing="ij"), -1).reshape(-1, 2)
-        index = index[rng.random(len(index)) >= way.missing]
-        if rng.random() < way.staggered:
+        index = index[rng.random(len(index)) >= settings.missing]
+        if rng.random() < settings.staggered:
             index = index + rng.random(len(rows))[index[:, 0].astype(int) - int(rows[0])][:, None] * [0, 1]
-        index = index[~_in_holes(index * cell, low, high, int(way.holes), rng)]
-        place = (index + way.jitter * rng.standard_normal(index.shape)) * cell
+        index = index[~_in_holes(index * cell, low, high, int(settings.holes), rng)]
+        place = (index + settings.jitter * rng.standard_normal(index.shape)) * cell
         ray, height, normal = _down(surface, place, high[2] + 1, axes)
-        height = way.relief * height + way.noise * spacing * rng.standard_normal(len(height))
-        height = rounded(height, way.rounding * spacing)
+        height = settings.relief * height + settings.noise * spacing * rng.standard_normal(len(height))
+        height = rounded(height, settings.rounding * spacing)
         pos = np.concatenate([place[ray], height[:, None]], 1)
-        normal = normal / np.array([1, 1, way.relief])
+        normal = normal / np.array([1, 1, settings.relief])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
         enough(len(pos))
-        turn = random_axes(rng) if rng.random() < way.turned else np.eye(3)
+        turn = random_axes(rng) if rng.random() < settings.turned else np.eye(3)
         return pos @ turn.T, normal @ turn.T
 
 
 def _down(
     surface: Surface, place: np.ndarray, top: float, axes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rays down at (M, 2) places from height `top` in the frame `axes`: rows that meet, heights and local normals."""
+    """Downward rays at (M, 2) from height `top` in the frame `axes`: rows that hit, their heights and local normals."""
     start = np.concatenate([place, np.full((len(place), 1), top)], 1) @ axes
     rows, distance, normal = met(surface, start, np.broadcast_to(-axes[2], start.shape))
     return rows, top - distance, normal @ axes.T

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough
 from tensorframes.data.synthetic.shapes.meshes import cubes, onto
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 CLOSE = 1e-5
-"""|f| of a projected vertex whose gradient is taken for the normal."""
+"""Largest |f| of a projected vertex."""
 
 
 @dataclass(frozen=True)
-class IsosurfaceVertices(Drawable):
-    """Vertices of marching cubes on a grid of samples of the field, where it is linear along the grid's edges.
+class IsosurfaceVertices(RandomParameters):
+    """Vertices of marching cubes on a grid of samples of the field, by linear interpolation along edges.
 
     Args:
-        least, most: number of samples along the longest side, whatever the number of points.
-        ratio: of the spacing along one axis to that along the others, as slices of a volume have it.
+        least, most: limits of the number of samples along the longest side.
+        ratio: spacing along one axis divided by that along the others, as of slices of a volume.
     """
 
     least: int = 24
@@ -29,19 +29,19 @@ class IsosurfaceVertices(Drawable):
     ratio: Range = (1.0, 2.0)
 
     def sample(self, surface: Surface, count: int, rng: np.random.Generator) -> Sample:
-        """About `count` points, and the field's normals where they project onto the surface.
+        """About `count` points, and the normals of the field at their projections onto the surface.
 
         Raises:
-            ValueError: the surface is no field's, or it is empty.
+            ValueError: the surface is empty or not that of a field.
         """
         if not isinstance(surface, Implicit):
             raise ValueError(f"expected the zeros of a field, got {type(surface).__name__}")
-        way = self.draw(rng)
+        settings = self.draw(rng)
         ratio = np.ones(3)
-        ratio[rng.integers(3)] = way.ratio
+        ratio[rng.integers(3)] = settings.ratio
         probe = cubes(surface.field, 24 / ratio)[0]
         enough(len(probe))
-        resolution = np.clip(24 * (count / len(probe)) ** 0.5, way.least, way.most)
+        resolution = np.clip(24 * (count / len(probe)) ** 0.5, settings.least, settings.most)
         pos = cubes(surface.field, resolution / ratio)[0]
         enough(len(pos))
         foot = onto(surface.field, torch.from_numpy(pos))

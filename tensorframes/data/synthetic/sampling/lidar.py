@@ -1,37 +1,38 @@
-"""Spinning LiDAR: rings of points."""
+"""Spinning LiDAR scanners."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, met
+from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.corruption.corrupted import rounded
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 RINGS = (16, 32, 40, 64, 128)
 
 
 @dataclass(frozen=True)
-class SpinningLidar(Drawable):
-    """A scanner whose lasers, at fixed elevations, turn about the vertical; the scanner is at the origin.
+class SpinningLidar(RandomParameters):
+    """A scan of lasers at fixed elevations that rotate about the vertical, with the scanner at the origin.
 
-    It stands in a street (`streets.street`) or beside the surface alone. Azimuths keep their step: where `count` asks
-    for fewer points, the scan is cut to a sector.
+    The scene is a street (`streets.street`) or the surface alone. The step of azimuth does not depend on `count`: scans
+    of fewer points cover a sector.
 
     Args:
         rings: number of lasers, rounded to one of RINGS.
         down, up: elevation of the lowest and highest laser, degrees.
-        uneven: probability that lasers are closest about the horizon, as in some scanners.
+        uneven: probability that lasers are denser near the horizon, as in some scanners.
         step: of azimuth, degrees.
-        staggered: probability that every ring begins at an azimuth of its own.
-        narrowest: sector, degrees.
-        size: half of the street's extent, metres.
+        staggered: probability that each ring has a random offset of azimuth.
+        narrowest: smallest sector, degrees.
+        size: half of the extent of the street, metres.
         height: of the scanner above the ground, metres.
         noise: standard deviation along the ray, metres.
         rounding: step of distances, metres.
-        alone: probability that the surface, three to ten radii away, is all there is.
-        lost: part of the rays that return nothing.
+        alone: probability that the scene is the surface alone, at three to ten radii.
+        lost: share of the rays without a return.
     """
 
     rings: Range = (16, 128)
@@ -54,38 +55,39 @@ class SpinningLidar(Drawable):
         Raises:
             ValueError: nothing is met.
         """
-        way = self.draw(rng)
-        rings = RINGS[int(np.abs(np.log(np.array(RINGS) / way.rings)).argmin())]
-        if rng.random() < way.alone:
+        settings = self.draw(rng)
+        rings = RINGS[int(np.abs(np.log(np.array(RINGS) / settings.rings)).argmin())]
+        if rng.random() < settings.alone:
             centre, radius = extent(surface, rng)
-            scene, away = surface, rng.uniform(3, 10) * radius
+            scene: Casts = surface
+            away = rng.uniform(3, 10) * radius
             eye, unit = centre - np.array([away, 0.0, 0.0]), 2.0 / radius
             facing, span = 0.0, 2 * float(np.degrees(np.arcsin(radius / away)))
             elevation = np.linspace(-span / 2, span / 2, rings)
         else:
-            scene, eye, unit = street(surface, way.size, rng), np.array([0.0, 0.0, way.height]), 1.0
+            scene, eye, unit = street(surface, settings.size, rng), np.array([0.0, 0.0, settings.height]), 1.0
             facing, span = rng.uniform(0, 360), 360.0
-            elevation = elevations(way.down, way.up, rings, rng.random() < way.uneven)
+            elevation = elevations(settings.down, settings.up, rings, rng.random() < settings.uneven)
         probe = directions(rng.choice(elevation, PROBES), facing + span * rng.uniform(-0.5, 0.5, PROBES))
-        seen = len(met(scene, eye, probe)[0])
-        enough(seen, 2)
-        columns = count / (rings * (seen / PROBES) * (1 - way.lost))
-        sector = float(np.clip(columns * way.step, min(self.narrowest, span), span))
+        visible = len(met(scene, eye, probe)[0])
+        enough(visible, 2)
+        columns = count / (rings * (visible / PROBES) * (1 - settings.lost))
+        sector = float(np.clip(columns * settings.step, min(self.narrowest, span), span))
         azimuth = facing - sector / 2 + np.arange(int(columns)) * sector / columns
         azimuth, elevation = np.meshgrid(azimuth, elevation)
-        if rng.random() < way.staggered:
+        if rng.random() < settings.staggered:
             azimuth = azimuth + rng.random((rings, 1)) * sector / columns
         azimuth, elevation = azimuth.ravel(), elevation.ravel()
-        kept = rng.random(len(azimuth)) >= way.lost
-        direction = directions(elevation[kept], azimuth[kept])
+        returned = rng.random(len(azimuth)) >= settings.lost
+        direction = directions(elevation[returned], azimuth[returned])
         rows, distance, normal = met(scene, eye, direction)
         enough(len(rows))
-        distance = distance * unit + way.noise * rng.standard_normal(len(distance))
-        return direction[rows] * rounded(distance, way.rounding)[:, None], normal
+        distance = distance * unit + settings.noise * rng.standard_normal(len(distance))
+        return direction[rows] * rounded(distance, settings.rounding)[:, None], normal
 
 
 def elevations(down: float, up: float, count: int, uneven: bool) -> np.ndarray:
-    """(count,) ascending elevations of lasers: at equal steps, or closer about 0."""
+    """Ascending elevations (count,) of lasers: at equal steps, or denser near 0."""
     even = np.linspace(down, up, count)
     if not uneven:
         return even

@@ -1,4 +1,4 @@
-"""Scenes that scanners stand in: ground, walls, and things on the ground. Lengths are metres."""
+"""Scenes around scanners: ground, walls, and objects on the ground. Lengths are in metres."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from tensorframes.data.synthetic.shapes.fields import Box, Cylinder
 from tensorframes.data.synthetic.shapes.sampling import HALF, Implicit
 from tensorframes.data.synthetic.shapes.scenes import Casts, Moved, Rectangle, Together
 
-THINGS = (4, 12)
+OBJECTS = (4, 12)
 
 
 def street(surface: Surface, size: float, rng: np.random.Generator) -> Together:
-    """A scene of the half extent `size`: flat or wavy ground, up to four walls, perhaps a ceiling, copies of the
-    surface, boxes and posts. The ground is at height 0 at the origin of (x, y), where nothing else is."""
+    """A scene of half extent `size`: flat or wavy ground, up to four walls, possibly a ceiling, copies of the surface,
+    boxes and posts. At the origin the ground has height 0, and there are no objects."""
     floor = ground(size, rng)
     scene: list[Casts] = [floor, *walls(size, rng)]
     centre, radius = extent(surface, rng)
     box = Implicit(Box(tuple(rng.uniform(0.3, 0.6, 3).tolist())))
     post = Implicit(Cylinder(rng.uniform(0.03, 0.1), 1.0))
-    for _ in range(int(rng.integers(*THINGS))):
+    for _ in range(int(rng.integers(*OBJECTS))):
         thing, middle, reach = ((surface, centre, radius), (box, np.zeros(3), 0.6), (post, np.zeros(3), 1.0))[
             int(rng.choice(3, p=(0.6, 0.2, 0.2)))
         ]
@@ -49,24 +49,24 @@ def ground(size: float, rng: np.random.Generator) -> Casts:
 
 
 def height(floor: Casts, x: float, y: float) -> float:
-    """Of the ground at a place, 0 where there is none."""
+    """Height of the ground at (x, y), 0 where there is none."""
     down = floor.cast(np.array([[x, y, 1e3]]), np.array([[0.0, 0.0, -1.0]]))[0][0]
     return float(1e3 - down) if np.isfinite(down) else 0.0
 
 
 def walls(size: float, rng: np.random.Generator) -> list[Casts]:
-    """Up to four vertical walls, about at right angles, that face the origin; sometimes a ceiling."""
-    first, found = rng.uniform(0, 2 * np.pi), []
+    """Up to four vertical walls, about at right angles, that face the origin; in some cases a ceiling."""
+    first, planes = rng.uniform(0, 2 * np.pi), list[Casts]()
     tall = size * rng.uniform(0.1, 0.5)
     for side in range(int(rng.integers(0, 5))):
         angle = first + side * np.pi / 2 + rng.normal(0, 0.03)
         out = np.array([np.cos(angle), np.sin(angle), 0.0])
         axes = np.stack([np.array([-out[1], out[0], 0.0]), np.array([0.0, 0.0, 1.0]), -out])
         away, half = size * rng.uniform(0.2, 0.9), size * rng.uniform(0.2, 1.0)
-        found.append(Rectangle(away * out, axes, (half, tall)))
+        planes.append(Rectangle(away * out, axes, (half, tall)))
     if rng.random() < 0.15:
-        found.append(Rectangle(np.array([0.0, 0.0, max(tall, 2.7)]), np.diag([1.0, -1.0, -1.0]), (size, size)))
-    return found
+        planes.append(Rectangle(np.array([0.0, 0.0, max(tall, 2.7)]), np.diag([1.0, -1.0, -1.0]), (size, size)))
+    return planes
 
 
 def about_vertical(angle: float) -> np.ndarray:

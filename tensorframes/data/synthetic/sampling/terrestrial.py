@@ -1,29 +1,28 @@
-"""Terrestrial scans: rays at equal angles, from one or more places."""
+"""Terrestrial scans: rays at equal angles from one or more positions."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.lidar import directions
 from tensorframes.data.synthetic.sampling.streets import street
 from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
 from tensorframes.data.synthetic.shapes.scenes import Casts
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 
 @dataclass(frozen=True)
-class TerrestrialScan(Drawable):
-    """Scans at equal steps of elevation and azimuth, merged; about the surface, or in a street with it.
+class TerrestrialScan(RandomParameters):
+    """Merged scans at equal steps of elevation and azimuth, around the surface or in a street with it.
 
     Args:
-        views: places of the scanner, each with its share of the points.
-        distance: from the middle of the surface, in radii of the surface.
-        noise: standard deviation along the ray, as a part of the scene's radius.
-        lines: probability of scan lines: steps between lines that are `ratio` times those along them, each line
-            beginning at a place of its own.
-        ratio: see there.
-        scene: probability that it stands in a street.
-        lost: part of the rays that return nothing.
+        views: number of positions of the scanner, each with an equal share of the points.
+        distance: from the centre of the surface, in radii of the surface.
+        noise: standard deviation along the ray, as a fraction of the radius of the scene.
+        lines: probability of scan lines with random offsets.
+        ratio: distance of scan lines divided by the step along them.
+        scene: probability that the scene is a street.
+        lost: share of the rays without a return.
     """
 
     views: Range = (1, 4)
@@ -40,26 +39,28 @@ class TerrestrialScan(Drawable):
         Raises:
             ValueError: nothing is met.
         """
-        way = self.draw(rng)
-        share = count / way.views
-        if rng.random() >= way.lines:
-            way = replace(way, ratio=1.0)
-        if rng.random() < way.scene:
+        settings = self.draw(rng)
+        share = count / settings.views
+        if rng.random() >= settings.lines:
+            settings = replace(settings, ratio=1.0)
+        if rng.random() < settings.scene:
             size = 10.0
             scene = street(surface, size, rng)
-            eyes = [np.array([*rng.uniform(-0.1, 0.1, 2) * size, rng.uniform(1.2, 2.5)]) for _ in range(int(way.views))]
-            found = [way._scan(scene, (eye, np.eye(3), 180.0, (-60.0, 60.0)), size, share, rng) for eye in eyes]
+            eyes = [
+                np.array([*rng.uniform(-0.1, 0.1, 2) * size, rng.uniform(1.2, 2.5)]) for _ in range(int(settings.views))
+            ]
+            scans = [settings._scan(scene, (eye, np.eye(3), 180.0, (-60.0, 60.0)), size, share, rng) for eye in eyes]
         else:
             centre, size = extent(surface, rng)
-            half = float(np.degrees(np.arcsin(1 / max(way.distance, 1.01))))
-            found = []
-            for _ in range(int(way.views)):
+            half = float(np.degrees(np.arcsin(1 / max(settings.distance, 1.01))))
+            scans = []
+            for _ in range(int(settings.views)):
                 direction = rng.standard_normal(3) * np.array([1, 1, 0.5])
                 axes = looking(direction / np.linalg.norm(direction))
-                eye = centre - way.distance * size * axes[2]
+                eye = centre - settings.distance * size * axes[2]
                 frame = np.stack([axes[2], axes[0], -axes[1]])
-                found.append(way._scan(surface, (eye, frame, half, (-half, half)), size, share, rng))
-        pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+                scans.append(settings._scan(surface, (eye, frame, half, (-half, half)), size, share, rng))
+        pos, normal = (np.concatenate(part) for part in zip(*scans, strict=True))
         enough(len(pos))
         return pos, normal
 
@@ -71,22 +72,21 @@ class TerrestrialScan(Drawable):
         count: float,
         rng: np.random.Generator,
     ) -> Sample:
-        """One scan, from a place, in a frame (ahead, left, up), over so many degrees of azimuth either side and a range
-        of elevations."""
+        """One scan. `view`: position, frame (ahead, left, up), half range of azimuth and range of elevation,
+        degrees."""
         eye, frame, half, (low, high) = view
         probe = directions(rng.uniform(low, high, PROBES), rng.uniform(-half, half, PROBES)) @ frame
-        seen = len(met(scene, eye, probe)[0]) / PROBES
-        if seen == 0:
+        visible = len(met(scene, eye, probe)[0]) / PROBES
+        if visible == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
-        step = float(np.sqrt(seen * (1 - self.lost) * 2 * half * (high - low) / count))
+        step = float(np.sqrt(visible * (1 - self.lost) * 2 * half * (high - low) / count))
         apart, along = step * self.ratio**0.5, step * self.ratio**-0.5
-        line, azimuth = np.arange(low, high, apart), np.arange(-half, half, along)
-        elevation, azimuth = np.meshgrid(line, azimuth, indexing="ij")
+        line = np.arange(low, high, apart)
+        elevation, azimuth = np.meshgrid(line, np.arange(-half, half, along), indexing="ij")
         if self.ratio > 1:
             azimuth = azimuth + along * rng.random((len(line), 1))
-        elevation, azimuth = elevation.ravel(), azimuth.ravel()
-        kept = rng.random(len(azimuth)) >= self.lost
-        direction = directions(elevation[kept], azimuth[kept]) @ frame
+        returned = rng.random(azimuth.size) >= self.lost
+        direction = directions(elevation.ravel()[returned], azimuth.ravel()[returned]) @ frame
         rows, distance, normal = met(scene, eye, direction)
         distance = distance + self.noise * size * rng.standard_normal(len(distance))
         return eye + direction[rows] * distance[:, None], normal

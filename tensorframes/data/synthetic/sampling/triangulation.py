@@ -1,4 +1,4 @@
-"""Triangles of a surface, to take vertices or cuts of."""
+"""Triangle meshes of surfaces, for vertices and contour lines."""
 
 from tensorframes.data.synthetic.sampling.views import Surface
 from tensorframes.data.synthetic.shapes.meshes import Mesh, polygonised
@@ -11,10 +11,10 @@ FEW = 6000
 
 
 def triangulation(surface: Surface, count: int) -> Mesh:
-    """A mesh itself, or one of a field's zeros that is fine enough for a cloud of `count` points.
+    """The surface if it is a mesh, else a mesh of the zeros of its field, fine enough for `count` points.
 
     Raises:
-        ValueError: the surface is empty, or neither a mesh nor a field's.
+        ValueError: the surface is empty, or neither a mesh nor that of a field.
     """
     if isinstance(surface, Mesh):
         return surface

@@ -1,35 +1,35 @@
-"""Vertices of triangle meshes, regular and irregular."""
+"""Vertices of regular and irregular triangle meshes."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from tensorframes.data.ranges import Drawable, Range
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
 from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, extent, met, random_axes
 from tensorframes.data.synthetic.shapes import meshes, parts
 from tensorframes.data.synthetic.shapes.combine import Placed
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 LAYOUTS = ("triangulated", "polar", "turned", "boxed", "swept")
 
 Rays = tuple[np.ndarray, np.ndarray, float]
-"""Starts (M, 3), unit directions (M, 3), and how far they are followed."""
+"""Starts (M, 3), unit directions (M, 3), and the largest distance of a hit."""
 
 
 @dataclass(frozen=True)
-class MeshVertices(Drawable):
+class MeshVertices(RandomParameters):
     """Vertices as modelling and meshing programs place them.
 
     triangulated: of an uneven or even triangle mesh; polar: at equal steps of longitude and latitude, on the outermost
-    surface seen from the middle; turned: at equal steps of angle and height about an axis; boxed: on a square grid seen
-    from each of six sides; swept: rings of corners along a curve, which does not depend on the surface.
+    surface from the centre; turned: at equal steps of angle and height about an axis; boxed: on square grids from each
+    of six sides; swept: rings of corners along a random curve instead of the surface.
 
     Args:
-        layout: one of LAYOUTS, or any: each as often as the others.
-        ratio: of the step along the axis, or the path, to that across (not of triangulated).
+        layout: one of LAYOUTS, or any: one of them at random.
+        ratio: step along the axis, or the path, divided by that across (not of triangulated).
     """
 
     layout: str = "any"
@@ -41,41 +41,41 @@ class MeshVertices(Drawable):
         super().__post_init__()
 
     def sample(self, surface: Surface, count: int, rng: np.random.Generator) -> Sample:
-        """About `count` vertices and the surface's normals there; at those of a mesh the mean of its faces' by area.
+        """About `count` vertices and their normals: those of the field, or of a mesh the mean over its faces by area.
 
         Raises:
             ValueError: the surface is empty.
         """
-        way = self.draw(rng)
-        layout = LAYOUTS[int(rng.integers(len(LAYOUTS)))] if way.layout == "any" else way.layout
+        settings = self.draw(rng)
+        layout = LAYOUTS[int(rng.integers(len(LAYOUTS)))] if settings.layout == "any" else settings.layout
         if layout == "triangulated":
             return triangulated(surface, count, rng)
         if layout == "swept":
-            return swept(count, way.ratio, rng)
-        return _on_rays(surface, layout, count, way.ratio, rng)
+            return swept(count, settings.ratio, rng)
+        return _on_rays(surface, layout, count, settings.ratio, rng)
 
 
 def _on_rays(surface: Surface, layout: str, count: int, ratio: float, rng: np.random.Generator) -> Sample:
     centre, radius = extent(surface, rng)
     axes = random_axes(rng)
     if isinstance(surface, Implicit) and isinstance(surface.field, Placed) and rng.random() < 0.7:
-        axes, centre = surface.field.turn.numpy(), surface.field.shift.numpy()  # as the solid was drawn
+        axes, centre = surface.field.turn.numpy(), surface.field.shift.numpy()  # those of the solid
     rays = {"polar": polar, "turned": turned, "boxed": boxed}[layout]
     asked = float(count)
     for _ in range(2):
         start, along, reach = rays(asked, ratio)
         rows, distance, normal = met(surface, centre + radius * start @ axes, along @ axes)
-        kept = distance <= reach * radius
-        if layout == "boxed":  # each side keeps what faces it most: a slope would be covered several times
-            kept &= np.abs(normal @ axes.T).argmax(1) == np.abs(along[rows]).argmax(1)
-        enough(int(kept.sum()))
-        asked *= count / kept.sum()
-    rows, distance = rows[kept], distance[kept]
-    return radius * start[rows] + along[rows] * distance[:, None], normal[kept] @ axes.T
+        hit = distance <= reach * radius
+        if layout == "boxed":  # the side that a point faces most, or slopes would be covered several times
+            hit &= np.abs(normal @ axes.T).argmax(1) == np.abs(along[rows]).argmax(1)
+        enough(int(hit.sum()))
+        asked *= count / hit.sum()
+    rows, distance = rows[hit], distance[hit]
+    return radius * start[rows] + along[rows] * distance[:, None], normal[hit] @ axes.T
 
 
 def polar(count: float, ratio: float) -> Rays:
-    """From a sphere to its centre, `ratio` the step of latitude to that of longitude."""
+    """Rays from a sphere to its centre; `ratio`: step of latitude divided by that of longitude."""
     turns = max(round((2 * count * ratio) ** 0.5), 3)
     rings = max(round(count / turns), 2)
     longitude = np.arange(turns) * 2 * np.pi / turns
@@ -86,7 +86,7 @@ def polar(count: float, ratio: float) -> Rays:
 
 
 def turned(count: float, ratio: float) -> Rays:
-    """From a cylinder to its axis, `ratio` the step of height to that around at a third of the radius."""
+    """Rays from a cylinder to its axis; `ratio`: step of height divided by that around, at a third of the radius."""
     turns = max(round((count * ratio * np.pi / 3) ** 0.5), 3)
     rings = max(round(count / turns), 2)
     angle, height = np.arange(turns) * 2 * np.pi / turns, np.linspace(-1, 1, rings)
@@ -96,7 +96,7 @@ def turned(count: float, ratio: float) -> Rays:
 
 
 def boxed(count: float, ratio: float) -> Rays:
-    """From the sides of a cube, on grids of cells with sides `ratio` to 1."""
+    """Rays from the sides of a cube, on grids of cells with sides `ratio` to 1."""
     cell = np.sqrt(24 / count) * np.array([ratio**0.5, ratio**-0.5])
     steps = [np.arange(-np.floor(1 / each), np.floor(1 / each) + 1) * each for each in cell]
     across = np.stack(np.meshgrid(*steps, indexing="ij"), -1).reshape(-1, 2)
@@ -111,7 +111,7 @@ def boxed(count: float, ratio: float) -> Rays:
 
 
 def triangulated(surface: Surface, count: int, rng: np.random.Generator) -> Sample:
-    """Vertices of a mesh of the surface, coarsened to about `count`."""
+    """Vertices of a mesh of the surface, simplified to about `count`."""
     mesh = triangulation(surface, count)
     if len(mesh.vertices) > count:
         mesh = meshes.coarsened(mesh, count, int(rng.integers(0, 5)), rng)
@@ -130,7 +130,7 @@ def triangulated(surface: Surface, count: int, rng: np.random.Generator) -> Samp
 
 
 def swept(count: int, ratio: float, rng: np.random.Generator) -> Sample:
-    """Rings of corners along a curve, their section round or with waves, growing and shrinking."""
+    """Rings of corners along a curve; the section is round or wavy, of varying radius."""
     corners = int(np.clip(round((count * ratio / 4) ** 0.5), 6, count // 4))
     rings = max(round(count / corners), 4)
     path, angle = parts.curve(rng, rings), np.arange(corners) / corners * 2 * np.pi

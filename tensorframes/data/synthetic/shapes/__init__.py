@@ -1,7 +1,8 @@
-"""The embedded data set of generated shapes."""
+"""Random surfaces: implicit fields, meshes and scenes, their uniform sampling and ray casting."""
 
-from tensorframes.data.synthetic.shapes.dataset import Shapes
-from tensorframes.data.synthetic.shapes.export import write_pcpnet
-from tensorframes.data.synthetic.shapes.making import make_shape
+from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.data.synthetic.shapes.meshes import Mesh
+from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.data.synthetic.shapes.scenes import Casts, Surface
 
-__all__ = ["Shapes", "make_shape", "write_pcpnet"]
+__all__ = ["KINDS", "Casts", "Implicit", "Mesh", "Surface"]

@@ -129,8 +129,8 @@ class Skeleton:
 class Polygon:
     """Signed distance in the plane to a simple polygon, counter-clockwise.
 
-    The sign is that of the nearest edge's side; where a corner is nearest, a convex one is seen from outside, a reflex
-    one from inside.
+    The sign is that of the nearest edge's side; where a corner is nearest, points are outside of a convex one and
+    inside of a reflex one.
 
     Args:
         corners: (M, 2) float64.
@@ -164,7 +164,9 @@ class Polygon:
         before = along.roll(1, 0)
         convex = torch.where(before[:, 0] * along[:, 1] >= before[:, 1] * along[:, 0], 1.0, -1.0).to(edge)
         edges = (self.corners, along, size, torch.stack([convex, convex.roll(-1)], 1))
-        return edges if self.closed else tuple(part[:-1] for part in edges)
+        if self.closed:
+            return edges
+        return edges[0][:-1], edges[1][:-1], edges[2][:-1], edges[3][:-1]
 
 
 @dataclass(frozen=True)
@@ -207,4 +209,4 @@ def length(p: Tensor) -> Tensor:
 def columns_squared(p: Tensor) -> Tensor:
     """Squared length of the rows, (N, D) -> (N,); column by column, several times faster than a sum over rows of two or
     three."""
-    return sum(column * column for column in p.unbind(1))
+    return reduce(torch.add, (column * column for column in p.unbind(1)))

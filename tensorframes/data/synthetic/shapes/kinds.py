@@ -1,23 +1,16 @@
-"""The kinds of shapes: each function draws one surface from a generator of random numbers.
+"""The kinds of shapes: each function returns a random surface.
 
 Surfaces are about two units across. KINDS alternates sharp, smooth, thin and fine ones, so that a few shapes in a row
 vary.
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 
 from tensorframes.data.synthetic.shapes import combine, fields, meshes, parts
 from tensorframes.data.synthetic.shapes.sampling import Implicit
-
-
-class Surface(Protocol):
-    """Gives points uniform by area, (count, 3), and their unit normals (count, 3)."""
-
-    def sample(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]: ...
-
+from tensorframes.data.synthetic.shapes.scenes import Surface
 
 Kind = Callable[[np.random.Generator], Surface]
 
@@ -86,7 +79,7 @@ def fine_facets(rng: np.random.Generator) -> Surface:
 
 
 def scanned(rng: np.random.Generator) -> Surface:
-    """A smooth shape as scans come: an even triangle mesh, edges of 3 to 6 spacings, its vertices hardly rough."""
+    """A smooth shape as scans come: an even triangle mesh, edges of 3 to 6 spacings, its vertices slightly rough."""
     return _triangulated(parts.smooth(rng), rng)
 
 
@@ -138,4 +131,4 @@ KINDS: tuple[Kind, ...] = (
     pipes,
     primitive,
 )
-"""Which of them shape i of a split is: dataset.kind_of."""
+"""All kinds; `making.kind_of` assigns them to the shapes of a split."""

@@ -18,7 +18,7 @@ NEWTON_STEPS = 4
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles, counter-clockwise seen from outside.
+    """Triangles, counter-clockwise when viewed from outside.
 
     Args:
         vertices: (V, 3) float64.
@@ -129,8 +129,10 @@ def coarsened(mesh: Mesh, count: int, evenness: int, rng: np.random.Generator) -
 
 
 def joined(faces: np.ndarray) -> np.ndarray:
-    """Faces (F, 3) with three vertices, each once, turned as most of its copies are; as many copies either way cancel
-    out: the surface is folded there."""
+    """The distinct non-degenerate faces of (F, 3), with the orientation of most of their copies.
+
+    Equally many copies of both orientations are removed: the surface is folded there.
+    """
     distinct = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     faces = faces[distinct]
     # The smallest vertex first, its neighbours in order of rotation: equal faces are equal rows, turned ones swap the

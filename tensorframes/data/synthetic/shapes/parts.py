@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from tensorframes.data.synthetic.shapes import combine, fields, meshes
 from tensorframes.data.transforms.augmentation import random_orthogonal
@@ -36,11 +37,15 @@ def solid(rng: np.random.Generator, size: float) -> fields.Field:
     return combine.Offset(fields.Prism(star(rng, 0.7 * size), 0.5 * b), 0.02)
 
 
-def bones(start: list, end: list, radii: list, smoothness: float) -> fields.Skeleton:
-    """A skeleton from plain numbers."""
-    return fields.Skeleton(
-        *(torch.tensor(np.array(part), dtype=torch.float64) for part in (start, end, radii)), smoothness
-    )
+def bones(start: ArrayLike, end: ArrayLike, radii: ArrayLike, smoothness: float) -> fields.Skeleton:
+    """A skeleton of arrays (M, 3), (M, 3) and (M, 2)."""
+    tensors = [torch.tensor(np.array(part), dtype=torch.float64) for part in (start, end, radii)]
+    return fields.Skeleton(tensors[0], tensors[1], tensors[2], smoothness)
+
+
+def waves_of(vectors: np.ndarray, amplitudes: np.ndarray, phases: np.ndarray, profile: str = "waves") -> combine.Relief:
+    """A relief of arrays (M, 3), (M,) and (M,)."""
+    return combine.Relief(torch.from_numpy(vectors), torch.from_numpy(amplitudes), torch.from_numpy(phases), profile)
 
 
 def combined(rng: np.random.Generator, smoothness: float) -> fields.Field:
@@ -53,7 +58,7 @@ def combined(rng: np.random.Generator, smoothness: float) -> fields.Field:
 def machined(rng: np.random.Generator, smoothness: float) -> fields.Field:
     """A part as machines make it: a plate or drum with bosses and ribs along common axes, pockets and drilled holes."""
     a, b, c = rng.uniform(0.5, 0.8), rng.uniform(0.4, 0.7), rng.uniform(0.08, 0.3)
-    base = fields.Box((a, b, c)) if rng.random() < 0.6 else fields.Prism(star(rng, 0.8), c)
+    base: fields.Field = fields.Box((a, b, c)) if rng.random() < 0.6 else fields.Prism(star(rng, 0.8), c)
     added, removed = [base], []
     for _ in range(int(rng.integers(2, 6))):
         shift, turn = rng.uniform(-0.5, 0.5, 3) * [a, b, c], np.roll(np.eye(3), int(rng.integers(3)), axis=1)
@@ -67,7 +72,7 @@ def machined(rng: np.random.Generator, smoothness: float) -> fields.Field:
 
 
 def upright(field: fields.Field, turn: np.ndarray, shift: np.ndarray) -> combine.Placed:
-    """The field turned and moved as told."""
+    """The field rotated by `turn` and translated by `shift`."""
     return combine.Placed(field, torch.from_numpy(turn), torch.from_numpy(shift))
 
 
@@ -141,7 +146,9 @@ def body(rng: np.random.Generator) -> fields.Field:
         thin = max(0.04, thick * rng.uniform(0.45, 0.95))
         if np.linalg.norm(tip - origin) < 1.5 * abs(thick - thin) + 0.05:
             continue
-        start.append(origin), end.append(tip), radii.append([thick, thin])
+        start.append(origin)
+        end.append(tip)
+        radii.append([thick, thin])
         ends.append((tip, thin, direction / np.linalg.norm(direction)))
     return bones(start, end, radii, rng.uniform(0.01, 0.05))
 
@@ -164,9 +171,7 @@ def fine_relief(rng: np.random.Generator) -> combine.Relief:
     waves = np.stack([random_direction(rng) for _ in range(count)]) * size[:, None]
     amplitudes = rng.uniform(0.2, 0.8) / count / size
     profile = ("waves", "ridges", "grooves")[int(rng.integers(3))]
-    return combine.Relief(
-        *(torch.from_numpy(part) for part in (waves, amplitudes, rng.uniform(0, 6.3, count))), profile
-    )
+    return waves_of(waves, amplitudes, rng.uniform(0, 6.3, count), profile)
 
 
 def heights(rng: np.random.Generator) -> combine.Heights:
@@ -177,7 +182,7 @@ def heights(rng: np.random.Generator) -> combine.Heights:
     waves = np.stack([size * np.cos(angle), size * np.sin(angle), np.zeros(count)], 1)
     amplitudes = rng.uniform(0.5, 1.5) / count / size
     profile = ("waves", "waves", "ridges")[int(rng.integers(3))]
-    return combine.Heights(combine.Relief(*(torch.from_numpy(part) for part in (waves, amplitudes, angle)), profile))
+    return combine.Heights(waves_of(waves, amplitudes, angle, profile))
 
 
 def terrain(rng: np.random.Generator) -> fields.Field:
@@ -188,7 +193,7 @@ def terrain(rng: np.random.Generator) -> fields.Field:
     waves = np.stack([size * np.cos(angle), size * np.sin(angle), np.zeros(count)], 1)
     amplitudes = rng.uniform(0.05, 0.7) / count / size
     phases = rng.uniform(0, 2 * np.pi, count)
-    ground = combine.Heights(combine.Relief(*(torch.from_numpy(part) for part in (waves, amplitudes, phases))))
+    ground = combine.Heights(waves_of(waves, amplitudes, phases))
     if rng.random() < 0.5:
         return ground
     blocks = []

@@ -100,8 +100,8 @@ def cast(
     start, end = start[rows], end[rows]
     for _ in range(MOST_LAYERS):
         before, after = brackets(field, space, origin[rows], direction[rows], start, end)
-        found = np.isfinite(after)
-        rows, before, after, end = rows[found], before[found], after[found], end[found]
+        crossed = np.isfinite(after)
+        rows, before, after, end = rows[crossed], before[crossed], after[crossed], end[crossed]
         if len(rows) == 0:
             break
         place = _tensors(origin[rows], direction[rows], before, after)

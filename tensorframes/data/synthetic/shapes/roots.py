@@ -51,7 +51,7 @@ def refined(
 
 
 def bracketed(field: Field, start: Tensor, direction: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Distances (M,) of zeros between a and b, ends found with a field of less precision.
+    """Distances (M,) of zeros between a and b, ends computed with a field of lower precision.
 
     Where the signs at the ends are equal now, the zero is within rounding of the end of smaller |f|; that end is given.
     """

@@ -1,7 +1,7 @@
 """Points uniform by area on the zeros of a field, with exact normals.
 
 Lines parallel to a direction d, spread evenly, meet an area element dA with normal n in proportion to |n . d|. Lines
-along the three axes together meet it in proportion to s = |n_1| + |n_2| + |n_3|, so a crossing that is kept with
+along the three axes together meet it in proportion to s = |n_1| + |n_2| + |n_3|, so a crossing that is accepted with
 probability 1 / s is uniform by area, on creases and thin sheets, too (the Cauchy-Crofton formula; Santalo, *Integral
 Geometry and Geometric Probability*, 1976, chapter 14). Projecting the triangles of a marching-cubes mesh would leave
 gaps beside creases and pile points up on them.
@@ -45,12 +45,12 @@ class Implicit:
             ValueError: the surface is empty, or nearly.
         """
         centres, side = surface_cells(self.field, count)
-        found, total = [(np.zeros((0, 3)), np.zeros((0, 3)))], 0
+        samples, total = [(np.zeros((0, 3)), np.zeros((0, 3)))], 0
         for _ in range(MOST_BLOCKS if len(centres) else 0):
-            found.append(self._crossings(centres, side, rng))
-            total += len(found[-1][0])
+            samples.append(self._crossings(centres, side, rng))
+            total += len(samples[-1][0])
             if total >= count:
-                pos, normal = (np.concatenate(part) for part in zip(*found, strict=True))
+                pos, normal = (np.concatenate(part) for part in zip(*samples, strict=True))
                 return pos[:count], normal[:count]
         raise ValueError(f"expected a surface with room for {count} points, got {total} in {len(centres)} cells")
 
@@ -97,7 +97,7 @@ def surface_cells(field: Field, count: int, finest: float = 0.0) -> tuple[Tensor
 
 
 def line_roots(field: Field, start: Tensor, direction: Tensor, length: float) -> Tensor:
-    """Zeros (K, 3) on segments from `start` (M, 3) along unit `direction` (M, 3), each found once.
+    """Zeros (K, 3) on segments from `start` (M, 3) along unit `direction` (M, 3), each once.
 
     An interval of length l has no zero where |f(middle)| > l / 2; the others are halved HALVINGS times (in float32).
     Then each interval whose ends differ in sign holds one, which is refined.

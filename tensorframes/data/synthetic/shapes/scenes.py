@@ -1,4 +1,4 @@
-"""Surfaces put together: rectangles, moved copies, several at once. They are met by rays; each gives exact normals."""
+"""Scenes for ray casting: rectangles, transformed copies and unions of surfaces, with exact normals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,22 @@ import numpy as np
 
 
 class Casts(Protocol):
-    """What rays can meet."""
+    """Geometry that rays can hit."""
 
-    def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]: ...
+    def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances (M,) along rays from (M, 3) in unit directions (M, 3), inf without a hit, and normals (M, 3)."""
+
+
+class Surface(Casts, Protocol):
+    """A surface that can be sampled and ray cast."""
+
+    def sample(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """``count`` points (count, 3), uniform by area, and their unit normals (count, 3)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Rectangle:
-    """A flat patch.
+    """A rectangle.
 
     Args:
         centre: (3,).
@@ -28,7 +36,7 @@ class Rectangle:
     half: tuple[float, float]
 
     def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances (M,), inf where a ray passes by, and the normal (M, 3)."""
+        """Distances (M,), inf without a hit, and normals (M, 3)."""
         start, along = (origin - self.centre) @ self.axes.T, direction @ self.axes.T
         with np.errstate(divide="ignore", invalid="ignore"):
             t = -start[:, 2] / along[:, 2]
@@ -39,10 +47,10 @@ class Rectangle:
 
 @dataclass(frozen=True, eq=False)
 class Moved:
-    """A surface, x -> scale R x + shift.
+    """A transformed surface, x -> scale R x + shift.
 
     Args:
-        surface: what is moved.
+        surface: the original.
         turn: R, (3, 3) orthogonal.
         shift: (3,).
         scale: > 0.
@@ -54,19 +62,19 @@ class Moved:
     scale: float = 1.0
 
     def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As the surface's, in the moved frame."""
+        """As of the original, in the transformed frame."""
         distance, normal = self.surface.cast((origin - self.shift) @ self.turn / self.scale, direction @ self.turn)
         return distance * self.scale, normal @ self.turn.T
 
 
 @dataclass(frozen=True, eq=False)
 class Together:
-    """Several surfaces; the nearest is met."""
+    """The union of several surfaces."""
 
     surfaces: Sequence[Casts]
 
     def cast(self, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As the nearest surface's."""
+        """As of the surface that is hit first."""
         distance, normal = np.full(len(origin), np.inf), np.zeros((len(origin), 3))
         for surface in self.surfaces:
             t, n = surface.cast(origin, direction)

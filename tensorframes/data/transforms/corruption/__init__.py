@@ -1,10 +1,10 @@
-"""What happens to a cloud after it is sampled: noise, thinning, rounding, misregistration, outliers."""
+"""Corruptions of a sampled cloud: noise, thinning, rounding, misregistration, outliers."""
 
 from tensorframes.data.transforms.corruption.corrupted import (
-    Corrupted,
-    DrawnCorruption,
-    DrawsCorruption,
-    applied,
+    CorruptedPoints,
+    CorruptionSample,
+    CorruptionSampler,
+    corrupted_cloud,
     diagonal,
 )
 from tensorframes.data.transforms.corruption.decades import DecadesDensity
@@ -25,16 +25,16 @@ __all__ = [
     "PROTOCOL_NOISE",
     "PROTOCOL_SUFFIX",
     "ROUNDING",
-    "Corrupted",
+    "CorruptedPoints",
     "Corruption",
     "CorruptionMix",
+    "CorruptionSample",
+    "CorruptionSampler",
     "DecadesDensity",
     "Density",
-    "DrawnCorruption",
-    "DrawsCorruption",
     "Misregistered",
     "Outliers",
     "Quantised",
-    "applied",
+    "corrupted_cloud",
     "diagonal",
 ]

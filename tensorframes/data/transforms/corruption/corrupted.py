@@ -1,4 +1,4 @@
-"""What a corruption makes of a cloud, and what all corruptions have in common."""
+"""The interface of corruptions, and their result."""
 
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,55 +14,55 @@ def diagonal(pos: np.ndarray) -> float:
 
 
 def rounded(values: np.ndarray, step: float) -> np.ndarray:
-    """Values as multiples of a step; 0 leaves them alone."""
+    """Values rounded to multiples of a step; a step of 0 changes nothing."""
     return np.round(values / step) * step if step > 0 else values
 
 
 @dataclass(frozen=True, eq=False)
-class Corrupted:
-    """A corrupted cloud of M points.
+class CorruptedPoints:
+    """The M points of a corrupted cloud.
 
     Args:
         pos: (M, 3) float32.
-        rows: (M,) int64, which clean point each one was; -1: none, it lies on no surface.
+        rows: (M,) int64, the clean point that each one comes from; -1 for outliers, which come from none.
     """
 
     pos: np.ndarray
     rows: np.ndarray
 
-    def taken(self, values: np.ndarray) -> np.ndarray:
-        """The clean cloud's (N, ...) values at each point, 0 where it was none."""
+    def gather(self, values: np.ndarray) -> np.ndarray:
+        """Values (N, ...) of the clean points at the corrupted ones, (M, ...); 0 for outliers."""
         return np.where((self.rows < 0)[:, None], values.dtype.type(0), values[self.rows])
 
 
-class DrawnCorruption(Protocol):
-    """A corruption whose levels are fixed."""
+class CorruptionSample(Protocol):
+    """A corruption with fixed levels."""
 
     @property
     def noise(self) -> float:
         """Standard deviation of Gaussian noise, a fraction of the diagonal of the whole clean cloud."""
 
-    def corrupted(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> Corrupted:
-        """What it makes of clean positions (N, 3) whose diagonal is `length`."""
+    def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
+        """The corrupted points of clean positions (N, 3), whose bounding box has the diagonal `length`."""
 
 
-class DrawsCorruption(Protocol):
-    """Draws corruptions; a fixed one draws itself."""
+class CorruptionSampler(Protocol):
+    """A distribution of corruptions; a fixed corruption is the distribution of itself alone."""
 
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> DrawnCorruption:
-        """One corruption, for a clean cloud or one that is sampled in a way of its own."""
+    def draw(self, rng: np.random.Generator, sampled: bool = False) -> CorruptionSample:
+        """One corruption, of a clean cloud or, with `sampled`, of a cloud that has the noise of its sensor already."""
 
 
-def applied(made: Corrupted, cloud: Cloud, category: str) -> Cloud:
-    """The whole cloud, corrupted, in a category; the clean positions stay in `clean_pos`, and `scored` is dropped where
-    rows are not those of the clean cloud."""
-    whole = np.array_equal(made.rows, np.arange(len(cloud.pos)))
+def corrupted_cloud(made: CorruptedPoints, cloud: Cloud, category: str) -> Cloud:
+    """The corrupted cloud in a category, with the clean positions as `clean_pos`. `eval_index` is that of the clean
+    cloud if the rows are, else all labelled rows."""
+    unchanged = np.array_equal(made.rows, np.arange(len(cloud.pos)))
     return replace(
         cloud,
         pos=made.pos,
-        normal=None if cloud.normal is None else made.taken(cloud.normal),
-        curvature=None if cloud.curvature is None else made.taken(cloud.curvature),
-        scored=cloud.scored if whole else None,
+        normal=None if cloud.normal is None else made.gather(cloud.normal),
+        curvature=None if cloud.curvature is None else made.gather(cloud.curvature),
+        eval_index=cloud.eval_index if unchanged else None,  # type: ignore[arg-type]
         category=category,
         clean_pos=cloud.pos,
     )

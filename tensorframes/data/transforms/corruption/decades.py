@@ -5,24 +5,23 @@ from typing import Self
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
-from tensorframes.data.transforms.corruption.corrupted import Corrupted
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 PATTERNS = ("axis", "radial", "points")
 
 
 @dataclass(frozen=True)
-class DecadesDensity(Drawable):
-    """Each point stays with the probability 10^(-decades t), t in [0, 1] its rank by distance, as a fraction: along a
-    random axis (axis), from a random point beside the cloud (radial), or from the nearest of a few of its points
-    (points).
+class DecadesDensity(RandomParameters):
+    """Keeps each point with probability 10^(-decades t), t in [0, 1] its relative rank by distance: along a random axis
+    (axis), from a random point beside the cloud (radial), or from the nearest of a few of its points (points).
 
-    Ranks, not distances, keep the number of points the same for every shape: (1 - 10^-decades) / (decades ln 10) of
-    them, about a fifth.
+    Ranks instead of distances make the expected share of points independent of the shape:
+    (1 - 10^-decades) / (decades ln 10), about a fifth.
 
     Args:
-        decades: logarithm of the largest density to the smallest.
-        pattern: axis, radial, points; any: each as often as the others.
+        decades: logarithm to base 10 of the ratio of the largest density to the smallest.
+        pattern: axis, radial or points; any: one of them at random.
     """
 
     decades: Range = (2.0, 3.0)
@@ -39,17 +38,17 @@ class DecadesDensity(Drawable):
         return 0.0
 
     def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """A number of decades."""
+        """With a fixed number of decades."""
         return super().draw(rng)
 
-    def corrupted(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> Corrupted:
-        """The positions of the rows that stay, at least one."""
+    def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
+        """The remaining points, at least one."""
         away = self._distance(pos.astype(np.float64), length, rng)
         rank = np.empty(len(pos))
         rank[np.argsort(away, kind="stable")] = np.linspace(0, 1, len(pos))
         rows = np.flatnonzero(rng.random(len(pos)) < 10 ** (-self.decades * rank))
         rows = rows if len(rows) else np.array([int(rank.argmin())])
-        return Corrupted(pos[rows], rows)
+        return CorruptedPoints(pos[rows], rows)
 
     def _distance(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
         pattern = PATTERNS[int(rng.integers(len(PATTERNS)))] if self.pattern == "any" else self.pattern

@@ -1,21 +1,21 @@
-"""Scans that are not aligned: layers moved against each other."""
+"""Misregistered scans: layers displaced against each other."""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from tensorframes.data.ranges import Drawable, Range
-from tensorframes.data.transforms.corruption.corrupted import Corrupted
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints
+from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 
 @dataclass(frozen=True)
-class Misregistered(Drawable):
-    """Random subsets of the points, each moved rigidly; the first stays. Normals stay those of the clean surface.
+class Misregistered(RandomParameters):
+    """Moves random subsets of the points rigidly, all but the first; normals remain those of the clean surface.
 
     Args:
         layers: number of subsets.
-        turn: angle about a random axis through the middle, degrees.
+        turn: angle about a random axis through the centre, degrees.
         shift: in a random direction, a fraction of the diagonal of the bounding box.
     """
 
@@ -29,11 +29,11 @@ class Misregistered(Drawable):
         return 0.0
 
     def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """A number of layers and their largest turn and shift."""
+        """With a fixed number of layers, largest turn and largest shift."""
         return super().draw(rng)
 
-    def corrupted(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> Corrupted:
-        """Moved positions, all rows."""
+    def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
+        """All points, moved."""
         middle = (pos.min(0).astype(np.float64) + pos.max(0)) / 2
         off = pos - middle
         share = rng.uniform(0.3, 1.0, int(self.layers))
@@ -44,7 +44,7 @@ class Misregistered(Drawable):
             angle, shift = np.radians(self.turn) * rng.uniform(0.5, 1), self.shift * length * rng.uniform(0.5, 1)
             turned = _turned(off[rows], axis, angle)
             off[rows] = turned + shift * direction
-        return Corrupted((off + middle).astype(np.float32), np.arange(len(pos)))
+        return CorruptedPoints((off + middle).astype(np.float32), np.arange(len(pos)))
 
 
 def _turned(off: np.ndarray, axis: np.ndarray, angle: float) -> np.ndarray:

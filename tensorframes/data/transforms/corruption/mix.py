@@ -1,4 +1,4 @@
-"""Random mixes of corruptions for training."""
+"""Random mixtures of corruptions for training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,39 +6,39 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tensorframes.data.cloud import CATEGORIES
-from tensorframes.data.transforms.corruption.corrupted import DrawnCorruption, DrawsCorruption
+from tensorframes.data.transforms.corruption.corrupted import CorruptionSample, CorruptionSampler
 from tensorframes.data.transforms.corruption.protocol import Corruption, Density
 
 
 @dataclass(frozen=True)
 class CorruptionMix:
-    """Draws a category by weight, then its level at random around the protocol's.
+    """Samples a category by weight, then its level around the protocol's.
 
-    Noise is uniform in the range of its category; densities vary in smallest share, direction, number of layers, and
-    half the time in axis; each cloud is thinned evenly, too, so that spacing and noise vary against each other.
+    Noise is uniform in the range of its category. Densities vary in smallest share, direction, number of layers and,
+    with probability 1/2, in axis. Uniform thinning varies the spacing independently of the noise.
 
     Args:
-        weights: category -> weight >= 0, not all zero; categories left out are not drawn.
-        least_share: even thinning keeps a share drawn uniformly from [least_share, 1], in half of the samples.
-        density_noise: part of the uneven clouds that are noisy, at most at the low level.
-        rounded: part of all clouds whose coordinates are rounded, to a fraction of the diagonal drawn from ROUNDING.
-        others: corruptions beside the protocol's, by the names that `weights` and `sampled_weights` call them.
-        sampled_weights: as `weights`, for clouds that are sampled in a way of their own and have their own noise; no
-            others of the protocol's than no_noise, which thins them evenly in `sampled_thinned` of the draws.
-        sampled_thinned: see there.
+        weights: category -> weight >= 0, not all zero; categories without a weight do not occur.
+        least_share: with probability 1/2 a cloud is thinned uniformly to a share from [least_share, 1].
+        density_noise: share of the clouds of uneven density that are noisy, at most at the low level.
+        rounded: share of all clouds whose coordinates are rounded, to a fraction of the diagonal from ROUNDING.
+        others: further corruptions, by their names in `weights` and `sampled_weights`.
+        sampled_weights: as `weights`, for clouds that have the noise of their sensor already. Of the protocol's
+            categories only no_noise is allowed.
+        sampled_thinned: share of those no_noise clouds that are thinned uniformly.
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict.fromkeys(CATEGORIES, 1.0))
     least_share: float = 0.4
     density_noise: float = 0.3
     rounded: float = 0.0
-    others: Mapping[str, DrawsCorruption] = field(default_factory=dict)
+    others: Mapping[str, CorruptionSampler] = field(default_factory=dict)
     sampled_weights: Mapping[str, float] = field(default_factory=lambda: {"no_noise": 1.0})
     sampled_thinned: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.rounded <= 1:
-            raise ValueError(f"expected a part of the clouds to round, in [0, 1], got {self.rounded}")
+            raise ValueError(f"expected a share of the clouds to round, in [0, 1], got {self.rounded}")
         for weights, allowed in ((self.weights, CATEGORIES), (self.sampled_weights, CATEGORIES[:1])):
             names = (*allowed, *self.others)
             if unknown := set(weights) - set(names):
@@ -46,28 +46,28 @@ class CorruptionMix:
             if min(weights.values(), default=0) < 0 or sum(weights.values()) <= 0:
                 raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(weights)}")
         if not 0 <= self.sampled_thinned <= 1:
-            raise ValueError(f"expected a part of the clouds to thin, in [0, 1], got {self.sampled_thinned}")
+            raise ValueError(f"expected a share of the clouds to thin, in [0, 1], got {self.sampled_thinned}")
 
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> DrawnCorruption:
-        """One corruption, for a clean cloud or one that is sampled in a way of its own."""
+    def draw(self, rng: np.random.Generator, sampled: bool = False) -> CorruptionSample:
+        """One corruption, of a clean cloud or, with `sampled`, of a cloud that has the noise of its sensor already."""
         category = self._category(self.sampled_weights if sampled else self.weights, rng)
         if category in self.others:
             return self.others[category].draw(rng, sampled)
         if sampled:
             share = rng.uniform(self.least_share, 1) if rng.random() < self.sampled_thinned else 1.0
-            drawn = Corruption(0.0, Density(low=share, high=share))
+            corruption = Corruption(0.0, Density(low=share, high=share))
         else:
-            drawn = self._drawn(category, rng)
+            corruption = self._of_category(category, rng)
         if self.rounded == 0 or rng.random() >= self.rounded:
-            return drawn
-        return replace(drawn, rounding=float(np.exp(rng.uniform(*np.log(ROUNDING)))))
+            return corruption
+        return replace(corruption, rounding=float(np.exp(rng.uniform(*np.log(ROUNDING)))))
 
     def _category(self, weights: Mapping[str, float], rng: np.random.Generator) -> str:
         names = (*CATEGORIES, *self.others)
         weight = np.array([weights.get(name, 0.0) for name in names], dtype=float)
         return names[int(rng.choice(len(names), p=weight / weight.sum()))]
 
-    def _drawn(self, category: str, rng: np.random.Generator) -> Corruption:
+    def _of_category(self, category: str, rng: np.random.Generator) -> Corruption:
         if category.startswith("vardensity"):
             noise = rng.uniform(0, NOISE_RANGE["low_noise"][1]) if rng.random() < self.density_noise else 0.0
             return Corruption(noise, self._uneven(category.removeprefix("vardensity_"), rng), category)
@@ -87,8 +87,8 @@ NOISE_RANGE = {
     "med_noise": (0.0025, 0.009),
     "high_noise": (0.009, 0.014),
 }
-"""Where a mix draws sigma: around the protocol's levels, without gaps between them."""
+"""Ranges of sigma in a mix: around the protocol's levels, without gaps between them."""
 
 ROUNDING = (3e-8, 3e-6)
-"""Steps of coordinates, as fractions of the diagonal, that a mix draws from, evenly in their logarithm: from hardly
-more than float32's to a little more than those of files with six digits, such as PCPNet's."""
+"""Range of the rounding step in a mix, a fraction of the diagonal, sampled uniformly in the logarithm: from about
+float32's to a little more than that of files with six digits, such as PCPNet's."""

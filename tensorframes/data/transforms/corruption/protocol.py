@@ -1,8 +1,8 @@
 """Noise and uneven density: the six categories of the protocol.
 
 PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were
-thinned. Here each point stays with a probability, its *share*, that depends on t in [0, 1], its place along the longest
-principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
+thinned. Here each point is kept with a probability, its *share*, that depends on its position t in [0, 1] along the
+longest principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
-from tensorframes.data.transforms.corruption.corrupted import Corrupted, applied, diagonal, rounded
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, corrupted_cloud, diagonal, rounded
 
 PROTOCOL_NOISE = {"no_noise": 0.0, "low_noise": 0.00125, "med_noise": 0.006, "high_noise": 0.012}
 """Standard deviation as a fraction of the diagonal of the clean cloud's bounding box."""
@@ -23,14 +23,14 @@ PROTOCOL_SUFFIX = {
     "vardensity_striped": "_ddist_minmax_layers",
     "vardensity_gradient": "_ddist_minmax",
 }
-"""What the files of a category append to the name of the shape."""
+"""Suffix of the shape's name in the files of each category."""
 
 MIN_SHARE = 0.2
-"""A density keeps at least this part of a cloud unless told otherwise, however its points lie along the axis."""
+"""Default of the smallest part of a cloud that a density keeps."""
 
 
 def longest_axis(pos: np.ndarray) -> np.ndarray:
-    """Unit first principal axis (3,) float64, its component of largest size positive."""
+    """Unit first principal axis (3,) float64; its component of largest magnitude is positive."""
     centred = pos.astype(np.float64) - pos.mean(0, dtype=np.float64)
     axis = np.linalg.eigh(np.einsum("na,nb->ab", centred, centred))[1][:, -1]
     return axis * np.sign(axis[np.abs(axis).argmax()])
@@ -38,7 +38,7 @@ def longest_axis(pos: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Density:
-    """The share of points that stays, along an axis.
+    """The share of points that is kept, along an axis.
 
     Args:
         pattern: uniform (`high` everywhere), gradient (low + (high - low) t) or striped (layers of equal width, low and
@@ -46,9 +46,9 @@ class Density:
         low: smallest share, in (0, 1].
         high: largest share, in [low, 1].
         layers: number of stripes.
-        reverse: t runs the other way.
+        reverse: reverses the direction of t.
         axis: (3,) direction; None takes the longest principal axis.
-        least: part of the cloud that stays in any case, in [0, 1]: all shares grow alike until it does.
+        least: smallest part of the cloud that is kept, in [0, 1]; all shares are scaled up if necessary.
     """
 
     pattern: str = "uniform"
@@ -68,7 +68,7 @@ class Density:
             raise ValueError(f"expected a least part in [0, 1], got {self.least}")
 
     def share(self, pos: np.ndarray) -> np.ndarray:
-        """(N,) float64 probability of each of (N, 3) points to stay."""
+        """(N,) float64, the probability that each of (N, 3) points is kept."""
         if self.pattern == "uniform":
             return np.full(len(pos), self.high)
         axis = longest_axis(pos) if self.axis is None else np.asarray(self.axis)
@@ -79,8 +79,8 @@ class Density:
             return self.low + (self.high - self.low) * t
         return np.where((t * self.layers).astype(np.int64) % 2 == 0, self.high, self.low)
 
-    def kept(self, pos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Ascending rows that stay, at least the part `least` of them and one."""
+    def sample_rows(self, pos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Ascending rows of the points that are kept, at least the part `least` and at least one."""
         if self.pattern == "uniform" and self.high == 1:
             return np.arange(len(pos))
         chance = rng.random(len(pos)) / self.share(pos)
@@ -96,14 +96,14 @@ GRADIENT = Density("gradient", low=0.05, high=1.0)
 
 @dataclass(frozen=True)
 class Corruption:
-    """Thins a cloud, then adds noise: x' = x + sigma * diagonal * e, e ~ N(0, 1) for each coordinate, then rounds it.
+    """Thins a cloud, adds noise, x' = x + sigma * diagonal * e with e ~ N(0, 1) in each coordinate, and rounds.
 
     Args:
         noise: sigma, a fraction of the diagonal of the whole clean cloud.
-        density: which points stay.
-        category: the protocol's name for it.
-        rounding: coordinates become multiples of this fraction of the diagonal, as in files of so many digits; 0: of
-            float32 only.
+        density: the share of points that is kept.
+        category: the protocol's name of the corruption.
+        rounding: coordinates are rounded to multiples of this fraction of the diagonal, as in files with few digits;
+            0: to float32 only.
     """
 
     noise: float = 0.0
@@ -126,21 +126,22 @@ class Corruption:
         return cls(PROTOCOL_NOISE.get(category, 0.0), density, category)
 
     def draw(self, rng: np.random.Generator, sampled: bool = False) -> "Corruption":
-        """Itself; for clouds that are sampled in a way of their own, none."""
+        """This corruption; none for clouds that have the noise of their sensor already."""
         return Corruption() if sampled else self
 
-    def corrupted(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> Corrupted:
-        """What is left of clean positions (N, 3), thinned and noisy; `length` is their diagonal."""
-        rows = self.density.kept(pos, rng)
-        return Corrupted(self.moved(pos[rows], length, rng), rows)
+    def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
+        """Clean positions (N, 3) thinned, with noise and rounded; `length` is the diagonal of their bounding box."""
+        rows = self.density.sample_rows(pos, rng)
+        return CorruptedPoints(self.with_noise(pos[rows], length, rng), rows)
 
-    def moved(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
-        """Positions (N, 3) with noise, rounded; `length` is the diagonal of the whole clean cloud."""
+    def with_noise(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> np.ndarray:
+        """Positions (N, 3) with noise and rounded; `length` is the diagonal of the whole clean cloud."""
         if self.noise > 0:
             pos = pos + np.float32(self.noise * length) * rng.standard_normal(pos.shape, dtype=np.float32)
         step = self.rounding * length
         return rounded(pos.astype(np.float64), step).astype(np.float32) if step > 0 else pos
 
     def apply(self, cloud: Cloud, rng: np.random.Generator) -> Cloud:
-        """The whole cloud, corrupted; the clean positions stay in `clean_pos`, rows to score are dropped if thinned."""
-        return applied(self.corrupted(cloud.pos, diagonal(cloud.pos), rng), cloud, self.category)
+        """The corrupted cloud, with the clean positions as `clean_pos`; if it is thinned, all labelled rows are
+        scored."""
+        return corrupted_cloud(self.corrupt(cloud.pos, diagonal(cloud.pos), rng), cloud, self.category)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tensorframes.scoring import least_errors, rmse
+from tensorframes.scoring import oracle_lower_bound, rmse
 
 
 def sphere(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -25,7 +25,7 @@ def test_a_plane_can_be_known_exactly() -> None:
     surface = np.c_[rng.uniform(-1, 1, (20_000, 2)), np.zeros(20_000)]
     up = np.tile([0.0, 0, 1], (len(surface), 1))
     seen = surface[:50] + rng.normal(size=(50, 3)) * 0.05
-    assert least_errors(seen, up[:50], surface[50:], up[50:], 0.05).max() < 1e-6
+    assert oracle_lower_bound(seen, up[:50], surface[50:], up[50:], 0.05).max() < 1e-6
 
 
 def test_on_a_sphere_it_is_how_far_points_moved_along_it() -> None:
@@ -33,7 +33,7 @@ def test_on_a_sphere_it_is_how_far_points_moved_along_it() -> None:
     rng, sigma = np.random.default_rng(0), 0.05
     clean, surface = sphere(1500, rng), sphere(40_000, rng)
     seen = clean + rng.normal(size=clean.shape) * sigma
-    least = rmse(least_errors(seen, clean, surface, surface, sigma))
+    least = rmse(oracle_lower_bound(seen, clean, surface, surface, sigma))
     assert least == pytest.approx(np.degrees(np.sqrt(2) * sigma), rel=0.04)
 
 
@@ -45,7 +45,7 @@ def test_at_an_edge_no_other_axis_is_better() -> None:
     here = np.linalg.norm(seen[:, [0, 2]] - [-0.04, -0.01], axis=1) < 0.01
     assert here.sum() > 200
     surface, normals = edge(100_000, rng)
-    least = rmse(least_errors(seen[here], normal[here], surface, normals, sigma))
+    least = rmse(oracle_lower_bound(seen[here], normal[here], surface, normals, sigma))
     turn = np.linspace(0, np.pi, 361)
     axes = np.stack([np.sin(turn), 0 * turn, np.cos(turn)], axis=1)
     others = np.degrees(np.arccos(np.abs(axes @ normal[here].T).clip(0, 1)))
@@ -58,13 +58,13 @@ def test_drawing_from_many_changes_little() -> None:
     rng = np.random.default_rng(0)
     clean, surface = sphere(300, rng), sphere(40_000, rng)
     seen = clean + rng.normal(size=clean.shape) * 0.1
-    every = least_errors(seen, clean, surface, surface, 0.1, most=100_000)
-    some = least_errors(seen, clean, surface, surface, 0.1, most=500)
+    every = oracle_lower_bound(seen, clean, surface, surface, 0.1, most=100_000)
+    some = oracle_lower_bound(seen, clean, surface, surface, 0.1, most=500)
     assert rmse(some) == pytest.approx(rmse(every), rel=0.03)
 
 
 def test_a_point_that_nothing_is_near_to_takes_the_nearest() -> None:
-    found = least_errors([[0.0, 0, 2]], [[0.0, 0, 1]], [[0.0, 0, 0], [5, 5, 5]], [[0.0, 0, 2], [1, 0, 0]], 0.1)
+    found = oracle_lower_bound([[0.0, 0, 2]], [[0.0, 0, 1]], [[0.0, 0, 0], [5, 5, 5]], [[0.0, 0, 2], [1, 0, 0]], 0.1)
     assert found.tolist() == [0]
 
 
@@ -87,4 +87,4 @@ def test_wrong_input_is_told(change: dict, told: str) -> None:
         "sigma": 0.1,
     }
     with pytest.raises(ValueError, match=told):
-        least_errors(**{**given, **change})
+        oracle_lower_bound(**{**given, **change})

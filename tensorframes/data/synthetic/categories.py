@@ -1,4 +1,4 @@
-"""Clouds in categories: each corrupted as a category says, or sampled in its way."""
+"""Clouds by category: clean clouds with the corruption of a category, or clouds of its kind of sampling."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,21 +10,22 @@ from tensorframes.data.cloud import CATEGORIES, Cloud
 from tensorframes.data.transforms.corruption import (
     PROTOCOL_SUFFIX,
     Corruption,
+    CorruptionSampler,
     DecadesDensity,
-    DrawsCorruption,
     Misregistered,
     Outliers,
     Quantised,
-    applied,
+    corrupted_cloud,
     diagonal,
 )
 
-SCORED = 5000
+EVAL_POINTS = 5000
+"""Length of a cloud's evaluation index, as in PCPNet's data set."""
 
 LEAST = 0.4
-"""Clouds thinned as the protocol does it keep at least this part of the clean ones: 20,000 points of 50,000."""
+"""Smallest part of a clean cloud that the protocol's densities keep: 20,000 points of 50,000."""
 
-CORRUPTIONS: Mapping[str, DrawsCorruption] = {
+CORRUPTIONS: Mapping[str, CorruptionSampler] = {
     "quantised": Quantised(),
     "misregistered": Misregistered(),
     "outliers": Outliers(),
@@ -34,13 +35,13 @@ CORRUPTIONS: Mapping[str, DrawsCorruption] = {
 
 
 class InCategories(Sequence[Cloud]):
-    """Every cloud in each category, SCORED random labelled rows to score in each; corrupted when read.
+    """Every cloud in each category, corrupted on access, with EVAL_POINTS random labelled rows to score.
 
     Args:
         clean: clean clouds.
-        categories: of the protocol, CORRUPTIONS or `sampled`; cloud c in category k is at len(clean) * k + c.
-        seed: these numbers, the cloud and the category decide every draw.
-        sampled: clouds sampled in some way, as many as clean ones, by category.
+        categories: of the protocol, CORRUPTIONS or `sampled`; cloud c in category k has index len(clean) * k + c.
+        seed: determines all random numbers, with the cloud and the category.
+        sampled: by category of `samplings`, as many clouds as clean ones.
     """
 
     def __init__(
@@ -62,18 +63,17 @@ class InCategories(Sequence[Cloud]):
     def __getitem__(self, index: slice) -> list[Cloud]: ...
 
     def __getitem__(self, index: int | slice) -> Cloud | list[Cloud]:
-        """The cloud at a place; a slice reads them all."""
+        """One cloud; a slice reads all of its clouds."""
         if isinstance(index, slice):
             return [self[row] for row in range(len(self))[index]]
         column, row = divmod(range(len(self))[index], len(self.clean))
         category = self.categories[column]
         cloud, rng = self._cloud(row, category)
-        rows = cloud.scored_rows
-        scored = np.sort(rng.choice(rows, min(SCORED, len(rows)), replace=False))
-        return replace(cloud, scored=scored)
+        rows = cloud.eval_index
+        return replace(cloud, eval_index=np.sort(rng.choice(rows, min(EVAL_POINTS, len(rows)), replace=False)))
 
     def _cloud(self, row: int, category: str) -> tuple[Cloud, np.random.Generator]:
-        """A cloud in a category, and what draws the rows to score."""
+        """A cloud in a category, and the generator for its rows to score."""
         if category in CATEGORIES:
             rng = np.random.default_rng((*self.seed, row, CATEGORIES.index(category), 11))
             corruption = Corruption.protocol(category)
@@ -84,6 +84,6 @@ class InCategories(Sequence[Cloud]):
         if category in self.sampled:
             return self.sampled[category][row], rng
         clean = self.clean[row]
-        drawn = CORRUPTIONS[category].draw(rng)
-        cloud = applied(drawn.corrupted(clean.pos, diagonal(clean.pos), rng), clean, category)
+        corruption_sample = CORRUPTIONS[category].draw(rng)
+        cloud = corrupted_cloud(corruption_sample.corrupt(clean.pos, diagonal(clean.pos), rng), clean, category)
         return replace(cloud, name=f"{clean.name}_{category}"), rng

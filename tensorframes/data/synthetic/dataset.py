@@ -1,4 +1,4 @@
-"""The embedded data set: generated shapes, the same for the same seed, made on first use and cached."""
+"""The data set of generated shapes, reproducible by its seed, generated on first use and cached."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,37 +8,38 @@ from pathlib import Path
 from tensorframes.data.cloud import CATEGORIES
 from tensorframes.data.datasets.cache import cache_folder, ensure_cache
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
+from tensorframes.data.synthetic.categories import CORRUPTIONS, InCategories
+from tensorframes.data.synthetic.making import SPLITS, CleanShapes, SampledShapes, made_by
 from tensorframes.data.synthetic.sampling import SAMPLINGS, Sampling
-from tensorframes.data.synthetic.shapes.categories import CORRUPTIONS, InCategories
-from tensorframes.data.synthetic.shapes.making import SPLITS, CleanShapes, SampledShapes, made_by
 from tensorframes.errors import UserError
 
 TRAIN_SHARE = (0.01, 0.6)
-"""Least and largest part of `points` that sampled training shapes have, about."""
+"""Range of the number of points of sampled training shapes, as a part of `points`."""
 
-SCORED_SHARE = (0.2, 1.0)
-"""The same of `test_points`."""
+EVAL_SHARE = (0.2, 1.0)
+"""The same for validation and test shapes, as a part of `test_points`."""
 
 
 class Shapes:
-    """Training, validation and test shapes; each split is made when it is first asked for.
+    """Training, validation and test shapes; each split is generated on first use.
 
-    Training shapes are clean: noise and density are drawn with the samples. Some more may be sampled as sensors and
-    software do it, with what noise belongs to that. Validation and test shapes come in each of the categories: those of
-    the protocol and of CORRUPTIONS from the same clean shapes, those of `samplings` from shapes of their own.
+    Training shapes are clean, since noise and density are part of the training samples. `sampled_shapes` further ones
+    are sampled as by sensors and software, with the noise of these. There is a validation and a test cloud of each
+    shape in each category: those of the protocol and of CORRUPTIONS are made of the same clean shapes, those of
+    `samplings` of other shapes.
 
     Args:
-        root: the cache lies below it.
-        train_shapes, val_shapes, test_shapes: how many of each, the kinds as in kind_of.
+        root: folder of the cache.
+        train_shapes, val_shapes, test_shapes: numbers of shapes; their kinds are those of kind_of.
         points: of each training shape.
-        test_points: of each validation and test shape, before it is thinned.
-        seed: of everything.
-        categories: that test shapes come in.
-        val_categories: that validation shapes come in.
-        workers: processes that make shapes, about 2 s a shape of 100,000 points and process.
+        test_points: of each validation and test shape, before thinning.
+        seed: of all random numbers.
+        categories: of the test shapes.
+        val_categories: of the validation shapes.
+        workers: processes that generate shapes; a shape of 100,000 points takes one about 2 s.
         cache_dir: folder for the cache; None takes root, or the user's cache where root is read-only.
-        sampled_shapes: training shapes sampled in the ways of `samplings`, in turn, with 1 to 60 % of `points` each.
-        samplings: ways by the names of their categories; None takes SAMPLINGS. Validation and test shapes have 20 to
+        sampled_shapes: training shapes with the samplings in turn, each of 1 to 60 % of `points`.
+        samplings: samplings by the names of their categories; None: SAMPLINGS. Validation and test shapes have 20 to
             100 % of `test_points`.
     """
 
@@ -74,9 +75,9 @@ class Shapes:
             raise ValueError(f"expected samplings for sampled_shapes={sampled_shapes}, got none")
         if taken := [name for name in self.samplings if name in (*CATEGORIES, *CORRUPTIONS)]:
             raise ValueError(f"expected other names for samplings, got {taken[0]}")
-        known = (*CATEGORIES, *self.samplings, *CORRUPTIONS)
-        if unknown := [name for name in (*categories, *val_categories) if name not in known]:
-            raise ValueError(f"expected a category of {', '.join(known)}, got {unknown[0]!r}")
+        allowed = (*CATEGORIES, *self.samplings, *CORRUPTIONS)
+        if unknown := [name for name in (*categories, *val_categories) if name not in allowed]:
+            raise ValueError(f"expected a category of {', '.join(allowed)}, got {unknown[0]!r}")
         self.sampled_shapes = sampled_shapes
         self.root, self.seed, self.workers, self.cache_dir = Path(root), seed, workers, cache_dir
         self.counts = {"train": train_shapes, "val": val_shapes, "test": test_shapes}
@@ -90,8 +91,8 @@ class Shapes:
         if self.sampled_shapes == 0:
             return clean
         names = list(self.samplings)
-        ways = [names[index % len(names)] for index in range(self.sampled_shapes)]
-        return CachedClouds([*clean.entries, *self._sampled("train", ways, TRAIN_SHARE).entries])
+        used = [names[index % len(names)] for index in range(self.sampled_shapes)]
+        return CachedClouds([*clean.entries, *self._sampled("train", used, TRAIN_SHARE).entries])
 
     @cached_property
     def val(self) -> "InCategories":
@@ -106,14 +107,14 @@ class Shapes:
     def _in_categories(self, split: str, categories: Sequence[str]) -> "InCategories":
         count = self.counts[split]
         clean = self._cached(CleanShapes(self.seed, split, count, self.points[split]))
-        ways = {
-            name: self._sampled(split, [name] * count, SCORED_SHARE) for name in categories if name in self.samplings
+        sampled = {
+            name: self._sampled(split, [name] * count, EVAL_SHARE) for name in categories if name in self.samplings
         }
-        return InCategories(clean, categories, (self.seed, SPLITS.index(split)), ways)
+        return InCategories(clean, categories, (self.seed, SPLITS.index(split)), sampled)
 
-    def _sampled(self, split: str, ways: Sequence[str], share: tuple[float, float]) -> CachedClouds:
+    def _sampled(self, split: str, names: Sequence[str], share: tuple[float, float]) -> CachedClouds:
         least, most = (max(1, round(part * self.points[split])) for part in share)
-        return self._cached(SampledShapes(self.seed, split, ways, self.samplings, (least, most)))
+        return self._cached(SampledShapes(self.seed, split, names, self.samplings, (least, most)))
 
     def _cached(self, made: "CleanShapes | SampledShapes") -> CachedClouds:
         try:

@@ -1,4 +1,4 @@
-"""Generated shapes in PCPNet's own files: NAME.xyz, NAME.normals, NAME.pidx and lists of names."""
+"""Export of generated shapes in the format of PCPNet: NAME.xyz, NAME.normals, NAME.pidx and lists of names."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 
 from tensorframes.atomic import replace_text, replacing
 from tensorframes.data.cloud import CATEGORIES
-from tensorframes.data.progress import progress
-from tensorframes.data.synthetic.shapes.categories import InCategories
-from tensorframes.data.synthetic.shapes.dataset import Shapes
+from tensorframes.data.synthetic.categories import InCategories
+from tensorframes.data.synthetic.dataset import Shapes
+from tensorframes.progress import track
 
 TRAINING_LISTS = {
     "no_noise": ("no_noise",),
@@ -17,7 +17,7 @@ TRAINING_LISTS = {
     "vardensity": ("no_noise", "vardensity_striped", "vardensity_gradient"),
     "vardensity_whitenoise": CATEGORIES,
 }
-"""What the training and validation lists of PCPNet hold."""
+"""The categories in PCPNet's training and validation lists."""
 
 
 def write_pcpnet(dataset: Shapes, folder: str | Path) -> None:
@@ -42,11 +42,11 @@ def write_pcpnet(dataset: Shapes, folder: str | Path) -> None:
 def write_clouds(clouds: InCategories, folder: Path, description: str) -> dict[str, list[str]]:
     """Writes each cloud's files; names by category."""
     names: dict[str, list[str]] = {category: [] for category in clouds.categories}
-    for index in progress(range(len(clouds)), f"writing {description}"):
+    for index in track(range(len(clouds)), f"writing {description}"):
         cloud = clouds[index]
-        for kind, values, form in (("xyz", cloud.pos, "%.7g"), ("normals", cloud.normal, "%.7g")):
-            write_rows(folder / f"{cloud.name}.{kind}", values, form)
-        write_rows(folder / f"{cloud.name}.pidx", cloud.scored, "%d")
+        write_rows(folder / f"{cloud.name}.xyz", cloud.pos, "%.7g")
+        write_rows(folder / f"{cloud.name}.normals", np.asarray(cloud.normal), "%.7g")
+        write_rows(folder / f"{cloud.name}.pidx", cloud.eval_index, "%d")
         names[cloud.category].append(cloud.name)
     return names
 

@@ -1,4 +1,4 @@
-"""Generated shapes as torch data sets, so that the processes of a loader can make them."""
+"""Generation of shapes, as torch data sets for loaders with several processes."""
 
 import json
 import logging
@@ -9,48 +9,48 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from tensorframes.data.cleaning import Cleaned, clean
 from tensorframes.data.cloud import Cloud
-from tensorframes.data.progress import progress
+from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.progress import track
 
 SPLITS = ("train", "val", "test")
 
 GENERATOR_VERSION = 4
-"""Raise it whenever the same seed gives other shapes: cached ones are then made anew."""
+"""Increased whenever a seed gives other shapes, so that cached shapes are generated again."""
 
 SAMPLING_VERSION = 2
-"""Raise it whenever a way of sampling gives other points."""
+"""Increased whenever a sampling gives other points."""
 
 TRIES = 20
 
 ALIKE, NEAR, CHECKED = 0.75, 24, 500
-"""Sampled clouds show their surface: the mean cosine of the angle between the normals of CHECKED points and of their
-NEAR nearest neighbours is ALIKE or more. Where sheets are as near as points are, there is nothing to be learned."""
+"""Least mean cosine of the angle between the normals of CHECKED points and of their NEAR nearest neighbours in a
+sampled cloud. Where sheets are as close as points, normals cannot be learned."""
 
 
 def kind_of(index: int, count: int) -> int:
-    """Row in KINDS of shape `index` of `count`: all kinds in turn; a few shapes are spread evenly over them."""
+    """Index into KINDS of shape `index` of `count`: all kinds in turn, evenly spaced ones if there are fewer shapes."""
     return index % len(KINDS) if count >= len(KINDS) else index * len(KINDS) // count
 
 
 def shape_name(split: str, index: int, count: int = len(KINDS)) -> str:
-    """What shape `index` of a split of `count` is called; its kind is the last part."""
+    """Name of shape `index` of a split of `count`; its kind is the last part."""
     return f"{split}{index:03d}_{KINDS[kind_of(index, count)].__name__}"
 
 
 def make_shape(seed: int, split: str, index: int, points: int, count: int = len(KINDS)) -> Cloud:
-    """Shape `index` of a split of `count`, clean: a function of its arguments. No two splits share random numbers.
+    """Clean shape `index` of a split of `count`, a function of its arguments. Splits share no random numbers.
 
     Raises:
-        ValueError: the split is unknown, or no surface was drawn in 20 tries.
+        ValueError: the split is unknown, or 20 attempts give no surface.
     """
     if split not in SPLITS:
         raise ValueError(f"expected a split of {', '.join(SPLITS)}, got {split!r}")
     name, draw = shape_name(split, index, count), KINDS[kind_of(index, count)]
     threads = torch.get_num_threads()
-    # With several threads the blocks, and so the last bits, depend on their number.
+    # With several threads the last bits would depend on their number.
     torch.set_num_threads(1)
     try:
         for attempt in range(TRIES):
@@ -66,18 +66,18 @@ def make_shape(seed: int, split: str, index: int, points: int, count: int = len(
     raise ValueError(f"expected a surface for {name}, got none in {TRIES} tries")
 
 
-def make_sampled(seed: int, split: str, index: int, way: tuple[str, Sampling], points: tuple[int, int]) -> Cloud:
-    """A shape of a random kind sampled in a way: a function of the arguments.
+def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling], points: tuple[int, int]) -> Cloud:
+    """A shape of a random kind with a sampling, a function of its arguments.
 
     Args:
         seed, split, index: as in make_shape.
-        way: name of its category, and how it samples.
-        points: least and largest number to ask for, drawn evenly in its logarithm.
+        named: name of the category, and the sampling.
+        points: range of the number of points, sampled uniformly in the logarithm.
 
     Raises:
-        ValueError: none of 20 surfaces gave half as many points as the least, dense enough to show it.
+        ValueError: none of 20 surfaces gives half of the least number of points, dense enough.
     """
-    name, sampling = way
+    name, sampling = named
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -97,7 +97,7 @@ def make_sampled(seed: int, split: str, index: int, way: tuple[str, Sampling], p
 
 
 def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> float:
-    """Mean cosine as at ALIKE, over random labelled points of (N, 3) positions and normals."""
+    """Mean cosine as in ALIKE, over random labelled points of positions and normals (N, 3)."""
     from scipy.spatial import cKDTree
 
     labelled = np.flatnonzero((normal != 0).any(1))
@@ -108,71 +108,71 @@ def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> floa
 
 
 class CleanShapes(Dataset):
-    """The clean shapes of a split: `count` of them, of `points` points each."""
+    """The clean shapes of a split: `count` shapes of `points` points each."""
 
     def __init__(self, seed: int, split: str, count: int, points: int) -> None:
         self.seed, self.split, self.count, self.points = seed, split, count, points
         self.mark = json.dumps([GENERATOR_VERSION, seed, split, count, points])
-        self.told = f"{count} shapes ({split}) of {points} points"
+        self.description = f"{count} shapes ({split}) of {points} points"
 
     def __len__(self) -> int:
         return self.count
 
     def name(self, index: int) -> str:
-        """Of a shape."""
+        """The name of a shape."""
         return shape_name(self.split, index, self.count)
 
     def category(self, index: int) -> str:
-        """Of a shape."""
+        """The category of a shape."""
         return "no_noise"
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         cloud = make_shape(self.seed, self.split, index, self.points, self.count)
-        return cloud.pos, cloud.normal
+        return cloud.pos, np.asarray(cloud.normal)
 
 
 class SampledShapes(Dataset):
-    """Shapes of a split that are sampled.
+    """The shapes of a split with samplings.
 
     Args:
         seed, split: as in make_shape.
-        ways: name of the way of each.
-        samplings: ways by name.
+        names: name of the sampling of each shape.
+        samplings: samplings by name.
         points: as in make_sampled.
     """
 
     def __init__(
-        self, seed: int, split: str, ways: Sequence[str], samplings: Mapping[str, Sampling], points: tuple[int, int]
+        self, seed: int, split: str, names: Sequence[str], samplings: Mapping[str, Sampling], points: tuple[int, int]
     ) -> None:
-        self.seed, self.split, self.ways, self.samplings, self.points = seed, split, ways, samplings, points
-        self.told = f"{len(ways)} shapes ({split}), {', '.join(dict.fromkeys(ways))}"
-        used = {name: repr(samplings[name]) for name in ways}
-        self.mark = json.dumps([GENERATOR_VERSION, SAMPLING_VERSION, seed, split, ways, used, points])
+        self.seed, self.split, self.names, self.samplings, self.points = seed, split, names, samplings, points
+        self.description = f"{len(names)} shapes ({split}), {', '.join(dict.fromkeys(names))}"
+        used = {name: repr(samplings[name]) for name in names}
+        self.mark = json.dumps([GENERATOR_VERSION, SAMPLING_VERSION, seed, split, names, used, points])
 
     def __len__(self) -> int:
-        return len(self.ways)
+        return len(self.names)
 
     def name(self, index: int) -> str:
-        """Of a shape."""
-        return f"{self.split}{index:03d}_{self.ways[index]}"
+        """The name of a shape."""
+        return f"{self.split}{index:03d}_{self.names[index]}"
 
     def category(self, index: int) -> str:
-        """Of a shape: its way."""
-        return self.ways[index]
+        """The category of a shape, which is the name of its sampling."""
+        return self.names[index]
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        way = self.ways[index]
-        cloud = make_sampled(self.seed, self.split, index, (way, self.samplings[way]), self.points)
-        return cloud.pos, cloud.normal
+        name = self.names[index]
+        cloud = make_sampled(self.seed, self.split, index, (name, self.samplings[name]), self.points)
+        return cloud.pos, np.asarray(cloud.normal)
 
 
 def made_by(shapes: CleanShapes | SampledShapes, workers: int) -> Iterator[tuple[str, Cleaned]]:
-    """Names and arrays in order, made by so many processes."""
-    logging.getLogger(__name__).info("making %s", shapes.told)
-    # A loader's own process may not start others.
+    """Names and arrays of the shapes in order, generated by `workers` processes."""
+    logging.getLogger(__name__).info("making %s", shapes.description)
+    # The processes of a loader cannot start others.
     alone = multiprocessing.current_process().daemon or len(shapes) < 2
     loader = DataLoader(shapes, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, len(shapes)))
-    steps = progress(range(len(shapes)), f"making {shapes.told}")
+    steps = track(range(len(shapes)), f"making {shapes.description}")
     for index, (pos, normal) in zip(steps, loader, strict=True):
         name = shapes.name(index)
         yield name, clean(name, np.asarray(pos), np.asarray(normal))

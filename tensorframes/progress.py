@@ -1,0 +1,48 @@
+"""Progress of long computations: one type of callback, and a bar on the terminal that is one."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+Progress = Callable[[int, int], None]
+"""Called with the units of work that are done and their total number, 0 where that is unknown."""
+
+
+def tracked(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
+    """The items in order; each counts as done when the next one is asked for."""
+    for done, item in enumerate(items):
+        if progress is not None:
+            progress(done, len(items))
+        yield item
+    if progress is not None:
+        progress(len(items), len(items))
+
+
+@contextmanager
+def progress_bar(description: str, byte_counts: bool = False) -> Iterator[Progress]:
+    """A progress bar on standard error, removed at the end; nothing is shown where that is no terminal.
+
+    Args:
+        description: what is done, at the left of the bar.
+        byte_counts: units are bytes, shown as sizes and as a rate.
+    """
+    from rich import progress as rich
+    from rich.console import Console
+
+    sizes = (rich.DownloadColumn(), rich.TransferSpeedColumn()) if byte_counts else (rich.TaskProgressColumn(),)
+    columns = (rich.TextColumn("{task.description}"), rich.BarColumn(), *sizes, rich.TimeRemainingColumn())
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+def track(items: Sequence[Item], description: str) -> Iterator[Item]:
+    """The items in order, with a progress bar if there are several."""
+    if len(items) < 2:
+        yield from items
+        return
+    with progress_bar(description) as progress:
+        yield from tracked(items, progress)

@@ -1,0 +1,97 @@
+"""The oracle lower bound: the error of the Bayes estimator that is given the clean surface."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tensorframes.scoring.metrics import Floats, angles, as_rows, check_predictions, check_truth
+
+REACH = 4.2  # standard deviations; noise moves less than 1 point in 1,000 farther
+STARTS = 12  # normals sampled from the posterior as starting points
+SEARCHED = 3  # starting points, of these and the principal axis, that are refined
+STEPS, STEP = 12, 0.8  # of gradient descent
+
+
+def oracle_lower_bound(
+    observed: ArrayLike,
+    truth: ArrayLike,
+    surface: ArrayLike,
+    normals: ArrayLike,
+    sigma: float,
+    most: int = 2500,
+    seed: int = 0,
+) -> Floats:
+    r"""Angles (M,) in degrees between true normals and the optimal unoriented estimates given the clean surface.
+
+    A point, uniformly distributed on a surface, is moved by isotropic Gaussian noise to x. Given the surface, its
+    original position y has the posterior :math:`p(y | x) \propto \exp(-|x - y|^2 / 2 \sigma^2)`; the other points
+    carry no information, because their noise is independent. The estimate
+
+    .. math:: n^* = \arg\min_n \int p(y | x)\, \angle(n, n_y)^2 \, dy
+
+    minimises the expected squared angle (the Bayes estimator of this loss). It bounds the RMSE of any method over many
+    points from below; methods are not given the surface, so that theirs is higher. The minimum is searched by gradient
+    descent on the sphere, from the principal axis of the normals and from some of them.
+
+    Args:
+        observed: (M, 3) noisy points. truth: (M, 3) their normals before the noise.
+        surface: (P, 3) points spread evenly over the clean surface, much denser than sigma, without the M points.
+        normals: (P, 3) of the surface there. sigma: standard deviation of the noise in each coordinate, in the unit of
+            the points, > 0.
+        most: upper limit of the points y of one estimate; of more, as many are sampled. seed: of the samples.
+
+    Raises:
+        ValueError: a shape is wrong, or sigma or most is not positive.
+    """
+    from scipy.spatial import cKDTree
+
+    points, noisy = as_rows(surface, "points of the surface"), as_rows(observed, "noisy points")
+    if not sigma > 0 or most < 1:
+        raise ValueError(f"expected sigma > 0 and most >= 1, got {sigma} and {most}")
+    if len(points) == 0:
+        raise ValueError("expected points of the surface, got none")
+    for name, given, others in (("normals", normals, points), ("true normals", truth, noisy)):
+        if (count := len(as_rows(given, name))) != len(others):
+            raise ValueError(f"expected {len(others)} {name}, got {count}")
+    candidates, rng = check_predictions(check_truth(normals)).normal, np.random.default_rng(seed)
+    tree, best = cKDTree(points), np.zeros_like(noisy)
+    for row, x in enumerate(noisy):
+        near = np.asarray(tree.query_ball_point(x, REACH * sigma), dtype=np.int64)
+        near = near if len(near) else np.atleast_1d(tree.query(x)[1])
+        square = np.square(points[near] - x).sum(1)
+        weight = np.exp((square.min() - square) / (2 * sigma * sigma))
+        if len(near) > most:
+            near, weight = rng.choice(near, most, p=weight / weight.sum()), np.ones(most)
+        best[row] = _best_axis(candidates[near], weight / weight.sum(), rng)
+    return angles(best, truth)
+
+
+def _best_axis(normals: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
+    """The axis (3,) of least mean squared angle to normals (K, 3) with weights (K,) that sum to 1."""
+    principal = np.linalg.eigh((normals * weight[:, None]).T @ normals)[1][:, -1]
+    starts = np.vstack([principal, normals[rng.choice(len(normals), STARTS, p=weight)]])
+    order = np.argsort(_mean_square(starts, normals, weight), kind="stable")[:SEARCHED]
+    axes = np.stack([_descended(axis, normals, weight) for axis in starts[order]])
+    best: Floats = axes[_mean_square(axes, normals, weight).argmin()]
+    return best
+
+
+def _mean_square(axes: Floats, normals: Floats, weight: Floats) -> Floats:
+    """Mean squared angles (A,) between axes (A, 3) and weighted normals (K, 3), in radians squared."""
+    mean: Floats = np.square(np.arccos(np.abs(axes @ normals.T).clip(0, 1))) @ weight
+    return mean
+
+
+def _descended(axis: Floats, normals: Floats, weight: Floats) -> Floats:
+    """The axis (3,) after STEPS steps of gradient descent of the mean squared angle: towards the mean, on the sphere,
+    of the normals with the signs that are nearer to it."""
+    for _ in range(STEPS):
+        along = normals @ axis
+        cosine = np.abs(along).clip(0, 1)
+        sine = np.sqrt(1 - cosine * cosine)
+        share = weight * np.where(sine > 1e-6, np.arccos(cosine) / np.where(sine > 1e-6, sine, 1), 1)
+        toward = np.where(along < 0, -share, share)
+        axis = axis + STEP * (toward @ normals - axis * (share @ cosine))
+        axis = axis / np.linalg.norm(axis)
+    return axis

@@ -1,0 +1,37 @@
+"""The default run and the experiments of the shipped weights configure the shipped networks."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
+from safetensors import safe_open
+
+from tensorframes.cli import build, config_dir
+from tensorframes.normals import pretrained_path
+
+BACKBONES = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _configs() -> Iterator[None]:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir())):
+        yield
+
+
+@pytest.mark.parametrize(
+    ("experiment", "weights"), [(None, "fast"), ("shapes_fast", "fast"), ("shapes_best_long", "best")]
+)
+def test_the_recipe_of_shipped_weights(experiment: str | None, weights: str) -> None:
+    cfg = compose("train", [] if experiment is None else [f"experiment={experiment}"])
+    with safe_open(str(pretrained_path(weights)), framework="pt") as content:
+        recipe = json.loads(content.metadata()["model"])
+    assert OmegaConf.to_container(cfg.model, resolve=True) == recipe
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_default_head_fits_every_backbone(backbone: str) -> None:
+    assert build.component(compose("train", [f"backbone={backbone}"]).model, "model").head.fits
