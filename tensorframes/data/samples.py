@@ -63,7 +63,7 @@ class TrainingSamples(Dataset[Data]):
         self,
         clouds: Sequence[Cloud],
         length: int,
-        patch_points: int = 4096,
+        patch_points: int = 2048,
         augmentation: RandomRotation | None = None,
         corruption: CorruptionSampler | None = None,
         seed: int = 0,
