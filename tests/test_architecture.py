@@ -27,12 +27,6 @@ PACKAGES = (
     "cli",
 )
 BESIDE = {"atomic", "errors", "parallel", "progress", "recipes"}  # these import no package; each may import them
-    "atomic",
-    "errors",
-    "parallel",
-    "progress",
-    "recipes",
-}  # these import no package; every package may import them
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it
