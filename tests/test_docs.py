@@ -248,6 +248,16 @@ def test_options_that_pages_name_exist(configuration: ModuleType) -> None:
     assert [each for each in sorted(found) if each[1] not in options | parents] == []
 
 
+def test_the_drawing_of_the_packages_is_theirs() -> None:
+    page = text(REPOSITORY / "CONTRIBUTING.md")
+    drawn = re.findall(r"^  (\w+)(/|\.py) ", page[page.index("\ntensorframes/\n") :], flags=re.MULTILINE)
+    source = REPOSITORY / "tensorframes"
+    packages = {path.name for path in source.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    files = {path.stem for path in source.glob("[!_]*.py")}
+    assert {name for name, kind in drawn if kind == "/"} == packages
+    assert files <= {name for name, kind in drawn if kind == ".py"}
+
+
 def test_modules_that_pages_name_exist() -> None:
     found = {name for page in PAGES for name in re.findall(r"`(tensorframes(?:\.\w+)+)[`(]", prose(page))}
     assert len(found) > 10
