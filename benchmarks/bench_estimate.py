@@ -2,8 +2,8 @@
 
     python benchmarks/bench_estimate.py [FILE] [--points 100000] [--repeats 3] [--device cpu]
 
-Without a file: a generated torus with noise. Every method gives the normals of all points; the network's time includes
-everything from the array of points to the array of normals. Memory is the process's peak, with torch loaded.
+Without a file: a generated torus with noise. Each method computes the normals of all points. The time of a network is
+from the array of points to the array of normals. Memory is the peak of the process, with torch loaded.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def torus(count: int) -> np.ndarray:
 
 
 def seconds(work: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Median and spread of some runs after one to warm up."""
+    """Median and range of the times of `repeats` runs, after one to warm up."""
     taken = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()

@@ -2,7 +2,7 @@
 
     python benchmarks/bench_neighbours.py [--device cuda] [--points 1000 10000 100000] [--k 16]
 
-Compare columns of one run only. Brute force is left out where it would take minutes.
+Only columns of the same run are comparable. Brute force is left out for clouds where it takes minutes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ COLUMNS = ("kdtree", "cells", "brute", "priority", "set one by one", "set in rou
 
 
 def clouds(points: int, device: str) -> dict[str, Tensor]:
-    """Name -> (points, 3): a sphere, a solid ball, a sphere half of whose points lie in a tiny cluster."""
+    """Clouds (points, 3) by name: a sphere, a solid ball, and a sphere with half of its points in a tiny cluster."""
     generator = torch.Generator().manual_seed(0)
     solid = torch.randn(points, 3, generator=generator)
     sphere = torch.nn.functional.normalize(solid, dim=1)
@@ -31,7 +31,7 @@ def clouds(points: int, device: str) -> dict[str, Tensor]:
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> tuple[float, float]:
-    """Median and spread (slowest less fastest) of `repeats` runs after one to warm up."""
+    """Median and range of the times of `repeats` runs, after one to warm up."""
     taken = []
     for _ in range(repeats + 1):
         if torch.cuda.is_available():

@@ -3,7 +3,7 @@
     python examples/curve_tangents.py
 
 Trains on random closed curves in the plane (some tens of seconds on one core) and prints the error of the tangents in
-degrees, in the plane and in spaces the network has never seen, beside that of the neighbours' principal axis (PCA).
+degrees, in the plane and in dimensions absent from training, beside that of the neighbours' principal axis (PCA).
 """
 
 import math
@@ -72,25 +72,25 @@ def degrees(axes: Tensor, tangent: Tensor) -> float:
 
 @torch.no_grad()
 def errors(network: AnyDimensionFit, d: int, points: int, noise: float, curves: int = 8) -> tuple[float, float]:
-    """RMSE in degrees of the network and of the neighbours' principal axis, means over curves never seen."""
+    """RMSE in degrees of the network and of the neighbours' principal axis, means over curves absent from training."""
     generator = torch.Generator().manual_seed(1000 + d)
-    found = []
+    results = []
     for _ in range(curves):
         pos, tangent = curve(d, points, noise, generator)
         table = neighbours(pos)
         around = pos[table] - pos[table].mean(1, keepdim=True)
         pca = principal_axes(around.transpose(1, 2) @ around)
-        found.append((degrees(principal_axes(network(pos, table)), tangent), degrees(pca, tangent)))
-    network_mean, pca_mean = torch.tensor(found).mean(0).tolist()
+        results.append((degrees(principal_axes(network(pos, table)), tangent), degrees(pca, tangent)))
+    network_mean, pca_mean = torch.tensor(results).mean(0).tolist()
     return network_mean, pca_mean
 
 
 def main() -> None:
-    """Train in the plane, then measure in every dimension."""
+    """Trains in the plane and measures the errors in each dimension."""
     start = time.perf_counter()
     network = train()
     parameters = sum(parameter.numel() for parameter in network.parameters())
-    print(f"{parameters:,} weights, trained in the plane in {time.perf_counter() - start:.0f} s")
+    print(f"{parameters:,} parameters, trained in the plane in {time.perf_counter() - start:.0f} s")
     print("dimension  points  noise  network      PCA   (RMSE, degrees)")
     for d in (2, 3, 4, 5):
         for points in (256, 1024):

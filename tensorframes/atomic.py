@@ -1,7 +1,8 @@
-"""Files that are written whole or not at all.
+"""Atomic writing of files.
 
-The content goes to a hidden file in the target's folder, is flushed to the disk and renamed over the target, so that at
-every moment, also after `kill -9`, a power cut or on a full disk, the target is the old file or the new one, whole.
+The content is written to a hidden file in the target's folder, flushed to the disk and renamed to the target. At any
+moment, also after `kill -9`, a power cut or on a full disk, the target is either the complete old or the complete new
+file.
 """
 
 import contextlib
@@ -19,22 +20,22 @@ except ImportError:  # Windows, where an open file can be neither removed nor re
     fcntl = None  # type: ignore[assignment]
 
 PREFIX, SUFFIX = ".tensorframes-", ".part"
-"""Of the hidden files' names. One that its writer left behind (killed) is removed by the next writer in the folder."""
+"""Of the names of hidden files. The next writer in the folder removes those of killed processes."""
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A file to write to, which becomes `path` when the block ends, and leaves it as it was if the block raises.
+    """A file that replaces `path` when the block ends; if the block raises, `path` is unchanged.
 
-    A link stays a link: the file that it leads to is replaced. Permission bits, and where allowed owner and group, are
-    those of the old file; hard links to the old file keep the old content. What is no regular file (a pipe, a device)
-    is written to directly, when the block ends.
+    For a symbolic link its target is replaced. Permission bits and, if allowed, owner and group are those of the old
+    file; hard links to it keep the old content. Special files (pipes, devices) are written directly, when the block
+    ends.
 
     Args:
         path: the target; its folder must exist.
 
     Raises:
-        OSError: the folder or the target can't be written to, or the disk is full.
+        OSError: the folder or the target is not writable, or the disk is full.
     """
     if is_special(Path(path)):
         buffer = BytesIO()
@@ -48,9 +49,9 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def replacing_by_name(path: str | Path) -> Iterator[Path]:
-    """As `replacing`, for libraries that open their files themselves: the hidden file's name.
+    """As `replacing`, for libraries that open files by name: yields the name of the hidden file.
 
-    Whoever opens it must not lock it (HDF5: locking=False), nor remove it.
+    It must be opened without a lock (HDF5: locking=False), and must not be removed.
     """
     with _new_file(Path(os.path.realpath(path))) as (part, _):
         yield part
@@ -63,9 +64,9 @@ def replace_text(path: str | Path, text: str) -> None:
 
 
 def is_special(path: Path) -> bool:
-    """Whether what is at `path` is neither a regular file nor a folder: a pipe, a terminal, /dev/null.
+    """Whether `path` is neither a regular file nor a folder: a pipe, a terminal, /dev/null.
 
-    /dev/stdout is, too, where it leads to a regular file: another program holds that open.
+    /dev/stdout is special even if it is redirected to a regular file, which another program has open.
     """
     if path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",)) and "shm" not in path.parts[2:3]:
         return path.exists()
@@ -78,7 +79,7 @@ def is_special(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _new_file(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """The hidden file, its name and itself, that becomes the target."""
+    """The name of the hidden file that becomes the target, and the open file."""
     if target.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(target))
     _remove_leftovers(target.parent)
@@ -100,7 +101,7 @@ def _new_file(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 def _open_part(target: Path) -> tuple[Path, BinaryIO]:
     """A new hidden file, locked while it is open."""
-    # Of what may be private nothing is readable to others before it has the old file's permissions.
+    # A private file is not readable to others before it has the old file's permissions.
     mode = 0o600 if target.exists() else 0o666
     while True:
         part = target.parent / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
@@ -133,7 +134,7 @@ def _copy_permissions(target: Path, file: BinaryIO) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Makes the new name last beyond a power cut, where the system can."""
+    """Flushes the folder, so that the new name survives a power cut, if the system supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -27,7 +27,6 @@ class Cloud:
             are removed from what is given; None stands for all labelled rows.
         category: one of CATEGORIES for clouds of the protocol.
         label: class number, or None.
-        curvature: (N, 2) float32 largest and smallest principal curvature in 1 / length, NaN where unknown, or None.
         clean_pos: (P, 3) float32, points of the same shape before noise, or None.
 
     Raises:
@@ -41,18 +40,14 @@ class Cloud:
     eval_index: np.ndarray = None  # type: ignore[assignment]  # always an array once constructed
     category: str = "no_noise"
     label: int | None = None
-    curvature: np.ndarray | None = None
     clean_pos: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        pos = self._convert("pos", 3)
+        pos, normal, _ = (self._convert(field) for field in ("pos", "normal", "clean_pos"))
         if pos is None or len(pos) == 0:
             raise ValueError(f"{self.name}: expected at least one point, got none")
-        for field in ("normal", "curvature"):
-            values = self._convert(field, 3 if field == "normal" else 2)
-            if values is not None and len(values) != len(pos):
-                raise ValueError(f"{self.name}: expected {len(pos)} rows of {field}, one a point, got {len(values)}")
-        self._convert("clean_pos", 3)
+        if normal is not None and len(normal) != len(pos):
+            raise ValueError(f"{self.name}: expected {len(pos)} rows of normal, one per point, got {len(normal)}")
         self._check_unit()
         self._set_eval_index(len(pos))
 
@@ -65,18 +60,15 @@ class Cloud:
         """(N,) bool, the points that have a normal."""
         return np.zeros(len(self), dtype=bool) if self.normal is None else (self.normal != 0).any(axis=1)
 
-    def _convert(self, field: str, columns: int) -> np.ndarray | None:
-        """Stores a field as a (rows, columns) float32 array and returns it; finite, but for curvature. None stays
-        None."""
+    def _convert(self, field: str) -> np.ndarray | None:
+        """Stores a field as a finite (rows, 3) float32 array and returns it; None stays None."""
         given = getattr(self, field)
         if given is None:
             return None
         values = np.ascontiguousarray(given, dtype=np.float32)
-        if values.ndim != 2 or values.shape[1] != columns:
-            raise ValueError(f"{self.name}: expected {field} of shape (N, {columns}), got {values.shape}")
-        if field == "curvature":
-            values = np.where(np.isfinite(values), values, np.float32("nan"))
-        elif not np.isfinite(values).all():
+        if values.ndim != 2 or values.shape[1] != 3:
+            raise ValueError(f"{self.name}: expected {field} of shape (N, 3), got {values.shape}")
+        if not np.isfinite(values).all():
             raise ValueError(f"{self.name}: expected finite {field}, got NaN or infinity")
         object.__setattr__(self, field, values)
         return values

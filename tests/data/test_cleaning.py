@@ -17,10 +17,9 @@ def test_rows_are_dropped_and_row_numbers_follow():
     pos = POS.copy()
     pos[1, 2] = np.nan
     pos[5, 0] = 1e300
-    cleaned = clean("a", pos, UNIT, eval_index=np.array([4, 0, 3, 1]), curvature=np.c_[np.arange(6), np.arange(6)])
+    cleaned = clean("a", pos, UNIT, eval_index=np.array([4, 0, 3, 1]))
     np.testing.assert_array_equal(cleaned.pos, POS[[0, 2, 3, 4]])
     np.testing.assert_array_equal(cleaned.normal, UNIT[[0, 2, 3, 4]])
-    np.testing.assert_array_equal(cleaned.curvature, [[0, 0], [2, 2], [3, 3], [4, 4]])
     np.testing.assert_array_equal(cleaned.eval_index, [3, 0, 2])
     assert cleaned.counts == Counts(rows=6, not_finite=1, far=1, dropped_index=1)
 

@@ -27,7 +27,6 @@ def test_arrays_are_converted():
         ({"eval_index": [4]}, r"eval_index in 0\.\.3, got 4\.\.4"),
         ({"eval_index": [-1, 2]}, r"got -1\.\.2"),
         ({"eval_index": [0.5]}, "integers"),
-        ({"curvature": np.zeros((3, 2))}, "4 rows of curvature.*got 3"),
     ],
 )
 def test_wrong_fields_are_refused(fields, message):
@@ -42,8 +41,3 @@ def test_points_without_a_normal_are_not_scored():
     np.testing.assert_array_equal(Cloud("a", POS, normal, eval_index=[2, 1, 0, 2]).eval_index, [2, 0, 2])
     np.testing.assert_array_equal(Cloud("a", POS, UNIT).eval_index, range(4))
     assert not Cloud("a", POS).labelled.any()
-
-
-def test_curvature_may_be_unknown():
-    cloud = Cloud("a", POS, UNIT, curvature=[[1, np.nan], [0, 0], [np.inf, 0], [1, 2]])
-    assert np.isnan(cloud.curvature).sum() == 2

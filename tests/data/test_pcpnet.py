@@ -22,7 +22,6 @@ def _write(root, name, count=8, end="\n"):
         ("xyz", rng.normal(size=(count, 3)), "%.6f"),
         ("normals", normal, "%.6f"),
         ("pidx", np.array([5, 0, 2]), "%d"),
-        ("curv", rng.normal(size=(count, 2)), "%.6f"),
     ):
         np.savetxt(root / f"{name}.{kind}", values, fmt=form, newline=end)
 
@@ -44,7 +43,6 @@ def test_all_kinds_of_files_are_read(root):
     np.testing.assert_array_equal(cloud.pos, np.loadtxt(root / "cow.xyz", dtype=np.float32))
     np.testing.assert_allclose(cloud.normal, np.loadtxt(root / "cow.normals"), atol=1e-6)
     np.testing.assert_array_equal(cloud.eval_index, [5, 0, 2])
-    np.testing.assert_array_equal(cloud.curvature, np.loadtxt(root / "cow.curv", dtype=np.float32))
     assert (cloud.name, cloud.oriented, cloud.label) == ("cow", True, None)
 
 
@@ -110,9 +108,8 @@ def test_clouds_without_a_usable_row_to_score_are_for_training_alone(root):
 def test_windows_line_ends_and_optional_files(root, caplog):
     _write(root, "cow", end="\r\n")
     (root / "testset_all.txt").write_bytes(b"cow\r\n\r\n")
-    (root / "cow.curv").unlink()
     cloud = PCPNet(root).test[0]
-    assert (len(cloud), list(cloud.eval_index), cloud.curvature) == (8, [5, 0, 2], None)
+    assert (len(cloud), list(cloud.eval_index)) == (8, [5, 0, 2])
     (root / "cow.pidx").unlink()
     assert np.array_equal(PCPNet(root).test[0].eval_index, np.arange(len(PCPNet(root).test[0])))
     assert "1 of 1 clouds have no .pidx" in caplog.text
@@ -122,7 +119,6 @@ def test_windows_line_ends_and_optional_files(root, caplog):
     ("file", "content", "message"),
     [
         ("cow.normals", "0 0 1\n" * 7, r"cow.normals: expected 8 rows as in .xyz, got 7"),
-        ("cow.curv", "0 1\n" * 9, r"cow.curv: expected 8 rows as in .xyz, got 9"),
         ("cow.xyz", "0 1\n" * 8, r"cow.xyz, line 1: expected 3 columns, got 2"),
         ("cow.xyz", "", r"cow.xyz: expected points, got an empty file"),
         ("cow.xyz", "nan 0 0\n" * 8, r"expected points with finite positions"),

@@ -21,7 +21,7 @@ from tensorframes.data.synthetic.sampling.depth import mixed
 from tensorframes.data.synthetic.shapes import fields, meshes
 from tensorframes.data.synthetic.shapes.combine import Offset, Placed
 from tensorframes.data.synthetic.shapes.sampling import Implicit
-from tensorframes.data.transforms.ranges import DECADES, drawn
+from tensorframes.data.transforms.ranges import DECADES, sample_range
 
 RADIUS = 0.7
 BALL = Implicit(fields.Sphere(RADIUS))
@@ -271,14 +271,14 @@ def test_nothing_to_see_is_told():
 
 
 def test_ranges_are_drawn_between_their_bounds():
-    values = np.array([drawn((2.0, 3.0), rng(seed)) for seed in range(300)])
+    values = np.array([sample_range((2.0, 3.0), rng(seed)) for seed in range(300)])
     assert 2 <= values.min() < 2.1
     assert 2.9 < values.max() <= 3
-    assert {drawn((1, 4), rng(seed)) for seed in range(100)} == {1, 2, 3, 4}
-    wide = np.array([drawn((0.001, 1.0), rng(seed)) for seed in range(300)])
+    assert {sample_range((1, 4), rng(seed)) for seed in range(100)} == {1, 2, 3, 4}
+    wide = np.array([sample_range((0.001, 1.0), rng(seed)) for seed in range(300)])
     assert 0.25 < (wide < 0.01).mean() < 0.42
-    disturbed = np.array([drawn((0.0, 0.3), rng(seed)) for seed in range(600)])
+    disturbed = np.array([sample_range((0.0, 0.3), rng(seed)) for seed in range(600)])
     assert 0.44 < (disturbed == 0).mean() < 0.56
     assert disturbed[disturbed > 0].min() >= 0.3 * 10**-DECADES
-    assert drawn(0.3, rng()) == 0.3
+    assert sample_range(0.3, rng()) == 0.3
     assert ElevationGrid().draw(rng()).draw(rng(5)) == ElevationGrid().draw(rng())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 6
 """Increased whenever the readers, the cleaning rule or the stored arrays change."""
 
-ARRAYS = ("pos", "normal", "eval_index", "curvature")
+ARRAYS = ("pos", "normal", "eval_index")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def fingerprint(sources: Iterable[Path]) -> str:
 
 
 def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
-    """The arrays of one cloud: pos and, where stored, normal, eval_index and curvature.
+    """The arrays of one cloud: pos and, where stored, normal and eval_index.
 
     The file is opened for each call (about a millisecond), so that data workers may be forked at any time.
     """

@@ -51,7 +51,6 @@ class Cleaned:
     pos: np.ndarray
     normal: np.ndarray | None
     eval_index: np.ndarray | None
-    curvature: np.ndarray | None
     counts: Counts
 
 
@@ -60,7 +59,6 @@ def clean(
     pos: np.ndarray,
     normal: np.ndarray | None = None,
     eval_index: np.ndarray | None = None,
-    curvature: np.ndarray | None = None,
 ) -> Cleaned:
     """Applies the rule of this module.
 
@@ -69,7 +67,6 @@ def clean(
         pos: (N, 3) floats.
         normal: (N, 3) floats of any length, or None.
         eval_index: (M,) rows that the protocol scores, in 0..N-1, or None.
-        curvature: (N, 2) floats, or None.
 
     Raises:
         UserError: no row is left, normals are given and no row has one, or row numbers are out of range.
@@ -97,8 +94,7 @@ def clean(
         dropped_index=0 if eval_index is None or new_index is None else len(eval_index) - len(new_index),
     )
     new_normal = None if unit is None else unit[keep].astype(np.float32)
-    new_curvature = None if curvature is None else curvature[keep].astype(np.float32)
-    return Cleaned(_near_origin(pos[keep]), new_normal, new_index, new_curvature, counts)
+    return Cleaned(_near_origin(pos[keep]), new_normal, new_index, counts)
 
 
 WORDS = (

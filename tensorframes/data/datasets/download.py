@@ -179,8 +179,8 @@ def _fault(file: Path, wanted: _Wanted) -> str | None:
     if wanted.sha256 is None:
         return None
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    return None if found == wanted.sha256.lower() else f"expected SHA-256 {wanted.sha256}, got {found}"
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return None if digest == wanted.sha256.lower() else f"expected SHA-256 {wanted.sha256}, got {digest}"
 
 
 def _read_note(wanted: _Wanted) -> dict[str, str | int | None]:

@@ -127,17 +127,17 @@ def read_labelled(file: Path) -> Cleaned:
 
 def _clouds_in(folder: Path) -> dict[str, Path]:
     """Names and files of the clouds in a folder and its sub-folders, in order of names."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(folder.rglob("*")):
         inner = file.relative_to(folder)
         hidden = any(part.startswith(".") for part in inner.parts)
         if hidden or file.suffix.lower() not in SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
             continue
         name = "_".join(inner.with_suffix("").parts)
-        if name in found:
-            raise UserError(f"{folder}: expected one file for each name, got {found[name].name} and {file.name}")
-        found[name] = file
-    return found
+        if name in files:
+            raise UserError(f"{folder}: expected one file for each name, got {files[name].name} and {file.name}")
+        files[name] = file
+    return files
 
 
 def _listed(file: Path, clouds: dict[str, Path]) -> dict[str, Path]:

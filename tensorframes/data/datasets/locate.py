@@ -53,9 +53,9 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
     Raises:
         UserError: one line with the sources, the expected layout and the options to set.
     """
-    found = _find(root, layout)
-    if found is not None:
-        return found
+    folder = _find(root, layout)
+    if folder is not None:
+        return folder
     if origin.archive is None and (others := _others(root)):
         raise UserError(
             f"{root}: expected {layout.title} ({layout.expected}), got {', '.join(others[:3])}, ...; set data.root to "
@@ -71,10 +71,10 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
                 _obtain(root, layout, origin)
     except OSError as error:
         raise UserError(f"{root}: can't be written ({error.strerror or error}); set data.root") from error
-    found = _find(root, layout)
-    if found is None:
+    folder = _find(root, layout)
+    if folder is None:
         raise UserError(f"{root}: expected {layout.title} ({layout.expected}) after unpacking, got other files")
-    return found
+    return folder
 
 
 def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:

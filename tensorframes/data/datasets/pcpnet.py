@@ -1,7 +1,7 @@
 """PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
-NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all), NAME.curv two
-curvatures a row (may be absent). A list NAME.txt holds one cloud's name a line. The end of a name is its category.
+NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all). A list NAME.txt
+holds one cloud's name a line. The end of a name is its category.
 
 The original validation lists name test shapes, so by default validation clouds are held out of the training list. The
 layout does not mark clouds with inconsistent signs of normals: name them in `unoriented`, or one a line in
@@ -137,22 +137,20 @@ class Reader:
         """The cloud. Raises UserError that names the file and, if there is one, the line of a fault."""
         pos = read_values(self._file("xyz"), 3)
         normal = read_values(self._file("normals"), 3)
-        curvature = read_values(self._file("curv"), 2) if self._file("curv").is_file() else None
-        for kind, values in (("normals", normal), ("curv", curvature)):
-            if values is not None and len(values) != len(pos):
-                raise UserError(f"{self._file(kind)}: expected {len(pos)} rows as in .xyz, got {len(values)}")
+        if len(normal) != len(pos):
+            raise UserError(f"{self._file('normals')}: expected {len(pos)} rows as in .xyz, got {len(normal)}")
         pidx = self._file("pidx")
         eval_index = read_rows(pidx) if pidx.is_file() else None
-        return clean(str(pidx if eval_index is not None else self._file("xyz")), pos, normal, eval_index, curvature)
+        return clean(str(pidx if eval_index is not None else self._file("xyz")), pos, normal, eval_index)
 
     def _file(self, kind: str) -> Path:
         return self.folder / f"{self.name}.{kind}"
 
 
 def files_of(folder: Path, name: str) -> tuple[Path, ...]:
-    """The files of one cloud: .xyz and .normals, and .pidx and .curv if they exist."""
-    optional = (folder / f"{name}.{kind}" for kind in ("pidx", "curv"))
-    return (folder / f"{name}.xyz", folder / f"{name}.normals", *(file for file in optional if file.is_file()))
+    """The files of one cloud: .xyz, .normals and, if it exists, .pidx."""
+    pidx = folder / f"{name}.pidx"
+    return (folder / f"{name}.xyz", folder / f"{name}.normals", *([pidx] if pidx.is_file() else []))
 
 
 def read_list(folder: Path, name: str) -> list[str]:

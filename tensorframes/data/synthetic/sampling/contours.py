@@ -44,7 +44,7 @@ class ContourLines(RandomParameters):
         vertices = mesh.vertices @ axes.T
         corners = vertices[mesh.faces]
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        # The lines of planes h apart are as long as the surface, seen from the side, has area, divided by h.
+        # Planes at distance h cut the surface in lines of total length A / h, A its area projected sideways.
         side_on = np.linalg.norm(normal[:, :2], axis=1).sum() / 2
         apart = float(np.sqrt(side_on * settings.ratio / count))
         low, high = vertices[mesh.faces, 2].min(), vertices[mesh.faces, 2].max()

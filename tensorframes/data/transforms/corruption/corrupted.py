@@ -61,7 +61,6 @@ def corrupted_cloud(made: CorruptedPoints, cloud: Cloud, category: str) -> Cloud
         cloud,
         pos=made.pos,
         normal=None if cloud.normal is None else made.gather(cloud.normal),
-        curvature=None if cloud.curvature is None else made.gather(cloud.curvature),
         eval_index=cloud.eval_index if unchanged else None,  # type: ignore[arg-type]
         category=category,
         clean_pos=cloud.pos,
