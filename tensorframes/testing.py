@@ -10,7 +10,7 @@ from torch import Tensor
 from tensorframes.frames import Frames
 from tensorframes.reps import Representation, representation
 
-Layer = Callable[[Tensor, Tensor, Tensor, Frames, Frames], Tensor]
+Layer = Callable[[Tensor, Tensor, tuple[Tensor, Tensor], Frames, Frames], Tensor]
 
 
 def random_orthogonal(
@@ -86,8 +86,8 @@ def assert_transports(
 ) -> None:
     r"""Assert that messages arrive: on a bipartite graph only the senders' frames are changed.
 
-    With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the same tensors leave the senders, told in other
-    frames; the receivers' outputs must not change. An equivariance test cannot see a missing transition, because local
+    With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the senders send the same tensors, expressed
+    in other frames, and the receivers' outputs must not change. An equivariance test cannot see a missing transition, because local
     features are invariant with it or without it; this one can.
 
     Args:
@@ -101,9 +101,9 @@ def assert_transports(
     """
     generator = torch.Generator().manual_seed(seed)
     reps = representation(reps)
-    draw = {"dtype": torch.float64, "generator": generator}
-    x = torch.randn(senders, reps.dim, **draw)  # type: ignore[call-overload]
-    pos = tuple(torch.randn(n, reps.d, **draw) for n in (senders, receivers))  # type: ignore[call-overload]
+    x = torch.randn(senders, reps.dim, dtype=torch.float64, generator=generator)
+    pos_src = torch.randn(senders, reps.d, dtype=torch.float64, generator=generator)
+    pos = (pos_src, torch.randn(receivers, reps.d, dtype=torch.float64, generator=generator))
     source = torch.stack([torch.randperm(senders, generator=generator)[:degree] for _ in range(receivers)]).flatten()
     edge_index = torch.stack([source, torch.arange(receivers).repeat_interleave(degree)])
     frames = [Frames(random_orthogonal(n, reps.d, generator=generator)) for n in (senders, receivers)]

@@ -79,7 +79,7 @@ def discrete(choose: Callable[P, T]) -> Callable[P, T]:
         if shapes != _shapes(*args, *kwargs.values()):
             raise ReplayError(f"expected choice {record.place} to be about shapes {shapes}, as recorded")
         record.place += 1
-        return repeated  # type: ignore[no-any-return]
+        return repeated
 
     return chosen
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,7 +52,7 @@ class TensorialMessagePassing(MessagePassing):
     def __init__(
         self,
         transport: Mapping[str, Representation | str],
-        aggr: str | list[str] | torch.nn.Module | None = "sum",
+        aggr: str | Sequence[str | torch.nn.Module] | torch.nn.Module | None = "sum",
         *,
         edge_transport: Mapping[str, Representation | str] | None = None,
         aggr_kwargs: dict[str, Any] | None = None,

@@ -1,4 +1,4 @@
-"""What an estimator says of a cloud."""
+"""The output of an estimator."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class Prediction:
     """Normals of the points asked for, in their order.
 
     normal: (M, 3) unit vectors; a row of zeros is "no normal" (all points of the cloud lie on a line or coincide).
-    iterates: (S, M, 3) the normals it was corrected from: the first guess, then one fit after the other; S = 0 where
-        there is no fit.
-    fallback: (M,) uint8, where the point's frame came from, as in ``Frames.fallback``.
+    iterates: (S, M, 3) the normals before each correction: the first guess, then one fit after the other; S = 0 where
+        nothing is corrected.
+    fallback: (M,) uint8, where the point's frame came from, as in ``Frames.fallback``; None where there are no frames.
     """
 
     normal: Tensor
     iterates: Tensor
-    fallback: Tensor
+    fallback: Tensor | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ FIRST = 18  # nearest points that tell how thick the cloud is before anything wa
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
 AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
 LEAST = 1e-4  # weight of a point, so that some always count
-MOST_COUNTED = 3.0  # mean regions of a level that a coarse point's least weight stands for at most,
+MOST_COUNTED = 3.0  # mean counts of a level that a coarse point's least weight stands for at most,
 FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
 FAR = 8.0  # thicknesses; from there on a height is simply far
 
@@ -45,8 +45,15 @@ class Fit:
         return self._each(lambda values: values.narrow(0, start, count))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
-        found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
+        others = (self.values, self.centre, self.thickness, self.seen)
+        return Fit(change(self.normal), *(None if values is None else change(values) for values in others))
+
+
+def of_fit(value: Tensor | None) -> Tensor:
+    """What a fit has and a guess has not. Raises ValueError for a guess."""
+    if value is None:
+        raise ValueError("expected a fit, got a guess")
+    return value
 
 
 class PlaneFit(nn.Module):
@@ -236,14 +243,14 @@ def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 @full_precision
 def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """``weighted_covariance`` of all the points that coarse ones stand for, where their regions are known."""
-    if near.region is None or near.regions is None:
+    """``weighted_covariance`` of all the points that coarse ones stand for, where their pooled moments are given."""
+    if near.coarse is None or near.moments is None or near.moments.covariance is None:
         return weighted_covariance(near.edge, weight)
-    flat, coarse = near.region.flatten(), weight[:, -near.region.shape[1] :]
-    coarse = coarse * near.regions.count.index_select(0, flat).view_as(near.region)
-    weight = torch.cat([weight[:, : -near.region.shape[1]], coarse], dim=1)
+    flat, coarse = near.coarse.flatten(), weight[:, -near.coarse.shape[1] :]
+    coarse = coarse * near.moments.count.index_select(0, flat).view_as(near.coarse)
+    weight = torch.cat([weight[:, : -near.coarse.shape[1]], coarse], dim=1)
     mean, fit = weighted_covariance(near.edge, weight)
-    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
+    inner = near.moments.covariance.flatten(1).index_select(0, flat).view(*near.coarse.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
     return mean, fit + (share @ inner).view_as(fit)
 
@@ -263,8 +270,8 @@ def least_weight(near: Neighbourhoods) -> Tensor:
     reach = square[:, :fine].amax(-1, keepdim=True)
     reach = torch.where(reach > 0, reach, torch.ones_like(reach))
     added[:, fine:] *= (-square[:, fine:] / (reach * FARTHEST**2)).exp()
-    if near.region is not None and near.regions is not None:
-        count = near.regions.count.index_select(0, near.region.flatten()).view_as(near.region)
+    if near.coarse is not None and near.moments is not None:
+        count = near.moments.count.index_select(0, near.coarse.flatten()).view_as(near.coarse)
         added[:, fine:] /= (count / MOST_COUNTED).clamp_min(1)
     return added
 

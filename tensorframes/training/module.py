@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
+from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
@@ -38,7 +39,7 @@ class NormalTraining(pl.LightningModule):
 
     def __init__(
         self,
-        estimator: torch.nn.Module,
+        estimator: Estimator,
         loss: ChordalLoss,
         optimizer: OptimizerFactory,
         schedule: Schedule,
@@ -50,7 +51,7 @@ class NormalTraining(pl.LightningModule):
         super().__init__()
         if steady < 0:
             raise ValueError(f"expected steady >= 0, got {steady}")
-        if loss.oriented and not getattr(estimator, "oriented", True):
+        if loss.oriented and not estimator.oriented:
             raise ValueError("expected an estimator that claims orientation for an oriented loss, got none")
         self.estimator, self.loss = estimator, loss
         self.optimizer, self.schedule = optimizer, schedule
@@ -106,7 +107,7 @@ class NormalTraining(pl.LightningModule):
         """
         prediction = self._predict(batch)
         loss = self._judged(prediction, self._shaken(batch).normal if self.steady > 0 else None, batch)
-        fallback, sync = getattr(prediction, "fallback", None), self.trainer.world_size > 1
+        fallback, sync = prediction.fallback, self.trainer.world_size > 1
         for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
             share = (fallback == step).float().mean()
             self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
@@ -152,12 +153,12 @@ class NormalTraining(pl.LightningModule):
             self._check_finite(torch.tensor(mean, device=self.device), "val/rmse")
             self.log("val/rmse", mean, prog_bar=True, sync_dist=True, batch_size=1)
 
-    def _predict(self, batch: Batch, pos: Tensor | None = None) -> NormalPrediction:
+    def _predict(self, batch: Batch, pos: Tensor | None = None) -> Prediction:
         """The estimator's answer at the inner points, all that is asked of it; for other positions if given."""
         pos = batch.pos if pos is None else pos
         rows, known = batch.inner.nonzero()[:, 0], {key: batch[key] for key in (keys.PROFILE,) if key in batch}
         try:
-            prediction: NormalPrediction = self.estimator(pos, batch.batch, batch.scale, rows, **known)
+            prediction: Prediction = self.estimator(pos, batch.batch, batch.scale, rows, **known)
         except (RuntimeError, ValueError) as error:
             again = partial(self.estimator, pos, batch.batch, batch.scale, rows, **known)
             if isinstance(error, torch.linalg.LinAlgError) or not gives_finite_values(self.estimator, again):
@@ -180,7 +181,7 @@ class NormalTraining(pl.LightningModule):
         exact, scale = batch.pos.double(), batch.scale.double().index_select(0, batch.batch).unsqueeze(-1)
         shaken = exact + ROUNDING * scale * torch.randn_like(exact)
         self._reseed()
-        return self._predict(batch, shaken if getattr(self.estimator, "exact", False) else shaken.to(batch.pos))
+        return self._predict(batch, shaken if self.estimator.accepts_float64 else shaken.to(batch.pos))
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of every rank, in the clouds' order, each cloud once."""

@@ -118,7 +118,7 @@ def test_blocks_that_see_everything_give_the_normals_of_one_pass(
 def test_normals_in_blocks_are_equivariant(
     network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tensorframes.normals.predict.SEEN", 300)
+    monkeypatch.setattr("tensorframes.normals.predict.MARGIN", 300)
     normals = normals_of(network, ellipsoid, block=200)
     order = np.random.default_rng(1).permutation(len(ellipsoid))
     for g in random_orthogonal(3).double().numpy():

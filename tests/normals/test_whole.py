@@ -97,15 +97,15 @@ def test_wrong_points_are_refused(network: NormalEstimator) -> None:
 
 def test_points_are_looked_at_in_the_order_of_space_and_answered_in_their_own() -> None:
     """Large clouds are reordered, so that neighbours are together in memory: nothing else changes."""
-    from tensorframes.normals.predict import CACHED, neighbours_together
+    from tensorframes.normals.normalise import CACHED, spatial_order
 
     rng = np.random.default_rng(0)
     points = rng.normal(size=(CACHED + 1000, 3)) * [1, 1, 0.01]
-    order = neighbours_together(points)
+    order = spatial_order(points)
     assert np.array_equal(np.sort(order), np.arange(len(points)))
     step = np.linalg.norm(np.diff(points[order], axis=0), axis=1)
     assert np.median(step) < 0.2 * np.median(np.linalg.norm(np.diff(points, axis=0), axis=1))
-    assert np.array_equal(neighbours_together(points[:CACHED]), np.arange(CACHED))
+    assert np.array_equal(spatial_order(points[:CACHED]), np.arange(CACHED))
     estimator, rows = pretrained("fast").double(), rng.choice(len(points), 300, replace=False)
     again = rng.permutation(len(points))
     seen = []

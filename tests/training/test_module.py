@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch_geometric.data import Batch, Data
 
+from tensorframes.normals import Estimator, Prediction
 from tensorframes.training import NormalTraining, UnorientedLoss, parameter_groups
 
 
@@ -50,10 +51,10 @@ def test_a_part_that_is_not_there_is_told() -> None:
         training(["head.choic"])
 
 
-class Jumpy(torch.nn.Module):
+class Jumpy(Estimator):
     """Normals that are random, the same for the same draws, or hang on the last digits of positions."""
 
-    oriented, exact = False, True
+    accepts_float64 = True
 
     def __init__(self, digits: float) -> None:
         super().__init__()
@@ -62,7 +63,7 @@ class Jumpy(torch.nn.Module):
     def forward(self, pos: torch.Tensor, batch: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> Any:
         lean = torch.rand(len(rows)) + self.digits * pos[rows, 0].double().mul(1e6).sin().float()
         normal = torch.stack([lean.cos(), lean.sin(), torch.zeros_like(lean)], dim=-1)
-        return SimpleNamespace(normal=normal, iterates=normal.new_zeros(0, *normal.shape))
+        return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
 
 def loss_of(digits: float, steady: float, monkeypatch: pytest.MonkeyPatch) -> float:
@@ -93,7 +94,7 @@ def test_an_estimator_that_takes_no_float64_is_not_given_it(monkeypatch: pytest.
     forward = Jumpy.forward
     monkeypatch.setattr(Jumpy, "forward", lambda self, pos, *rest: seen.append(pos.dtype) or forward(self, pos, *rest))
     for exact, second in ((True, torch.float64), (False, torch.float32)):
-        monkeypatch.setattr(Jumpy, "exact", exact)
+        monkeypatch.setattr(Jumpy, "accepts_float64", exact)
         loss_of(0.3, 2.0, monkeypatch)
         assert seen[-2:] == [torch.float32, second]
 
