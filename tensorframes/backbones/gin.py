@@ -37,7 +37,7 @@ class FrameGINConv(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,

@@ -38,7 +38,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
         ValueError: the width is no multiple of ``heads``.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,

@@ -19,9 +19,8 @@ from tensorframes.messages import Messages, TensorMessages
 class PointNet(Backbone):
     """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): points alone, and their maximum.
 
-    No messages travel, so that frames matter only through what a point knows of itself: the moments of its
-    neighbourhood, in place of the bare coordinates and the learned transforms of the published network, which no
-    equivariant one can read.
+    No messages travel, so that frames enter only through the moments of each point's neighbourhood. These stand in
+    place of the bare coordinates and the learned transforms of the published network, which are not equivariant.
 
     Args:
         messages: which representation features of a given width have.

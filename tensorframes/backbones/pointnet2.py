@@ -54,10 +54,10 @@ class Rounds(nn.Module):
 
 
 class OwnMoments(nn.Module):
-    """A perceptron of what each point knows of itself, called as ``SetAbstraction`` is: nothing is sent.
+    """A perceptron of each point's own features, called as ``SetAbstraction`` is: nothing is sent.
 
     Args:
-        own: numbers each point knows of itself. reps: of the features. norm: ``"layer"`` or ``"batch"``.
+        own: width of the own features. reps: of the features. norm: ``"layer"`` or ``"batch"``.
     """
 
     def __init__(self, own: int, reps: Representation, norm: Norm) -> None:
@@ -95,8 +95,8 @@ class PlaneEmbedding(nn.Module):
 class PointNet2(Backbone):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
-    The first set abstraction works on all points, and at every level a point knows the moments of its neighbourhood;
-    the published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
+    The first set abstraction works on all points, and at every level the moments of each neighbourhood enter; the
+    published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
     sampled by ``independent_set`` in place of farthest points, whose choice follows the order of the points.
 
     Args:
@@ -109,8 +109,8 @@ class PointNet2(Backbone):
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
         rounds: of messages among the points of level 1, 2, ..., on the way down and, but for the coarsest, again on the
             way up, each with a skip (``Rounds``); as published none. There are few of these points.
-        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then they
-            know the moments of their own neighbourhood only, which is quick.
+        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then their
+            features are the moments of their own neighbourhood only, which is fast.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
         multiscale_planes: for level 1, 2, ... how many of its points, with all that they stand for, make the

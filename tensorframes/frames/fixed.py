@@ -20,7 +20,7 @@ class IdentityFrames(FrameFinder):
 
 
 class RandomGlobalFrames(FrameFinder):
-    """One random R in O(d) per cloud, drawn anew at each call: training with O(d) augmentation, exactly.
+    """One random R in O(d) per cloud, sampled anew at each call: exactly training with O(d) augmentation.
 
     In evaluation mode the draw is the same at each call. Equivariant in distribution only.
     """
@@ -40,7 +40,7 @@ class RandomGlobalFrames(FrameFinder):
 
 
 class RandomLocalFrames(FrameFinder):
-    """A random R_i in O(d) per point, drawn anew at each call (in evaluation mode the same at each call).
+    """A random R_i in O(d) per point, sampled anew at each call (in evaluation mode the same at each call).
 
     The baseline of tensor messages without good frames. Equivariant in distribution only.
     """

@@ -1,4 +1,4 @@
-"""Frames made of equivariant vectors: orthonormalised, with an equivariant way out where they fail."""
+"""Frames of equivariant vectors: orthonormalised, with equivariant fallbacks where that fails."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class VectorFrames(FrameFinder):
 
     Where the vectors are degenerate (orthogonal part below 1e-3 of their neighbourhood's scale) the missing axes come,
     in this order, from the same rule over four times the neighbours, from the whole cloud's moments, from the world's
-    axes. Only the last is not equivariant; ``Frames.fallback`` says where each frame came from. A coarser level of a
-    cloud may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
+    axes. Only the last is not equivariant; ``Frames.fallback`` holds which rule each frame comes from. A coarse level
+    may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
 
     Args:
         vectors: (pos (N, d), edge_index (2, E), receivers (M, d) or None for pos) -> candidates (M, C, d) in order of

@@ -1,4 +1,4 @@
-"""Neighbours, order-free sampling, edge vectors, scale, radial encodings and cut-offs."""
+"""Neighbours, order-free sampling, levels, scale, radial encodings and envelopes."""
 
 from tensorframes.geometry.edges import edge_vectors
 from tensorframes.geometry.hierarchy import (

@@ -1,4 +1,4 @@
-"""A cloud at several resolutions, and the graphs between them: all of the geometry a network needs, before it runs."""
+"""A cloud at several resolutions, and the graphs within and between them, computed before a network runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Level:
     batch: Tensor  # (N_l,) cloud of each point, ascending
     rows: Tensor  # (N_l,) row of each point at level 0
     neighbours: Tensor  # (N_l, k) rows of this level, nearest first, the point itself included
-    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0): who sends to each point
+    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0) that send to each point
 
     def __len__(self) -> int:
         return self.pos.shape[0]
@@ -140,13 +140,13 @@ def check_radii(radii: Sequence[float]) -> None:
 
 
 def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> Tensor:
-    r"""Mean of the neighbours of each centre, weighed by their distance from it (barycentres as in KPConv, arXiv
+    r"""Mean of the neighbours of each centre, weighted by their distance from it (barycentres as in KPConv, arXiv
     1904.08889, section 3.3, but without a grid):
 
     .. math:: \frac{\sum_j e(|x_j - c| / r)\, x_j}{\sum_j e(|x_j - c| / r)}.
 
-    The envelope e reaches zero at r, the cut-off or the farthest neighbour if that is nearer: which of two points at
-    equal distances the table holds does not matter.
+    The envelope e reaches zero at r, the cut-off or the farthest neighbour if that is nearer, so that the choice
+    among points at equal distances in the table does not matter.
 
     Args:
         pos: (N, d). centres: (M, d), each one of the points. table: (M, k) their neighbours, rows of pos.

@@ -1,4 +1,4 @@
-"""Normal estimation: frames, backbone and head in one network, whole clouds of any size, and weights files."""
+"""Normal estimation: frames, backbone and head in one network, prediction of whole clouds, and weights files."""
 
 from tensorframes.normals.estimate import estimate_normals
 from tensorframes.normals.estimator import NormalEstimator

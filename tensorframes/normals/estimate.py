@@ -33,12 +33,12 @@ def estimate_normals(
         points: (N, 3) numbers, an array or anything that becomes one.
         weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file.
         device: where to compute; by default a GPU if there is one.
-        progress: is told the share of the work that is done, from 0 to 1.
-        block: clouds of more points are worked through in blocks of at most so many (``normals_of``), so that memory is
+        progress: called with the share of the work that is done, from 0 to 1.
+        block: clouds of more points are processed in blocks of at most so many (``normals_of``), so that memory is
             bounded; None: in one pass.
 
     Returns:
-        (N, 3) float32 unit vectors. The sign means nothing. A row of zeros is "no normal": the point is not finite or
+        (N, 3) float32 unit vectors. The sign is arbitrary. A row of zeros is "no normal": the point is not finite or
         very far from all others, or the cloud is a line or a single point.
 
     Raises:
@@ -49,19 +49,19 @@ def estimate_normals(
     values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
     if progress is None:
         return normals_of(estimator, values, block=block)
-    with _told(estimator, progress) as passes:
+    with _reporting(estimator, progress) as passes:
         return normals_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager
-def _told(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[Callable[[int, int], None]]:
-    """Tell how many of the layers that send messages have run; what is given is to be told of passes."""
+def _reporting(estimator: NormalEstimator, progress: Callable[[float], None]) -> Iterator[Callable[[int, int], None]]:
+    """Reports the share of message passing layers that have run. Yields the function to call when a pass begins."""
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
     total, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]
-    alone = Lock()  # both readings of a pass run at once
+    lock = Lock()  # both readings of a pass run at once
 
     def count(*_: object) -> None:
-        with alone:
+        with lock:
             ran[0] += 1
             progress((passes[0] + min(1.0, ran[0] / total)) / passes[1])
 

@@ -1,4 +1,4 @@
-"""Heads: from a feature in a point's frame to a normal in the world."""
+"""Heads: from features in local frames to normals in the world's frame."""
 
 from __future__ import annotations
 

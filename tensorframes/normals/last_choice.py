@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import MultiScalePlanes, jet, sharpened, silu, smallest_eigenvector
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.plane_votes import (
     NEAREST,
     across,
@@ -18,7 +19,6 @@ from tensorframes.normals.plane_votes import (
     rising,
 )
 from tensorframes.normals.support import along, spread, support
-from tensorframes.normals.weighted_plane import Fit
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tensorframes.normals.weighted_plane import Fit, of_fit
+from tensorframes.normals.fit import Fit, of_fit
 
 
 class Offset(nn.Module):

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, MultiScalePlanes, ProfileEmbedding, Requirements
 from tensorframes.normals.degenerate import RANK, fall_back
+from tensorframes.normals.fit import Fit, of_fit
 from tensorframes.normals.heads import AxisHead, Head, mean_of
 from tensorframes.normals.joined import joined
 from tensorframes.normals.last_choice import LastChoice
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.normals.offset import Offset
 from tensorframes.normals.plane_votes import PlaneVotes, Search
-from tensorframes.normals.weighted_plane import Fit, PlaneFit, RobustPlaneFit, of_fit
+from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation

@@ -86,7 +86,7 @@ def _pass(
         length = None if scale is None else parameter.new_tensor([scale])
         positions = torch.from_numpy(pos).to(parameter.device if estimator.accepts_float64 else parameter)
         normal = estimator(positions, scale=length, rows=index, profile=profile).normal
-    values: NDArray[np.float32] = normal.float().cpu().numpy()
+    values: NDArray[np.float32] = normal.detach().float().cpu().numpy()
     return values
 
 

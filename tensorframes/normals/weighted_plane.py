@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import silu, smallest_eigenvector
 from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.reps import full_precision
 
@@ -20,40 +21,6 @@ LEAST = 1e-4  # weight of a point, so that some always count
 MOST_COUNTED = 3.0  # mean counts of a level that a coarse point's least weight stands for at most,
 FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
 FAR = 8.0  # thicknesses; from there on a height is simply far
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Planes of M points; of a guess only its normal is known."""
-
-    normal: Tensor  # (M, 3)
-    values: Tensor | None = None  # (M, 3) eigenvalues, ascending
-    centre: Tensor | None = None  # (M,) height of the fitted points' mean above the point, along the normal
-    thickness: Tensor | None = None  # (M,) root mean square height of the fitted points above their mean
-    seen: Tensor | None = None  # (M, hidden) what the network made of the fitted points, their mean
-
-    def detach(self) -> Fit:
-        """The same, its geometry without gradients."""
-        return replace(self._each(torch.Tensor.detach), seen=self.seen)
-
-    def of(self, which: Tensor) -> Fit:
-        """Those of some of the points, by their places here."""
-        return self._each(lambda values: values.index_select(0, which))
-
-    def part(self, start: int, count: int) -> Fit:
-        """Those of so many points in a row."""
-        return self._each(lambda values: values.narrow(0, start, count))
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
-        others = (self.values, self.centre, self.thickness, self.seen)
-        return Fit(change(self.normal), *(None if values is None else change(values) for values in others))
-
-
-def of_fit(value: Tensor | None) -> Tensor:
-    """What a fit has and a guess has not. Raises ValueError for a guess."""
-    if value is None:
-        raise ValueError("expected a fit, got a guess")
-    return value
 
 
 class PlaneFit(nn.Module):
@@ -287,8 +254,7 @@ def tangents(normal: Tensor, share: Tensor | None = None) -> Tensor:
 def residual(covariance: Tensor) -> Tensor:
     r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
     a, b, c = covariance.unbind(-1)
-    minors = torch.linalg.cross(b, c)
-    determinant = (a * minors).sum(-1)
+    determinant = (a * torch.linalg.cross(b, c)).sum(-1)
     trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
     second = (trace.square() - (covariance * covariance).sum((-2, -1))) / 2
     usable = (second > RANK * trace.square()) & (determinant > 0)

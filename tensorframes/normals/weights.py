@@ -1,4 +1,4 @@
-"""Trained weights as files: tensors in safetensors, and in its header what network they belong to."""
+"""Trained weights as files: tensors in safetensors, and in the header the recipe of their network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
         estimator: its state is saved.
         recipe: plain values, from which ``built`` makes the estimator.
         path: ends in .safetensors.
-        about: what people may want to know of its training; plain values.
+        about: facts of its training; plain values.
     """
     from safetensors.torch import save
 
@@ -84,16 +84,16 @@ def load_weights(path: str | Path) -> NormalEstimator:
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """What a weights file says of its training."""
+    """The facts of its training that a weights file holds."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as content:
-        told: dict[str, Any] = json.loads((content.metadata() or {}).get("about", "{}"))
-    return told
+        header: dict[str, Any] = json.loads((content.metadata() or {}).get("about", "{}"))
+    return header
 
 
 def pretrained_path(name: str = "best") -> Path:
-    """Where weights that come with the package lie.
+    """The path of weights that come with the package.
 
     Raises:
         UserError: there are none of that name.
@@ -119,7 +119,9 @@ def _read_once(name: str) -> NormalEstimator:
 
 
 def built(recipe: Any) -> Any:
-    """What a recipe describes: classes of this package by ``_target_``, with their arguments; nothing else is called.
+    """The object that a recipe describes: classes of this package by ``_target_``, with their arguments.
+
+    Nothing else is called.
 
     Raises:
         ValueError: a ``_target_`` is no class of this package.
@@ -132,17 +134,17 @@ def built(recipe: Any) -> Any:
     if "_target_" not in recipe:
         return arguments
     target = recipe["_target_"]
-    found = locate(target) if str(target).startswith("tensorframes.") else None
-    if not isinstance(found, type) or not found.__module__.startswith("tensorframes."):
+    part = locate(target) if str(target).startswith("tensorframes.") else None
+    if not isinstance(part, type) or not part.__module__.startswith("tensorframes."):
         raise ValueError(f"expected a class of tensorframes, got {target}")
-    return partial(found, **arguments) if recipe.get("_partial_") else found(**arguments)
+    return partial(part, **arguments) if recipe.get("_partial_") else part(**arguments)
 
 
 def chosen_device(device: str | torch.device | None = None) -> torch.device:
     """A device by name; ``auto`` or None takes the first GPU if there is one.
 
     Raises:
-        UserError: no such device here, or one that holds no numbers (meta) or that nothing here was tried on.
+        UserError: no such device here, one without data (meta), or an untested kind.
     """
     name = str(device or "auto")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
@@ -150,8 +152,8 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        found = torch.device(name)
-        torch.empty(0, device=found)
+        device = torch.device(name)
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"expected device to be auto, cpu or one that this machine has, got {name}") from error
-    return found
+    return device

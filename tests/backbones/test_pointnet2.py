@@ -91,8 +91,8 @@ def test_the_order_of_points_does_not_matter() -> None:
 
 def test_refined_frames_are_others() -> None:
     pos, finder = 2 * torch.randn(80, 3, dtype=torch.float64), LearnedFrames(group="o").double()
-    found, refined = (run(small(refine=refine), finder, pos)[1].matrices for refine in (False, True))
-    assert (found - refined).abs().max() > 0.1
+    unrefined, refined = (run(small(refine=refine), finder, pos)[1].matrices for refine in (False, True))
+    assert (unrefined - refined).abs().max() > 0.1
 
 
 @pytest.mark.slow

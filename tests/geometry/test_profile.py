@@ -1,4 +1,4 @@
-"""Profiles of clouds: what they tell of noise, and that they turn with nothing."""
+"""Surface-variation profiles: how noise changes them, and that they are invariant."""
 
 import math
 
@@ -49,25 +49,25 @@ def test_profiles_are_invariant_under_motions_and_the_order_of_points(determinan
 
 def test_clouds_with_few_points_or_none_thick_have_finite_profiles() -> None:
     for pos in (torch.zeros(1, 3), torch.ones(5, 3), torch.eye(3), slab(0.0, 50)):
-        found = variation_profile(pos.double(), everywhere(pos))
-        assert found.shape == (PROFILE_SIZE,)
-        assert found.isfinite().all()
-    assert torch.isclose(found[0], torch.tensor(1 + math.log(LEAST) / UNIT).double())
+        profile = variation_profile(pos.double(), everywhere(pos))
+        assert profile.shape == (PROFILE_SIZE,)
+        assert profile.isfinite().all()
+    assert torch.isclose(profile[0], torch.tensor(1 + math.log(LEAST) / UNIT).double())
 
 
 def test_every_cloud_of_a_batch_has_its_own() -> None:
     clouds = [slab(0.2, 300), slab(1.0, 200)]
     batch = torch.arange(2).repeat_interleave(torch.tensor([300, 200]))
     rows = torch.cat([torch.arange(0, 300, 9), torch.arange(300, 500, 4)])
-    found = variation_profiles(torch.cat(clouds), batch, rows)
-    assert torch.equal(found[1], variation_profile(clouds[1], torch.arange(0, 200, 4)))
-    assert torch.equal(found[0], variation_profile(clouds[0], torch.arange(0, 300, 9)))
+    profile = variation_profiles(torch.cat(clouds), batch, rows)
+    assert torch.equal(profile[1], variation_profile(clouds[1], torch.arange(0, 200, 4)))
+    assert torch.equal(profile[0], variation_profile(clouds[0], torch.arange(0, 300, 9)))
 
 
 def test_random_rows_of_a_cloud_of_uneven_density_tell_about_what_evenly_spaced_ones_do() -> None:
     pos = slab(0.3, 6000)
-    kept = torch.rand(6000, generator=torch.Generator().manual_seed(3)) < torch.where(pos[:, 0] < 38, 1.0, 0.15)
-    pos = pos[kept]
+    thinned = torch.rand(6000, generator=torch.Generator().manual_seed(3)) < torch.where(pos[:, 0] < 38, 1.0, 0.15)
+    pos = pos[thinned]
     pos = pos + torch.stack([pos[:, 0] * 0, pos[:, 0] * 0, (pos[:, 0] > 38) * (pos[:, 0] / 3).sin()], dim=1)
     even = build_hierarchy(pos, torch.zeros(len(pos), dtype=torch.long), (1.5, 3.0)).levels[-1].rows
     exact = variation_profile(pos, even)
@@ -90,6 +90,6 @@ def test_points_at_equal_distances_count_alike_whatever_their_order() -> None:
 
 def test_a_cloud_without_points_has_zeros() -> None:
     pos, batch = slab(0.2, 100), torch.tensor([0, 2]).repeat_interleave(50)
-    found = variation_profiles(pos, batch, torch.arange(100))
-    assert (found[1] == 0).all()
-    assert (found[2] != 0).any()
+    profile = variation_profiles(pos, batch, torch.arange(100))
+    assert (profile[1] == 0).all()
+    assert (profile[2] != 0).any()

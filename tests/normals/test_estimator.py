@@ -10,7 +10,7 @@ from tensorframes.backbones import PointNet2
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
 from tensorframes.geometry import cloud_scale, variation_profiles
 from tensorframes.normals import NormalEstimator, PlaneFitHead, VectorHead
-from tensorframes.normals.weighted_plane import Fit
+from tensorframes.normals.fit import Fit
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
@@ -94,6 +94,14 @@ def test_a_patch_takes_the_profile_of_the_whole_cloud() -> None:
     measured = profile_of(network, pos)
     assert axes_agree(network(pos, profile=measured).normal, network(pos).normal)
     assert not axes_agree(network(pos, profile=measured + 1).normal, network(pos).normal, 1e-6)
+
+
+def test_the_profile_of_a_whole_cloud_is_measured_without_its_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, pos = estimator(), surface()
+    expected = profile_of(network, pos)
+    monkeypatch.setattr(PointNet2, "plan", None)
+    assert torch.equal(network.measured_profile(pos, float(cloud_scale(pos))), expected)
+    assert estimator(robust=False).measured_profile(pos, 1.0) is None
 
 
 def profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
@@ -240,11 +248,13 @@ def test_wrong_input_is_refused() -> None:
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), multiscale_planes=[[4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match="a backbone with coarse levels"):
         NormalEstimator(
-            LearnedFrames(), PointNet2(widths=(8,), radii=(), neighbours=8), partial(PlaneFitHead, profile=True)
+            LearnedFrames(),
+            PointNet2(widths=(8,), radii=(), neighbours=8),
+            partial(PlaneFitHead, variation_profile=True),
         )
-    with pytest.raises(ValueError, match="at least one coarse level for profile"):
-        PointNet2(widths=(8,), radii=(), profile=True)
-    with pytest.raises(ValueError, match=r"planes of at most 2 coarse levels, got 3"):
+    with pytest.raises(ValueError, match="a backbone with coarse levels"):
+        PointNet2(widths=(8,), radii=(), variation_profile=True)
+    with pytest.raises(ValueError, match=r"local planes of at most 3 levels, got 4"):
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), local_planes=[[4], [4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):
         network(surface(), profile=torch.zeros(2, 14, dtype=torch.float64))
@@ -282,11 +292,11 @@ def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
 
 def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> None:
     def answers(group: str) -> int:
-        network, found = estimator(group).train(), []
+        network, answers_seen = estimator(group).train(), []
         for seed in range(8):
             torch.manual_seed(seed)
             normal = network(surface()).normal.detach()
-            found += [normal] if not any(torch.equal(normal, other) for other in found) else []
-        return len(found)
+            answers_seen += [normal] if not any(torch.equal(normal, other) for other in answers_seen) else []
+        return len(answers_seen)
 
     assert (answers("so"), answers("o")) == (2, 1)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from tensorframes.geometry import nearest_neighbours
 from tensorframes.layers import MultiScalePlanes
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.last_choice import Found, LastChoice
 from tensorframes.normals.plane_votes import edges
-from tensorframes.normals.weighted_plane import Fit
 from tensorframes.testing import assert_equivariant
 
 Cubes = Callable[[int], tuple[Tensor, Tensor]]

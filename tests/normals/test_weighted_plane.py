@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from tensorframes.layers import PooledMoments
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
-from tensorframes.normals.weighted_plane import LEAST, Fit, PlaneFit, RobustPlaneFit, least_weight, tangents
+from tensorframes.normals.weighted_plane import LEAST, PlaneFit, RobustPlaneFit, least_weight, tangents
 
 
 def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:

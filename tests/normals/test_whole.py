@@ -108,9 +108,9 @@ def test_points_are_looked_at_in_the_order_of_space_and_answered_in_their_own() 
     assert np.array_equal(spatial_order(points[:CACHED]), np.arange(CACHED))
     estimator, rows = pretrained("fast").double(), rng.choice(len(points), 300, replace=False)
     again = rng.permutation(len(points))
-    seen = []
-    estimator.register_forward_pre_hook(lambda _, given: seen.append(given[0].numpy()))
+    passed = []
+    estimator.register_forward_pre_hook(lambda _, given: passed.append(given[0].numpy()))
     normals = normals_of(estimator, points, rows)
-    assert np.array_equal(seen[0], (points - points.mean(0))[order])
+    assert np.array_equal(passed[0], (points - points.mean(0))[order])
     shuffled = normals_of(estimator, points[again], np.argsort(again)[rows])
     assert np.abs((normals * shuffled).sum(1)).min() > 1 - 1e-6
