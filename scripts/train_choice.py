@@ -85,7 +85,9 @@ def found_of(estimator: "NormalEstimator", cloud: "Data", rows: int) -> "Part | 
     pos, normal, labelled = cloud.pos[first], cloud.normal[first], cloud.loss_mask[first].nonzero()[:, 0]
     chosen = labelled[torch.randperm(len(labelled))[:rows]].sort().values
     seen: list[Found] = []
-    handle = estimator.head.choice.register_forward_pre_hook(lambda _, args: seen.append(LastChoice.found(*args[:5])))
+    handle = estimator.head.final_selection.register_forward_pre_hook(
+        lambda _, args: seen.append(LastChoice.found(*args[:5]))
+    )
     try:
         with torch.no_grad():
             estimator(pos, scale=cloud.scale, rows=chosen, profile=cloud.profile)
@@ -153,7 +155,7 @@ def main() -> None:
         estimator = pretrained("best")
         given.folder.mkdir(parents=True, exist_ok=True)
         parts = find(estimator, given.folder, given)
-        train(estimator.head.choice, parts, given)
+        train(estimator.head.final_selection, parts, given)
         told = about(pretrained_path("best"))
         with safe_open(str(pretrained_path("best")), framework="pt") as content:
             recipe = json.loads(content.metadata()["model"])

@@ -1,4 +1,4 @@
-"""Pieces of work that do not depend on each other, side by side on the processor's cores."""
+"""A parallel map over independent chunks of work, on the processor's cores."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from typing import TypeVar
 
 import torch
 
-Piece = TypeVar("Piece")
+Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 _alone = Lock()  # the number of torch's threads is one for the whole process
-_here = local()  # in a thread that works on a piece: ``is_part``
+_here = local()  # in a thread of a parallel map: ``is_part``
 
 
-def parallel_map(work: Callable[[Piece], Result], pieces: Sequence[Piece], device: torch.device) -> list[Result]:
-    """``work`` of each piece, in order; outside training on a CPU with a thread for each of torch's.
+def parallel_map(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], device: torch.device) -> list[Result]:
+    """``work`` of each chunk, in order; outside training on a CPU with one thread for each of torch's.
 
-    Every thread then does whole pieces by itself, where torch would share out each operation among all of them and wait
-    for the last one each time: what is too small to be shared is done side by side, too, and a core that is taken by
-    another program holds nobody up. The results are the same. Where there are fewer pieces than threads each has its
-    share of the rest, for its operations and for pieces of its own. Meanwhile torch has only these threads in this
-    process; who asks at the same time works alone.
+    Each thread processes whole chunks. torch itself splits every operation among its threads and waits for the slowest
+    each time, which gains nothing for small operations and stalls where another program occupies a core. The results
+    are the same. With fewer chunks than threads, the threads left over are divided among the chunks, for their
+    operations and for nested maps. Meanwhile torch has only these threads in this process; concurrent callers run
+    sequentially.
 
     Args:
-        work: a function that changes nothing but what it returns. pieces: its arguments. device: where it computes.
+        work: a function without side effects. chunks: its arguments. device: where it computes.
     """
-    threads = min(torch.get_num_threads(), len(pieces))
+    threads = min(torch.get_num_threads(), len(chunks))
     if threads < 2 or device.type != "cpu" or not _may_share():
-        return [work(piece) for piece in pieces]
+        return [work(chunk) for chunk in chunks]
     share, inference = torch.get_num_threads() // threads, torch.is_inference_mode_enabled()
 
     def begin() -> None:
         torch.set_num_threads(share)
         _here.is_part = True
 
-    def done(piece: Piece) -> Result:
+    def of_chunk(chunk: Chunk) -> Result:
         with torch.inference_mode(inference), torch.no_grad():
-            return work(piece)
+            return work(chunk)
 
     with _threads_claimed() as ours:
         if not ours:
-            return [work(piece) for piece in pieces]
+            return [work(chunk) for chunk in chunks]
         with ThreadPoolExecutor(threads, initializer=begin) as pool:
-            return list(pool.map(done, pieces))
+            return list(pool.map(of_chunk, chunks))
 
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """On a CPU torch's operations in one thread: for many small ones, which sharing makes little faster, and far slower
-    where another program has one of the cores."""
+    """On a CPU torch's operations in one thread: for many small ones, which several threads make little faster, and far
+    slower where another program occupies a core."""
     if torch.get_num_threads() < 2 or device.type != "cpu" or torch.compiler.is_compiling():
         yield
         return
@@ -64,8 +64,8 @@ def one_thread(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _threads_claimed() -> Iterator[bool]:
-    """Whether the number of torch's threads may be changed: by one caller at a time, and by the pieces it works on.
-    Afterwards it is as it was."""
+    """Whether the number of torch's threads may be changed: by one caller at a time, and within its chunks. Restored
+    afterwards."""
     part, before = getattr(_here, "is_part", False), torch.get_num_threads()
     if not (part or _alone.acquire(blocking=False)):
         yield False

@@ -10,7 +10,7 @@ from torch import Tensor
 from tensorframes.frames import Frames
 from tensorframes.reps import Representation, representation
 
-Layer = Callable[[Tensor, Tensor, Tensor, Frames, Frames], Tensor]
+Layer = Callable[[Tensor, Tensor, tuple[Tensor, Tensor], Frames, Frames], Tensor]
 
 
 def random_orthogonal(
@@ -54,7 +54,7 @@ def assert_equivariant(
         group: ``"o3"``, or ``"so3"`` for proper rotations only.
 
     Raises:
-        AssertionError: naming the error found and the determinant of the g that shows it.
+        AssertionError: with the error and the determinant of the g that shows it.
     """
     pos = pos.double()
     reps = representation(reps, d=pos.shape[-1])
@@ -86,9 +86,9 @@ def assert_transports(
 ) -> None:
     r"""Assert that messages arrive: on a bipartite graph only the senders' frames are changed.
 
-    With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the same tensors leave the senders, told in other
-    frames; the receivers' outputs must not change. An equivariance test cannot see a missing transition, because local
-    features are invariant with it or without it; this one can.
+    With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the senders send the same tensors, expressed in
+    other frames, and the receivers' outputs must not change. An equivariance test cannot detect a missing transition,
+    because local features are invariant with it or without it; this test can.
 
     Args:
         layer: ``layer(x, edge_index, pos, frames_src, frames_dst) -> out``; x (S, reps.dim), edge_index (2, E) sorted
@@ -97,13 +97,13 @@ def assert_transports(
         compile_modes: eager (False) and ``torch.compile(backend="aot_eager", fullgraph=True)`` (True).
 
     Raises:
-        AssertionError: the receivers changed, or they depend on nothing that was sent.
+        AssertionError: the receivers' outputs change, or do not depend on the senders' features.
     """
     generator = torch.Generator().manual_seed(seed)
     reps = representation(reps)
-    draw = {"dtype": torch.float64, "generator": generator}
-    x = torch.randn(senders, reps.dim, **draw)  # type: ignore[call-overload]
-    pos = tuple(torch.randn(n, reps.d, **draw) for n in (senders, receivers))  # type: ignore[call-overload]
+    x = torch.randn(senders, reps.dim, dtype=torch.float64, generator=generator)
+    pos_src = torch.randn(senders, reps.d, dtype=torch.float64, generator=generator)
+    pos = (pos_src, torch.randn(receivers, reps.d, dtype=torch.float64, generator=generator))
     source = torch.stack([torch.randperm(senders, generator=generator)[:degree] for _ in range(receivers)]).flatten()
     edge_index = torch.stack([source, torch.arange(receivers).repeat_interleave(degree)])
     frames = [Frames(random_orthogonal(n, reps.d, generator=generator)) for n in (senders, receivers)]
@@ -123,5 +123,5 @@ def assert_transports(
         assert _relative_error(silent, before) > 1e-6, f"{mode}: the receivers do not depend on the senders' features"
 
 
-def _relative_error(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).detach().abs().max() / expected.abs().max().clamp_min(1e-300).detach())
+def _relative_error(values: Tensor, expected: Tensor) -> float:
+    return float((values - expected).detach().abs().max() / expected.abs().max().clamp_min(1e-300).detach())

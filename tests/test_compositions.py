@@ -1,4 +1,4 @@
-"""Any backbone, any frames, any messages, any head: combinations drawn at random are equivariant, and compile."""
+"""Any backbone, any frames, any messages, any head: combinations sampled at random are equivariant, and compile."""
 
 import random
 from collections.abc import Callable
@@ -60,9 +60,11 @@ FRAMES: dict[str, Callable[[], nn.Module]] = {
 }
 HEADS = {
     "vector": VectorHead,
-    "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2),
-    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, told=2, robust=True, candidates=4),
-    "a last choice": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2, near=((8, 16),), choice=4),
+    "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, embedding=2),
+    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, embedding=2, robust=True, candidates=4),
+    "final selection": partial(
+        PlaneFitHead, neighbours=(8, 4), hidden=4, embedding=2, local_planes=((8, 16),), final_selection=4
+    ),
 }
 BACKBONES = ("pointnet", "ssg", "msg", "fusion", "point_transformer", "dgcnn", "graph", "gin", "locaformer")
 
@@ -90,7 +92,7 @@ def backbone(chosen: Composition) -> nn.Module:
     return makers[chosen.backbone]()
 
 
-def drawn() -> list[Composition]:
+def sampled() -> list[Composition]:
     """Some of all combinations, every backbone among them."""
     rng = random.Random(0)
     return [
@@ -108,7 +110,7 @@ def drawn() -> list[Composition]:
 
 
 def waken(network: nn.Module) -> None:
-    """What begins at zero, so that it changes nothing at first, is drawn instead."""
+    """What begins at zero, so that it changes nothing at first, is sampled instead."""
     for parameter in network.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.3)
@@ -118,7 +120,7 @@ def cloud() -> Tensor:
     return 2 * torch.randn(POINTS, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
 
 
-@pytest.mark.parametrize("chosen", drawn(), ids=str)
+@pytest.mark.parametrize("chosen", sampled(), ids=str)
 def test_a_composition_is_equivariant(chosen: Composition) -> None:
     torch.manual_seed(0)
     oriented = chosen.frames.endswith("_o") and chosen.head == "vector"
@@ -132,7 +134,7 @@ def test_a_composition_is_equivariant(chosen: Composition) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chosen", [each for each in drawn() if each.backbone != "dgcnn"], ids=str)
+@pytest.mark.parametrize("chosen", [each for each in sampled() if each.backbone != "dgcnn"], ids=str)
 def test_a_composition_compiles_to_the_same_numbers_and_gradients(chosen: Composition) -> None:
     """Networks in training mode, without a graph break; DGCNN finds its graphs on the way."""
     torch.manual_seed(0)
@@ -142,12 +144,12 @@ def test_a_composition_compiles_to_the_same_numbers_and_gradients(chosen: Compos
     hierarchy = network.plan(cloud(), torch.zeros(POINTS, dtype=torch.long))
     frames = [Frames(random_orthogonal(len(level))) for level in hierarchy.levels]
     torch.compiler.reset()
-    found = []
+    results = []
     for call in (network, torch.compile(network, backend="aot_eager", fullgraph=True)):
         network.zero_grad()
         out = call(hierarchy, frames)[0]
         out.square().sum().backward()
         grads = [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in network.parameters()]
-        found.append([out.detach(), *grads])
-    for eager, compiled in zip(*found, strict=True):
+        results.append([out.detach(), *grads])
+    for eager, compiled in zip(*results, strict=True):
         torch.testing.assert_close(compiled, eager, rtol=1e-8, atol=1e-8)

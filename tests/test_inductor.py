@@ -31,9 +31,9 @@ def test_a_convolution_transports() -> None:
     edge_index = torch.stack([torch.arange(28) % 12, torch.arange(7).repeat_interleave(4)])
     sender, receiver, turn = Frames(random_orthogonal(12)), Frames(random_orthogonal(7)), random_orthogonal(12)
     eager = layer(x, edge_index, pos, (sender, receiver))
-    found = compiled(x, edge_index, pos, (sender, receiver))
+    outputs = compiled(x, edge_index, pos, (sender, receiver))
     turned = compiled(reps.transform(x, turn), edge_index, pos, (Frames(turn @ sender.matrices), receiver))
-    torch.testing.assert_close(found, eager, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(outputs, eager, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(turned, eager, rtol=1e-10, atol=1e-12)
     forgotten = compiled(reps.transform(x, turn), edge_index, pos, (sender, receiver))
     assert (forgotten - eager).abs().max() > 1e-3

@@ -1,4 +1,4 @@
-"""Networks, one a file; each works on features told in local frames."""
+"""Backbones, one a file: networks on features in local frames."""
 
 from tensorframes.backbones.backbone import Backbone
 from tensorframes.backbones.dgcnn import DGCNN

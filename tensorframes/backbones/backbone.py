@@ -1,34 +1,53 @@
-"""What every backbone has in common."""
+"""The interface of all backbones."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy
+from tensorframes.geometry import Hierarchy, build_hierarchy, coarsest_rows
+from tensorframes.layers import Geometry, Requirements
 from tensorframes.reps import Representation
 
 
-class Backbone(Protocol):
-    """A network from a cloud to one feature per point, told in the point's own frame.
+class Backbone(nn.Module):
+    """A network from a cloud to one feature per point, in the point's own frame.
 
-    reps: the representation of that feature.
-    levels: how many resolutions it works on; frames are found for each.
-    neighbours: of every point in its graph.
+    A subclass sets ``reps`` and ``neighbours``, for several levels also ``radii`` and ``levels``, and defines
+    ``forward``.
+
+    Attributes:
+        reps: representation of the features.
+        neighbours: of every point in its graph.
+        radii: spacing of the points of level 1, 2, ..., in units of the cloud's scale.
+        levels: number of resolutions; frames are found for each.
+        requirements: what the backbone asks of the geometry beside the hierarchy.
     """
 
     reps: Representation
-    levels: int
     neighbours: int
+    radii: tuple[float, ...] = ()
+    levels: int = 1
+    requirements: Requirements = Requirements()
 
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry it needs: pos (N, d) distinct points in units of the scale, batch (N,) ascending.
+    def plan(self, pos: Tensor, batch: Tensor, knn_index: Tensor | None = None) -> Hierarchy:
+        """The levels and graphs of a batch of clouds.
 
-        ``near``: their ``geometry.nearest_neighbours``, if they are known.
+        Args:
+            pos: (N, d) distinct points, in units of the cloud's scale. batch: (N,) cloud of each, ascending.
+            knn_index: (N, K) their ``geometry.nearest_neighbours``, by default computed.
         """
+        return build_hierarchy(pos, batch, self.radii, self.neighbours, knn_index=knn_index)
 
-    def __call__(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim) of level 0, and the frames they are told in; from the frames of every level."""
+    def coarsest_rows(self, pos: Tensor, batch: Tensor) -> Tensor:
+        """Rows of the points at which ``plan`` samples its coarsest level; arguments as there."""
+        return coarsest_rows(pos, batch, self.radii, self.neighbours)
+
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim) of level 0 and the frames they are given in, from the frames of every level.
+
+        A backbone without requirements needs no more than a ``Hierarchy``.
+        """
+        raise NotImplementedError

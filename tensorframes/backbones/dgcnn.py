@@ -65,12 +65,12 @@ class DGCNN(GraphStack):
         self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are told in."""
+        """Features (N, reps.dim), and the frames they are given in."""
         level = hierarchy.levels[0]
-        found, told_in = self.found(level, frames[0])
+        outputs, last = self.features(level, frames[0])
         if self.whole is not None:
-            found = torch.cat([found, self.whole(found, level.batch, hierarchy.clouds)], dim=-1)
-        return self.told[-1](self.join(found), told_in), told_in
+            outputs = torch.cat([outputs, self.whole(outputs, level.batch, hierarchy.clouds)], dim=-1)
+        return self.probes[-1](self.join(outputs), last), last
 
     @torch.no_grad()
     def graph(self, depth: int, x: Tensor, level: Level) -> Tensor:

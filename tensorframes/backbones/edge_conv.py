@@ -28,7 +28,7 @@ class FrameEdgeConv(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class FrameEdgeConv(TensorialMessagePassing):
 
 
 class GlobalFeature(nn.Module):
-    """What a whole cloud is like: the maximum over its points of a perceptron on their features, told to each of them.
+    """A global feature of a cloud: the maximum over its points of a perceptron on their features, at each of them.
 
-    Numbers in local frames are invariant, so their maximum is; it joins the features as scalars.
+    Features in local frames are invariant, and so is their maximum; it is concatenated as scalars.
     """
 
     def __init__(self, width_in: int, width: int, norm: Norm = "layer") -> None:

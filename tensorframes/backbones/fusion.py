@@ -27,7 +27,7 @@ class FusionAbstraction(TensorialMessagePassing):
         reps_in, reps_out: representations of the features before and after; d = 3.
         degree: neighbours of every receiver; edges are sorted by receiver.
         length: the level's length, in units of the positions.
-        own: numbers each receiver knows of itself, o_i.
+        own: width of the receivers' own features o_i.
         channels: copies of every degree of the irreducible tensors.
         order: their highest degree.
         bodies: n, how many neighbours are coupled at once.
@@ -38,7 +38,7 @@ class FusionAbstraction(TensorialMessagePassing):
         ValueError: d is not 3.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class FusionAbstraction(TensorialMessagePassing):
         edge = local_edge_vectors(pos[0], pos[1], edge_index, frames[1], self.fixed_degree) / self.length
         receivers = x.new_zeros(len(pos[1]), 0)
         arrived = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
-        known = [*self.fusion(arrived), *([] if own is None else [own])]
-        out: Tensor = self.update_net(torch.cat(known, dim=-1))
+        products = [*self.fusion(arrived), *([] if own is None else [own])]
+        out: Tensor = self.update_net(torch.cat(products, dim=-1))
         return out
 
     def message(self, x_j: Tensor, edge: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class FrameGINConv(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,
@@ -105,6 +105,6 @@ class GIN(GraphStack):
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are told in."""
-        found, told_in = self.found(hierarchy.levels[0], frames[0])
-        return self.told[-1](self.join(found), told_in), told_in
+        """Features (N, reps.dim), and the frames they are given in."""
+        outputs, last = self.features(hierarchy.levels[0], frames[0])
+        return self.probes[-1](self.join(outputs), last), last

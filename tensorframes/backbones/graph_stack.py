@@ -1,4 +1,4 @@
-"""What networks on one resolution share: convolutions one after the other, each on a graph of all points, in frames."""
+"""Networks on one level: convolutions in sequence, each on a graph of all points, in frames."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from tensorframes.backbones.backbone import Backbone
 from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
+from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import NeighbourhoodMoments, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation
 
 
-class GraphStack(nn.Module):
-    """Convolutions in turn, from the moments of each neighbourhood; a subclass joins what all of them found.
+class GraphStack(Backbone):
+    """Convolutions in sequence, from the moments of each neighbourhood; a subclass combines their outputs.
 
     Args:
         messages: which representation features of a given width have.
@@ -26,8 +27,6 @@ class GraphStack(nn.Module):
         conv: makes a convolution from the representations before and after.
         refine: turn the frames after each convolution (``FrameRefinement``).
     """
-
-    levels = 1
 
     def __init__(
         self,
@@ -47,25 +46,21 @@ class GraphStack(nn.Module):
         reps = [self.moments.reps_for(kinds), *(kinds.reps(each) for each in widths)]
         self.reps = kinds.reps(width)
         self.convs = nn.ModuleList(conv(a, b) for a, b in pairwise(reps))
-        self.told = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
+        self.probes = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
 
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry that is known beforehand: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
-
-    def found(self, level: Level, told_in: Frames) -> tuple[Tensor, Frames]:
-        """The features of all convolutions, joined (N, sum of widths), and the frames they are told in at the end."""
-        x = told_in.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
-        found: list[Tensor] = []
+    def features(self, level: Level, frames: Frames) -> tuple[Tensor, Frames]:
+        """The outputs of all convolutions, concatenated (N, sum of widths), and the frames after the last."""
+        x = frames.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
+        outputs: list[Tensor] = []
         for depth, conv in enumerate(self.convs):
-            x = conv(x, table_edges(self.graph(depth, x, level)), level.pos, told_in)
+            x = conv(x, table_edges(self.graph(depth, x, level)), level.pos, frames)
             if self.refinements is not None:
-                x, told_in = self.refinements[depth](x, told_in)
-            x = self.told[depth](x, told_in)
-            found.append(x)
-        return torch.cat(found, dim=-1), told_in
+                x, frames = self.refinements[depth](x, frames)
+            x = self.probes[depth](x, frames)
+            outputs.append(x)
+        return torch.cat(outputs, dim=-1), frames
 
     def graph(self, depth: int, x: Tensor, level: Level) -> Tensor:
-        """The neighbour table (N, k) of a convolution; here that in space."""
+        """The neighbour table (N, k) of a convolution: here of the nearest points in space."""
         return level.neighbours

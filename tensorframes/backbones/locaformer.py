@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from tensorframes.backbones.backbone import Backbone
 from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, build_hierarchy, table_edges
+from tensorframes.geometry import Hierarchy, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, check_widths, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
@@ -37,7 +38,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
         ValueError: the width is no multiple of ``heads``.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,
@@ -74,7 +75,7 @@ class FrameTransformerLayer(TensorialMessagePassing):
         return (share.unsqueeze(-1) * value).flatten(-2)
 
 
-class LoCaFormer(nn.Module):
+class LoCaFormer(Backbone):
     """Layers of attention on one graph in space, in frames, in the spirit of LoCaFormer (Lippmann et al., 2405.15389).
 
     What is theirs: attention with tensorial messages between local frames. Theirs reads molecules; this one starts from
@@ -90,8 +91,6 @@ class LoCaFormer(nn.Module):
         norm: ``"layer"`` as published, or ``"batch"``.
         refine: turn the frames after each layer (``FrameRefinement``).
     """
-
-    levels = 1
 
     def __init__(
         self,
@@ -116,21 +115,17 @@ class LoCaFormer(nn.Module):
         self.layers = nn.ModuleList(
             FrameTransformerLayer(self.reps, neighbours, heads, radial, directional, norm) for _ in range(layers)
         )
-        self.told = nn.ModuleList(Probe(self.reps) for _ in range(layers + 1))
+        self.probes = nn.ModuleList(Probe(self.reps) for _ in range(layers + 1))
         self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
         self.norm = made_norm(norm, width)
 
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
-
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are told in."""
-        (level,), told_in = hierarchy.levels, frames[0]
-        x = self.embed(told_in.to_local(self.moments(level.pos, level.neighbours), self.moments.reps))
+        """Features (N, reps.dim), and the frames they are given in."""
+        (level,), own = hierarchy.levels, frames[0]
+        x = self.embed(own.to_local(self.moments(level.pos, level.neighbours), self.moments.reps))
         for depth, layer in enumerate(self.layers):
-            x = layer(x, table_edges(level.neighbours), level.pos, told_in)
+            x = layer(x, table_edges(level.neighbours), level.pos, own)
             if self.refinements is not None:
-                x, told_in = self.refinements[depth](x, told_in)
-            x = self.told[depth](x, told_in)
-        return self.told[-1](self.norm(x), told_in), told_in
+                x, own = self.refinements[depth](x, own)
+            x = self.probes[depth](x, own)
+        return self.probes[-1](self.norm(x), own), own

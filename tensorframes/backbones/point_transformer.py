@@ -30,7 +30,7 @@ class FrameAttention(TensorialMessagePassing):
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(self, reps: Representation, degree: int, length: float = 1.0, norm: Norm = "layer") -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from tensorframes.backbones.backbone import Backbone
 from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy, build_hierarchy
+from tensorframes.geometry import Hierarchy
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 
 
-class PointNet(nn.Module):
+class PointNet(Backbone):
     """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): points alone, and their maximum.
 
-    No messages travel, so that frames matter only through what a point knows of itself: the moments of its
-    neighbourhood, in place of the bare coordinates and the learned transforms of the published network, which no
-    equivariant one can read.
+    No messages travel, so that frames enter only through the moments of each point's neighbourhood. These stand in
+    place of the bare coordinates and the learned transforms of the published network, which are not equivariant.
 
     Args:
         messages: which representation features of a given width have.
@@ -29,8 +29,6 @@ class PointNet(nn.Module):
         neighbours: of every point, for the frames and the moments.
         norm: ``"layer"``, or ``"batch"`` as published.
     """
-
-    levels = 1
 
     def __init__(
         self,
@@ -45,20 +43,16 @@ class PointNet(nn.Module):
         check_widths(widths, pooled)
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
-        self.told = Probe(self.reps)
+        self.probe = Probe(self.reps)
         self.moments = NeighbourhoodMoments()
         self.each = MLP([self.moments.reps.dim, *widths], norm=norm)
         self.whole = GlobalFeature(widths[-1], pooled, norm)
         self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry: one level."""
-        return build_hierarchy(pos, batch, (), self.neighbours, near=near)
-
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are told in."""
+        """Features (N, reps.dim), and the frames they are given in."""
         (level,) = hierarchy.levels
         own = frames[0].to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
         x = self.each(own)
         x = self.join(torch.cat([x, self.whole(x, level.batch, hierarchy.clouds)], dim=-1))
-        return self.told(x, frames[0]), frames[0]
+        return self.probe(x, frames[0]), frames[0]

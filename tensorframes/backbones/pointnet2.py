@@ -9,13 +9,24 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from tensorframes.backbones.backbone import Backbone
 from tensorframes.backbones.set_abstraction import FeaturePropagation, Gathering, SetAbstraction
 from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, Level, build_hierarchy, table_edges
+from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import MLP, KnownProfile, NeighbourhoodMoments, Norm, Probe, check_widths, wide_planes
-from tensorframes.layers.regions import checked_counts
+from tensorframes.layers import (
+    MLP,
+    Geometry,
+    MultiScalePlanes,
+    NeighbourhoodMoments,
+    Norm,
+    PlaneSizes,
+    Probe,
+    ProfileEmbedding,
+    Requirements,
+    check_widths,
+)
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation, TensorReps
 
@@ -43,10 +54,10 @@ class Rounds(nn.Module):
 
 
 class OwnMoments(nn.Module):
-    """A perceptron of what each point knows of itself, called as ``SetAbstraction`` is: nothing is sent.
+    """A perceptron of each point's own features, called as ``SetAbstraction`` is: nothing is sent.
 
     Args:
-        own: numbers each point knows of itself. reps: of the features. norm: ``"layer"`` or ``"batch"``.
+        own: width of the own features. reps: of the features. norm: ``"layer"`` or ``"batch"``.
     """
 
     def __init__(self, own: int, reps: Representation, norm: Norm) -> None:
@@ -59,38 +70,33 @@ class OwnMoments(nn.Module):
         return out
 
 
-class KnownPlanes(nn.Module):
-    """What the planes of wide neighbourhoods add to the features of level 1: nothing to begin with.
+class PlaneEmbedding(nn.Module):
+    """A perceptron of the multi-scale planes around points, in their frames. Zero at initialisation.
 
     Args:
-        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made. reps: of the features of
-            each level.
+        planes: around each point. width: of the embedding.
     """
 
-    def __init__(self, counts: Sequence[Sequence[int]], reps: Sequence[Representation]) -> None:
+    def __init__(self, planes: int, width: int) -> None:
         super().__init__()
-        self.counts = checked_counts(counts, len(reps) - 1)
-        planes = sum(len(sizes) for sizes in self.counts)
         self.reps = TensorReps(f"{3 * planes}x0 + {planes}x2")
-        self.net = MLP([self.reps.dim, reps[1].dim, reps[1].dim])
+        self.net = MLP([self.reps.dim, width, width])
         with torch.no_grad():
             for parameter in self.net.layers[-1].parameters():
                 parameter.zero_()
 
-    def forward(self, hierarchy: Hierarchy, frames: Frames) -> Tensor:
-        """(N_1, reps[1].dim)."""
-        wide = wide_planes(hierarchy, self.counts)
-        out: Tensor = self.net(
-            frames.to_local(torch.cat([wide.shape.flatten(1), wide.planes.flatten(1)], -1), self.reps)
-        )
+    def forward(self, planes: MultiScalePlanes, frames: Frames) -> Tensor:
+        """(N, width) of the planes around N points."""
+        world = torch.cat([planes.shape.flatten(1), planes.planes.flatten(1)], dim=-1)
+        out: Tensor = self.net(frames.to_local(world, self.reps))
         return out
 
 
-class PointNet2(nn.Module):
+class PointNet2(Backbone):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
-    The first set abstraction works on all points, and at every level a point knows the moments of its neighbourhood;
-    the published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
+    The first set abstraction works on all points, and at every level the moments of each neighbourhood enter; the
+    published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
     sampled by ``independent_set`` in place of farthest points, whose choice follows the order of the points.
 
     Args:
@@ -103,13 +109,14 @@ class PointNet2(nn.Module):
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
         rounds: of messages among the points of level 1, 2, ..., on the way down and, but for the coarsest, again on the
             way up, each with a skip (``Rounds``); as published none. There are few of these points.
-        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then they
-            know the moments of their own neighbourhood only, which is quick.
+        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then their
+            features are the moments of their own neighbourhood only, which is fast.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
-        wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes the points of
-            level 1 know (``wide_planes``, ``KnownPlanes``); none: they know none.
-        profile: whether they know the profile of the whole cloud, too (``geometry.thickness_profile``).
+        multiscale_planes: for level 1, 2, ... how many of its points, with all that they stand for, make the
+            neighbourhoods whose planes enter at level 1 (``planes_around``, ``PlaneEmbedding``); empty: none.
+        variation_profile: whether the surface-variation profile of the whole cloud enters at level 1
+            (``ProfileEmbedding``).
     """
 
     def __init__(
@@ -124,8 +131,8 @@ class PointNet2(nn.Module):
         refine: bool = False,
         rounds: Sequence[int] = (),
         encoder_layers: int = 1,
-        wide: Sequence[Sequence[int]] = (),
-        profile: bool = False,
+        multiscale_planes: Sequence[Sequence[int]] = (),
+        variation_profile: bool = False,
     ) -> None:
         super().__init__()
         check_widths(widths)
@@ -137,8 +144,6 @@ class PointNet2(nn.Module):
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
         if len(rounds) > len(radii) or min(rounds, default=0) < 0:
             raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
-        if profile and not radii:
-            raise ValueError("expected at least one coarse level for profile, got none")
         check_radii(radii)
         check_count(neighbours, "neighbours")
         self.radii, self.neighbours, self.levels = tuple(radii), neighbours, len(widths)
@@ -155,15 +160,15 @@ class PointNet2(nn.Module):
         if encoder_layers == 0:
             self.down[0] = OwnMoments(self.moments.reps.dim, reps[0], norm)
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
-        self.told_down = nn.ModuleList(Probe(each) for each in reps)
-        self.told_up = nn.ModuleList(Probe(each) for each in reps[:-1])
+        self.probes_down = nn.ModuleList(Probe(each) for each in reps)
+        self.probes_up = nn.ModuleList(Probe(each) for each in reps[:-1])
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine, norm=norm) for fine, coarse in pairwise(reps))
 
         self.decoder = nn.ModuleList(
             make(reps[0], reps[0], degree=neighbours, length=1.0, own=self.moments.reps.dim)
             for _ in range(decoder_layers)
         )
-        self.told_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
+        self.probes_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
 
         counts, own = [0, *rounds, *[0] * (len(radii) - len(rounds))], self.moments.reps.dim
 
@@ -174,19 +179,15 @@ class PointNet2(nn.Module):
         self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
         self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
 
-        self.known = KnownPlanes(wide, reps) if wide else None
-        self.profile = KnownProfile(reps[1].dim) if profile else None
+        sizes = PlaneSizes.checked(1, multiscale_planes) if multiscale_planes else None
+        self.requirements = Requirements(planes=() if sizes is None else (sizes,), profile=variation_profile)
+        self.requirements.check_levels(self.levels)
+        self.multiscale_planes = None if sizes is None else PlaneEmbedding(sizes.planes, reps[1].dim)
+        self.variation_profile = ProfileEmbedding(reps[1].dim) if variation_profile else None
 
-    def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> Hierarchy:
-        """All of the geometry: pos (N, 3) distinct points in units of the cloud's scale, batch (N,) ascending."""
-        hierarchy = build_hierarchy(pos, batch, self.radii, self.neighbours, near=near)
-        if self.known is not None:
-            wide_planes(hierarchy, self.known.counts)  # found here, kept there
-        return hierarchy
-
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim) of level 0, and the frames they are told in."""
-        levels, frames = hierarchy.levels, list(frames)
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+        """Features (N, reps.dim) of level 0, and the frames they are given in."""
+        levels, frames = geometry.levels, list(frames)
         own = [
             frame.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
             for frame, level in zip(frames, levels, strict=True)
@@ -197,26 +198,26 @@ class PointNet2(nn.Module):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
-            if depth == 1 and self.known is not None:
-                x = x + self.known(hierarchy, frames[depth])
-            if depth == 1 and self.profile is not None:
-                x = x + self.profile(hierarchy, level.batch)
+            if depth == 1 and self.multiscale_planes is not None:
+                x = x + self.multiscale_planes(geometry.planes_of(self.requirements.planes[0]), frames[depth])
+            if depth == 1 and self.variation_profile is not None:
+                x = x + self.variation_profile(geometry.profile, level.batch)
             x = self.within(depth, self.rounds_down[depth](x, level, frames[depth], own[depth]), level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])
-            x = self.told_down[depth](x, frames[depth])
+            x = self.probes_down[depth](x, frames[depth])
             features.append(x)
         for depth in reversed(range(len(levels) - 1)):
             ends = (levels[depth + 1].pos, levels[depth].pos), (frames[depth + 1], frames[depth])
-            x = self.up[depth](x, features[depth], table_edges(hierarchy.above[depth]), *ends)
+            x = self.up[depth](x, features[depth], table_edges(geometry.above[depth]), *ends)
             x = self.rounds_up[depth](x, levels[depth], frames[depth], own[depth])
-            x = self.told_up[depth](x, frames[depth])
-        level, told_in = levels[0], frames[0]
-        for layer, told in zip(self.decoder, self.told_decoder, strict=True):
-            x = x + layer(x, level.edge_index, (level.pos, level.pos), (told_in, told_in), own[0])
-            x = told(x, told_in)
-        return x, told_in
+            x = self.probes_up[depth](x, frames[depth])
+        level, finest = levels[0], frames[0]
+        for layer, probe in zip(self.decoder, self.probes_decoder, strict=True):
+            x = x + layer(x, level.edge_index, (level.pos, level.pos), (finest, finest), own[0])
+            x = probe(x, finest)
+        return x, finest
 
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
-        """What else is done on the way down at each level; here nothing."""
+        """Further layers on the way down, at each level; here none."""
         return x

@@ -34,13 +34,13 @@ class SetAbstraction(TensorialMessagePassing):
         reps_in, reps_out: representations of the features before and after.
         degree: neighbours of every receiver; edges are sorted by receiver.
         length: the level's length l, in units of the positions.
-        own: numbers each receiver knows of itself, o_i.
+        own: width of the receivers' own features o_i.
         aggregations: of ``"max"`` (as published), ``"mean"``, ``"sum"`` and ``"softmax"``, concatenated.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class MultiScaleAbstraction(nn.Module):
 
     Every scale is a ``SetAbstraction`` of its own over the first so many of the receiver's neighbours, those nearest to
     where it was sampled; what they find is concatenated and mixed. The neighbourhoods are nested, as the published
-    balls are, but told by numbers of points instead of radii, so that uneven density leaves none empty.
+    balls are, but given by numbers of points instead of radii, so that uneven density leaves none empty.
 
     Args:
         reps_in, reps_out, degree, length, own: as in ``SetAbstraction``.
@@ -131,11 +131,11 @@ class MultiScaleAbstraction(nn.Module):
     ) -> Tensor:
         """As ``SetAbstraction.forward``; the edges of each receiver in order of distance."""
         each = edge_index.view(2, -1, self.degree)
-        found = [
+        outputs = [
             layer(x, each[..., :degree].reshape(2, -1), pos, frames, own)
             for layer, degree in zip(self.scales, self.degrees, strict=True)
         ]
-        out: Tensor = self.join(torch.cat(found, dim=-1))
+        out: Tensor = self.join(torch.cat(outputs, dim=-1))
         return out
 
 

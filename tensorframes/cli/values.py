@@ -92,7 +92,7 @@ def check_profile(cfg: DictConfig, module: NormalTraining) -> None:
     Raises:
         UserError: it would be measured on patches.
     """
-    if getattr(module.estimator, "profiled", False) and not cfg.data.samples.get("profile", False):
+    if module.estimator.needs_profile and not cfg.data.samples.get("profile", False):
         raise UserError("expected data.samples.profile=true for a network that knows clouds' profiles, got false")
 
 

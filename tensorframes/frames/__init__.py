@@ -1,4 +1,4 @@
-"""Where a point stands: frames, and how they are found."""
+"""Local frames, and the modules that find them."""
 
 from tensorframes.frames.finder import FrameFinder
 from tensorframes.frames.fixed import IdentityFrames, RandomGlobalFrames, RandomLocalFrames

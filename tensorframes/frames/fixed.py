@@ -1,36 +1,37 @@
-"""Frames that are not learned: what learned ones are compared with (Lippmann et al., arXiv 2405.15389, section 5)."""
+"""Fixed and random frames: baselines of learned ones (Lippmann et al., arXiv 2405.15389, section 5)."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from tensorframes.frames.finder import FrameFinder
 from tensorframes.frames.frames import Frames
 
 
-class IdentityFrames(nn.Module):
+class IdentityFrames(FrameFinder):
     """R_i = 1: the ordinary network. Equivariant to translations alone."""
 
-    mirrors, per_level = False, False
-
-    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+    def forward(
+        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
+    ) -> Frames:
         """Frames (N, d, d) of points pos (N, d)."""
         return Frames.identity(len(pos), pos.shape[-1], like=pos)
 
 
-class RandomGlobalFrames(nn.Module):
-    """One random R in O(d) per cloud, drawn anew at each call: training with O(d) augmentation, exactly.
+class RandomGlobalFrames(FrameFinder):
+    """One random R in O(d) per cloud, sampled anew at each call: exactly training with O(d) augmentation.
 
     In evaluation mode the draw is the same at each call. Equivariant in distribution only.
     """
-
-    mirrors, per_level = False, False
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
 
-    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+    def forward(
+        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
+    ) -> Frames:
         """Frames (N, d, d) of points pos (N, d), the same for all points of a cloud."""
         if batch is None:
             return Frames(_draw(1, pos, self.training, self.seed).expand(len(pos), -1, -1))
@@ -38,19 +39,19 @@ class RandomGlobalFrames(nn.Module):
         return Frames(_draw(clouds, pos, self.training, self.seed).index_select(0, batch))
 
 
-class RandomLocalFrames(nn.Module):
-    """A random R_i in O(d) per point, drawn anew at each call (in evaluation mode the same at each call).
+class RandomLocalFrames(FrameFinder):
+    """A random R_i in O(d) per point, sampled anew at each call (in evaluation mode the same at each call).
 
-    What tensor messages are worth without good frames. Equivariant in distribution only.
+    The baseline of tensor messages without good frames. Equivariant in distribution only.
     """
-
-    mirrors, per_level = False, False
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
 
-    def forward(self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None) -> Frames:
+    def forward(
+        self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
+    ) -> Frames:
         """Frames (N, d, d) of points pos (N, d)."""
         return Frames(_draw(len(pos), pos, self.training, self.seed))
 

@@ -12,7 +12,7 @@ class Frames:
     r"""Local frames of N points.
 
     Row a of ``matrices[i]`` is the a-th axis of point i, so that :math:`x_{local} = R_i\, x_{world}`. Under a global
-    transformation g of the cloud, :math:`R_i \to R_i g^T`, and what is told in the frame stays as it is.
+    transformation g of the cloud, :math:`R_i \to R_i g^T`, and coordinates in the frame are invariant.
 
     Args:
         matrices: (N, d, d) orthogonal matrices.

@@ -15,12 +15,12 @@ from tensorframes.frames.vectors import EquivariantVectors
 class LearnedFrames(VectorFrames):
     r"""``VectorFrames`` of learned vectors (Lippmann et al., arXiv 2405.15389, section 4).
 
-    Equivariant under O(d): in two passes for ``group="so"``, in one for ``group="o"``, as told in ``VectorFrames``,
-    which also tells what happens where a neighbourhood is flat or degenerate.
+    Equivariant under O(d): in two passes for ``group="so"``, in one for ``group="o"``. See ``VectorFrames``, also
+    for neighbourhoods that are flat or degenerate.
 
     Args:
         group: ``"so"`` or ``"o"``.
-        hidden: width of the network that weighs the edges.
+        hidden: width of the network that weights the edges.
         radial: functions of the radial encoding.
         d: dimension of space.
     """
@@ -30,7 +30,7 @@ class LearnedFrames(VectorFrames):
 
 
 class GravityFrames(VectorFrames):
-    r"""Frames whose first axis is given, the same everywhere: scans in which up is known.
+    r"""Frames whose first axis is given, the same everywhere: scans with a known vertical.
 
     The other axes are learned. Equivariant under translations and the rotations about the axis (with ``group="so"`` in
     two passes, with ``group="o"`` in one, also under the reflections that keep it); not under any other rotation. Where

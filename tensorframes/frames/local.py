@@ -1,4 +1,4 @@
-"""Frames that follow from the neighbourhood without learning: its principal axes, its nearest points."""
+"""Frames of the neighbourhood without learning: its principal axes, its nearest points."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class NearestNeighbourFrames(VectorFrames):
     The first axis points to the nearest neighbour, the second lies in the plane of the two nearest that are not on a
     line, and so on. Neighbours at equal distances (within :math:`10^{-5}` of it) count as one, by the sum of their
     directions, so that no order of points decides. Equivariance as in ``VectorFrames``; flat neighbourhoods have such
-    frames for ``group="so"``; noise changes them more than any others.
+    frames for ``group="so"``; they are the most sensitive to noise.
 
     Args:
         group: ``"so"`` or ``"o"``.
@@ -88,8 +88,8 @@ class NearestVectors(nn.Module):
         """Candidates of the receivers (M, d), by default pos (N, d)."""
         target = pos if receivers is None else receivers
         unit, _, length = edge_units(pos, edge_index, target)
-        kept = (length > 0).nonzero().squeeze(-1)
-        unit, length, index = unit[kept], length[kept], edge_index[1][kept]
+        some = (length > 0).nonzero().squeeze(-1)
+        unit, length, index = unit[some], length[some], edge_index[1][some]
         order = length.argsort(stable=True)
         order = order[index[order].argsort(stable=True)]  # by receiver, then by distance
         unit, length, index = unit[order], length[order], index[order]

@@ -1,4 +1,4 @@
-"""From vectors to orthonormal frames, with a rule for vectors that cannot carry one."""
+"""Gram-Schmidt orthonormalisation with spare candidates for degenerate vectors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def complete_frames(candidates: Tensor, axes: int, tolerance: float = TOLERANCE)
     Returns:
         The axes (N, axes, d), and which candidate each came from (N, axes); where none was left C, and a zero axis.
     """
-    found: list[Tensor] = []
+    frame: list[Tensor] = []
     picks: list[Tensor] = []
     rest = candidates
     for _ in range(axes):
@@ -33,13 +33,13 @@ def complete_frames(candidates: Tensor, axes: int, tolerance: float = TOLERANCE)
         chosen = rest.gather(1, rows).squeeze(1)
         chosen = torch.where((pick < candidates.shape[1]).unsqueeze(-1), chosen, torch.zeros_like(chosen))
         axis = _unit(chosen)
-        for before in found:  # once more: what rounding left of the earlier axes
+        for before in frame:  # once more: what rounding left of the earlier axes
             axis = axis - (axis * before).sum(-1, keepdim=True) * before
         axis = _unit(axis)
-        found.append(axis)
+        frame.append(axis)
         picks.append(pick)
         rest = rest - (rest @ axis.unsqueeze(-1)) * axis.unsqueeze(1)
-    return torch.stack(found, dim=1), torch.stack(picks, dim=1)
+    return torch.stack(frame, dim=1), torch.stack(picks, dim=1)
 
 
 def last_axis(axes: Tensor) -> Tensor:

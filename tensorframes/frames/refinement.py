@@ -1,4 +1,4 @@
-"""Frames that turn between layers, as far as the features ask for."""
+"""Frames that are rotated between layers, by the features."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tensorframes.reps import Representation
 
 
 class FrameRefinement(nn.Module):
-    r"""Each point's features turn its frame, and are told in the new one (Lippmann et al., arXiv 2405.15389):
+    r"""Each point's features rotate its frame, and are transformed to the new one (Lippmann et al., arXiv 2405.15389):
 
     .. math:: R_i \leftarrow U_i R_i, \qquad f_i \leftarrow \rho(U_i) f_i, \qquad
         U_i = \mathrm{GramSchmidt}(1 + M(f_i)) \in SO(d),
 
-    with M an MLP that starts at zero, so that frames start as they were found. Features in a local frame are invariant,
-    so U is too, and the new frames turn with the cloud exactly as the old ones. Where Gram-Schmidt fails U = 1.
+    with M an MLP that is zero at initialisation, so that frames start as they are. Features in a local frame are
+    invariant, hence U is, and the new frames rotate with the cloud as the old ones do. Where Gram-Schmidt fails U = 1.
 
     Args:
         reps: of the features.
@@ -33,7 +33,7 @@ class FrameRefinement(nn.Module):
         self.net = nn.Sequential(nn.LayerNorm(reps.dim), nn.Linear(reps.dim, hidden), nn.SiLU(), last)
 
     def forward(self, x: Tensor, frames: Frames) -> tuple[Tensor, Frames]:
-        """The features (N, reps.dim) told in the new frames, and these."""
+        """The features (N, reps.dim) in the new frames, and these."""
         turn = self._turn(x)
         return self.reps.transform(x, turn), frames.turned(turn)
 

@@ -1,4 +1,4 @@
-"""Frames made of equivariant vectors: orthonormalised, with an equivariant way out where they fail."""
+"""Frames of equivariant vectors: orthonormalised, with equivariant fallbacks where that fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from tensorframes.frames.finder import FrameFinder
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
@@ -17,7 +18,7 @@ from tensorframes.reps import full_precision
 WIDER = 4  # the wider neighbourhood holds this many times the neighbours
 
 
-class VectorFrames(nn.Module):
+class VectorFrames(FrameFinder):
     r"""Frames by Gram-Schmidt from each neighbourhood's vectors (Lippmann et al., arXiv 2405.15389, section 4).
 
     ``group="so"``: d - 1 axes from vectors, the last one their generalised cross product. Under a rotation
@@ -29,8 +30,8 @@ class VectorFrames(nn.Module):
 
     Where the vectors are degenerate (orthogonal part below 1e-3 of their neighbourhood's scale) the missing axes come,
     in this order, from the same rule over four times the neighbours, from the whole cloud's moments, from the world's
-    axes. Only the last is not equivariant; ``Frames.fallback`` says where each frame came from. A coarser level of a
-    cloud may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
+    axes. Only the last is not equivariant; ``Frames.fallback`` holds which rule each frame comes from. A coarse level
+    may be a line where the cloud is not: it takes missing axes from the finest level's frames instead.
 
     Args:
         vectors: (pos (N, d), edge_index (2, E), receivers (M, d) or None for pos) -> candidates (M, C, d) in order of
@@ -45,11 +46,7 @@ class VectorFrames(nn.Module):
         super().__init__()
         self.axes = axes_of(group, d)
         self.group, self.d, self.vectors = group, d, vectors
-
-    @property
-    def mirrors(self) -> bool:
-        """Whether a reflection mirrors these frames, so that O(d)-equivariance takes two passes."""
-        return self.group == "so"
+        self.mirrors = group == "so"
 
     @full_precision
     def forward(

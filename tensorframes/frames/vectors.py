@@ -1,4 +1,4 @@
-"""Equivariant vectors of a neighbourhood: what frames are made of, kept apart from how they are orthonormalised."""
+"""Equivariant vectors of a neighbourhood: what frames are made of, before they are orthonormalised."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.geometry import RadialEncoding, envelope
 from tensorframes.parallel import parallel_map
 
-PIECE = 2048  # receivers looked at together: what they take stays in the cache
+CHUNK = 2048  # receivers computed at once: their intermediate values stay in the cache
 
 
 class EquivariantVectors(nn.Module):
@@ -46,8 +46,8 @@ class EquivariantVectors(nn.Module):
         index = edge_index[1]
         degree = common_degree(index, len(target))
         if degree is not None:
-            parts = list(zip(edge_index[0].view(-1, degree).split(PIECE), target.split(PIECE), strict=True))
-            return torch.cat(parallel_map(lambda part: self.of_table(pos, *part), parts, pos.device))
+            chunks = list(zip(edge_index[0].view(-1, degree).split(CHUNK), target.split(CHUNK), strict=True))
+            return torch.cat(parallel_map(lambda chunk: self.of_table(pos, *chunk), chunks, pos.device))
         unit, eta, length = edge_units(pos, edge_index, target)
         relative = length / reach_of(length, index, len(target)).index_select(0, index)
         invariants = self._invariants(unit, eta, index, len(target))
@@ -97,7 +97,7 @@ def common_degree(index: Tensor, count: int) -> int | None:
 
 
 def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
-    r"""Four vectors of the whole cloud seen from some of its points: the last equivariant rule for a frame.
+    r"""Four vectors of the whole cloud at some of its points: the last equivariant rule for a frame.
 
     .. math:: v^1_i = \sum_j r_{ij}, \quad v^2_i = \sum_j |r_{ij}|^2 r_{ij}, \quad v^3_i = M v^1_i,
         \quad v^4_i = M v^2_i, \quad M = \sum_j (x_j - c)(x_j - c)^T,

@@ -1,19 +1,19 @@
-"""Neighbours by measuring every distance, piece by piece: for small batches, many dimensions, and as the reference."""
+"""Neighbours by brute force, in chunks: for small batches, for many dimensions, and as the reference."""
 
 import torch
 from torch import Tensor
 
 from tensorframes.geometry.distances import nearest, squared_distance
-from tensorframes.geometry.ragged import CHUNK, pieces
+from tensorframes.geometry.ragged import CHUNK, chunks
 
 
 def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
     rows = torch.arange(len(points), device=points.device)
-    found = []
-    for piece in pieces(query, max(1, CHUNK // len(points))):
-        square = squared_distance(piece[:, None], points)
-        found.append(nearest(square, rows.expand_as(square), k)[0])
-    return torch.cat(found)
+    neighbours = []
+    for chunk in chunks(query, max(1, CHUNK // len(points))):
+        square = squared_distance(chunk[:, None], points)
+        neighbours.append(nearest(square, rows.expand_as(square), k)[0])
+    return torch.cat(neighbours)
 
 
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
@@ -22,18 +22,18 @@ def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor,
     for cloud in torch.unique_consecutive(query_batch).tolist():
         first, last = torch.searchsorted(batch, batch.new_tensor([cloud, cloud + 1])).tolist()
         asked = slice(*torch.searchsorted(query_batch, batch.new_tensor([cloud, cloud + 1])).tolist())
-        found = _one_cloud(points[first:last], query[asked], k) + first
-        answer[asked, : found.shape[1]] = found
+        neighbours = _one_cloud(points[first:last], query[asked], k) + first
+        answer[asked, : neighbours.shape[1]] = neighbours
     return answer
 
 
 def brute_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
     """(2, E) all pairs i != j of one cloud with |x_i - x_j| <= radius of that cloud (B,), as (j, i), by i, then j."""
     limit = radius.square()
-    found = [batch.new_empty((2, 0))]
-    for rows in pieces(torch.arange(len(points), device=points.device), max(1, CHUNK // max(1, len(points)))):
+    edges = [batch.new_empty((2, 0))]
+    for rows in chunks(torch.arange(len(points), device=points.device), max(1, CHUNK // max(1, len(points)))):
         near = squared_distance(points[rows, None], points) <= limit[batch[rows]][:, None]
         receiver, sender = (near & (batch[rows, None] == batch)).nonzero(as_tuple=True)
         keep = rows[receiver] != sender
-        found.append(torch.stack([sender[keep], rows[receiver[keep]]]))
-    return torch.cat(found, dim=1)
+        edges.append(torch.stack([sender[keep], rows[receiver[keep]]]))
+    return torch.cat(edges, dim=1)

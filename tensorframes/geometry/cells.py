@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.kdtree import kdtree_knn
-from tensorframes.geometry.ragged import CHUNK, pieces
+from tensorframes.geometry.ragged import CHUNK, chunks
 
 MOST_AXES = 6
 CROWD = 4  # times 4^d k candidates for one query: the kd-tree is asked instead
@@ -138,13 +138,13 @@ def cells_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor,
     todo = torch.arange(len(query), device=query.device)
     while len(todo):
         size = max(1, CHUNK // 3 ** points.shape[1])
-        todo = torch.cat([search.solve(rows) for rows in pieces(todo, size)])
+        todo = torch.cat([search.solve(rows) for rows in chunks(todo, size)])
         search.level[todo] += 1
     return search.answer
 
 
 class _Search:
-    """Queries under way: the level at which each looks, and the answers so far."""
+    """The state of the search: each query's level, and the answers so far."""
 
     def __init__(self, points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> None:
         self.points, self.batch, self.query, self.query_batch, self.k = points, batch, query, query_batch, k
@@ -160,7 +160,7 @@ class _Search:
         start, count = self.morton.block(place, number, level)
         border = self.morton.border(self.query[rows], place, number, level)
         total = count.sum(1)
-        # Where even the finest cells are crowded, or a query looks at a crowd from afar, cells would be quadratic.
+        # Where even the finest cells are crowded, or a query lies far from a crowd, cells would take quadratic time.
         crowded = total > CROWD * 4**self.morton.dim * self.k
         if bool(crowded.any()):
             self._ask_tree(rows[crowded])
@@ -172,9 +172,9 @@ class _Search:
             at = _entries(start[part], count[part], size)
             candidates = self.morton.order[at]
             square = squared_distance(self.query[rows[part], None], self.points[candidates])
-            found, square = nearest(square.masked_fill(at < 0, torch.inf), candidates, self.k)
+            neighbours, square = nearest(square.masked_fill(at < 0, torch.inf), candidates, self.k)
             proven = (square[:, -1] < border[part].clamp(min=0).square()) | torch.isinf(border[part])
-            self.answer[rows[part[proven]]] = found[proven]
+            self.answer[rows[part[proven]]] = neighbours[proven]
             done[part] = proven
         return rows[~done]
 

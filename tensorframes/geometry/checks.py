@@ -1,4 +1,4 @@
-"""What every function of this room demands of its input: one sentence per mistake."""
+"""Checks of arguments: one sentence per mistake."""
 
 import torch
 from torch import Tensor

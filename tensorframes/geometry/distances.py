@@ -1,4 +1,4 @@
-"""Distances as every algorithm of this room computes them, and points that occur more than once."""
+"""Distances as every algorithm of this package computes them, and points that occur more than once."""
 
 from dataclasses import dataclass
 
@@ -25,16 +25,16 @@ def nearest(square: Tensor, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Equal distances are ordered by row. A distance of infinity is no candidate: its row becomes -1.
     """
     best = torch.topk(square, min(k + 1, square.shape[1]), dim=1, largest=False)
-    found, least = rows.gather(1, best.indices)[:, :k], best.values[:, :k]
+    chosen, least = rows.gather(1, best.indices)[:, :k], best.values[:, :k]
     # topk orders equal distances as it likes; only lines that have some pay for sorting.
     equal = (best.values[:, 1:] == best.values[:, :-1]) & best.values[:, 1:].isfinite()
     tied = equal.any(1).nonzero().squeeze(1)
     if len(tied):
         by_row = torch.sort(rows[tied], dim=1)
         by_distance = torch.sort(square[tied].gather(1, by_row.indices), dim=1, stable=True)
-        found[tied] = by_row.values.gather(1, by_distance.indices[:, :k])
+        chosen[tied] = by_row.values.gather(1, by_distance.indices[:, :k])
         least[tied] = by_distance.values[:, :k]
-    return found.masked_fill(least.isinf(), -1), least
+    return chosen.masked_fill(least.isinf(), -1), least
 
 
 @dataclass(frozen=True)

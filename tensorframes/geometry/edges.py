@@ -1,4 +1,4 @@
-"""From receiver to sender: the one place that fixes the direction of an edge."""
+"""Edge vectors: the one place that fixes the direction of an edge, from receiver to sender."""
 
 from torch import Tensor
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry.distances import squared_distance
-from tensorframes.geometry.ragged import CHUNK, enumerate_ranges, pieces, pieces_by_total
+from tensorframes.geometry.ragged import CHUNK, chunks, chunks_by_total, enumerate_ranges
 
 SLACK = 1e-3  # cells are this much wider or narrower than the geometry asks for, far above what rounding can move
 WIDEST = 2.0**38  # cells along an axis; with fewer than 2^24 points keys stay within 63 bits
@@ -45,7 +45,7 @@ class Grid:
         """
         cells = torch.arange(len(self.count), device=self.count.device)
         size = max(1, CHUNK // (2 * reach + 1) ** min(3, len(self._tables)))
-        pairs = [self._around(piece, reach) for piece in pieces(cells, size)]
+        pairs = [self._around(chunk, reach) for chunk in chunks(cells, size)]
         return torch.cat([cells.new_empty((2, 0)), *pairs], dim=1)
 
     def _around(self, cells: Tensor, reach: int) -> Tensor:
@@ -87,17 +87,17 @@ def grid_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
     order = torch.sort(grid.cell, stable=True).indices
     start = grid.count.cumsum(0) - grid.count
     own, other = grid.neighbours(1)
-    limit, found = radius.square(), [own.new_empty((2, 0))]
-    for part in pieces_by_total(grid.count[own] * grid.count[other]):
+    limit, edges = radius.square(), [own.new_empty((2, 0))]
+    for part in chunks_by_total(grid.count[own] * grid.count[other]):
         line, at = enumerate_ranges(start[own[part]], grid.count[own[part]])
         receiver, cell = order[at], other[part][line]
         line, at = enumerate_ranges(start[cell], grid.count[cell])
         sender, receiver = order[at], receiver[line]
         near = squared_distance(points[sender], points[receiver]) <= limit[batch[receiver]]
         near &= sender != receiver
-        found.append(torch.stack([sender[near], receiver[near]]))
-    edges = torch.cat(found, dim=1)
-    return edges[:, torch.sort(edges[1] * len(points) + edges[0]).indices]
+        edges.append(torch.stack([sender[near], receiver[near]]))
+    pairs = torch.cat(edges, dim=1)
+    return pairs[:, torch.sort(pairs[1] * len(points) + pairs[0]).indices]
 
 
 def independent_width(radius: Tensor, dim: int) -> tuple[Tensor, int]:

@@ -1,11 +1,11 @@
-"""A cloud at several resolutions, and the graphs between them: all of the geometry a network needs, before it runs."""
+"""A cloud at several resolutions, and the graphs within and between them, computed before a network runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class Level:
     batch: Tensor  # (N_l,) cloud of each point, ascending
     rows: Tensor  # (N_l,) row of each point at level 0
     neighbours: Tensor  # (N_l, k) rows of this level, nearest first, the point itself included
-    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0): who sends to each point
+    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0) that send to each point
 
     def __len__(self) -> int:
         return self.pos.shape[0]
@@ -43,38 +43,17 @@ class Hierarchy:
     levels: tuple[Level, ...]
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
     clouds: int
-    near: Tensor | None = None  # (N_0, K) rows of level 0, nearest first, where more are known than its graph's
-    profile: Tensor | None = None  # (B, PROFILE) of each whole cloud, where the network asks for it
-    found: dict[Hashable, Any] = field(default_factory=dict, compare=False)  # by what follows from this geometry alone
+    knn_index: Tensor  # (N_0, K) rows of level 0, nearest first, the point itself included; K >= the graph's k
 
-    @property
-    def known(self) -> Tensor:
-        """(N_0, K) rows of level 0, nearest first, as many as are known."""
-        return self.levels[0].neighbours if self.near is None else self.near
-
-    def to(self, dtype: torch.dtype) -> Hierarchy:
+    def to(self, dtype: torch.dtype) -> Self:
         """The same points and tables, positions in another precision."""
         levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)
-        profile = None if self.profile is None else self.profile.to(dtype)
-        found = {name: value if _counts(value) else value.to(dtype) for name, value in self.found.items()}
-        return replace(self, levels=levels, profile=profile, found=found)
-
-    def once(self, name: Hashable, find: Callable[[], Any]) -> Any:
-        """What ``find`` finds of this geometry, under a name of its own; found once, however many ask. It has a method
-        ``to`` for another precision, or is a table of rows."""
-        if name not in self.found:
-            self.found[name] = find()
-        return self.found[name]
+        return replace(self, levels=levels)
 
     @property
     def points(self) -> int:
         """Points at level 0."""
         return len(self.levels[0])
-
-
-def _counts(value: Any) -> bool:
-    """Whether these are whole numbers, the same in every precision."""
-    return isinstance(value, Tensor) and not value.is_floating_point()
 
 
 def build_hierarchy(
@@ -83,13 +62,9 @@ def build_hierarchy(
     radii: Sequence[float],
     neighbours: int = 16,
     interpolated: int = 3,
-    near: Tensor | None = None,
+    knn_index: Tensor | None = None,
 ) -> Hierarchy:
-    """Sample levels and connect them.
-
-    Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and none of level l
-    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points). Each
-    then moves to the mean of the points of level l around it (``barycentres``): noise averages out on the way up.
+    """Sample levels (``sample_levels``) and connect them.
 
     Args:
         pos: (N, d) distinct points, in units of the cloud's scale.
@@ -97,27 +72,60 @@ def build_hierarchy(
         radii: of the levels 1, 2, ..., in units of the scale, increasing.
         neighbours: k of every graph within a level and from one level to the next coarser.
         interpolated: how many coarse points a finer one is interpolated from.
-        near: ``nearest_neighbours`` of the points, if they are known.
+        knn_index: ``nearest_neighbours`` of the points, by default computed.
+    """
+    clouds = int(batch.max()) + 1 if len(batch) else 0
+    knn_index = nearest_neighbours(pos, batch, neighbours) if knn_index is None else knn_index
+    own = knn_index[:, :neighbours].contiguous()
+    levels, above = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)], []
+    for sample in sample_levels(pos, batch, radii, neighbours, knn_index):
+        fine = levels[-1]
+        own = knn(sample.pos, neighbours, batch=sample.batch)
+        levels.append(Level(sample.pos, sample.batch, sample.rows, own, sample.around[:, :neighbours].contiguous()))
+        above.append(knn(sample.pos, interpolated, query=fine.pos, batch=sample.batch, query_batch=fine.batch))
+    return Hierarchy(tuple(levels), tuple(above), clouds, knn_index)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The points of one coarse level, before they are connected."""
+
+    pos: Tensor  # (N_l, d) barycentres
+    batch: Tensor  # (N_l,)
+    rows: Tensor  # (N_l,) rows of level 0
+    around: Tensor  # (N_l, 2 k) rows of the level below around each sampled point
+
+
+def sample_levels(
+    pos: Tensor, batch: Tensor, radii: Sequence[float], neighbours: int, knn_index: Tensor
+) -> Iterator[Sample]:
+    """The points of the levels 1, 2, ... of a hierarchy; arguments as in ``build_hierarchy``.
+
+    Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and none of level l
+    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points). Each
+    then moves to the mean of the points of level l around it (``barycentres``): noise averages out on the way up.
     """
     check_radii(radii)
-    clouds = int(batch.max()) + 1 if len(batch) else 0
-    near = nearest_neighbours(pos, batch, neighbours) if near is None else near
-    own = near[:, :neighbours].contiguous()
-    levels = [Level(pos, batch, torch.arange(len(pos), device=pos.device), own, own)]
-    above = []
-    priority = intrinsic_priority(pos, batch, PRIORITY_NEIGHBOURS, near) if radii else None
+    rows = torch.arange(len(pos), device=pos.device)
+    priority = intrinsic_priority(pos, batch, PRIORITY_NEIGHBOURS, knn_index) if radii else None
     for radius in radii:
-        fine = levels[-1]
-        kept = independent_set(fine.pos, radius, fine.batch, priority)
-        priority = priority.index_select(0, kept) if priority is not None else None
-        sampled, coarse_batch = fine.pos.index_select(0, kept), fine.batch.index_select(0, kept)
-        around = knn(fine.pos, 2 * neighbours, query=sampled, batch=fine.batch, query_batch=coarse_batch)
-        coarse_pos = barycentres(fine.pos, sampled, around, 2 * radius)
-        below = around[:, :neighbours].contiguous()
-        own = knn(coarse_pos, neighbours, batch=coarse_batch)
-        levels.append(Level(coarse_pos, coarse_batch, fine.rows.index_select(0, kept), own, below))
-        above.append(knn(coarse_pos, interpolated, query=fine.pos, batch=coarse_batch, query_batch=fine.batch))
-    return Hierarchy(tuple(levels), tuple(above), clouds, near)
+        chosen = independent_set(pos, radius, batch, priority)
+        priority = priority.index_select(0, chosen) if priority is not None else None
+        centres, coarse_batch = pos.index_select(0, chosen), batch.index_select(0, chosen)
+        around = knn(pos, 2 * neighbours, query=centres, batch=batch, query_batch=coarse_batch)
+        pos, batch, rows = barycentres(pos, centres, around, 2 * radius), coarse_batch, rows.index_select(0, chosen)
+        yield Sample(pos, batch, rows, around)
+
+
+def coarsest_rows(
+    pos: Tensor, batch: Tensor, radii: Sequence[float], neighbours: int, knn_index: Tensor | None = None
+) -> Tensor:
+    """Rows (N_L,) of level 0 that the coarsest level of ``build_hierarchy`` is sampled at, without its graphs."""
+    knn_index = nearest_neighbours(pos, batch, neighbours) if knn_index is None else knn_index
+    rows = torch.arange(len(pos), device=pos.device)
+    for sample in sample_levels(pos, batch, radii, neighbours, knn_index):
+        rows = sample.rows
+    return rows
 
 
 def nearest_neighbours(pos: Tensor, batch: Tensor, neighbours: int) -> Tensor:
@@ -132,13 +140,13 @@ def check_radii(radii: Sequence[float]) -> None:
 
 
 def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> Tensor:
-    r"""Mean of the neighbours of each centre, weighed by their distance from it (barycentres as in KPConv, arXiv
+    r"""Mean of the neighbours of each centre, weighted by their distance from it (barycentres as in KPConv, arXiv
     1904.08889, section 3.3, but without a grid):
 
     .. math:: \frac{\sum_j e(|x_j - c| / r)\, x_j}{\sum_j e(|x_j - c| / r)}.
 
-    The envelope e reaches zero at r, the cut-off or the farthest neighbour if that is nearer: which of two points at
-    equal distances the table holds does not matter.
+    The envelope e reaches zero at r, the cut-off or the farthest neighbour if that is nearer, so that the choice
+    among points at equal distances in the table does not matter.
 
     Args:
         pos: (N, d). centres: (M, d), each one of the points. table: (M, k) their neighbours, rows of pos.

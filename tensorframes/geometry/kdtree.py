@@ -8,8 +8,8 @@ from torch import Tensor
 
 from tensorframes.geometry.ragged import CHUNK
 
-BLOCK = 512  # points whose balls are asked for at once; those that an earlier one of them drops are asked in vain
-ENTRIES = 1 << 18  # of these balls; as Python's numbers they take some 40 bytes each
+BLOCK = 512  # points whose balls are queried at once; queries of points that an earlier one excludes are wasted
+ENTRIES = 1 << 18  # of these balls; as Python integers they take about 40 bytes each
 ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
 
 
@@ -24,10 +24,10 @@ def _squared(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
     return total
 
 
-def _by_distance_then_row(found: NDArray[np.int64], square: NDArray[np.float64]) -> NDArray[np.int64]:
-    by_row = np.argsort(found, axis=1)
+def _by_distance_then_row(rows: NDArray[np.int64], square: NDArray[np.float64]) -> NDArray[np.int64]:
+    by_row = np.argsort(rows, axis=1)
     by_distance = np.argsort(np.take_along_axis(square, by_row, 1), axis=1, kind="stable")
-    return np.take_along_axis(found, np.take_along_axis(by_row, by_distance, 1), 1)
+    return np.take_along_axis(rows, np.take_along_axis(by_row, by_distance, 1), 1)
 
 
 def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) -> NDArray[np.int64]:
@@ -40,10 +40,10 @@ def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) 
     while len(todo):
         left = []
         for rows in np.array_split(todo, -(-len(todo) * wanted // CHUNK)):
-            distance, found = tree.query(query[rows], k=np.arange(1, wanted + 1), workers=torch.get_num_threads())
-            answer[rows] = found[:, :keep]
+            distance, nearest = tree.query(query[rows], k=np.arange(1, wanted + 1), workers=torch.get_num_threads())
+            answer[rows] = nearest[:, :keep]
             tied = (np.diff(distance, axis=1) <= ROUNDING * distance[:, 1:]).any(1)
-            exact = _by_distance_then_row(found[tied], _squared(query[rows[tied], None], points[found[tied]]))
+            exact = _by_distance_then_row(nearest[tied], _squared(query[rows[tied], None], points[nearest[tied]]))
             answer[rows[tied]] = exact[:, :keep]
             open_end = distance[:, -1] <= distance[:, keep - 1] * (1 + ROUNDING)
             left.append(rows[open_end & (wanted < len(points))])
@@ -60,8 +60,8 @@ def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor
     for cloud in range(count):
         rows, asked = slice(*ends[cloud : cloud + 2]), slice(*query_ends[cloud : cloud + 2])
         if asked.start < asked.stop:
-            found = _one_cloud(p[rows], q[asked], k)
-            answer[asked, : found.shape[1]] = found + rows.start
+            nearest = _one_cloud(p[rows], q[asked], k)
+            answer[asked, : nearest.shape[1]] = nearest + rows.start
     return torch.from_numpy(answer)
 
 
@@ -70,34 +70,34 @@ def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
     from scipy.spatial import cKDTree
 
     ends, p = _segments(batch, len(radius)), points.numpy()
-    found = [np.empty((0, 2), dtype=np.int64)]
+    edges = [np.empty((0, 2), dtype=np.int64)]
     for cloud, r in enumerate(radius.tolist()):
         cloud_points = p[ends[cloud] : ends[cloud + 1]]
         pairs = cKDTree(cloud_points).query_pairs(r * (1 + ROUNDING), output_type="ndarray").astype(np.int64)
         near = _squared(cloud_points[pairs[:, 0]], cloud_points[pairs[:, 1]]) <= r * r
-        found.append(pairs[near] + ends[cloud])
-    half = np.concatenate(found).T
-    edges = np.concatenate([half, half[::-1]], axis=1)
-    return torch.from_numpy(np.ascontiguousarray(edges[:, np.lexsort((edges[0], edges[1]))]))
+        edges.append(pairs[near] + ends[cloud])
+    half = np.concatenate(edges).T
+    both = np.concatenate([half, half[::-1]], axis=1)
+    return torch.from_numpy(np.ascontiguousarray(both[:, np.lexsort((both[0], both[1]))]))
 
 
 def kdtree_independent_set(points: Tensor, batch: Tensor, radius: Tensor, rank: Tensor) -> Tensor:
-    """(N,) which of `points` (distinct, float64, CPU) are kept when they are gone through by rank (N,), the highest
-    first, and each that is kept drops those of lower rank within `radius` (B,) of it."""
+    """(N,) whether each of `points` (distinct, float64, CPU) is selected, in the order of rank (N,), the highest first,
+    where each selected point excludes those of lower rank within `radius` (B,) of it."""
     ends, place, number = _segments(batch, len(radius)), points.numpy(), rank.numpy()
-    kept = np.zeros(len(points), dtype=bool)
+    selected = np.zeros(len(points), dtype=bool)
     for cloud, length in enumerate(radius.tolist()):
         rows = slice(*ends[cloud : cloud + 2])
         if rows.start < rows.stop:
-            kept[rows] = _greedy(place[rows], length, number[rows])
-    return torch.from_numpy(kept)
+            selected[rows] = _greedy(place[rows], length, number[rows])
+    return torch.from_numpy(selected)
 
 
 def _greedy(points: NDArray[np.float64], radius: float, rank: NDArray[np.int64]) -> NDArray[np.bool_]:
     from scipy.spatial import cKDTree
 
     tree, limit, reach = cKDTree(points), radius * radius, radius * (1 + ROUNDING)
-    kept, is_open = np.zeros(len(points), dtype=bool), np.ones(len(points), dtype=bool)
+    selected, is_open = np.zeros(len(points), dtype=bool), np.ones(len(points), dtype=bool)
     todo = np.argsort(-rank)
     some_equal = len(np.unique(rank)) < len(rank)
     while len(todo := todo[is_open[todo]]):
@@ -114,6 +114,6 @@ def _greedy(points: NDArray[np.float64], radius: float, rank: NDArray[np.int64])
             if is_open[point]:
                 ball = around[start:end][near[start:end]]
                 is_open[ball[rank[ball] < rank[point]] if some_equal else ball] = False
-                kept[point] = True
+                selected[point] = True
                 is_open[point] = False
-    return kept
+    return selected

@@ -1,8 +1,8 @@
-"""Who is near whom: k nearest neighbours, their graph, and the graph of all pairs within a radius.
+"""k nearest neighbours, their graph, and the graph of all pairs within a radius.
 
 Three algorithms give the same answer: `kdtree` (SciPy, on the CPU), `cells` (sorted cells, pure torch, on a GPU) and
-`brute` (every distance). All work in float64, whatever the input. What float32 cannot tell apart was lost before: 1e6
-away from the origin its coordinates are 0.0625 apart. Centre clouds before rounding them to float32.
+`brute` (every distance). All work in float64, whatever the input. Positions rounded to float32 before
+have lost detail: 1e6 away from the origin its coordinates are 0.0625 apart. Centre clouds before rounding them.
 """
 
 import torch
@@ -14,7 +14,7 @@ from tensorframes.geometry.checks import check_batch, check_count, check_points,
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.grid import grid_pairs
 from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
-from tensorframes.geometry.ragged import CHUNK, pieces
+from tensorframes.geometry.ragged import CHUNK, chunks
 from tensorframes.geometry.replay import discrete
 
 FEW = 2048  # points; below, a GPU measures all distances faster than it sorts
@@ -51,16 +51,16 @@ def _check_query(query: Tensor, query_batch: Tensor | None, support: Tensor, bat
     return query_batch
 
 
-def _copies(found: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
-    """Rows of the cloud (M, k) for found distinct points (M, k): each point stands for all its copies."""
-    count = torch.where(found >= 0, groups.count[found], 0)
-    square = squared_distance(query[:, None], points[found]).masked_fill(found < 0, torch.inf)
+def _copies(nearest: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
+    """Rows of the cloud (M, k) for distinct points (M, k), each with all its copies."""
+    count = torch.where(nearest >= 0, groups.count[nearest], 0)
+    square = squared_distance(query[:, None], points[nearest]).masked_fill(nearest < 0, torch.inf)
     # The k-th copy lies in one of these: the points up to the one that makes k copies, and those as far as that one.
     last = (count.cumsum(1) < k).sum(1, keepdim=True).clamp(max=k - 1)
     needed = int((square <= square.gather(1, last)).sum(1).max())
-    found, count, square = found[:, :needed, None], count[:, :needed, None], square[:, :needed, None]
-    copies = torch.arange(min(k, int(count.max())), device=found.device)
-    rows = groups.rows[(groups.start[found] + copies).clamp(max=len(groups.rows) - 1)]
+    nearest, count, square = nearest[:, :needed, None], count[:, :needed, None], square[:, :needed, None]
+    copies = torch.arange(min(k, int(count.max())), device=nearest.device)
+    rows = groups.rows[(groups.start[nearest] + copies).clamp(max=len(groups.rows) - 1)]
     rows = torch.where(copies < count, rows, len(groups.rows)).flatten(1)
     square = torch.where(copies < count, square, torch.inf).flatten(1)
     by_row = torch.sort(rows, dim=1)
@@ -70,11 +70,11 @@ def _copies(found: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: i
     return torch.nn.functional.pad(rows, (0, k - rows.shape[1]), value=-1)
 
 
-def _expand(found: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
-    rows = torch.where(found >= 0, groups.first[found], -1)
-    again = ((groups.count[found] > 1) & (found >= 0)).any(1).nonzero().squeeze(1)
-    for piece in pieces(again, max(1, CHUNK // (k * k))):
-        rows[piece] = _copies(found[piece], groups, points, query[piece], k)
+def _expand(nearest: Tensor, groups: Distinct, points: Tensor, query: Tensor, k: int) -> Tensor:
+    rows = torch.where(nearest >= 0, groups.first[nearest], -1)
+    again = ((groups.count[nearest] > 1) & (nearest >= 0)).any(1).nonzero().squeeze(1)
+    for chunk in chunks(again, max(1, CHUNK // (k * k))):
+        rows[chunk] = _copies(nearest[chunk], groups, points, query[chunk], k)
     return rows
 
 
@@ -103,7 +103,7 @@ def knn(
 ) -> Tensor:
     """The k nearest rows of `support` for every row of `query`, nearest first, equal distances ordered by row.
 
-    Without `query` the points ask about themselves, and each is its own first neighbour, also among copies. Copies of
+    Without `query` the points are the queries, and each is its own first neighbour, also among copies. Copies of
     a point are neighbours at distance zero. Where a cloud has fewer than k points, the first neighbour is repeated.
 
     Args:
@@ -132,8 +132,8 @@ def knn(
     else:
         groups = distinct_points(points, batch)
         unique = points[groups.first]
-        found = _nearest_distinct(chosen, unique, batch[groups.first], asked, asked_batch, k)
-        rows = _expand(found, groups, unique, asked, k)
+        nearest = _nearest_distinct(chosen, unique, batch[groups.first], asked, asked_batch, k)
+        rows = _expand(nearest, groups, unique, asked, k)
     if query is None:
         rows = _self_first(rows)
     return torch.where(rows >= 0, rows, rows[:, :1])

@@ -1,10 +1,10 @@
-"""Rows so far from the rest of a cloud that they can't be measured points: marks of missing values, broken numbers."""
+"""Rows so far from the rest of a cloud that they are no measured points: marks of missing values, broken numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 FARTHEST = 1e4
-"""How many median distances from the median a point may lie; a street of 1 km seen from one metre is within it."""
+"""How many median distances from the median a point may lie; a scan with ranges from 0.1 m to 1 km is within it."""
 
 
 SQUARED = 40
@@ -16,7 +16,7 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
 
     The distances are Euclidean, in float64; zeros (copies of the median) don't count in their median. So at most half
     of the other rows are far. A bound this generous spares plates, wires and groups of objects; 1e6 and beyond, where
-    some scanners put what they did not see, are past it for a cloud about one unit wide.
+    some scanners put missing returns, are past it for a cloud about one unit wide.
 
     Args:
         points: (N, d), finite.

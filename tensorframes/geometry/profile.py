@@ -1,4 +1,4 @@
-"""How thick a cloud is at each scale: a few numbers that tell noise, relief and edges of the whole of it apart."""
+"""The surface-variation profile of a cloud: its variation at each scale, which separates noise, relief and edges."""
 
 from __future__ import annotations
 
@@ -11,48 +11,49 @@ from tensorframes.geometry.eigen import eigvalsh
 from tensorframes.geometry.neighbours import knn
 
 SIZES = (16, 32, 64, 128, 256, 512, 1024)
-"""Nearest points of the neighbourhoods, nested."""
+"""Points of the nested neighbourhoods."""
 
-PROFILE = 2 * len(SIZES)
-"""How many numbers a profile has."""
+PROFILE_SIZE = 2 * len(SIZES)
+"""Entries of a profile."""
 
-LEAST = 1e-6  # variance that counts as none, in squared units of the scale
-UNIT = 4.0  # of logarithms of variances, so that a profile's numbers are about 1
-SPACING = 8  # the neighbour whose distance tells what area a point stands for
-WIDEST = 6.0  # scales; no point stands for more than that far around it
+LEAST = 1e-6  # added to variances, in squared units of the scale
+UNIT = 4.0  # of logarithms of variances: a profile's entries are about 1
+SPACING = 8  # the neighbour whose squared distance measures the area a point stands for
+WIDEST = 6.0  # largest such distance, in scales
 TIE = 1e-9  # relative difference of distances that are equal up to rounding
-ROWS = 512  # looked at together
+ROWS = 512  # of a chunk: bounds memory
 SAMPLE = 256  # rows of a training cloud
 
 
 @torch.no_grad()
-def thickness_profile(pos: Tensor, rows: Tensor, weigh: bool = False) -> Tensor:
-    r"""The profile of one cloud, (PROFILE,) in the type of pos: mean and standard deviation over its rows of
+def variation_profile(pos: Tensor, rows: Tensor, weigh: bool = False) -> Tensor:
+    r"""The profile of one cloud, (PROFILE_SIZE,) in the type of pos: mean and standard deviation over its rows of
 
     .. math:: t_{ik} = 1 + \tfrac14 \log(\lambda_{ik} + 10^{-6})
 
-    for each k of SIZES, :math:`\lambda_{ik}` the smallest eigenvalue of the covariance of the k points nearest to i, of
-    all of them where the cloud has fewer. With noise of standard deviation s it is about :math:`s^2` at every size; of
-    a curved or rough surface it grows with the size, and edges make it differ from place to place. One point cannot
-    tell these apart by its own neighbourhood; the whole cloud can. (The share of the smallest eigenvalue, at several
-    sizes, is known as surface variation: Pauly, Keiser, Gross 2003, *Multi-scale feature extraction on point-sampled
-    surfaces*.) Of points at equal distances all have the same part in a neighbourhood that ends among them.
+    for each k of SIZES, :math:`\lambda_{ik}` the smallest eigenvalue of the covariance of the k points nearest to i, or
+    of all points where the cloud has fewer. For noise of standard deviation s it is about :math:`s^2` at every size.
+    For a curved or rough surface it grows with the size, and edges make it vary from place to place. A single
+    neighbourhood cannot separate these cases; the whole cloud can. The smallest eigenvalue at several sizes, divided by
+    the sum of the eigenvalues, is the surface variation of Pauly, Keiser and Gross (2003, *Multi-scale feature
+    extraction on point-sampled surfaces*). Where a neighbourhood ends among points at equal distances, each of these
+    enters with the same weight.
 
     Args:
         pos: (N, 3) points in units of the cloud's scale. rows: (M,) where it is measured, M >= 1.
-        weigh: by the area that each row stands for, for rows drawn at random; not for rows that are evenly spaced.
+        weigh: weight each row by the area it stands for. For rows drawn at random; evenly spaced ones need no weights.
     """
     points = pos.double()
-    thickness, area = zip(*(_thickness(points, part) for part in rows.split(ROWS)), strict=True)
-    found = 1 + (torch.cat(thickness) + LEAST).log() / UNIT
-    weight = torch.cat(area) if weigh else torch.ones_like(found[:, 0])
+    variance, area = zip(*(_smallest_variances(points, chunk) for chunk in rows.split(ROWS)), strict=True)
+    values = 1 + (torch.cat(variance) + LEAST).log() / UNIT
+    weight = torch.cat(area) if weigh else torch.ones_like(values[:, 0])
     weight = torch.where(weight.sum() > 0, weight, torch.ones_like(weight)).unsqueeze(-1)
-    mean = (weight * found).sum(0) / weight.sum()
-    spread = ((weight * (found - mean).square()).sum(0) / weight.sum()).sqrt()
+    mean = (weight * values).sum(0) / weight.sum()
+    spread = ((weight * (values - mean).square()).sum(0) / weight.sum()).sqrt()
     return torch.cat([mean, spread]).to(pos.dtype)
 
 
-def _thickness(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def _smallest_variances(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Smallest variances (M, S) of the neighbourhoods of some rows (M,), and the area (M,) that each row stands for."""
     most = min(SIZES[-1], len(points))
     table = knn(points, most, query=points[rows])
@@ -67,8 +68,8 @@ def _thickness(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sums(values: Tensor, length: Tensor, sizes: Tensor) -> Tensor:
-    """Sums (M, S, C) of the first so many of each row's values (M, K, C), in order of length (M, K); those whose length
-    is that of the last one all count in part."""
+    """Sums (M, S, C) of the first ``sizes`` of each row's values (M, K, C), in order of length (M, K). Values whose
+    length equals that of the last one enter with equal weights."""
     total = torch.nn.functional.pad(values.cumsum(1), (0, 0, 1, 0))
     last = length[:, sizes - 1]
     before = torch.searchsorted(length, last * (1 - TIE))
@@ -81,20 +82,24 @@ def _sums(values: Tensor, length: Tensor, sizes: Tensor) -> Tensor:
     return up_to(before) + part * (up_to(after) - up_to(before))
 
 
-def profiles(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
-    """(B, PROFILE) of each cloud, zeros of one without points: points (N, 3), batch (N,) ascending, evenly spaced rows
-    (M,) of all clouds."""
-    found = []
+def variation_profiles(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:
+    """(B, PROFILE_SIZE) the profile of each cloud, zeros for a cloud without points.
+
+    Args:
+        pos: (N, 3). batch: (N,) ascending. rows: (M,) evenly spaced points of all clouds.
+    """
+    profiles = []
     for cloud in range(int(batch.max()) + 1):
         own, start = rows[batch.index_select(0, rows) == cloud], int((batch < cloud).sum())
-        there = len(own) > 0
-        found.append(thickness_profile(pos[batch == cloud], own - start) if there else pos.new_zeros(PROFILE))
-    return torch.stack(found)
+        profiles.append(
+            variation_profile(pos[batch == cloud], own - start) if len(own) else pos.new_zeros(PROFILE_SIZE)
+        )
+    return torch.stack(profiles)
 
 
 def sampled_profile(pos: NDArray, scale: float, rng: np.random.Generator) -> NDArray[np.float32]:
-    """(PROFILE,) of a cloud (N, 3) at random rows: about ``thickness_profile`` at evenly spaced ones."""
+    """(PROFILE_SIZE,) of a cloud (N, 3) at random rows, an estimate of ``variation_profile`` at evenly spaced ones."""
     rows = torch.from_numpy(rng.choice(len(pos), min(SAMPLE, len(pos)), replace=False))
     points = torch.from_numpy(np.ascontiguousarray(pos, dtype=np.float64)) / scale
-    found: NDArray[np.float32] = thickness_profile(points, rows, weigh=True).float().numpy()
-    return found
+    profile: NDArray[np.float32] = variation_profile(points, rows, weigh=True).float().numpy()
+    return profile

@@ -20,10 +20,10 @@ def envelope(u: Tensor) -> Tensor:
 
 
 class RadialEncoding(nn.Module):
-    """Smooth numbers that tell distances apart: (...,) -> (..., count).
+    """A smooth encoding of distances: (...,) -> (..., count).
 
     b_n(u) = cos(n pi u), n = 0 .. count - 1, for u = distance / cut-off, held at its ends outside [0, 1]: the first
-    terms of a cosine series, of which the n-th tells distances 1 / n apart. Even in u, hence smooth in the coordinates
+    terms of a cosine series, of which the n-th resolves distances 1 / n. Even in u, hence smooth in the coordinates
     also where two points meet; bounded by 1, where the Bessel basis sin(n pi u) / u (Gasteiger et al. 2020, arXiv
     2003.03123, eq. 7) grows with n. It does not vanish at u = 1: multiply by `envelope`.
     """

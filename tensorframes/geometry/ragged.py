@@ -1,4 +1,4 @@
-"""Lists of different lengths as flat tensors, enumerated a bounded piece at a time."""
+"""Lists of different lengths as flat tensors, enumerated in chunks of bounded size."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from torch import Tensor
 CHUNK = 1 << 22  # numbers in one temporary tensor: 32 MiB of float64
 
 
-def pieces(rows: Tensor, size: int) -> Iterator[Tensor]:
+def chunks(rows: Tensor, size: int) -> Iterator[Tensor]:
     """`rows` in consecutive slices of `size`; none at all where there are no rows (Tensor.split gives an empty one)."""
     for begin in range(0, len(rows), size):
         yield rows[begin : begin + size]
 
 
-def pieces_by_total(count: Tensor, limit: int = CHUNK) -> Iterator[slice]:
+def chunks_by_total(count: Tensor, limit: int = CHUNK) -> Iterator[slice]:
     """Consecutive slices of lines whose counts (L,) add up to at most `limit`; a longer line is a slice of its own."""
     total = count.cumsum(0)
     begin, done = 0, 0

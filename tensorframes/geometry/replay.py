@@ -1,4 +1,4 @@
-"""Recording which neighbours and samples a network chose, to make it choose the same ones for other positions."""
+"""Recording and replay of discrete choices: a network takes the same neighbours and samples for other positions."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ T = TypeVar("T")
 
 
 class ReplayError(RuntimeError):
-    """What is repeated is not the computation that was recorded."""
+    """The computation that is replayed is not the one that was recorded."""
 
 
 class Recording:
     """The choices of one run, in order."""
 
     def __init__(self) -> None:
-        self.choices: list[tuple[Any, Any]] = []  # the shapes that were asked about, and what was chosen
-        self.place: int | None = None  # of the next choice to repeat; None while recording
+        self.choices: list[tuple[Any, Any]] = []  # shapes of the arguments, and the result
+        self.place: int | None = None  # of the next choice to replay; None while recording
 
 
 CURRENT: ContextVar[Recording | None] = ContextVar("record", default=None)
@@ -31,7 +31,7 @@ CURRENT: ContextVar[Recording | None] = ContextVar("record", default=None)
 
 @contextmanager
 def recording() -> Iterator[Recording]:
-    """While it lasts, every choice (see ``discrete``) is kept on the record."""
+    """While it lasts, every choice (see ``discrete``) is recorded."""
     record = Recording()
     token = CURRENT.set(record)
     try:
@@ -42,7 +42,7 @@ def recording() -> Iterator[Recording]:
 
 @contextmanager
 def replaying(record: Recording) -> Iterator[None]:
-    """While it lasts, choices come from the record, in the order they were made, whatever the positions.
+    """While it lasts, choices are taken from the record, in their order, whatever the positions.
 
     Raises:
         ReplayError: more or fewer choices are asked for than were recorded.
@@ -58,7 +58,7 @@ def replaying(record: Recording) -> Iterator[None]:
 
 
 def discrete(choose: Callable[P, T]) -> Callable[P, T]:
-    """Make a function whose result is a choice (rows of points) one that a record records and repeats."""
+    """Decorate a function whose result is a discrete choice (rows of points): it is recorded and replayed."""
 
     @wraps(choose)
     def chosen(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -66,20 +66,20 @@ def discrete(choose: Callable[P, T]) -> Callable[P, T]:
         if record is None:
             return choose(*args, **kwargs)
         if record.place is None:
-            token = CURRENT.set(None)  # choices made on the way to this one are part of it
+            token = CURRENT.set(None)  # choices made within this one are part of it
             try:
-                found = choose(*args, **kwargs)
+                choice = choose(*args, **kwargs)
             finally:
                 CURRENT.reset(token)
-            record.choices.append((_shapes(*args, *kwargs.values()), found))
-            return found
+            record.choices.append((_shapes(*args, *kwargs.values()), choice))
+            return choice
         if record.place == len(record.choices):
             raise ReplayError(f"expected {len(record.choices)} choices, as recorded, got more")
         shapes, repeated = record.choices[record.place]
         if shapes != _shapes(*args, *kwargs.values()):
             raise ReplayError(f"expected choice {record.place} to be about shapes {shapes}, as recorded")
         record.place += 1
-        return repeated  # type: ignore[no-any-return]
+        return repeated
 
     return chosen
 

@@ -1,11 +1,11 @@
-"""Fewer points, chosen by distances alone: whatever turns, mirrors or reorders a cloud, the same points survive.
+"""Order-free sampling: points selected by distances alone, the same ones for a rotated, reflected or reordered cloud.
 
-A maximal independent set of the radius graph: no two survivors are within the radius, and every point has a survivor
-within it. Which points, a priority decides that is itself a function of distances: going through the points by
-priority, each that is still there drops those around it. On a CPU that is what is done; elsewhere it is done in rounds
-as by Luby (1986), *A simple parallel algorithm for the maximal independent set problem*, with priorities fixed once,
-with the same answer (Blelloch, Fineman, Shun 2012, *Greedy sequential maximal independent set and matching are parallel
-on average*, arXiv 1202.3205).
+The sample is a maximal independent set of the radius graph: no two of its points are within the radius, and every point
+has one of them within it. A priority, itself a function of distances, decides which: in the order of priority, each
+point that is not excluded yet is selected and excludes those around it. On a CPU this is done one by one, elsewhere in
+rounds as by Luby (1986), *A simple parallel algorithm for the maximal independent set problem*, with fixed priorities.
+The result is the same (Blelloch, Fineman, Shun 2012, *Greedy sequential maximal independent set and matching are
+parallel on average*, arXiv 1202.3205).
 """
 
 from collections.abc import Iterator
@@ -17,30 +17,30 @@ from tensorframes.geometry.checks import check_batch, check_points, per_cloud
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.grid import Grid, independent_width
 from tensorframes.geometry.kdtree import kdtree_independent_set
-from tensorframes.geometry.ragged import enumerate_ranges, pieces_by_total
+from tensorframes.geometry.ragged import chunks_by_total, enumerate_ranges
 from tensorframes.geometry.replay import discrete
 from tensorframes.geometry.scale import distinct_distances, table_distances
 from tensorframes.parallel import one_thread
 
 ROUNDS = 32  # clouds of 100,000 points need 4 to 8
 GOLDEN_ANGLE = 2.4
-OPEN, KEPT, DROPPED = 0, 1, 2
+OPEN, SELECTED, EXCLUDED = 0, 1, 2
 
 
 @torch.no_grad()
 def intrinsic_priority(pos: Tensor, batch: Tensor | None = None, k: int = 8, table: Tensor | None = None) -> Tensor:
-    """A number for every point that looks random, yet depends on distances alone: (N,) float64 in [-1, 1].
+    """A pseudo-random priority for every point that depends on distances alone: (N,) float64 in [-1, 1].
 
         p_i = sum_a cos(2.4 a) d_ia / sum_a d_ia,   d_ia the distance to the a-th nearest distinct point, a = 1 .. k
 
-    The weights have both signs and the sum is divided by the distances' own, so that density does not move p: the order
-    among neighbours is random, and few rounds decide. It is linear in the distances, with weights of at most 1, so that
-    rounding is not amplified, as it would be by anything that oscillates. 0 where all points are equal.
+    The weights have both signs, and the sum is divided by that of the distances, so that p does not depend on density:
+    the order among neighbours is close to random, and few rounds suffice. The numerator is linear in the distances,
+    with weights of at most 1, so that rounding is not amplified. 0 where all points are equal.
 
     Args:
         pos: (N, d). batch: (N,) cloud of each point, ascending.
         k: number of neighbours. Copies of a point have its priority and are nobody's neighbour.
-        table: (N, K) neighbours of distinct points, K > k, nearest first, the point itself included: if known.
+        table: (N, K) neighbours of distinct points, K > k, nearest first, itself included; by default computed.
     Raises:
         ValueError: as `knn`.
     """
@@ -56,7 +56,7 @@ def intrinsic_priority(pos: Tensor, batch: Tensor | None = None, k: int = 8, tab
 
 
 class _Selection:
-    """The state of all distinct points while the set grows.
+    """The state of all distinct points during the rounds.
 
     Work is linear in the points however dense they are, as the radius graph is not: all points of a cell are within the
     radius of each other, so only the best of each cell is compared, and only with better points of the cells around.
@@ -75,7 +75,7 @@ class _Selection:
         return bool((self.state == OPEN).any())
 
     def round(self) -> None:
-        """Keep every open point that no open point within the radius outranks; drop open ones of lower rank near it."""
+        """Select every open point that none within the radius outranks; exclude open points of lower rank around it."""
         is_open = (self.state == OPEN).nonzero().squeeze(1)
         key, order = torch.sort(self.cell[is_open] * self.ranks + self.rank[is_open])
         order = is_open[order]  # the open points, cell by cell, the best last
@@ -85,7 +85,7 @@ class _Selection:
         self.near = self.near[:, some[self.near[0]] & some[self.near[1]]]
         best = torch.where(some, self.rank[order[(ends[1:] - 1).clamp(min=0)]], -1)
         winners = self._unbeaten(key, order, ends, best)
-        self.state[winners] = KEPT
+        self.state[winners] = SELECTED
         self._drop_around(winners, order, ends)
 
     def _unbeaten(self, key: Tensor, order: Tensor, ends: Tensor, best: Tensor) -> Tensor:
@@ -103,18 +103,18 @@ class _Selection:
         own, other = self.near[:, has_winner[self.near[0]]]
         for winner, point in self._within(winners, own, order, ends[other], ends.diff()[other]):
             lower = (self.rank[point] < self.rank[winner]) & (self.state[point] == OPEN)
-            self.state[point[lower]] = DROPPED
+            self.state[point[lower]] = EXCLUDED
 
     def _within(
         self, points: Tensor, own: Tensor, order: Tensor, start: Tensor, count: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pairs (p, q) within the radius, piece by piece.
+        """Pairs (p, q) within the radius, in chunks.
 
         p: all of `points` (ascending by cell) in the cell own[l]; q: order[start[l] : start[l] + count[l]].
         """
         many = torch.bincount(self.cell[points], minlength=self.cells)
         first = many.cumsum(0) - many
-        for part in pieces_by_total(many[own] * count):
+        for part in chunks_by_total(many[own] * count):
             line, at = enumerate_ranges(first[own[part]], many[own[part]])
             p = points[at]
             line, at = enumerate_ranges(start[part][line], count[part][line])
@@ -136,13 +136,13 @@ def _ranks(priority: Tensor | None, pos: Tensor, batch: Tensor, groups: Distinct
 
 
 def _in_rounds(points: Tensor, batch: Tensor, radius: Tensor, rank: Tensor) -> Tensor:
-    """(N,) which of distinct points survive, found in rounds."""
+    """(N,) whether each of distinct points is selected, in rounds."""
     selection = _Selection(points, batch, radius, rank)
     for _ in range(ROUNDS):
         if not selection.unfinished():
             break
         selection.round()
-    return selection.state != DROPPED
+    return selection.state != EXCLUDED
 
 
 @discrete
@@ -154,20 +154,21 @@ def independent_set(
     priority: Tensor | None = None,
     method: str = "auto",
 ) -> Tensor:
-    """Rows kept (S,), ascending: no two within the radius, and every row of pos within the radius of one that is kept.
+    """Rows (S,) of a maximal independent set, ascending: no two within the radius of each other, and every row of pos
+    within the radius of one of them.
 
-    Round by round, every open point that no open point within the radius outranks is kept, and the open points of lower
-    priority within the radius of it are dropped. Exact ties both survive, as do copies of a point: nothing but row
-    order could choose. After t rounds a point's fate depends on points within 2 t radius only. What is still open after
-    32 rounds survives (coverage holds, distance may not): it takes a chain of 64 points of ever higher priority. On a
-    CPU points are gone through one by one instead: the same answer wherever these rounds suffice.
+    In each round every open point that no open point within the radius outranks is selected, and the open points of
+    lower priority within the radius of it are excluded. Exact ties are both selected, as are copies of a point: only
+    their order could decide. After t rounds a point's state depends on points within 2 t radius only. Points still open
+    after 32 rounds are selected (coverage holds, distance may not); that takes a chain of 64 points of increasing
+    priority. On a CPU points are processed one by one instead, with the same result wherever the rounds suffice.
 
     Time and memory are linear in the points, also where the radius graph is not (half of the cloud in a tiny cluster).
     For several levels: call it on pos[rows], batch[rows] and priority[rows] with a larger radius.
 
     Args:
         pos: (N, d). radius: a length, or one for each cloud (B,). batch: (N,) cloud of each point, ascending.
-        priority: (N,) the higher survives; `intrinsic_priority` if None.
+        priority: (N,) the higher is selected; `intrinsic_priority` if None.
         method: kdtree (one by one, on the CPU), rounds, or auto: the former on a CPU, the latter elsewhere.
     Raises:
         ValueError: as `knn`; an unknown method; a radius that is not positive; a priority of the wrong shape.
@@ -186,7 +187,7 @@ def independent_set(
         one_by_one = pos.device.type == "cpu" if method == "auto" else method == "kdtree"
         if one_by_one:
             given = (values.cpu() for values in (points, clouds, lengths, best))
-            survives = kdtree_independent_set(*given).to(pos.device)
+            selected = kdtree_independent_set(*given).to(pos.device)
         else:
-            survives = _in_rounds(points, clouds, lengths, best)
-        return (survives[groups.index] & (rank == best[groups.index])).nonzero().squeeze(1)
+            selected = _in_rounds(points, clouds, lengths, best)
+        return (selected[groups.index] & (rank == best[groups.index])).nonzero().squeeze(1)

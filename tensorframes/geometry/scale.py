@@ -1,4 +1,4 @@
-"""The length by which a cloud is measured, and distances that copies of a point cannot make zero."""
+"""The length scale of a cloud, and distances to distinct points, which copies of a point cannot make zero."""
 
 import torch
 from torch import Tensor
@@ -53,7 +53,7 @@ def cloud_scale(pos: Tensor, batch: Tensor | None = None, k: int = 8, table: Ten
 
     The median over the cloud's distinct points of the distance to the k-th nearest distinct point (the farthest where
     there are fewer). 1 where all points are equal, and for an empty cloud. Raises ValueError as `knn` does.
-    ``table``: (N, K) neighbours of distinct points, K > k, nearest first, the point itself included, if they are known.
+    ``table``: (N, K) neighbours of distinct points, K > k, nearest first, itself included; by default computed.
     """
     check_count(k)
     check_points(pos)

@@ -1,15 +1,17 @@
-"""What networks are built from: perceptrons, encodings of edges, and the features a cloud starts with."""
+"""Parts of networks: perceptrons, encodings of edges, moments and planes of neighbourhoods, and the geometry record."""
 
 from tensorframes.layers.any_dimension import AnyDimensionConv, AnyDimensionFit, principal_axes
 from tensorframes.layers.edges import EdgeEncoding
 from tensorframes.layers.fusion import EdgeProduct, Fusion
+from tensorframes.layers.geometry import Geometry, Requirements, measured
 from tensorframes.layers.jets import jet
 from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm, silu
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate, sharpened
+from tensorframes.layers.multiscale_planes import MultiScalePlanes, PlaneSizes, planes_around
 from tensorframes.layers.planes import planes_of_levels
+from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
 from tensorframes.layers.probe import Probe
-from tensorframes.layers.profile import KnownProfile
-from tensorframes.layers.regions import WidePlanes, near_planes, regions_of_levels, wide_planes
+from tensorframes.layers.profile_embedding import ProfileEmbedding
 from tensorframes.layers.symmetric import smallest_eigenvector
 
 __all__ = [
@@ -19,21 +21,25 @@ __all__ = [
     "EdgeEncoding",
     "EdgeProduct",
     "Fusion",
-    "KnownProfile",
+    "Geometry",
+    "MultiScalePlanes",
     "NeighbourhoodMoments",
     "Norm",
+    "PlaneSizes",
+    "PooledMoments",
     "Probe",
-    "WidePlanes",
+    "ProfileEmbedding",
+    "Requirements",
     "check_widths",
     "jet",
     "made_norm",
-    "near_planes",
+    "measured",
     "normalised_adjugate",
+    "planes_around",
     "planes_of_levels",
+    "pooled_moments",
     "principal_axes",
-    "regions_of_levels",
     "sharpened",
     "silu",
     "smallest_eigenvector",
-    "wide_planes",
 ]

@@ -1,4 +1,4 @@
-"""What a receiver knows of the edge itself: its vector, and encodings of its length and its direction."""
+"""Encodings of an edge: its vector, its length and its direction."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.reps.harmonics import spherical_harmonics
 
-REACH = 4.0  # lengths, beyond which the radial encoding tells nothing
+REACH = 4.0  # lengths, beyond which the radial encoding is constant
 
 
 class EdgeEncoding(nn.Module):
-    r"""Numbers of an edge that is told in its receiver's frame, :math:`\hat r = R_i (x_j - x_i) / \ell`:
+    r"""An encoding of an edge in its receiver's frame, :math:`\hat r = R_i (x_j - x_i) / \ell`:
 
     .. math:: \hat r, \quad |\hat r|, \quad \cos\big(n \pi \min(|\hat r| / 4, 1)\big)_{n = 1 .. N}, \quad
         Y_l(\hat r / |\hat r|)_{l = 1 .. L},

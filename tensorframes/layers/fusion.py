@@ -28,7 +28,7 @@ def coupling_paths(degree: int) -> list[tuple[int, int, int]]:
 
 
 class _Couplings(nn.Module):
-    """The coupling coefficients of all paths, kept on the module's device."""
+    """The coupling coefficients of all paths, on the module's device."""
 
     def __init__(self, channels: int, degree: int) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Fusion(_Couplings):
     def forward(self, x: Tensor) -> list[Tensor]:
         """B_1, ..., B_bodies, each (N, irreps.dim), from A (N, irreps.dim)."""
         start = self.irreps.split(x)
-        fused, found = start, [x]
+        fused, outputs = start, [x]
         for body in range(self.bodies - 1):
             legs = [torch.einsum("nca,cd->nda", part, self.mix[body, b]) for b, part in enumerate(start)]
             sums = [torch.zeros_like(part) for part in start]
@@ -110,5 +110,5 @@ class Fusion(_Couplings):
                 product = torch.einsum("nca,abm,ncb->ncm", fused[a], table, legs[b])
                 sums[c] = sums[c] + self.weight[body, number].unsqueeze(-1) * product
             fused = sums
-            found.append(torch.cat([part.flatten(1) for part in fused], dim=-1))
-        return found
+            outputs.append(torch.cat([part.flatten(1) for part in fused], dim=-1))
+        return outputs

@@ -1,4 +1,4 @@
-"""Height fields of order two over planes that are known already."""
+"""Jets: height fields of order two over given planes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def jet(edge: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
     weighed = (terms * weight.unsqueeze(-1)).transpose(1, 2)
     total = weight.sum(-1).clamp_min(1e-3)[:, None, None]
     matrix = weighed @ terms / total + RIDGE * torch.eye(6, dtype=edge.dtype, device=edge.device)
-    found = torch.cholesky_solve(weighed @ h.unsqueeze(-1) / total, torch.linalg.cholesky_ex(matrix).L)
-    off = (h - (terms @ found).squeeze(-1)).square() * weight
-    bent = normal - (axes[..., :2] @ found[:, 1:3]).squeeze(-1)
+    jet_coefficients = torch.cholesky_solve(weighed @ h.unsqueeze(-1) / total, torch.linalg.cholesky_ex(matrix).L)
+    off = (h - (terms @ jet_coefficients).squeeze(-1)).square() * weight
+    bent = normal - (axes[..., :2] @ jet_coefficients[:, 1:3]).squeeze(-1)
     rough = (off.sum(-1) / total.flatten()).sqrt() * farthest.squeeze(-1).sqrt()
     return normalize(bent, dim=-1), rough

@@ -1,4 +1,4 @@
-"""Perceptrons on local features; in a local frame any of them is equivariant."""
+"""Perceptrons; on features in local frames any of them is equivariant."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ Norm = Literal["layer", "batch"]
 
 
 def silu() -> nn.Module:
-    """The activation x / (1 + exp(-x)) (Hendrycks and Gimpel 2016, arXiv 1606.08415), in place: on a CPU new memory for
-    what it makes takes longer than the numbers."""
+    """The activation x / (1 + exp(-x)) (Hendrycks and Gimpel 2016, arXiv 1606.08415), in place: on a CPU allocating
+    new memory takes longer than the function itself."""
     return nn.SiLU(inplace=True)
 
 

@@ -1,4 +1,4 @@
-"""What a point knows of its neighbourhood before any message: moments of order 0, 1 and 2, as tensors."""
+"""Moments of order 0, 1 and 2 of each point's neighbourhood, as tensors: the features that a network starts from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NeighbourhoodMoments(nn.Module):
     reps = TensorReps("2x0 + 1x1 + 2x2")
 
     def reps_for(self, kinds: Messages) -> Representation:
-        """How a network that sends these messages passes the moments on: as tensors, or as bare numbers."""
+        """The representation of the moments in a network with these messages: tensors, or scalars."""
         numbers = kinds.reps(self.reps.dim)
         return numbers if numbers.is_invariant else self.reps
 
@@ -54,7 +54,7 @@ def normalised_adjugate(matrices: Tensor, rank: float = 1e-6) -> Tensor:
 
 
 def sharpened(planes: Tensor) -> Tensor:
-    """P^8 over its trace: n n^T up to the eighth power of what P (..., 3, 3) has beside it, and that were it a line."""
+    """P^8 / tr P^8 of planes P (..., 3, 3): closer to n n^T, since the smaller eigenvalues vanish faster."""
     for _ in range(3):
         planes = planes @ planes
         trace = planes.diagonal(dim1=-2, dim2=-1).sum(-1)

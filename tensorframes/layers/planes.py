@@ -1,4 +1,4 @@
-"""Planes of neighbourhoods of several sizes, at every point: a first answer, before any message."""
+"""Planes of the neighbourhoods of each level, at every point."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers.moments import normalised_adjugate
-from tensorframes.layers.regions import inverse_square_shares
+from tensorframes.layers.pooled_moments import inverse_square_shares
 from tensorframes.reps import full_precision
 
 
 def planes_of_levels(hierarchy: Hierarchy, levels: int) -> Tensor:
-    r"""Planes of the neighbourhoods at each level, brought to all points, in the world's frame.
+    r"""Planes of the neighbourhoods at each level, interpolated to all points, in the world's frame.
 
-    At level l the normalised adjugate of the neighbours' covariance, :math:`n n^T` where they lie in a plane with
-    normal n, zero where they lie on a line; from level to level by the inverse squared distances of
-    ``FrameInterpolation``. Noise that hides the surface from the finer levels averages out at the coarser ones.
+    At level l the normalised adjugate of the neighbours' covariance: :math:`n n^T` where they lie in a plane with
+    normal n, zero where they lie on a line. Interpolation is by inverse squared distances, as in
+    ``FrameInterpolation``. Noise that hides the surface at fine levels averages out at coarse ones.
 
     Args:
         hierarchy: of N points. levels: how many of its levels, from the finest; all if it has fewer.
@@ -24,13 +24,13 @@ def planes_of_levels(hierarchy: Hierarchy, levels: int) -> Tensor:
     Returns:
         (N, levels, d, d), symmetric.
     """
-    found: list[Tensor] = []
+    planes_at: list[Tensor] = []
     for depth, level in enumerate(hierarchy.levels[:levels]):
         planes = _fitted(level.pos, level.neighbours)
         for finer in reversed(range(depth)):
             planes = _interpolated(planes, hierarchy, finer)
-        found.append(planes)
-    return torch.stack(found, dim=1)
+        planes_at.append(planes)
+    return torch.stack(planes_at, dim=1)
 
 
 @full_precision

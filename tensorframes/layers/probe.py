@@ -1,4 +1,4 @@
-"""Where the features of a network can be read."""
+"""Places where the features of a network can be read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tensorframes.reps import Representation
 
 
 class Probe(nn.Module):
-    """Says what representation a network's features have at this place, and in which frames they are told.
+    """The identity on a network's features, with their representation and, as an argument, their frames.
 
-    Changes nothing. Forward hooks on it read or replace features (``scoring.lie_derivative`` does both).
+    Forward hooks on it read or replace features (``scoring.lie_derivative`` does both).
 
     Args:
         reps: of the features.

@@ -1,4 +1,4 @@
-"""How a feature travels: from the sender's frame into the receiver's."""
+"""Message passing between local frames: from the sender's frame into the receiver's."""
 
 from tensorframes.messages.aggregation import FixedDegree, Pooling, pooled
 from tensorframes.messages.interpolation import FrameInterpolation

@@ -1,4 +1,4 @@
-"""Interpolation of features between point sets, each feature told in its receiver's frame."""
+"""Interpolation of features between point sets, each feature in its receiver's frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class FrameInterpolation(TensorialMessagePassing):
         epsilon: in squared units of the positions; small against the spacing of the senders.
     """
 
-    in_pieces = True
+    in_chunks = True
 
     def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))

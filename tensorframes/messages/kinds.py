@@ -1,4 +1,4 @@
-"""Which representation hidden features have: the one choice between tensor and scalar messages."""
+"""Representations of hidden features by their width: tensor, irreducible or scalar messages."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IrrepMessages:
 
 
 class ScalarMessages:
-    """Features are passed on as bare numbers, whatever the frames (what earlier local-frame methods did)."""
+    """Features that are sent as they are, whatever the frames, as in earlier local-frame methods."""
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """``width`` scalars."""

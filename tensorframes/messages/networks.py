@@ -1,4 +1,4 @@
-"""Way 2 for whole networks: every convolution of PyG in a module, wrapped where it stands."""
+"""Whole networks of PyG in local frames: every convolution in a module is wrapped in place."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ class LocalFramesNetwork(nn.Module):
         self.refused: dict[str, str] = {}
         self.network = network
         use_keys_of(self, "network")
-        known: dict[tuple[MessagePassing, EdgeType | None], nn.Module] = {}  # one that stands in two places stays one
+        wrappers: dict[tuple[MessagePassing, EdgeType | None], nn.Module] = {}  # one each
 
         def wrapped(conv: nn.Module, edge_type: EdgeType | None) -> nn.Module:
             if isinstance(conv, InScope):  # in a module that stands in two places
                 if conv.edge_type != edge_type:
                     raise ValueError("expected a module for each edge type, got one module for two")
                 return conv
-            if (conv, edge_type) not in known:
+            if (conv, edge_type) not in wrappers:
                 inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, world, loops))
-                known[conv, edge_type] = InScope(inner, self.scope, edge_type)
-            return known[conv, edge_type]
+                wrappers[conv, edge_type] = InScope(inner, self.scope, edge_type)
+            return wrappers[conv, edge_type]
 
         for module, name, path, edge_type in _convolutions(self, "", None):
             shown = path.removeprefix("network.")
@@ -118,10 +118,10 @@ class Scope:
                 raise ValueError("expected frames by node type for convolutions in a HeteroConv alone, got one outside")
             return frames
         ends = (edge_type[0], edge_type[-1])
-        known = list(frames) if isinstance(frames, Mapping) else []
-        if not isinstance(frames, Mapping) or not set(ends) <= set(known):
-            found = f"those of {', '.join(known)}" if known else "frames without node types"
-            raise ValueError(f"expected frames by node type, of {' and '.join(dict.fromkeys(ends))}, got {found}")
+        types = list(frames) if isinstance(frames, Mapping) else []
+        if not isinstance(frames, Mapping) or not set(ends) <= set(types):
+            got = f"those of {', '.join(types)}" if types else "frames without node types"
+            raise ValueError(f"expected frames by node type, of {' and '.join(dict.fromkeys(ends))}, got {got}")
         return frames[ends[0]] if ends[0] == ends[1] else (frames[ends[0]], frames[ends[1]])
 
 
@@ -164,14 +164,14 @@ def _convolutions(
 ) -> list[tuple[nn.Module, str, str, EdgeType | None]]:
     """Every convolution below ``module``: where it stands, its name there, its path, and its edge type if it is in a
     ``HeteroConv``, whose dictionary of convolutions (``hetero``) has the edge types as names."""
-    found = []
+    places = []
     for name, child in module._modules.items():  # named_children leaves out what stands in two places
         if child is None:
             continue
         where = f"{path}.{name}" if path else name
         kind = ModuleDict.to_external_key(name) if hetero else edge_type
         if isinstance(child, MessagePassing):
-            found.append((module, name, where, kind))
+            places.append((module, name, where, kind))
         else:
-            found += _convolutions(child, where, kind, hetero=isinstance(module, HeteroConv))
-    return found
+            places += _convolutions(child, where, kind, hetero=isinstance(module, HeteroConv))
+    return places

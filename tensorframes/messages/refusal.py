@@ -1,4 +1,4 @@
-"""Why a PyG convolution cannot be used untouched in local frames."""
+"""Why a PyG convolution cannot be used unchanged in local frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A module around another one, with the other one's keys in its state."""
+"""Wrappers whose state has the keys of the wrapped module."""
 
 from __future__ import annotations
 

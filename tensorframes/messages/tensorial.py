@@ -1,9 +1,9 @@
-"""Way 1: change the base class of a message passing network, and say what travels and how."""
+"""The base class of message passing with tensors as messages."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from tensorframes.messages.transport import arrive, turned_by_receivers
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, representation
 
-PIECE = 2048  # receivers that are served at once where ``in_pieces``: what they take stays in the processor's cache
+CHUNK = 2048  # receivers computed at once where ``in_chunks``: their messages stay in the processor's cache
 SENDER_ONLY = ("edge_index", "edge_index_j", "size_j", "size", "adj_t")
 
 
@@ -26,33 +26,33 @@ class TensorialMessagePassing(MessagePassing):
     .. math:: f_i' = \psi\big(f_i, \mathrm{AGG}_j\, \phi(f_i, \rho(R_i R_j^T) f_j, \dots)\big)
 
     (Lippmann et al., arXiv 2405.15389, eq. 6). In ``message``, ``x_j`` of a declared ``x`` has already arrived, and so
-    has a declared feature of the edges; ``x_i`` and what is not declared is as PyG gives it.
+    has a declared feature of the edges; ``x_i`` and undeclared arguments are as PyG gives them.
 
     Args:
         transport: for each travelling argument of ``propagate`` its representation, e.g. ``{"x": reps}``.
-        edge_transport: for each argument that holds tensors on the edges (E, dim), told in the world's frame, its
+        edge_transport: for each argument that holds tensors on the edges (E, dim), in the world's frame, its
             representation, e.g. ``{"edge_attr": "1x1"}``: ``message`` sees :math:`\rho_e(R_i)\, e_{ij}`.
         aggr, others: as in ``torch_geometric.nn.MessagePassing`` (flow from source to target only).
 
-    The transition does not live in a hook (PyG skips its hooks under ``torch.compile``). Each edge gets its own copy of
+    The transition is not a hook, because PyG skips hooks under ``torch.compile``. Each edge gets its own copy of
     its sender, already in the receiver's frame, and PyG then sees a bipartite graph in which edge k sends from row k.
     ``propagate`` is pinned on every subclass, because PyG's code template would replace it there.
 
-    A subclass may set ``in_pieces``: for inference on a CPU, receivers are then served some thousand at a time, to the
-    same result. It needs ``FixedDegree`` aggregations, edges sorted by receiver, and a ``message`` that reads nothing
+    A subclass may set ``in_chunks``: for inference on a CPU, receivers are then processed in chunks, with the same
+    result. It needs ``FixedDegree`` aggregations, edges sorted by receiver, and a ``message`` that reads nothing
     but ``x_i``, ``x_j`` and what has a row for each edge.
 
     Raises:
-        TypeError: a subclass overrides ``propagate``, or its ``message`` asks for what has no meaning on such a graph.
+        TypeError: a subclass overrides ``propagate``, or its ``message`` takes an argument that such a graph lacks.
         ValueError: frames are missing, or a feature does not fit its representation.
     """
 
-    in_pieces = False
+    in_chunks = False
 
     def __init__(
         self,
         transport: Mapping[str, Representation | str],
-        aggr: str | list[str] | torch.nn.Module | None = "sum",
+        aggr: str | Sequence[str | torch.nn.Module] | torch.nn.Module | None = "sum",
         *,
         edge_transport: Mapping[str, Representation | str] | None = None,
         aggr_kwargs: dict[str, Any] | None = None,
@@ -111,26 +111,26 @@ class TensorialMessagePassing(MessagePassing):
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
-        if degree is None or not self._pieces_wanted(receivers):
+        if degree is None or not self._chunked(receivers):
             return self._serve(edge_index, receivers, kwargs)
 
-        def served(start: int) -> Tensor:
-            rows = slice(start, min(start + PIECE, len(receivers)))
+        def of_chunk(start: int) -> Tensor:
+            rows = slice(start, min(start + CHUNK, len(receivers)))
             edges = slice(rows.start * degree, rows.stop * degree)
             part = {name: self._part(name, value, rows, edges, edge_index.shape[1]) for name, value in kwargs.items()}
             own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
             return self._serve(own, Frames(receivers.matrices[rows]), part)
 
-        return torch.cat(parallel_map(served, range(0, len(receivers), PIECE), edge_index.device))
+        return torch.cat(parallel_map(of_chunk, range(0, len(receivers), CHUNK), edge_index.device))
 
-    def _pieces_wanted(self, receivers: Frames) -> bool:
-        if not self.in_pieces or self.training or torch.is_grad_enabled():
+    def _chunked(self, receivers: Frames) -> bool:
+        if not self.in_chunks or self.training or torch.is_grad_enabled():
             return False
         on_cpu = receivers.matrices.device.type == "cpu"
-        return on_cpu and len(receivers) > PIECE and not torch.compiler.is_compiling()
+        return on_cpu and len(receivers) > CHUNK and not torch.compiler.is_compiling()
 
     def _sent(self, name: str, value: Any, senders: Frames) -> Any:
-        """One argument of the points as a pair (senders', receivers'), the senders' told in the world's frame."""
+        """One argument of the points as a pair (senders', receivers'), the senders' in the world's frame."""
         source, target = value if isinstance(value, (tuple, list)) else (value, value)
         reps = self.transport.get(name)
         if source is None or reps is None or reps.is_invariant:
@@ -145,7 +145,7 @@ class TensorialMessagePassing(MessagePassing):
         return value[edges] if isinstance(value, Tensor) and value.dim() and len(value) == count else value
 
     def _serve(self, edge_index: Tensor, receivers: Frames, arguments: dict[str, Any]) -> Tensor:
-        """What PyG makes of it, once every edge has a sender of its own, told in its receiver's frame."""
+        """PyG's own propagation on a graph where every edge has its own sender, in its receiver's frame."""
         arrived = dict(arguments)
         for name in self._gathered:
             source, target = arguments[name]

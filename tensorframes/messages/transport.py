@@ -1,4 +1,4 @@
-"""The transition along an edge: the only place where a feature changes frames."""
+"""Transport along an edge, from the sender's frame to the receiver's."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Fram
 def arrive(
     world: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    """The second step of ``transport``: from features (S, reps.dim) told in the world's frame to (E, reps.dim).
+    """The second step of ``transport``: from features (S, reps.dim) in the world's frame to (E, reps.dim).
 
-    ``degree``: every receiver has so many edges, one receiver after the other; its frame is then applied to all of them
-    at once.
+    ``degree``: number of edges of every receiver, one receiver after the other, if it is the same for all. Its frame is
+    then applied to all of them at once.
     """
     sent = world.index_select(0, edge_index[0])
     if reps.is_invariant:
@@ -36,7 +36,7 @@ def arrive(
 def turned_by_receivers(
     edges: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    """Tensors on the edges (E, reps.dim), told in the world's frame, in their receivers'."""
+    """Tensors on the edges (E, reps.dim), from the world's frame to their receivers'."""
     if degree is None:
         return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
     return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Way 2: a convolution of PyG, untouched, on features in local frames."""
+"""A convolution of PyG, unchanged, on features in local frames."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InLocalFrames(nn.Module):
 
     Args:
         conv: the convolution.
-        reps: of x; or a ``Messages``, which says what representation features of a width have.
+        reps: of x; or a ``Messages``, which gives the representation of features by their width.
         edge_reps: of edge_attr; None where it is invariant.
         world: representations of further arguments that hold a tensor for each point.
         self_loops: add a loop at every point first, as PyG does for ``add_self_loops=True`` (existing ones are dropped,
@@ -82,7 +82,7 @@ class InLocalFrames(nn.Module):
                 edge = local_edge_vectors(source, target, edge_index, receivers)
                 arguments[name] = (edge, torch.zeros_like(target))
             elif name in self.world and value is not None:
-                arguments[name] = self._seen(value, self.world[name], edge_index, receivers)
+                arguments[name] = self._at_receivers(value, self.world[name], edge_index, receivers)
             elif name == "edge_attr" and self.edge_reps is not None and value is not None:
                 arguments[name] = self.edge_reps.transform(value, receivers.matrices.index_select(0, edge_index[1]))
         if x is not None:
@@ -110,8 +110,8 @@ class InLocalFrames(nn.Module):
         return edge_index, arguments if name is None else {**arguments, name: attribute}
 
     @staticmethod
-    def _seen(value: Any, reps: Representation, edge_index: Tensor, receivers: Frames) -> tuple[Tensor, Tensor]:
-        """Tensors at senders and receivers, given in the world, as each receiver sees them."""
+    def _at_receivers(value: Any, reps: Representation, edge_index: Tensor, receivers: Frames) -> tuple[Tensor, Tensor]:
+        """Tensors at senders and receivers, from the world's frame to each receiver's."""
         source, target = _pair(value)
         arrived = reps.transform(
             source.index_select(0, edge_index[0]), receivers.matrices.index_select(0, edge_index[1])

@@ -1,8 +1,9 @@
-"""Normal estimation: frames, backbone and head in one network, whole clouds of any size, and weights files."""
+"""Normal estimation: frames, backbone and head in one network, prediction of whole clouds, and weights files."""
 
 from tensorframes.normals.estimate import estimate_normals
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
+from tensorframes.normals.interface import Estimator
 from tensorframes.normals.plane_fit import PlaneFitHead
 from tensorframes.normals.predict import EstimatorMethod, normals_of
 from tensorframes.normals.prediction import Prediction
@@ -20,6 +21,7 @@ from tensorframes.normals.weights import (
 __all__ = [
     "PRETRAINED",
     "AxisHead",
+    "Estimator",
     "EstimatorMethod",
     "Head",
     "NormalEstimator",

@@ -1,4 +1,4 @@
-"""Clouds that are too large for one pass: blocks of points, and what lies around them."""
+"""Large clouds: blocks of points, and the margins around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 SPACING = 8  # the nearest point by whose distance a point's spacing is measured, as a cloud's scale is
-WIDEST = 0.999  # part of a block's points whose spacing counts; those of few lonely points would let in everything
+WIDEST = 0.999  # quantile of a block's spacings that bounds them; a few isolated points would let in everything
 
 
 def blocks(pos: NDArray, most: int) -> Iterator[NDArray[np.int64]]:
@@ -46,7 +46,7 @@ def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: flo
     """Rows of the points (N, 3), ascending, that are not in a block but within ``reach`` spacings of it.
 
     A spacing is the distance of a point of the block to the 8th nearest of the block, and at least ``scale``: where
-    points are sparse, as far from a scanner, the network looks farther. Of more than ``most`` the nearest.
+    points are sparse, as far from a scanner, the margin is wider. Of more than ``most`` the nearest.
     """
     own = pos[rows]
     tree = cKDTree(own)

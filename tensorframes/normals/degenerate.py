@@ -1,4 +1,4 @@
-"""Where the fitted neighbours lie on a line: a plane from farther away, or the word that there is none."""
+"""The one rule for points whose neighbours lie on a line: a plane from farther away, or no normal."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import smallest_eigenvector
 
 RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
-WIDER = 4
+WIDER = 4  # the wider neighbourhood holds this many times the neighbours
 
 
 def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy, neighbours: int) -> Tensor:
-    """Normals (M, 3) with the failed ones (M,) replaced.
+    """Normals (M, 3) with those of failed points (M,) replaced.
 
-    By the plane of four times the neighbours; where that is a line, by the plane of the whole cloud; where that is a
-    line or a point, by zeros, "no normal". All three are O(3)-equivariant up to sign and independent of the order.
+    The replacement is the plane of four times the neighbours; where these lie on a line, the plane of the whole cloud
+    (``cloud_normals``); zeros, "no normal", where that has none. All are O(3)-equivariant up to sign and independent of
+    the order of the points.
     """
     if not bool(failed.any()):
         return normal
     level = hierarchy.levels[0]
-    lost = failed.nonzero().squeeze(-1)
-    points = rows[lost]
-    wide = knn(
+    places = failed.nonzero().squeeze(-1)
+    points = rows[places]
+    wider = knn(
         level.pos, WIDER * neighbours, query=level.pos[points], batch=level.batch, query_batch=level.batch[points]
     )
-    near, found = planes(level.pos[wide])
-    far, known = _cloud_planes(level.pos, level.batch, hierarchy.clouds)
-    cloud = level.batch[points]
-    far = torch.where(known[cloud].unsqueeze(-1), far[cloud], torch.zeros_like(near))
-    return normal.index_copy(0, lost, torch.where(found.unsqueeze(-1), near, far))
+    near, flat = planes(level.pos[wider])
+    far = cloud_normals(level.pos, level.batch, hierarchy.clouds)[level.batch[points]]
+    return normal.index_copy(0, places, torch.where(flat.unsqueeze(-1), near, far))
+
+
+def cloud_normals(pos: Tensor, batch: Tensor, clouds: int) -> Tensor:
+    """(B, 3) normals of the planes of whole clouds, points (N, 3); zeros, "no normal", of a line or a point."""
+    each = [planes(pos[batch == cloud].unsqueeze(0)) for cloud in range(clouds)]
+    return torch.cat([torch.where(flat.unsqueeze(-1), normal, torch.zeros_like(normal)) for normal, flat in each])
 
 
 def planes(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Normals (M, 3) of the planes of points (M, K, 3), and whether they are planes rather than lines."""
+    """Normals (M, 3) of the planes of points (M, K, 3), and whether they are planes rather than lines (M,)."""
     centred = points - points.mean(1, keepdim=True)
     normal, values = smallest_eigenvector(centred.transpose(1, 2) @ centred)
     return normal, values[:, 1] > RANK * values[:, 2]
-
-
-def _cloud_planes(pos: Tensor, batch: Tensor, clouds: int) -> tuple[Tensor, Tensor]:
-    found = [planes(pos[batch == cloud].unsqueeze(0)) for cloud in range(clouds)]
-    return torch.cat([normal for normal, _ in found]), torch.cat([known for _, known in found])

@@ -36,11 +36,11 @@ def estimate_normals(
             evaluation mode, which is moved to the device.
         device: where to compute; by default a GPU if there is one.
         progress: called with the layers of the network that have run and their total number, over all blocks.
-        block: clouds of more points are worked through in blocks of at most so many (``normals_of``), so that memory is
+        block: clouds of more points are processed in blocks of at most so many (``normals_of``), so that memory is
             bounded; None: in one pass.
 
     Returns:
-        (N, 3) float32 unit vectors. The sign means nothing. A row of zeros is "no normal": the point is not finite or
+        (N, 3) float32 unit vectors. The sign is arbitrary. A row of zeros is "no normal": the point is not finite or
         very far from all others, or the cloud is a line or a single point.
 
     Raises:

@@ -1,67 +1,65 @@
-"""Points in, normals out."""
+"""The network: points in, normals out."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.backbones import Backbone
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import PROFILE, Hierarchy, cloud_scale, nearest_neighbours, profiles
-from tensorframes.geometry.distances import distinct_points
-from tensorframes.layers import KnownProfile
-from tensorframes.normals.heads import Head
+from tensorframes.geometry import Hierarchy, variation_profiles
+from tensorframes.layers import Geometry, measured
+from tensorframes.normals.heads import Head, PlanT, ReadingT
+from tensorframes.normals.interface import Estimator
+from tensorframes.normals.normalise import in_scale, normalised
 from tensorframes.normals.prediction import Prediction
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation
 
 
-class NormalEstimator(nn.Module):
+class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
     r"""A normal for every point: frames, then the backbone in these frames, then the head.
 
-    Points that are equal in the network's precision are merged first (they get the same normal); positions are centred
-    and divided by their cloud's scale.
+    Equal points are merged, positions are centred and divided by their cloud's scale (``normalise.normalised``).
 
-    SO(3) frames (``frames.mirrors``) answer a reflection by S R_i, S = diag(1, 1, -1). In evaluation mode the network
-    then runs twice, with all R_i and with all S R_i, and the head decides by the mean of what both say: exactly
-    O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once, on one of the two,
-    by the toss of a coin: both are learned, also from clouds that are never reflected.
+    A reflection maps SO(3) frames (``FrameFinder.mirrors``) to S R_i, S = diag(1, 1, -1). In evaluation mode the
+    network then runs twice, with all R_i and with all S R_i, and the head takes the mean of both readings: exactly
+    O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once, on one of the two at
+    random, so that both are learned without reflected clouds.
 
     Args:
         frames: finds the frames.
         backbone: the network.
         head: makes the head from the representation of the backbone's features.
-        oriented: claim that signs mean something. SO(3) frames cannot claim it.
+        oriented: claim that signs carry information. SO(3) frames cannot claim it.
+
+    Raises:
+        ValueError: oriented normals from SO(3) frames, or a backbone with too few levels for the head.
     """
 
-    exact = True  # positions may come in float64, whatever the network's precision
+    accepts_float64 = True
 
     def __init__(
         self,
         frames: FrameFinder,
         backbone: Backbone,
-        head: Callable[[Representation], Head],
+        head: Callable[[Representation], Head[PlanT, ReadingT]],
         oriented: bool = False,
     ) -> None:
         super().__init__()
         if oriented and frames.mirrors:
             raise ValueError("expected frames of O(3) for oriented normals, got SO(3) frames, which average n and -n")
         levels = backbone.levels if frames.per_level else 1
-        self.frames = nn.ModuleList(copy.deepcopy(frames) for _ in range(levels))  # type: ignore[arg-type]
+        self.frames = nn.ModuleList(copy.deepcopy(frames) for _ in range(levels))
         self.backbone = backbone
         self.head = head(backbone.reps)
-        if (asked := getattr(self.head, "coarse", 0)) >= backbone.levels:
-            raise ValueError(f"expected wide planes of at most {backbone.levels - 1} coarse levels, got {asked}")
-        self.profiled = any(isinstance(part, KnownProfile) for part in self.modules())
-        if self.profiled and backbone.levels < 2:
-            raise ValueError(
-                "expected a backbone with coarse levels, where clouds' profiles are measured, got one level"
-            )
+        self.requirements = backbone.requirements | self.head.requirements
+        self.requirements.check_levels(backbone.levels)
+        self.needs_profile = self.requirements.profile
         self.oriented = oriented
         self.mirrors = frames.mirrors
 
@@ -73,92 +71,77 @@ class NormalEstimator(nn.Module):
         rows: Tensor | None = None,
         profile: Tensor | None = None,
     ) -> Prediction:
-        """Normals of the points.
+        """Normals of the points; arguments as in ``Estimator.forward``.
 
-        Args:
-            pos: (N, 3) positions, finite, in the network's precision or in float64, which is the more exact.
-            batch: (N,) cloud of each point, ascending; by default one cloud.
-            scale: (B,) each cloud's length scale; by default ``cloud_scale``. For a piece of a cloud that of the whole.
-            rows: (M,) the points whose normals are asked for; by default all, in order.
-            profile: (B, PROFILE) each cloud's ``thickness_profile``, where the network asks for it; by default measured
-                at the points of its coarsest level. For a patch of a cloud that of the whole.
+        Raises:
+            ValueError: there are no positions, or these are neither in the network's precision nor float64.
         """
         if pos.dim() != 2 or pos.shape[-1] != 3 or len(pos) == 0:
             raise ValueError(f"expected positions (N, 3) of at least one point, got shape {tuple(pos.shape)}")
-        expected = next(self.parameters()).dtype
-        if pos.dtype not in (expected, torch.float64):
-            raise ValueError(f"expected positions of {expected}, the network's, got {pos.dtype}")
+        dtype = next(self.parameters()).dtype
+        if pos.dtype not in (dtype, torch.float64):
+            raise ValueError(f"expected positions of {dtype}, the network's, got {pos.dtype}")
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
-        distinct = distinct_points(pos if pos.dtype == expected else _centred(pos, batch).to(expected), batch)
-        points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
         with torch.no_grad():
-            near = nearest_neighbours(points, batch_of, max(self.backbone.neighbours, self.head.reach))
-            lengths = cloud_scale(points, batch_of, table=near) if scale is None else scale
-            # Samples and neighbours are chosen in float64: each further rounding could decide some of them otherwise.
-            exact = _normalise(points, batch_of, lengths)
-            hierarchy = self.backbone.plan(exact, batch_of, near)
-            if self.profiled:
-                found = profiles(exact, batch_of, hierarchy.levels[-1].rows) if profile is None else profile
-                if found.shape != (expected_shape := (hierarchy.clouds, PROFILE)):
-                    raise ValueError(f"expected profiles of shape {expected_shape}, got {tuple(found.shape)}")
-                hierarchy = replace(hierarchy, profile=found)
-            prepare = getattr(self.head, "prepare", None)  # not every head has something to find here
-            if prepare is not None:
-                prepare(hierarchy)
-            hierarchy = hierarchy.to(expected)
-            asked = distinct.index if rows is None else distinct.index.index_select(0, rows)
+            geometry, index = self.geometry(pos, batch, scale, profile)
+            asked = index if rows is None else index.index_select(0, rows)
             needed, place = torch.unique(asked, return_inverse=True)
-            plan = self.head.plan(hierarchy, needed)
-        normal, steps, fallback = self._passes(hierarchy, needed, plan)
-        return Prediction(normal.index_select(0, place), steps.index_select(1, place), fallback.index_select(0, place))
+            plan = self.head.plan(geometry, needed)
+        frames = self.find_frames(geometry)
+        normal, iterates = self._passes(geometry, frames, plan)
+        source = frames[0].fallback
+        fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
+        return Prediction(
+            normal.index_select(0, place), iterates.index_select(1, place), fallback.index_select(0, place)
+        )
+
+    def geometry(
+        self, pos: Tensor, batch: Tensor, scale: Tensor | None = None, profile: Tensor | None = None
+    ) -> tuple[Geometry, Tensor]:
+        """The geometry of clouds in the network's precision, computed in float64, and each row's point in it (N,).
+
+        Arguments as in ``Estimator.forward``.
+        """
+        dtype = next(self.parameters()).dtype
+        neighbours = max(self.backbone.neighbours, self.requirements.neighbours)
+        clouds = normalised(pos, batch, dtype, neighbours, scale)
+        hierarchy = self.backbone.plan(clouds.pos, clouds.batch, clouds.knn_index)
+        return measured(hierarchy, self.requirements, profile).to(dtype), clouds.index
 
     @torch.no_grad()
-    def measured_profile(self, pos: Tensor, scale: float) -> Tensor:
-        """(1, PROFILE) of one cloud of distinct points (N, 3) with its scale, measured as where none is given:
-        for pieces of it."""
+    def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
+        """As in ``Estimator``; only the coarsest level is sampled."""
+        if not self.needs_profile:
+            return None
         parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
-        exact = _normalise(pos, batch, pos.new_tensor([scale])).to(parameter.device)
+        exact = in_scale(pos, batch, pos.new_tensor([scale])).to(parameter.device)
         batch = batch.to(parameter.device)
-        return profiles(exact, batch, self.backbone.plan(exact, batch).levels[-1].rows).to(parameter)
+        return variation_profiles(exact, batch, self.backbone.coarsest_rows(exact, batch)).to(parameter)
 
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
         """The frames of every level."""
         levels = hierarchy.levels
-        first = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
+        first: Frames = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
         if len(self.frames) == 1:
             return [first.index_select(level.rows) for level in levels]
-        rest = zip(self.frames[1:], levels[1:], strict=True)  # type: ignore[arg-type]
         coarse = [
-            finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows)) for finder, level in rest
+            finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows))
+            for finder, level in zip(list(self.frames)[1:], levels[1:], strict=True)
         ]
         return [first, *coarse]
 
-    def _passes(self, hierarchy: Hierarchy, rows: Tensor, plan: Any) -> tuple[Tensor, Tensor, Tensor]:
-        frames = self.find_frames(hierarchy)
-        source = frames[0].fallback
-        fallback = rows.new_zeros(len(rows), dtype=torch.uint8) if source is None else source.index_select(0, rows)
+    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> tuple[Tensor, Tensor]:
+        """The head's answer to one reading in training, to that of each of the equivalent frames in evaluation."""
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
             passes = [mirrored if bool(torch.rand(()) < 0.5) else frames]
         else:
             passes = [frames, mirrored] if self.mirrors else [frames]
-        device = hierarchy.levels[0].pos.device
-        readings = parallel_map(lambda each: self.head.read(*self.backbone(hierarchy, each), plan), passes, device)
-        normal, steps = self.head(readings, plan)
-        return normal, steps, fallback
 
+        def read(each: list[Frames]) -> ReadingT:
+            features, last = self.backbone(geometry, each)
+            return self.head.read(features, last, plan)
 
-def _normalise(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
-    """Positions centred on their cloud's mean, in units of its scale, float64."""
-    clouds = int(batch.max()) + 1
-    if lengths.shape != (clouds,):
-        raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
-    return _centred(pos, batch) / lengths.double().index_select(0, batch).unsqueeze(-1)
-
-
-def _centred(pos: Tensor, batch: Tensor) -> Tensor:
-    """Positions from their cloud's mean, float64."""
-    exact, clouds = pos.double(), int(batch.max()) + 1
-    count = torch.bincount(batch, minlength=clouds).clamp_min(1).unsqueeze(-1)
-    mean = exact.new_zeros(clouds, pos.shape[-1]).index_add(0, batch, exact) / count
-    return exact - mean.index_select(0, batch)
+        readings = parallel_map(read, passes, geometry.levels[0].pos.device)
+        normal, iterates = self.head(readings, plan)
+        return normal, iterates

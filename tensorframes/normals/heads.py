@@ -1,40 +1,47 @@
-"""Heads: from a feature in a point's frame to a normal in the world."""
+"""Heads: from features in local frames to normals in the world's frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP, planes_of_levels, smallest_eigenvector
+from tensorframes.layers import MLP, Geometry, Requirements, planes_of_levels, smallest_eigenvector
 from tensorframes.reps import Representation, TensorReps
 
+PlanT = TypeVar("PlanT")
+ReadingT = TypeVar("ReadingT")
 
-class Head(Protocol):
-    """From features (N, reps.dim) in local frames to unit normals of some rows (M,), and how it came to them.
 
-    SO(3) frames take two passes, with all R_i and with all S R_i. A head reads what each of them says, as tensors in
-    the world's frame, and decides by both at once: whatever treats the readings alike is equivariant. A head may have a
-    method ``prepare(hierarchy)``, called before positions are rounded to the network's precision.
+class Head(nn.Module, Generic[PlanT, ReadingT]):
+    """From features (N, reps.dim) in local frames to unit normals of some rows (M,).
+
+    SO(3) frames take two passes, with all R_i and with all S R_i. ``read`` turns the features of each pass into tensors
+    in the world's frame; ``forward`` decides by all readings at once, and is equivariant if it treats them alike.
+
+    Attributes:
+        requirements: what the head asks of the geometry beside the hierarchy.
     """
 
-    reach: int  # of how many of a point's nearest neighbours its plan makes use
+    requirements: Requirements = Requirements()
 
-    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Any:
-        """What depends on the geometry alone, found once for all passes; handed back to ``read`` and ``forward``."""
+    def plan(self, geometry: Geometry, rows: Tensor) -> PlanT:
+        """A frozen record of what depends on the geometry alone, computed once for all passes. rows: (M,) ascending."""
+        raise NotImplementedError
 
-    def read(self, x: Tensor, frames: Frames, plan: Any) -> Any:
-        """What one pass says, told in the world's frame."""
+    def read(self, x: Tensor, frames: Frames, plan: PlanT) -> ReadingT:
+        """The features (N, reps.dim) of one pass as tensors in the world's frame."""
+        raise NotImplementedError
 
-    def __call__(self, readings: Sequence[Any], plan: Any) -> tuple[Tensor, Tensor]:
-        """From one or two readings normals (M, 3), and what they were corrected from (S, M, 3), the guess first."""
+    def forward(self, readings: Sequence[ReadingT], plan: PlanT) -> tuple[Tensor, Tensor]:
+        """From one or two readings the normals (M, 3) and the iterates (S, M, 3) before them, the first guess first."""
+        raise NotImplementedError
 
 
-class VectorHead(nn.Module):
+class VectorHead(Head[Tensor, Tensor]):
     r"""The normal as a vector: :math:`n_i = R_i^T v_i / |v_i|`, v = MLP(f) (arXiv 2405.15389, section 3).
 
     On a line or a single point the vector follows the world's axes: finite, reproducible, not equivariant.
@@ -43,14 +50,12 @@ class VectorHead(nn.Module):
         reps: of the features.
     """
 
-    reach = 0
-
     def __init__(self, reps: Representation) -> None:
         super().__init__()
         self.net = MLP([reps.dim, reps.dim, reps.d], norm="layer")
         self.vector = TensorReps("1x1", d=reps.d)
 
-    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Tensor:
+    def plan(self, geometry: Geometry, rows: Tensor) -> Tensor:
         """The rows (M,) asked for."""
         return rows
 
@@ -60,50 +65,49 @@ class VectorHead(nn.Module):
         return unit(frames.index_select(plan).to_world(local, self.vector))
 
     def forward(self, readings: Sequence[Tensor], plan: Tensor) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3), corrected from nothing (0, M, 3): the vectors, or the axis that two have in common."""
+        """Normals (M, 3): the vectors, or the mean axis of two; no iterates (0, M, 3)."""
         normal = readings[0] if len(readings) == 1 else mean_axis(*readings)
         return normal, normal.new_zeros(0, *normal.shape)
 
 
-class AxisHead(nn.Module):
+class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
     r"""The normal up to sign as the principal axis of a tensor: the eigenvector of the largest eigenvalue of
 
     .. math:: \sum_l a_{il}\, P_{il} + R_i^T\, (A_i + A_i^T)\, R_i, \qquad (a, A) = \mathrm{MLP}(f),
 
-    a softmax over the levels l, :math:`P_{il}` the planes of the neighbourhoods at level l (``planes_of_levels``). A
-    vector has a sign, and where neighbours disagree about it their vectors cancel; a symmetric tensor has none.
+    with a a softmax over the levels l and :math:`P_{il}` the planes of the neighbourhoods at level l
+    (``planes_of_levels``). A vector has a sign, and vectors of neighbours that disagree about it cancel; a symmetric
+    tensor has none.
 
     Args:
         reps: of the features.
-        levels: how many levels' planes to start from.
+        levels: how many levels' planes are mixed.
     """
-
-    reach = 0
 
     def __init__(self, reps: Representation, levels: int) -> None:
         super().__init__()
         self.levels = levels
         self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
         self.tensor = TensorReps("1x2", d=reps.d)
-        with torch.no_grad():  # begin close to the planes
+        with torch.no_grad():  # starts close to the planes
             for parameter in self.net.layers[-1].parameters():
-                parameter *= 0.1
+                parameter.mul_(0.1)
 
-    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def plan(self, geometry: Geometry, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The rows (M,) asked for, and their planes (M, levels, d, d)."""
-        return rows, planes_of_levels(hierarchy, self.levels).index_select(0, rows)
+        return rows, planes_of_levels(geometry, self.levels).index_select(0, rows)
 
     def read(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> Tensor:
         """The symmetric tensors (M, d, d)."""
         rows, planes = plan
-        told = self.net(x.index_select(0, rows))
-        choice, local = told[:, : planes.shape[1]].softmax(-1), told[:, self.levels :]
-        start = (choice.view(*choice.shape, 1, 1) * planes).sum(1)
+        out = self.net(x.index_select(0, rows))
+        share, local = out[:, : planes.shape[1]].softmax(-1), out[:, self.levels :]
+        start = (share.view(*share.shape, 1, 1) * planes).sum(1)
         world = frames.index_select(rows).to_world(local, self.tensor).view_as(start)
         return start + world + world.transpose(-1, -2)
 
-    def forward(self, readings: Sequence[Tensor], plan: Any) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) of the mean of the tensors, corrected from nothing (0, M, 3)."""
+    def forward(self, readings: Sequence[Tensor], plan: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3) of the mean of the tensors; no iterates (0, M, 3)."""
         symmetric = mean_of(readings)
         size = symmetric.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
         eye = torch.eye(self.tensor.d, dtype=symmetric.dtype, device=symmetric.device)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from tensorframes.geometry import Hierarchy
-from tensorframes.layers import WidePlanes, jet, sharpened, silu, smallest_eigenvector
+from tensorframes.layers import MultiScalePlanes, jet, sharpened, silu, smallest_eigenvector
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.plane_votes import (
     NEAREST,
     across,
     checked_tolerances,
-    edges,
     faded,
     inliers,
     rising,
 )
 from tensorframes.normals.support import along, spread, support
-from tensorframes.normals.weighted_plane import Fit
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
@@ -55,7 +53,8 @@ class Found:
         return self._each(lambda value: value.narrow(0, start, count))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Found:
-        return replace(self, **{name: None if value is None else change(value) for name, value in vars(self).items()})
+        given = (change(value) for value in (self.edge, self.answers, self.residual, self.told))
+        return Found(*given, *(None if value is None else change(value) for value in (self.planes, self.shape)))
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class LastChoice(nn.Module):
 
     The candidates c are what was found so far, the guess and the fits; a jet, the tangent plane at the point of the
     height field of order two of its 23 nearest neighbours, over the last fit (Cazals and Pouget 2005), for surfaces
-    that bend; near planes (``near_planes``) of all sizes, for surfaces that do not, and noise; and the planes through
+    that bend; near planes (``planes_around``) of all sizes, for surfaces that do not, and noise; and the planes through
     the point and two of its nearest neighbours, for facets that hold hardly more points than that.
 
     A plane through the point and two neighbours holds more points to within a small tolerance only where the surface is
@@ -153,26 +152,20 @@ class LastChoice(nn.Module):
             for parameter in self.score[-1].parameters():
                 parameter.zero_()
 
-    def plan(self, hierarchy: Hierarchy) -> Tensor:
-        """Edges (N, K, 3) of all points to their nearest. Found before positions are rounded to the network's
-        precision, which would leave less of how exactly points lie in a plane."""
-        pos, table = hierarchy.levels[0].pos, hierarchy.known[:, : self.reach]
-        found: Tensor = hierarchy.once(("edges", self.reach), lambda: edges(pos, table)[:, 1:])
-        return found
-
     def forward(
         self,
         edge: Tensor,
         answers: Tensor,
         fit: Fit,
         told: Tensor,
-        near: WidePlanes | None,
+        near: MultiScalePlanes | None,
         size: int,
     ) -> Tensor:
         """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
 
         Args:
-            edge: (M, K, 3) to the nearest neighbours, the point itself not among them (``plan``).
+            edge: (M, K, 3) to the nearest neighbours, the point itself not among them; taken before positions are
+                rounded to the network's precision, which would leave less of how exactly points lie in a plane.
             answers: (S, M, 3), the last of them the fit's. told: (M, T).
             near: Q near planes of each of the M points, if there are any.
         """
@@ -182,7 +175,7 @@ class LastChoice(nn.Module):
         return torch.cat(parallel_map(self.of, found.split(size), told.device))
 
     @staticmethod
-    def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: WidePlanes | None) -> Found:
+    def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: MultiScalePlanes | None) -> Found:
         """What was found of the points, all that the choice looks at; arguments as above."""
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")

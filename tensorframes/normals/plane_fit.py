@@ -1,67 +1,80 @@
-"""The head that decides: weighted least-squares planes, their weights and their prior given by the network."""
+"""The plane-fitting head: weighted least-squares planes whose weights and prior the network gives."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP, KnownProfile, WidePlanes, regions_of_levels
+from tensorframes.layers import MLP, Geometry, MultiScalePlanes, ProfileEmbedding, Requirements
 from tensorframes.normals.degenerate import RANK, fall_back
-from tensorframes.normals.heads import AxisHead, mean_of
+from tensorframes.normals.fit import Fit, of_fit
+from tensorframes.normals.heads import AxisHead, Head, mean_of
 from tensorframes.normals.joined import joined
 from tensorframes.normals.last_choice import LastChoice
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
+from tensorframes.normals.offset import Offset
 from tensorframes.normals.plane_votes import PlaneVotes, Search
-from tensorframes.normals.weighted_plane import Fit, PlaneFit, RobustPlaneFit
+from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation
 
-CHUNK = {"cpu": 1024}  # points fitted at once outside training: what they take stays in the cache
+CHUNK = {"cpu": 1024}  # points fitted at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
 
 
-class PlaneFitHead(nn.Module):
-    r"""Planes through the neighbours, each neighbour weighed by the network, from its own guess to a normal.
+@dataclass(frozen=True)
+class Plan:
+    """What depends on the geometry alone."""
+
+    geometry: Geometry
+    guess: tuple[Tensor, Tensor]  # the plan of the guess, an ``AxisHead``
+    fitted: tuple[Neighbourhoods, ...]  # of each fit; their rows ascend, and contain those that the next fit looks at
+    votes: Search | None  # where candidate planes come from, of all points
+    multiscale_planes: MultiScalePlanes | None  # of all points
+    local_planes: MultiScalePlanes | None  # of all points
+
+
+class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
+    r"""Planes through the neighbours, each neighbour weighted by the network, from a first guess to a normal.
 
     The guess (``AxisHead``, with ``WideGuess`` and ``PlaneVotes`` if asked for) is corrected by one ``PlaneFit`` after
-    the other, each starting from the normals before, those of the point and of its neighbours. After Lenssen et al.
-    (CVPR 2020: iterated weights for a least-squares plane), with the prior and the coarse neighbours added.
+    the other. Each starts from the normals before it, those of the point and of its neighbours, after Lenssen et al.
+    (CVPR 2020: iterated weights of a least-squares plane), with a prior and coarse neighbours added.
 
-    The neighbours are the nearest points and, so that noise can be averaged over more than those, the nearest points of
-    coarser levels. Where they lie on a line the plane comes from four times the neighbours, then from the whole cloud;
-    if that is a line too, the answer is "no normal", zeros.
+    The neighbours are the nearest points and the nearest points of coarser levels, over which more noise averages out.
+    Where they lie on a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a
+    line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
 
     Args:
         reps: of the features.
         neighbours: for each level (0, 1, ...) how many of its points are fitted; 0 for none.
-        fits: how many planes are fitted in turn.
-        hidden: width of the network that weighs them.
-        told: numbers the network tells of each point.
+        fits: how many planes are fitted in sequence.
+        hidden: width of the network that weights them.
+        embedding: width of the point embedding that the features are mapped to.
         robust: weigh by residuals, too (``RobustPlaneFit``).
-        candidates: among how many neighbours' planes, beside its own, the guess chooses (``PlaneVotes``), for
-            all sizes or for each; 0: no choice.
-        sizes: nearest points that those planes are fitted to.
-        triples: among how many nearest neighbours pairs make planes with the point, to choose from, too.
-        tolerances: heights at which neighbours count as in such a plane, in units of the neighbourhood's size.
-        wide: for level 1, 2, ... of how many of its regions wide neighbourhoods are made, whose planes are added to the
-            guess (``WideGuess``); none: nothing is added.
-        regions: fit to all the points that the coarse neighbours stand for (``regions_of_levels``), weighed together,
-            instead of to these neighbours as points.
-        filtering: the prior of a fit holds the fitted points' normals before it, too.
-        offsets: all fits but the first are made to points moved towards the planes fitted before (``Offset``).
-        near: for level 0, 1, ... of how many of its points or regions neighbourhoods of each point itself are made,
-            whose planes are added to the guess (``NearGuess``); none: nothing is added.
-        profile: what the network tells of each point also follows from the whole cloud's profile (``KnownProfile``).
-        choice: the last word has a choice among the guess, the planes fitted, a jet, the near planes and the planes
+        candidates: how many neighbours' planes, beside the point's own, the guess selects from (``PlaneVotes``), for
+            all sizes or for each; 0: no selection.
+        sizes: numbers of nearest points that these planes are fitted to.
+        minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidate planes.
+        tolerances: heights below which a neighbour is an inlier of a plane, in units of the neighbourhood's size.
+        multiscale_planes: for level 1, 2, ... how many of its points, with all that they stand for, make the
+            neighbourhoods whose planes are added to the guess (``WideGuess``); empty: none.
+        pooled_moments: fit to all the points that coarse neighbours stand for, by their pooled moments, in place of
+            these neighbours as points.
+        bilateral_prior: the prior of a fit also contains the normals, before it, of the fitted points.
+        offsets: all fits but the first use points moved towards the planes fitted before (``Offset``).
+        local_planes: for level 0, 1, ... how many of its points make the neighbourhoods of each point itself whose
+            planes are added to the guess (``NearGuess``); empty: none.
+        variation_profile: add an embedding of the whole cloud's surface-variation profile (``ProfileEmbedding``).
+        final_selection: select the normal among the guess, the fitted planes, a jet, the local planes and the planes
             through the point and two of so many nearest neighbours (``LastChoice``, or its settings by name); 0: the
-            last fit has it.
+            last fit gives the normal.
     """
 
     def __init__(
@@ -70,174 +83,154 @@ class PlaneFitHead(nn.Module):
         neighbours: Sequence[int] = (18, 12, 12, 12),
         fits: int = 1,
         hidden: int = 32,
-        told: int = 16,
+        embedding: int = 16,
         robust: bool = False,
         candidates: int | Sequence[int] = 0,
-        sizes: Sequence[int] = (6, 10, 16),
-        triples: int = 0,
-        tolerances: Sequence[float] = (0.003, 0.012, 0.05, 0.2),
-        wide: Sequence[Sequence[int]] = (),
-        regions: bool = False,
-        filtering: bool = False,
+        sizes: Sequence[int] = (4, 16),
+        minimal_samples: int = 6,
+        tolerances: Sequence[float] = (0.001, 0.004, 0.02, 0.1),
+        multiscale_planes: Sequence[Sequence[int]] = (),
+        pooled_moments: bool = False,
+        bilateral_prior: bool = False,
         offsets: bool = False,
-        near: Sequence[Sequence[int]] = (),
-        profile: bool = False,
-        choice: int | Mapping[str, Any] = 0,
+        local_planes: Sequence[Sequence[int]] = (),
+        variation_profile: bool = False,
+        final_selection: int | Mapping[str, Any] = 0,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
-        if min(fits, hidden // 2, told) < 1:
-            raise ValueError(f"expected fits >= 1, hidden >= 2 and told >= 1, got {fits}, {hidden} and {told}")
+        if min(fits, hidden // 2, embedding) < 1:
+            raise ValueError(f"expected fits and embedding >= 1, hidden >= 2, got {fits}, {embedding} and {hidden}")
         if offsets and fits < 2:
             raise ValueError(f"expected fits >= 2 with offsets, got {fits}")
         counts = [candidates] * len(sizes) if isinstance(candidates, int) else list(candidates)
-        self.neighbours, self.regions = tuple(neighbours), regions
+        self.neighbours, self.pooled_moments, width = tuple(neighbours), pooled_moments, embedding + fits
         self.guess = AxisHead(reps, len(self.neighbours))
-        self.tell = MLP([reps.dim, reps.dim, told + fits], norm="layer")
+        self.embed = MLP([reps.dim, reps.dim, width], norm="layer")
         kind = RobustPlaneFit if robust else PlaneFit
-        self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, told, filtering) for _ in range(fits))
-        self.offsets = nn.ModuleList(Offset(told, hidden) for _ in range(fits - 1)) if offsets else None
-        self.votes = PlaneVotes(told + fits, sizes, counts, triples, tolerances) if candidates else None
-        self.wide = WideGuess(told + fits, wide) if wide else None
-        self.near = NearGuess(told + fits, near) if near else None
-        self.profile = KnownProfile(told + fits) if profile else None
-        settings = choice if isinstance(choice, Mapping) else {"nearest": choice}
-        self.choice = LastChoice(told, fits + 1, sum(len(sizes) for sizes in near), **settings) if choice else None
-        self.coarse = max(len(wide), len(near) - 1)
-        asked = [part.reach for part in (self.votes, self.choice) if part is not None]
-        self.reach = max(neighbours[0], *(near[0] if near else ()), *asked, 0)
+        self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, embedding, bilateral_prior) for _ in range(fits))
+        self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1)) if offsets else None
+        self.votes = PlaneVotes(width, sizes, counts, minimal_samples, tolerances) if candidates else None
+        self.multiscale_planes = WideGuess(width, multiscale_planes) if multiscale_planes else None
+        self.local_planes = NearGuess(width, local_planes) if local_planes else None
+        self.variation_profile = ProfileEmbedding(width) if variation_profile else None
+        selection = final_selection if isinstance(final_selection, Mapping) else {"nearest": final_selection}
+        planes = 0 if self.local_planes is None else self.local_planes.sizes.planes
+        self.final_selection = LastChoice(embedding, fits + 1, planes, **selection) if final_selection else None
+        self.requirements = self._requirements()
 
-    def prepare(self, hierarchy: Hierarchy) -> None:
-        """The near planes, and how points lie to each other: rounded positions would not tell how thin planes are."""
-        if self.near is not None:
-            self.near.plan(hierarchy)
-        if self.choice is not None:
-            self.choice.plan(hierarchy)
+    def _requirements(self) -> Requirements:
+        parts = [each for each in (self.multiscale_planes, self.local_planes) if each is not None]
+        reach = 0 if self.final_selection is None else self.final_selection.reach
+        nearest = () if self.local_planes is None else self.local_planes.sizes.counts[0]
+        candidates = 0 if self.votes is None else self.votes.reach
+        return Requirements(
+            neighbours=max(self.neighbours[0], *nearest, candidates, reach),
+            planes=tuple(each.sizes for each in parts),
+            moments=self.pooled_moments,
+            edges=reach,
+            profile=self.variation_profile is not None,
+        )
 
-    def plan(self, hierarchy: Hierarchy, rows: Tensor) -> Plan:
-        """Whom each fit is for, and what it fits: the last the rows (M,), ascending, the one before all that the last
-        looks at, and so on; the guess all points."""
-        everyone = torch.arange(hierarchy.points, device=rows.device)
-        regions = regions_of_levels(hierarchy) if self.regions else None
-        fitted = [neighbourhoods(hierarchy, rows, self.neighbours, regions)]
+    def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
+        """What each fit is computed for and from: the last for the rows (M,), ascending, the one before it for all
+        points that the last looks at, and so on; the guess for all points."""
+        everyone = torch.arange(geometry.points, device=rows.device)
+        moments = geometry.moments if self.pooled_moments else None
+        fitted = [neighbourhoods(geometry, rows, self.neighbours, moments)]
         while len(fitted) < len(self.fits):
-            seen = torch.zeros_like(everyone, dtype=torch.bool)
-            seen[fitted[0].rows], seen[fitted[0].table.flatten()] = True, True
-            wanted = everyone[seen]
+            used = torch.zeros_like(everyone, dtype=torch.bool)
+            used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
+            wanted = everyone[used]
             same = len(wanted) == len(fitted[0].rows)
-            fitted.insert(0, fitted[0] if same else neighbourhoods(hierarchy, wanted, self.neighbours, regions))
-        votes = None if self.votes is None else self.votes.plan(hierarchy, CHUNK.get(rows.device.type, LARGEST_CHUNK))
-        wide = None if self.wide is None else self.wide.plan(hierarchy)
-        near = None if self.near is None else self.near.plan(hierarchy)
-        return Plan(self.guess.plan(hierarchy, everyone), fitted, votes, wide, near)
+            fitted.insert(0, fitted[0] if same else neighbourhoods(geometry, wanted, self.neighbours, moments))
+        chunk = CHUNK.get(rows.device.type, LARGEST_CHUNK)
+        votes = None if self.votes is None else self.votes.plan(geometry, chunk)
+        multiscale = None if self.multiscale_planes is None else self.multiscale_planes.plan(geometry)
+        local = None if self.local_planes is None else self.local_planes.plan(geometry)
+        return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fitted), votes, multiscale, local)
 
-    def _part(self, values: Tensor) -> int:
-        """How many points are looked at together: all of them in training."""
+    def _chunk(self, values: Tensor) -> int:
+        """How many points are computed at once: all of them in training."""
         return max(len(values), 1) if self.training else CHUNK.get(values.device.type, LARGEST_CHUNK)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
-        """Tensors of the guess (N, 3, 3), and what the network tells of each point (N, told + fits), at all points."""
-        return self.guess.read(x, frames, plan.guess), self.tell(x)
+        """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), at all points."""
+        return self.guess.read(x, frames, plan.guess), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) of the rows planned for, and what they were corrected from: the guess and the fits but the
-        last, (fits, M, 3), and with a last choice that, too, (fits + 1, M, 3)."""
+        """Normals (M, 3) of the rows planned for, and the iterates: the guess and the fits but the last, (fits, M, 3),
+        and with a final selection that fit, too, (fits + 1, M, 3)."""
+        guess, read = self._guess(readings, plan)
+        embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
+        fit, iterates = self._fits(guess, embedding, priors, plan)
+        rows, normal = plan.fitted[-1].rows, fit.normal
+        if self.final_selection is not None and plan.geometry.edges is not None:
+            iterates.append(normal)
+            edge = plan.geometry.edges[:, : self.final_selection.reach - 1].index_select(0, rows)
+            local = None if plan.local_planes is None else plan.local_planes.of(rows)
+            own = embedding.index_select(0, rows)
+            normal = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
+        values = of_fit(fit.values)
+        failed = values[:, 1] <= RANK * values[:, 2]
+        normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
+        return normal, torch.stack(iterates)
+
+    def _guess(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+        """Normals of the guess (N, 3), and embeddings with priors (N, embedding + fits), at all points."""
         tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
-        if self.profile is not None:
-            hierarchy = plan.fitted[-1].hierarchy
-            read = read + self.profile(hierarchy, hierarchy.levels[0].batch)
-        if self.wide is not None:
-            added, read = self.wide(plan.wide, tensor.detach(), read, self._part(read))
-            tensor = tensor + added
-        if self.near is not None:
-            added, read = self.near(plan.near, tensor.detach(), read, self._part(read))
-            tensor = tensor + added
-        if self.votes is not None:
-            votes, read = self.votes(plan.votes, tensor.detach(), read, self._part(read))
-            tensor = tensor + votes
-        told, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
-        guess, _ = self.guess([tensor], plan.guess)
+        if self.variation_profile is not None:
+            read = read + self.variation_profile(plan.geometry.profile, plan.geometry.levels[0].batch)
+        parts = (
+            (self.multiscale_planes, plan.multiscale_planes),
+            (self.local_planes, plan.local_planes),
+            (self.votes, plan.votes),
+        )
+        for part, planned in parts:
+            if part is not None:
+                added, read = part(planned, tensor.detach(), read, self._chunk(read))
+                tensor = tensor + added
+        return self.guess([tensor], plan.guess)[0], read
+
+    def _fits(self, guess: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan) -> tuple[Fit, list[Tensor]]:
+        """The last fit, of M points, and the normals (M, 3) of the guess (N, 3) and of the fits before the last."""
         rows, normals = plan.fitted[-1].rows, guess.detach()
-        fit, known, steps, moved = Fit(guess), torch.arange(len(guess), device=guess.device), [], None
-        for number, (plane, near, prior) in enumerate(zip(self.fits, plan.fitted, priors, strict=True)):
-            steps.append(fit.normal.index_select(0, torch.searchsorted(known, rows)))
+        fit, fitted_rows, iterates, moved = Fit(guess), torch.arange(len(guess), device=guess.device), [], None
+        for number, (near, prior) in enumerate(zip(plan.fitted, priors, strict=True)):
+            iterates.append(fit.normal.index_select(0, torch.searchsorted(fitted_rows, rows)))
             if number > 0 and self.offsets is not None:
                 moved = torch.zeros_like(normals) if moved is None else moved
-                fit, moved = self.offsets[number - 1](fit, told.index_select(0, known), known, moved)
-            begun = fit if len(known) == len(near.rows) else fit.of(torch.searchsorted(known, near.rows))
-            fit, known = self._fit(plane, near, normals, begun, prior, told, moved), near.rows
-            normals = normals.index_copy(0, known, fit.normal.detach())
-        normal, hierarchy = fit.normal, plan.fitted[-1].hierarchy
-        if self.choice is not None:
-            steps.append(normal)
-            edge, around = self.choice.plan(hierarchy), None if plan.near is None else plan.near.of(rows)
-            known = told.index_select(0, rows)
-            normal = self.choice(edge.index_select(0, rows), torch.stack(steps), fit, known, around, self._part(rows))
-        failed = fit.values[:, 1] <= RANK * fit.values[:, 2]
-        normal = fall_back(normal, failed, rows, hierarchy, sum(self.neighbours))
-        return normal, torch.stack(steps)
+                own = embedding.index_select(0, fitted_rows)
+                fit, moved = self.offsets[number - 1](fit, own, fitted_rows, moved)
+            same = len(fitted_rows) == len(near.rows)
+            before = fit if same else fit.of(torch.searchsorted(fitted_rows, near.rows))
+            fit, fitted_rows = self._fit(number, near, normals, before, prior, embedding, moved), near.rows
+            normals = normals.index_copy(0, fitted_rows, fit.normal.detach())
+        return fit, iterates
 
     def _fit(
         self,
-        plane: PlaneFit,
+        number: int,
         near: Neighbourhoods,
         normals: Tensor,
         before: Fit,
         prior: Tensor,
-        told: Tensor,
+        embedding: Tensor,
         moved: Tensor | None,
     ) -> Fit:
-        """One fit at the points of ``near``, in parts outside training; normals (N, 3) and prior (N,) of all points."""
-        size, sent = self._part(near.rows), plane.sender(told)
+        """One fit at the points of ``near``, in chunks outside training; normals (N, 3), prior (N,) of all points."""
+        size, plane = self._chunk(near.rows), cast(PlaneFit, self.fits[number])
+        sent = plane.sender(embedding)
 
-        def fitted(piece: tuple[int, Neighbourhoods]) -> Fit:
-            number, part = piece
-            sights = normals.index_select(0, part.table.flatten()).view_as(part.edge)
-            begun = before.part(number * size, len(part.rows))
-            part = part if moved is None else part.moved(moved)
-            fit: Fit = plane(part, sights, begun, *(each.index_select(0, part.rows) for each in (prior, told)), sent)
+        def fitted(numbered: tuple[int, Neighbourhoods]) -> Fit:
+            place, chunk = numbered
+            neighbour_normals = normals.index_select(0, chunk.table.flatten()).view_as(chunk.edge)
+            begun = before.part(place * size, len(chunk.rows))
+            chunk = chunk if moved is None else chunk.moved(moved)
+            own = (each.index_select(0, chunk.rows) for each in (prior, embedding))
+            fit: Fit = plane(chunk, neighbour_normals, begun, *own, sent)
             return fit
 
-        found = parallel_map(fitted, list(enumerate(near.split(size))), told.device)
-        return found[0] if len(found) == 1 else joined(found)
-
-
-class Offset(nn.Module):
-    r"""Where points are taken to be once a plane was fitted to their neighbourhoods: nearer to it.
-
-    .. math:: x_i' = x_i + \sigma(a_i)\, h_i\, n_i,
-
-    n the normal of the fit before, h the height of its mean above the point and a a number the network gives: a part of
-    the way to the plane, as in projections onto moving least squares surfaces, and as AdaFit (Zhu et al. 2021) moves
-    points by offsets. Heights of moved neighbours tell edges where noise had hidden them.
-
-    Args:
-        told: numbers the network tells of each point. hidden: width of the network of the fits.
-    """
-
-    def __init__(self, told: int, hidden: int) -> None:
-        super().__init__()
-        self.share = nn.Linear(told + hidden, 1)
-        with torch.no_grad():  # begin everywhere alike, an eighth of the way
-            self.share.weight.zero_()
-            self.share.bias.fill_(-2.0)
-
-    def forward(self, fit: Fit, told: Tensor, rows: Tensor, moved: Tensor) -> tuple[Fit, Tensor]:
-        """The fit (M points, the rows (M,)) as seen from where its points are now, and how far all points (N, 3) are
-        from where they were, from what is told (M, T) and how far they were before."""
-        share = self.share(torch.cat([told, fit.seen], dim=-1)).squeeze(-1).to(fit.centre.dtype).sigmoid()
-        height = share * fit.centre.detach()
-        offset = torch.zeros_like(moved).index_copy(0, rows, height.unsqueeze(-1) * fit.normal.detach())
-        return replace(fit, centre=fit.centre - height), moved + offset
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What depends on the geometry alone."""
-
-    guess: Any  # the guess's own plan
-    fitted: list[Neighbourhoods]  # what each fit fits; their rows ascend, and hold those that the next one looks at
-    votes: Search | None  # for planes, of all points
-    wide: WidePlanes | None  # of all points
-    near: WidePlanes | None = None  # of all points
+        fits = parallel_map(fitted, list(enumerate(near.split(size))), embedding.device)
+        return fits[0] if len(fits) == 1 else joined(fits)

@@ -119,7 +119,7 @@ class PlaneVotes(nn.Module):
 
     def plan(self, hierarchy: Hierarchy, size: int) -> Search:
         """Where candidates are looked for, found in parts of ``size`` points: it depends on the geometry alone."""
-        level, table = hierarchy.levels[0], hierarchy.known[:, : self.reach]
+        level, table = hierarchy.levels[0], hierarchy.knn_index[:, : self.reach]
         parts = table.split(size)
         planes = joined(parallel_map(lambda part: small_planes(level.pos, part, self.sizes), parts, table.device))
         return Search(level.pos, table, planes)

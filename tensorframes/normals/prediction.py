@@ -1,4 +1,4 @@
-"""What an estimator says of a cloud."""
+"""The output of an estimator."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ class Prediction:
 
     normal: Tensor
     iterates: Tensor
-    fallback: Tensor
+    fallback: Tensor | None = None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import silu, smallest_eigenvector
 from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.reps import full_precision
 
@@ -17,36 +18,9 @@ FIRST = 18  # nearest points that tell how thick the cloud is before anything wa
 FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
 AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
 LEAST = 1e-4  # weight of a point, so that some always count
-MOST_COUNTED = 3.0  # mean regions of a level that a coarse point's least weight stands for at most,
+MOST_COUNTED = 3.0  # mean counts of a level that a coarse point's least weight stands for at most,
 FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
 FAR = 8.0  # thicknesses; from there on a height is simply far
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Planes of M points; of a guess only its normal is known."""
-
-    normal: Tensor  # (M, 3)
-    values: Tensor | None = None  # (M, 3) eigenvalues, ascending
-    centre: Tensor | None = None  # (M,) height of the fitted points' mean above the point, along the normal
-    thickness: Tensor | None = None  # (M,) root mean square height of the fitted points above their mean
-    seen: Tensor | None = None  # (M, hidden) what the network made of the fitted points, their mean
-
-    def detach(self) -> Fit:
-        """The same, its geometry without gradients."""
-        return replace(self._each(torch.Tensor.detach), seen=self.seen)
-
-    def of(self, which: Tensor) -> Fit:
-        """Those of some of the points, by their places here."""
-        return self._each(lambda values: values.index_select(0, which))
-
-    def part(self, start: int, count: int) -> Fit:
-        """Those of so many points in a row."""
-        return self._each(lambda values: values.narrow(0, start, count))
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
-        found = {each.name: getattr(self, each.name) for each in fields(self)}
-        return Fit(**{name: None if values is None else change(values) for name, values in found.items()})
 
 
 class PlaneFit(nn.Module):
@@ -236,14 +210,14 @@ def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 @full_precision
 def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """``weighted_covariance`` of all the points that coarse ones stand for, where their regions are known."""
-    if near.region is None or near.regions is None:
+    """``weighted_covariance`` of all the points that coarse ones stand for, where their pooled moments are given."""
+    if near.coarse is None or near.moments is None or near.moments.covariance is None:
         return weighted_covariance(near.edge, weight)
-    flat, coarse = near.region.flatten(), weight[:, -near.region.shape[1] :]
-    coarse = coarse * near.regions.count.index_select(0, flat).view_as(near.region)
-    weight = torch.cat([weight[:, : -near.region.shape[1]], coarse], dim=1)
+    flat, coarse = near.coarse.flatten(), weight[:, -near.coarse.shape[1] :]
+    coarse = coarse * near.moments.count.index_select(0, flat).view_as(near.coarse)
+    weight = torch.cat([weight[:, : -near.coarse.shape[1]], coarse], dim=1)
     mean, fit = weighted_covariance(near.edge, weight)
-    inner = near.regions.covariance.flatten(1).index_select(0, flat).view(*near.region.shape, fit.shape[1:].numel())
+    inner = near.moments.covariance.flatten(1).index_select(0, flat).view(*near.coarse.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
     return mean, fit + (share @ inner).view_as(fit)
 
@@ -263,8 +237,8 @@ def least_weight(near: Neighbourhoods) -> Tensor:
     reach = square[:, :fine].amax(-1, keepdim=True)
     reach = torch.where(reach > 0, reach, torch.ones_like(reach))
     added[:, fine:] *= (-square[:, fine:] / (reach * FARTHEST**2)).exp()
-    if near.region is not None and near.regions is not None:
-        count = near.regions.count.index_select(0, near.region.flatten()).view_as(near.region)
+    if near.coarse is not None and near.moments is not None:
+        count = near.moments.count.index_select(0, near.coarse.flatten()).view_as(near.coarse)
         added[:, fine:] /= (count / MOST_COUNTED).clamp_min(1)
     return added
 
@@ -280,8 +254,7 @@ def tangents(normal: Tensor, share: Tensor | None = None) -> Tensor:
 def residual(covariance: Tensor) -> Tensor:
     r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
     a, b, c = covariance.unbind(-1)
-    minors = torch.linalg.cross(b, c)
-    determinant = (a * minors).sum(-1)
+    determinant = (a * torch.linalg.cross(b, c)).sum(-1)
     trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
     second = (trace.square() - (covariance * covariance).sum((-2, -1))) / 2
     usable = (second > RANK * trace.square()) & (determinant > 0)

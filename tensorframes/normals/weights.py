@@ -1,4 +1,4 @@
-"""Trained weights as files: tensors in safetensors, and in its header what network they belong to."""
+"""Trained weights as files: tensors in safetensors, and in the header the recipe of their network."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
         estimator: its state is saved.
         recipe: plain values, from which ``recipes.built`` makes the estimator.
         path: ends in .safetensors.
-        about: what people may want to know of its training; plain values.
+        about: facts of its training; plain values.
     """
     from safetensors.torch import save
 
@@ -91,16 +91,16 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """What a weights file says of its training."""
+    """The facts of its training that a weights file holds."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as content:
-        told: dict[str, Any] = json.loads((content.metadata() or {}).get("about", "{}"))
-    return told
+        header: dict[str, Any] = json.loads((content.metadata() or {}).get("about", "{}"))
+    return header
 
 
 def pretrained_path(name: str = "best") -> Path:
-    """Where weights that come with the package lie.
+    """The path of weights that come with the package.
 
     Raises:
         UserError: there are none of that name.
@@ -129,7 +129,7 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     """A device by name; ``auto`` or None takes the first GPU if there is one.
 
     Raises:
-        UserError: no such device here, or one that holds no numbers (meta) or that nothing here was tried on.
+        UserError: no such device here, one without data (meta), or an untested kind.
     """
     name = str(device or "auto")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
@@ -137,8 +137,8 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        found = torch.device(name)
-        torch.empty(0, device=found)
+        device = torch.device(name)
+        torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"expected device to be auto, cpu or one that this machine has, got {name}") from error
-    return found
+    return device

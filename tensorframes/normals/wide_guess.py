@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tensorframes.geometry import Hierarchy
-from tensorframes.layers import WidePlanes, near_planes, silu, wide_planes
-from tensorframes.layers.regions import brought, checked_counts
+from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, silu
+from tensorframes.layers.multiscale_planes import interpolated
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
@@ -19,7 +18,7 @@ class WideGuess(nn.Module):
 
     .. math:: W_i = e^{s_i} \sum_k p_{ik}\, P_{ik}, \qquad p_i = \mathrm{softmax}(z_i)
 
-    P are planes through all points of 16 to about 1,000 points around (``wide_planes``): noise that is wider than the
+    P are planes through all points of 16 to about 1,000 points around (``planes_around``): noise that is wider than the
     points of coarse levels are apart is not averaged by these points' own planes, but by the planes of all that they
     stand for. The scores z and the strength s are a network's, of the shapes of the neighbourhoods, how clear each
     plane is, :math:`|P_{ik}|^2`, how neighbouring sizes agree, :math:`P_{ik} \cdot P_{i,k+1}`, how each agrees with the
@@ -28,16 +27,17 @@ class WideGuess(nn.Module):
 
     Args:
         told: numbers the network tells of each point.
-        counts: for level 1, 2, ... of how many of its regions the neighbourhoods are made.
+        counts: for level 1, 2, ... of how many of its points, with all that they stand for, the neighbourhoods are
+            made.
         hidden: width of the network.
     """
 
-    which, numbers = "wide", 3  # of the planes, and how many numbers their shapes are
+    depth, numbers = 1, 3  # level of the planes' centres, and how many numbers their shapes are
 
     def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
         super().__init__()
-        self.counts = checked_counts(counts, kind=self.which)
-        planes = sum(len(sizes) for sizes in self.counts)
+        self.sizes = PlaneSizes.checked(self.depth, counts)
+        planes = self.sizes.planes
         known = told + (self.numbers + 2) * planes - 1
         self.own = nn.Linear(known, hidden)
         self.plane = nn.Linear(self.numbers + 2, hidden, bias=False)
@@ -46,23 +46,24 @@ class WideGuess(nn.Module):
         self.strength = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, 1))
         self.adds = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, told))
         with torch.no_grad():  # begin weaker than the guess, everywhere alike, and silent
-            self.strength[-1].weight.zero_()
-            self.strength[-1].bias.fill_(-1.0)
-            self.adds[-1].weight.zero_()
-            self.adds[-1].bias.zero_()
+            weight, bias = self.strength[-1].parameters()
+            weight.zero_()
+            bias.fill_(-1.0)
+            for parameter in self.adds[-1].parameters():
+                parameter.zero_()
 
-    def plan(self, hierarchy: Hierarchy) -> WidePlanes:
+    def plan(self, geometry: Geometry) -> MultiScalePlanes:
         """The planes of all points: they depend on the geometry alone."""
-        return brought(wide_planes(hierarchy, self.counts), hierarchy)
+        return interpolated(geometry.planes_of(self.sizes), geometry)
 
-    def forward(self, wide: WidePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    def forward(self, wide: MultiScalePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """W (N, 3, 3), and told (N, T) with what is added, from the network's tensors S (N, 3, 3) and what it tells
         (N, T); found in parts of ``size`` points."""
         parts = list(zip(wide.split(size), tensor.split(size), told.split(size), strict=True))
         tensors, tolds = zip(*parallel_map(lambda part: self.of(*part), parts, told.device), strict=True)
         return torch.cat(tensors), torch.cat(tolds)
 
-    def of(self, wide: WidePlanes, tensor: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, wide: MultiScalePlanes, tensor: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
         """The same of some points."""
         plane, point = known(wide, tensor)
         point = torch.cat([told, point], dim=-1)
@@ -75,19 +76,19 @@ class WideGuess(nn.Module):
 
 
 class NearGuess(WideGuess):
-    """The same of neighbourhoods around the points themselves, from some ten points on (``near_planes``).
+    """The same of neighbourhoods around the points themselves, from some ten points on (``planes_around``).
 
     Args:
         told: numbers the network tells of each point.
-        counts: for level 0, 1, ... of how many of its points or regions neighbourhoods are made.
+        counts: for level 0, 1, ... of how many of its points neighbourhoods are made.
         hidden: width of the network.
     """
 
-    which, numbers = "near", 4
+    depth, numbers = 0, 4
 
-    def plan(self, hierarchy: Hierarchy) -> WidePlanes:
+    def plan(self, geometry: Geometry) -> MultiScalePlanes:
         """The planes of all points: they depend on the geometry alone."""
-        return near_planes(hierarchy, self.counts)
+        return geometry.planes_of(self.sizes)
 
 
 @full_precision
@@ -98,7 +99,7 @@ def mean(planes: Tensor, share: Tensor) -> Tensor:
 
 @full_precision
 @torch.no_grad()
-def known(wide: WidePlanes, tensor: Tensor) -> tuple[Tensor, Tensor]:
+def known(wide: MultiScalePlanes, tensor: Tensor) -> tuple[Tensor, Tensor]:
     """What is known of each plane (N, S, C), C two more than its shape's numbers, and of the points (N, C S - 1), from
     tensors (N, 3, 3)."""
     flat = wide.planes.flatten(2)

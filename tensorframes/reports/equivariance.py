@@ -103,6 +103,6 @@ def places(errors: Errors) -> list[str]:
 
 
 def label(place: str) -> str:
-    """The name of a probe for readers: ``told_down.0`` is "down 0", ``told.1`` is "layer 1"."""
-    place = re.sub(r"\btold_", "", place)
-    return re.sub(r"\btold\b", "layer", place).replace(".", " ")
+    """The label of a probe: ``probes_down.0`` is "down 0", ``probes.1`` is "layer 1"."""
+    place = re.sub(r"\bprobes_", "", place)
+    return re.sub(r"\bprobes?\b", "layer", place).replace(".", " ")

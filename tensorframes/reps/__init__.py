@@ -1,6 +1,5 @@
-"""How a feature transforms: representations as values, and rho(g) x."""
+"""Representations: how a feature transforms, as immutable values, and the product rho(g) x."""
 
-from tensorframes.reps.cartesian import irreducible_part, irreducible_product
 from tensorframes.reps.irreps import IrrepBlock, Irreps
 from tensorframes.reps.precision import full_precision
 from tensorframes.reps.representation import Representation, representation
@@ -14,8 +13,6 @@ __all__ = [
     "TensorBlock",
     "TensorReps",
     "full_precision",
-    "irreducible_part",
-    "irreducible_product",
     "representation",
     "transform_tensors",
 ]

@@ -1,4 +1,4 @@
-"""What direct sums of representations have in common: blocks one after the other in a feature's row."""
+"""Direct sums of representations: blocks one after the other in a feature's row."""
 
 from __future__ import annotations
 

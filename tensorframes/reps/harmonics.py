@@ -1,4 +1,4 @@
-"""Constants of O(3)'s irreducible representations: spherical harmonics, how degrees couple, their Cartesian tensors."""
+"""Constants of O(3)'s irreducible representations: spherical harmonics, and the coupling of degrees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _legendre(degree: int, m: int, y: Tensor) -> Tensor:
     return value
 
 
-KNOWN: dict[tuple[int, int, int], Tensor] = {}  # couplings computed so far: what is compiled can only read them
+COUPLINGS: dict[tuple[int, int, int], Tensor] = {}  # computed so far; compiled code only reads them
 
 
 def coupling(a: int, b: int, c: int) -> Tensor:
@@ -56,19 +56,19 @@ def coupling(a: int, b: int, c: int) -> Tensor:
     """
     if not abs(a - b) <= c <= a + b:
         raise ValueError(f"expected a degree from {abs(a - b)} to {a + b} for {a} x {b}, got {c}")
-    if (a, b, c) not in KNOWN:
-        KNOWN[a, b, c] = _coupling(a, b, c)
-    return KNOWN[a, b, c]
+    if (a, b, c) not in COUPLINGS:
+        COUPLINGS[a, b, c] = _coupling(a, b, c)
+    return COUPLINGS[a, b, c]
 
 
 def _coupling(a: int, b: int, c: int) -> Tensor:
     if (a + b + c) % 2 == 0:
         points, weights = _quadrature(a + b + c)
         left, right, out = (spherical_harmonics(degree, points) for degree in (a, b, c))
-        found = torch.einsum("p,pi,pj,pm->ijm", weights, left, right, out)
+        coefficients = torch.einsum("p,pi,pj,pm->ijm", weights, left, right, out)
     else:
-        found = _odd_coupling(a, b, c)
-    return found * math.sqrt(2 * c + 1) / found.norm()
+        coefficients = _odd_coupling(a, b, c)
+    return coefficients * math.sqrt(2 * c + 1) / coefficients.norm()
 
 
 def _odd_coupling(a: int, b: int, c: int) -> Tensor:
@@ -84,9 +84,9 @@ def _odd_coupling(a: int, b: int, c: int) -> Tensor:
         )
     _, values, rows = torch.linalg.svd(torch.cat(conditions))
     assert values[-1] < 1e-9 < 1e-3 < values[-2]
-    found = rows[-1].view(2 * a + 1, 2 * b + 1, 2 * c + 1)
-    first = found.flatten()[(found.abs() > 0.1 * found.abs().max()).flatten()][0]
-    return found * first.sign()
+    coefficients = rows[-1].view(2 * a + 1, 2 * b + 1, 2 * c + 1)
+    first = coefficients.flatten()[(coefficients.abs() > 0.1 * coefficients.abs().max()).flatten()][0]
+    return coefficients * first.sign()
 
 
 def harmonic_rotation(degree: int, g: Tensor) -> Tensor:
@@ -105,18 +105,6 @@ def rotation_about(axis: int, angle: float) -> Tensor:
     g[i, i] = g[j, j] = math.cos(angle)
     g[i, j], g[j, i] = -math.sin(angle), math.sin(angle)
     return g
-
-
-def cartesian_basis(degree: int) -> Tensor:
-    r"""Orthonormal basis (3^l, 2l + 1), float64, of the symmetric traceless tensors of order l, ordered as harmonics.
-
-    :math:`Y_{lm}(x) \propto \sum Q_{(a_1 \dots a_l) m}\, x_{a_1} \cdots x_{a_l}`, built degree by degree from
-    ``coupling``: a tensor of order l is one index on a tensor of order l - 1.
-    """
-    basis = torch.ones(1, 1, dtype=torch.float64)
-    for step in range(1, degree + 1):
-        basis = torch.einsum("pb,abm->apm", basis, coupling(1, step - 1, step)).reshape(3**step, 2 * step + 1)
-    return basis
 
 
 def _quadrature(degree: int) -> tuple[Tensor, Tensor]:

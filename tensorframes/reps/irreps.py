@@ -41,7 +41,8 @@ class Irreps(DirectSum[IrrepBlock]):
 
     .. math:: \rho(g) = (\det g)^{q}\, D_l(g), \qquad q = [p \ne (-1)^l],
 
-    with :math:`D_l` of ``wigner_matrices``. In TensorReps' words ``1o`` is ``1``, ``1e`` is ``1p``, ``0o`` is ``0p``.
+    with :math:`D_l` of ``wigner_matrices``. In the notation of ``TensorReps`` ``1o`` is ``1``, ``1e`` is ``1p`` and
+    ``0o`` is ``0p``.
 
     Args:
         spec: the text, or the blocks. Their order is kept.
@@ -59,7 +60,7 @@ class Irreps(DirectSum[IrrepBlock]):
             blocks = tuple(IrrepBlock(*block) for block in spec)
         super().__init__(blocks, d=3)
         for degree in range(2, self.max_order + 1):
-            coupling(1, degree - 1, degree)  # known from here on, also to compiled code
+            coupling(1, degree - 1, degree)  # computed here, so that compiled code only reads it
 
     def copy_shape(self, block: IrrepBlock) -> tuple[int, ...]:
         """(2l + 1,)."""

@@ -1,4 +1,4 @@
-"""Mixed precision stops where geometry begins."""
+"""Full precision of geometric functions under autocast."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ T = TypeVar("T")
 def full_precision(function: Callable[P, T]) -> Callable[P, T]:
     """The function without autocast, its half-precision arguments in float32.
 
-    A matrix product in bfloat16 keeps 3 digits: enough for a perceptron, but a rotation rounded that way is none, and
-    equivariance would end there. For functions of rotations, positions and eigenvectors; perceptrons need no mark.
+    A matrix product in bfloat16 has 3 significant digits. That suffices for a perceptron, but a rotation rounded to it
+    is no longer orthogonal, and equivariance is lost. Functions of rotations, positions and eigenvectors are marked;
+    perceptrons are not.
     """
 
     @wraps(function)

@@ -1,4 +1,4 @@
-"""What every representation has in common."""
+"""The interface of all representations, and their parsing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tensorframes.reps.tensor_reps import TensorReps
 
 
 class Representation(Protocol):
-    """How a feature transforms; a value without data. ``TensorReps`` and ``Irreps`` are the ones there are."""
+    """How a feature transforms; a value without data. Implemented by ``TensorReps`` and ``Irreps``."""
 
     @property
     def d(self) -> int:

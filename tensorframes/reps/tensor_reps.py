@@ -32,7 +32,7 @@ class TensorReps(DirectSum[TensorBlock]):
 
     .. math:: (\rho(g) T)_{a_1 \dots a_r} = \det(g)^{p} \sum_{b} g_{a_1 b_1} \cdots g_{a_r b_r} T_{b_1 \dots b_r},
 
-    p = 1 for a pseudo-tensor, else 0. In e3nn's words ``1`` is ``1o``, ``1p`` is ``1e``, ``0p`` is ``0o``.
+    p = 1 for a pseudo-tensor, else 0. In e3nn's notation ``1`` is ``1o``, ``1p`` is ``1e``, ``0p`` is ``0o``.
 
     Args:
         spec: ``"32x0 + 16x1 + 4x2 + 2x1p"``: 32 scalars, 16 vectors, 4 matrices, 2 pseudo-vectors; or the blocks

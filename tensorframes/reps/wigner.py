@@ -17,11 +17,11 @@ def wigner_matrices(degrees: int, g: Tensor) -> list[Tensor]:
 
     Shapes: g (..., 3, 3), orthogonal; entry l is (..., 2l + 1, 2l + 1). Exact to rounding, differentiable in g.
     """
-    found = [torch.ones(*g.shape[:-2], 1, 1, dtype=g.dtype, device=g.device)]
+    matrices = [torch.ones(*g.shape[:-2], 1, 1, dtype=g.dtype, device=g.device)]
     if degrees >= 1:
-        found.append(g)
+        matrices.append(g)
     for degree in range(2, degrees + 1):
         k = coupling(1, degree - 1, degree).to(g)
-        half = torch.einsum("...ac,...bd,cdm->...abm", g, found[-1], k)
-        found.append(torch.einsum("abn,...abm->...nm", k, half))
-    return found
+        half = torch.einsum("...ac,...bd,cdm->...abm", g, matrices[-1], k)
+        matrices.append(torch.einsum("abn,...abm->...nm", k, half))
+    return matrices

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
+from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
@@ -37,7 +38,7 @@ class NormalTraining(pl.LightningModule):
 
     def __init__(
         self,
-        estimator: torch.nn.Module,
+        estimator: Estimator,
         loss: ChordalLoss,
         optimizer: OptimizerFactory,
         schedule: Schedule,
@@ -45,7 +46,7 @@ class NormalTraining(pl.LightningModule):
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if loss.oriented and not getattr(estimator, "oriented", True):
+        if loss.oriented and not estimator.oriented:
             raise ValueError("expected an estimator that claims orientation for an oriented loss, got none")
         self.estimator, self.loss = estimator, loss
         self.optimizer, self.schedule = optimizer, schedule
@@ -73,8 +74,7 @@ class NormalTraining(pl.LightningModule):
         """
         prediction = self._predict(batch)
         loss = self._logged_loss(prediction, batch)
-        fallback: Tensor | None = getattr(prediction, "fallback", None)
-        sync = self.trainer.world_size > 1
+        fallback, sync = prediction.fallback, self.trainer.world_size > 1
         for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
             share = torch.eq(torch.as_tensor(fallback), step).float().mean()
             self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
@@ -122,7 +122,7 @@ class NormalTraining(pl.LightningModule):
         rows = batch.loss_mask.nonzero()[:, 0]
         call = partial(self.estimator, batch.pos, batch.batch, batch.scale, rows, **profile)
         try:
-            prediction: NormalPrediction = call()
+            prediction: Prediction = call()
         except (RuntimeError, ValueError) as error:
             if isinstance(error, torch.linalg.LinAlgError) or not gives_finite_values(self.estimator, call):
                 raise self._diverged("finite features", "NaN or infinity") from error

@@ -168,12 +168,10 @@ def test_gathering_layers_transport(make: object, compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("name", MADE)
-def test_receivers_served_in_pieces_get_what_they_would_get_together(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_receivers_in_chunks_get_the_same_as_together(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     network, pos = made(name), cloud()
     together = run(network, pos)[0].detach()
-    monkeypatch.setattr(tensorial, "PIECE", 7)
+    monkeypatch.setattr(tensorial, "CHUNK", 7)
     served = []
     whole = TensorialMessagePassing._serve
     monkeypatch.setattr(
@@ -189,7 +187,7 @@ def test_receivers_served_in_pieces_get_what_they_would_get_together(
 
 @pytest.mark.parametrize("name", MADE)
 @pytest.mark.parametrize("finder", [PCAFrames("so"), LearnedFrames("so")], ids=["pca", "learned"])
-@pytest.mark.parametrize("head", [partial(PlaneFitHead, neighbours=(8, 4), hidden=4, told=2), VectorHead])
+@pytest.mark.parametrize("head", [partial(PlaneFitHead, neighbours=(8, 4), hidden=4, embedding=2), VectorHead])
 def test_any_backbone_frames_and_head_make_an_equivariant_estimator(
     name: str, finder: torch.nn.Module, head: object
 ) -> None:

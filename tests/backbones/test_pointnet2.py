@@ -6,6 +6,7 @@ from torch import Tensor
 
 from tensorframes.backbones import FeaturePropagation, PointNet2, SetAbstraction
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
+from tensorframes.layers import measured
 from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, assert_transports
@@ -22,21 +23,21 @@ def small(messages: object = None, refine: bool = False, **more: object) -> Poin
     for rounds in (*network.rounds_down, *network.rounds_up):  # so do these
         for gain in rounds.gains:
             torch.nn.init.normal_(gain)
-    if network.known is not None:
-        torch.nn.init.normal_(network.known.net.layers[-1].weight)
+    if network.multiscale_planes is not None:
+        torch.nn.init.normal_(network.multiscale_planes.net.layers[-1].weight)
     return network.double()
 
 
 COARSE = {"rounds": (1, 2), "encoder_layers": 0, "decoder_layers": 0}
-WIDE = {"wide": ((4, 8), (3,))}
+PLANES = {"multiscale_planes": ((4, 8), (3,))}
 KINDS = pytest.mark.parametrize(
-    "more", [{}, {"refine": True}, COARSE, WIDE], ids=["plain", "refined", "coarse", "wide"]
+    "more", [{}, {"refine": True}, COARSE, PLANES], ids=["plain", "refined", "coarse", "planes"]
 )
 
 
 def run(network: PointNet2, finder: torch.nn.Module, pos: Tensor, batch: Tensor | None = None) -> tuple[Tensor, Frames]:
     batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
-    hierarchy = network.plan(pos, batch)
+    hierarchy = measured(network.plan(pos, batch), network.requirements)
     first = finder(pos, hierarchy.levels[0].edge_index, batch)
     frames = [first.index_select(level.rows) for level in hierarchy.levels]
     return network(hierarchy, frames)
@@ -90,8 +91,8 @@ def test_the_order_of_points_does_not_matter() -> None:
 
 def test_refined_frames_are_others() -> None:
     pos, finder = 2 * torch.randn(80, 3, dtype=torch.float64), LearnedFrames(group="o").double()
-    found, refined = (run(small(refine=refine), finder, pos)[1].matrices for refine in (False, True))
-    assert (found - refined).abs().max() > 0.1
+    unrefined, refined = (run(small(refine=refine), finder, pos)[1].matrices for refine in (False, True))
+    assert (unrefined - refined).abs().max() > 0.1
 
 
 @pytest.mark.slow
@@ -99,7 +100,7 @@ def test_refined_frames_are_others() -> None:
 def test_the_network_compiles_without_a_graph_break_to_the_same_numbers(more: dict[str, object]) -> None:
     network = small(**more)
     pos = 2 * torch.randn(80, 3, dtype=torch.float64)
-    hierarchy = network.plan(pos, torch.zeros(80, dtype=torch.long))
+    hierarchy = measured(network.plan(pos, torch.zeros(80, dtype=torch.long)), network.requirements)
     finder = LearnedFrames().double()
     frames = [finder(level.pos, level.edge_index, level.batch) for level in hierarchy.levels]
     torch.compiler.reset()
@@ -122,12 +123,12 @@ def test_rounds_begin_as_nothing_and_then_count() -> None:
     assert [len(rounds.gains) for rounds in added.rounds_up] == [0, 2]
 
 
-def test_planes_of_wide_neighbourhoods_begin_as_nothing_and_then_count() -> None:
+def test_multiscale_planes_begin_as_nothing_and_then_count() -> None:
     pos, finder = 2 * torch.randn(150, 3, dtype=torch.float64), LearnedFrames().double()
-    plain, added = small(), small(**WIDE)
+    plain, added = small(), small(**PLANES)
     added.load_state_dict(plain.state_dict(), strict=False)
     with_planes = run(added, finder, pos)[0]
-    for parameter in added.known.net.layers[-1].parameters():
+    for parameter in added.multiscale_planes.net.layers[-1].parameters():
         torch.nn.init.zeros_(parameter)
     without, expected = run(added, finder, pos)[0], run(plain, finder, pos)[0]
     assert torch.equal(without, expected)
@@ -147,9 +148,9 @@ def test_levels_and_radii_must_agree() -> None:
         PointNet2(widths=(8, 8), radii=(0.0,))
     with pytest.raises(ValueError, match="whole number neighbours >= 1"):
         PointNet2(neighbours=0)
-    for wide in ([[]], [[4, 0]], [[4], [4], [4]]):
-        with pytest.raises(ValueError, match=r"expected .*wide planes"):
-            small(wide=wide)
+    for counts in ([[]], [[4, 0]], [[4], [4], [4]]):
+        with pytest.raises(ValueError, match=r"expected .*multi-scale planes"):
+            small(multiscale_planes=counts)
     for rounds in ((1, 1), (-1,)):
         with pytest.raises(ValueError, match="expected rounds >= 0 of at most 1 levels"):
             PointNet2(widths=(8, 8), radii=(1.0,), rounds=rounds)

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pytorch_lightning as pl
@@ -14,6 +13,7 @@ from torch.nn.functional import normalize
 from torch_geometric.utils import scatter
 
 from tensorframes.data import Cloud
+from tensorframes.normals import Estimator, Prediction
 
 
 class Ellipsoids(Sequence[Cloud]):
@@ -53,17 +53,8 @@ class Spheres:
         self.train, self.val, self.test = (Ellipsoids(count, points, seed) for seed, count in enumerate(counts))
 
 
-class Answer(NamedTuple):
-    """What an estimator returns."""
-
-    normal: Tensor
-    iterates: Tensor
-
-
-class TinyEstimator(torch.nn.Module):
+class TinyEstimator(Estimator):
     """An MLP on centred positions, with dropout so that random draws matter."""
-
-    oriented = False
 
     def __init__(self, hidden: int = 8, dropout: float = 0.0) -> None:
         super().__init__()
@@ -71,13 +62,18 @@ class TinyEstimator(torch.nn.Module):
         self.mlp = torch.nn.Sequential(*layers)
 
     def forward(
-        self, pos: Tensor, batch: Tensor | None = None, scale: Tensor | None = None, rows: Tensor | None = None
-    ) -> Answer:
+        self,
+        pos: Tensor,
+        batch: Tensor | None = None,
+        scale: Tensor | None = None,
+        rows: Tensor | None = None,
+        profile: Tensor | None = None,
+    ) -> Prediction:
         """Normals of the rows, corrected from nothing."""
         batch = torch.zeros(len(pos), dtype=torch.long) if batch is None else batch
         centred = pos - scatter(pos, batch, reduce="mean")[batch]
         normal = normalize(self.mlp(centred if rows is None else centred[rows]), dim=-1)
-        return Answer(normal, normal.new_zeros(0, *normal.shape))
+        return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
 
 class Killer(pl.Callback):

@@ -187,9 +187,9 @@ def stored_recipe() -> dict[str, Any]:
 
 
 def without_choice() -> tuple[Any, dict[str, Any]]:
-    """An untrained estimator of the stored model without its last choice, and its recipe."""
+    """An untrained estimator of the stored model without its final selection, and its recipe."""
     recipe = stored_recipe()
-    recipe["head"]["choice"] = 0
+    recipe["head"]["final_selection"] = 0
     return built(recipe), recipe
 
 
@@ -200,7 +200,7 @@ def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixtu
     before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
     with caplog.at_level("INFO"):
         begin_with(module, str(tmp_path / "less.safetensors"), [])
-    assert "less.safetensors has no weights for head.choice: they begin anew" in caplog.text
+    assert "less.safetensors has no weights for head.final_selection: they begin anew" in caplog.text
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
 
@@ -213,7 +213,7 @@ def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
 
 
 def test_weights_with_more_than_the_model_are_refused() -> None:
-    with pytest.raises(UserError, match=r"got head.choice.*where the model has none"):
+    with pytest.raises(UserError, match=r"got head.final_selection.*where the model has none"):
         begin_with(SimpleNamespace(estimator=without_choice()[0]), str(STORED), [])
 
 

@@ -111,7 +111,7 @@ def test_training_mistakes(app: App, override: str) -> None:
 
 def test_profiles_are_measured_on_whole_clouds_in_training_too() -> None:
     estimator = NormalEstimator(
-        LearnedFrames(), PointNet2(widths=(8, 8), radii=(1.5,), neighbours=4, profile=True), VectorHead
+        LearnedFrames(), PointNet2(widths=(8, 8), radii=(1.5,), neighbours=4, variation_profile=True), VectorHead
     )
     module, cfg = SimpleNamespace(estimator=estimator), OmegaConf.create({"data": {"samples": {"profile": False}}})
     with pytest.raises(UserError, match=r"expected data\.samples\.profile=true .*, got false"):

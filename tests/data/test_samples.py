@@ -26,7 +26,7 @@ from tensorframes.data.transforms.corruption import (
 )
 from tensorframes.data.transforms.scales import distinct_rows, sampled_scale
 from tensorframes.errors import UserError
-from tensorframes.geometry import PROFILE, cloud_scale, thickness_profile
+from tensorframes.geometry import PROFILE_SIZE, cloud_scale, variation_profile
 
 WHOLE = 2**30  # points of a patch that is the whole cloud
 
@@ -71,8 +71,8 @@ def test_the_profile_is_that_of_the_whole_cloud_where_it_is_asked_for():
         assert torch.equal(with_profile[index].profile, with_profile[index].profile)
     clean = TrainingSamples(clouds, 1, 300, profile=True)[0]
     pos = torch.from_numpy(clouds[0].pos) / clean.scale
-    assert clean.profile.shape == (1, PROFILE)
-    assert torch.allclose(clean.profile[0], thickness_profile(pos, torch.arange(4000), weigh=True), atol=0.03)
+    assert clean.profile.shape == (1, PROFILE_SIZE)
+    assert torch.allclose(clean.profile[0], variation_profile(pos, torch.arange(4000), weigh=True), atol=0.03)
 
 
 def test_a_patch_has_the_nearest_points_and_its_loss_mask_the_nearest_half():

@@ -1,4 +1,4 @@
-"""Refined frames: orthonormal, as equivariant as before, and the same tensors told in them."""
+"""Refined frames: orthonormal, as equivariant as before, with the same tensors expressed in them."""
 
 import pytest
 import torch
@@ -17,25 +17,25 @@ def refinement(reps: TensorReps, strength: float = 1.0) -> FrameRefinement:
 
 @pytest.mark.parametrize("d", [2, 3, 4])
 @pytest.mark.parametrize("determinant", [1, -1])
-def test_the_same_tensors_are_told_in_frames_that_turn_with_the_cloud(d: int, determinant: int) -> None:
+def test_features_are_the_same_tensors_in_the_refined_frames(d: int, determinant: int) -> None:
     reps = TensorReps("3x0 + 2x1 + 1x2 + 1x1p", d=d)
     x, frames = torch.randn(50, reps.dim, dtype=torch.float64), Frames(random_orthogonal(50, d))
     module, g = refinement(reps), random_orthogonal(1, d, determinant)[0]
-    told, turned = module(x, frames)
+    in_frame, turned = module(x, frames)
     product = turned.matrices @ turned.matrices.transpose(1, 2)
     assert torch.allclose(product, torch.eye(d, dtype=x.dtype).expand_as(product), atol=1e-12)
     assert (turned.matrices - frames.matrices).abs().max() > 0.1
-    assert torch.allclose(turned.to_world(told, reps), frames.to_world(x, reps))
+    assert torch.allclose(turned.to_world(in_frame, reps), frames.to_world(x, reps))
     other = module(x, Frames(frames.matrices @ g.T))  # features in local frames do not change under g
-    assert torch.allclose(other[0], told)
+    assert torch.allclose(other[0], in_frame)
     assert torch.allclose(other[1].matrices, turned.matrices @ g.T)
 
 
 def test_it_starts_at_the_frames_as_they_were_found() -> None:
     reps = TensorReps("2x0 + 2x1")
     x, frames = torch.randn(9, reps.dim), Frames(random_orthogonal(9).float())
-    told, turned = FrameRefinement(reps)(x, frames)
-    assert torch.equal(told, x)
+    in_frame, turned = FrameRefinement(reps)(x, frames)
+    assert torch.equal(in_frame, x)
     assert torch.equal(turned.matrices, frames.matrices)
 
 

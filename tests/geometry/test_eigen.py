@@ -13,7 +13,7 @@ def symmetric_matrices(dtype: torch.dtype) -> dict[str, torch.Tensor]:
     turned = torch.linalg.qr(general).Q
     flat = turned @ torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64).diag() @ turned.mT
     thin = turned @ torch.tensor([1e-12, 1e-6, 1.0], dtype=torch.float64).diag() @ turned.mT
-    found = {
+    matrices_by_kind = {
         "general": general + general.mT,
         "flat": flat,
         "thin": thin,
@@ -24,7 +24,7 @@ def symmetric_matrices(dtype: torch.dtype) -> dict[str, torch.Tensor]:
         "large": 1e15 * flat,
         "small": 1e-15 * flat,
     }
-    return {name: each.to(dtype) for name, each in found.items()}
+    return {name: each.to(dtype) for name, each in matrices_by_kind.items()}
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -39,11 +39,11 @@ def test_pairs_are_those_of_brute_force_however_far(make) -> None:
 def test_far_rows_do_not_change_which_others_are_kept() -> None:
     cloud = clouds()[:200]
     priority = torch.rand(200, generator=torch.Generator().manual_seed(1))
-    kept = independent_set(cloud, 0.4, priority=priority)
+    selected = independent_set(cloud, 0.4, priority=priority)
     far = torch.tensor([[1e15, 0, 0], [-1e18, 1e18, 0]], dtype=torch.float64)
     priority = torch.cat([priority, torch.zeros(2)])
     both = independent_set(torch.cat([cloud, far]), 0.4, priority=priority)
-    assert both.tolist() == [*kept.tolist(), 200, 201]
+    assert both.tolist() == [*selected.tolist(), 200, 201]
 
 
 def test_points_of_a_cell_stay_together_when_stretches_are_shortened() -> None:

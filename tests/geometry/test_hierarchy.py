@@ -1,9 +1,9 @@
-"""Levels of a cloud: who is connected to whom, and where the points of a coarse level lie."""
+"""Levels of a cloud: their graphs, and where the points of a coarse level lie."""
 
 import pytest
 import torch
 
-from tensorframes.geometry import build_hierarchy, table_edges
+from tensorframes.geometry import build_hierarchy, coarsest_rows, table_edges
 from tensorframes.geometry.hierarchy import barycentres
 from tensorframes.testing import random_orthogonal
 
@@ -86,3 +86,11 @@ def test_radii_must_increase() -> None:
 
 def test_edges_of_a_table_are_sorted_by_receiver() -> None:
     assert table_edges(torch.tensor([[4, 5], [6, 7]])).tolist() == [[4, 5, 6, 7], [0, 0, 1, 1]]
+
+
+def test_the_coarsest_rows_are_those_of_the_whole_hierarchy() -> None:
+    pos = noisy_plane(500)
+    for radii in ((), (1.5,), (1.5, 3.0, 6.0)):
+        assert torch.equal(
+            coarsest_rows(pos, one(pos), radii, 9), build_hierarchy(pos, one(pos), radii, 9).levels[-1].rows
+        )

@@ -56,8 +56,8 @@ def test_knn_is_a_sort_of_all_distances(dim: int, method: str, device: str) -> N
     for name, cloud in awkward_clouds(90, dim).items():
         batch = torch.zeros(90, dtype=torch.long)
         for k in (1, 8, 100):
-            found = knn(cloud.to(device), k, method=method).cpu()
-            assert torch.equal(found, by_definition(cloud, k, None, batch, batch)), (name, k)
+            rows = knn(cloud.to(device), k, method=method).cpu()
+            assert torch.equal(rows, by_definition(cloud, k, None, batch, batch)), (name, k)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -70,17 +70,17 @@ def test_knn_of_other_points_in_several_clouds(dim: int, method: str, device: st
         query = torch.cat([cloud[::4], 3 * torch.randn(20, dim, generator=generator).to(cloud)])
         query_batch = torch.tensor([0, 3, 4])[torch.arange(len(query)) * 3 // len(query)]
         arguments = [tensor.to(device) for tensor in (query, batch, query_batch)]
-        found = knn(cloud.to(device), 8, *arguments, method=method).cpu()
-        assert torch.equal(found, by_definition(cloud, 8, query, batch, query_batch)), name
+        rows = knn(cloud.to(device), 8, *arguments, method=method).cpu()
+        assert torch.equal(rows, by_definition(cloud, 8, query, batch, query_batch)), name
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_point_is_its_own_first_neighbour_among_many_copies(method: str) -> None:
     cloud = torch.zeros(12, 3)
     cloud[6:] = 1.0
-    found = knn(cloud, 3, method=method)
-    assert found[5].tolist() == [5, 0, 1]
-    assert found[7].tolist() == [7, 6, 8]
+    rows = knn(cloud, 3, method=method)
+    assert rows[5].tolist() == [5, 0, 1]
+    assert rows[7].tolist() == [7, 6, 8]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -132,10 +132,10 @@ def test_knn_graph_sends_from_neighbours_and_has_no_loops() -> None:
 
 def test_a_hundred_thousand_equal_points_stay_linear() -> None:
     begin = time.perf_counter()
-    found = knn(torch.ones(100_000, 3), 16)
+    rows = knn(torch.ones(100_000, 3), 16)
     assert time.perf_counter() - begin < 20.0  # seconds; a kd-tree of the copies themselves takes minutes
-    assert torch.equal(found[:, 0], torch.arange(100_000))
-    assert found[-1, 1:].tolist() == list(range(15))
+    assert torch.equal(rows[:, 0], torch.arange(100_000))
+    assert rows[-1, 1:].tolist() == list(range(15))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Profiles of clouds: what they tell of noise, and that they turn with nothing."""
+"""Surface-variation profiles: how noise changes them, and that they are invariant."""
 
 import math
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tensorframes.geometry import PROFILE, build_hierarchy, profiles, sampled_profile, thickness_profile
+from tensorframes.geometry import PROFILE_SIZE, build_hierarchy, sampled_profile, variation_profile, variation_profiles
 from tensorframes.geometry.profile import LEAST, SIZES, UNIT
 from tensorframes.testing import random_orthogonal
 
@@ -25,7 +25,7 @@ def everywhere(pos: Tensor) -> Tensor:
 
 
 def test_noise_is_as_thick_at_every_size_that_is_wider_than_it() -> None:
-    mean, spread = thickness_profile(slab(0.5), everywhere(slab(0.5))).chunk(2)
+    mean, spread = variation_profile(slab(0.5), everywhere(slab(0.5))).chunk(2)
     expected = 1 + math.log(0.25) / UNIT
     assert torch.allclose(mean[2:], torch.full_like(mean[2:], expected), atol=0.06)
     assert (spread[1:] < spread[:-1]).all()  # of more points the variance is better known
@@ -34,7 +34,7 @@ def test_noise_is_as_thick_at_every_size_that_is_wider_than_it() -> None:
 def test_relief_grows_thicker_with_the_size_and_noise_does_not() -> None:
     pos = slab(0.3)
     rough = pos + torch.stack([pos[:, 0] * 0, pos[:, 0] * 0, 2 * (pos[:, 0] / 6).sin()], dim=1)
-    flat, relief = (thickness_profile(each, everywhere(each)[::4])[: len(SIZES)] for each in (pos, rough))
+    flat, relief = (variation_profile(each, everywhere(each)[::4])[: len(SIZES)] for each in (pos, rough))
     assert relief[4] - relief[2] > 5 * (flat[4] - flat[2])
 
 
@@ -44,35 +44,35 @@ def test_profiles_are_invariant_under_motions_and_the_order_of_points(determinan
     order, rows = torch.randperm(600), torch.arange(0, 600, 7)
     moved = (pos @ g.T + 3.0)[order]
     there = torch.argsort(order)[rows]
-    assert torch.allclose(thickness_profile(moved, there), thickness_profile(pos, rows), atol=1e-9)
+    assert torch.allclose(variation_profile(moved, there), variation_profile(pos, rows), atol=1e-9)
 
 
 def test_clouds_with_few_points_or_none_thick_have_finite_profiles() -> None:
     for pos in (torch.zeros(1, 3), torch.ones(5, 3), torch.eye(3), slab(0.0, 50)):
-        found = thickness_profile(pos.double(), everywhere(pos))
-        assert found.shape == (PROFILE,)
-        assert found.isfinite().all()
-    assert torch.isclose(found[0], torch.tensor(1 + math.log(LEAST) / UNIT).double())
+        profile = variation_profile(pos.double(), everywhere(pos))
+        assert profile.shape == (PROFILE_SIZE,)
+        assert profile.isfinite().all()
+    assert torch.isclose(profile[0], torch.tensor(1 + math.log(LEAST) / UNIT).double())
 
 
 def test_every_cloud_of_a_batch_has_its_own() -> None:
     clouds = [slab(0.2, 300), slab(1.0, 200)]
     batch = torch.arange(2).repeat_interleave(torch.tensor([300, 200]))
     rows = torch.cat([torch.arange(0, 300, 9), torch.arange(300, 500, 4)])
-    found = profiles(torch.cat(clouds), batch, rows)
-    assert torch.equal(found[1], thickness_profile(clouds[1], torch.arange(0, 200, 4)))
-    assert torch.equal(found[0], thickness_profile(clouds[0], torch.arange(0, 300, 9)))
+    profile = variation_profiles(torch.cat(clouds), batch, rows)
+    assert torch.equal(profile[1], variation_profile(clouds[1], torch.arange(0, 200, 4)))
+    assert torch.equal(profile[0], variation_profile(clouds[0], torch.arange(0, 300, 9)))
 
 
 def test_random_rows_of_a_cloud_of_uneven_density_tell_about_what_evenly_spaced_ones_do() -> None:
     pos = slab(0.3, 6000)
-    kept = torch.rand(6000, generator=torch.Generator().manual_seed(3)) < torch.where(pos[:, 0] < 38, 1.0, 0.15)
-    pos = pos[kept]
+    thinned = torch.rand(6000, generator=torch.Generator().manual_seed(3)) < torch.where(pos[:, 0] < 38, 1.0, 0.15)
+    pos = pos[thinned]
     pos = pos + torch.stack([pos[:, 0] * 0, pos[:, 0] * 0, (pos[:, 0] > 38) * (pos[:, 0] / 3).sin()], dim=1)
     even = build_hierarchy(pos, torch.zeros(len(pos), dtype=torch.long), (1.5, 3.0)).levels[-1].rows
-    exact = thickness_profile(pos, even)
+    exact = variation_profile(pos, even)
     drawn = torch.from_numpy(sampled_profile(3 * pos.numpy(), 3.0, np.random.default_rng(0)))
-    unweighed = thickness_profile(pos, everywhere(pos))
+    unweighed = variation_profile(pos, everywhere(pos))
     assert (drawn - exact).abs().mean() < 0.03
     assert (unweighed - exact).abs().mean() > 0.05
 
@@ -82,14 +82,14 @@ def test_points_at_equal_distances_count_alike_whatever_their_order() -> None:
     x, y = (each.flatten() for each in torch.meshgrid(row, row, indexing="ij"))
     stepped = torch.stack([x, y, (x / 8).floor()], dim=1)
     rows, order = torch.arange(0, 1600, 37), torch.randperm(1600)
-    moved = thickness_profile(stepped[order], torch.argsort(order)[rows])
+    moved = variation_profile(stepped[order], torch.argsort(order)[rows])
     # The 1024th neighbour is the last that is looked at: a tie there is not seen.
-    same = [column for column in range(PROFILE) if column % len(SIZES) != len(SIZES) - 1]
-    assert torch.allclose(moved[same], thickness_profile(stepped, rows)[same], atol=1e-9)
+    same = [column for column in range(PROFILE_SIZE) if column % len(SIZES) != len(SIZES) - 1]
+    assert torch.allclose(moved[same], variation_profile(stepped, rows)[same], atol=1e-9)
 
 
 def test_a_cloud_without_points_has_zeros() -> None:
     pos, batch = slab(0.2, 100), torch.tensor([0, 2]).repeat_interleave(50)
-    found = profiles(pos, batch, torch.arange(100))
-    assert (found[1] == 0).all()
-    assert (found[2] != 0).any()
+    profile = variation_profiles(pos, batch, torch.arange(100))
+    assert (profile[1] == 0).all()
+    assert (profile[2] != 0).any()

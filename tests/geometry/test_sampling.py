@@ -16,13 +16,13 @@ def _sphere(points: int, seed: int = 0) -> Tensor:
 
 
 def _greedy(pos: Tensor, radius: float, priority: Tensor) -> list[int]:
-    """The set by its definition: from the highest priority down, ties at once, whoever has no survivor near is kept."""
+    """By definition: from the highest priority down, ties at once, each point with no selected one in the radius."""
     near = torch.zeros(len(pos), len(pos), dtype=torch.bool)
     near[tuple(radius_graph(pos, radius, method="brute"))] = True
-    kept = torch.zeros(len(pos), dtype=torch.bool)
+    chosen = torch.zeros(len(pos), dtype=torch.bool)
     for level in priority.unique().flip(0):
-        kept |= (priority == level) & ~(near & kept).any(1)
-    return kept.nonzero().squeeze(1).tolist()
+        chosen |= (priority == level) & ~(near & chosen).any(1)
+    return chosen.nonzero().squeeze(1).tolist()
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 5])
@@ -44,37 +44,37 @@ def test_it_is_the_greedy_set_of_the_radius_graph(dim: int, radius: float, level
 def test_points_of_equal_priority_do_not_drop_each_other(method: str) -> None:
     """The second of four points on a line is beaten for a while by the third, which the fourth drops."""
     line = torch.arange(4.0).unsqueeze(1)
-    kept = independent_set(line, 1.0, priority=torch.tensor([0.0, 0.0, 1.0, 2.0]), method=method)
-    assert kept.tolist() == [0, 1, 3]
+    chosen = independent_set(line, 1.0, priority=torch.tensor([0.0, 0.0, 1.0, 2.0]), method=method)
+    assert chosen.tolist() == [0, 1, 3]
     for seed in range(60):
         generator = torch.Generator().manual_seed(seed)
         pos = torch.randint(6, (40, 2), generator=generator).double()
         priority = torch.randint(1 + seed % 7, (40,), generator=generator)
-        found = independent_set(pos, 1.0 + seed % 3 / 2, priority=priority, method=method)
-        assert found.tolist() == _greedy(pos, 1.0 + seed % 3 / 2, priority)
+        selected = independent_set(pos, 1.0 + seed % 3 / 2, priority=priority, method=method)
+        assert selected.tolist() == _greedy(pos, 1.0 + seed % 3 / 2, priority)
 
 
 def test_both_methods_choose_the_same_points_of_voxels() -> None:
     pos = torch.unique((20 * _sphere(40_000)).round(), dim=0)
     assert len(intrinsic_priority(pos).unique()) < len(pos) / 10
-    kept = independent_set(pos, 1.5 * cloud_scale(pos), method="kdtree")
-    assert torch.equal(kept, independent_set(pos, 1.5 * cloud_scale(pos), method="rounds"))
+    chosen = independent_set(pos, 1.5 * cloud_scale(pos), method="kdtree")
+    assert torch.equal(chosen, independent_set(pos, 1.5 * cloud_scale(pos), method="rounds"))
 
 
 def test_rounds_end_where_one_by_one_does_not() -> None:
     """A hundred points of ever higher priority: the rounds leave those open that 32 of them have not reached."""
     line, rising = torch.arange(100.0).unsqueeze(1), torch.arange(100)
     assert independent_set(line, 1.0, priority=rising, method="kdtree").tolist() == list(range(1, 100, 2))
-    kept = independent_set(line, 1.0, priority=rising, method="rounds").tolist()
-    assert kept == [*range(36), *range(37, 100, 2)]
+    chosen = independent_set(line, 1.0, priority=rising, method="rounds").tolist()
+    assert chosen == [*range(36), *range(37, 100, 2)]
 
 
 def test_both_methods_choose_the_same_points_of_a_large_cloud() -> None:
     cloud, batch = torch.cat([_sphere(30_000), 3 * _sphere(2000, 1)]), torch.tensor([0] * 30_000 + [1] * 2000)
     radius = 2 * cloud_scale(cloud, batch)
-    kept = independent_set(cloud, radius, batch, method="kdtree")
-    assert torch.equal(kept, independent_set(cloud, radius, batch, method="rounds"))
-    assert 1500 < len(kept) < 6000
+    chosen = independent_set(cloud, radius, batch, method="kdtree")
+    assert torch.equal(chosen, independent_set(cloud, radius, batch, method="rounds"))
+    assert 1500 < len(chosen) < 6000
 
 
 def test_survivors_are_apart_and_cover_the_rest_at_every_level() -> None:
@@ -83,27 +83,27 @@ def test_survivors_are_apart_and_cover_the_rest_at_every_level() -> None:
     rows, priority = torch.arange(3000), intrinsic_priority(cloud)
     for level in range(3):
         radius = 1.5 * 2**level * scale.item()
-        kept = rows[independent_set(cloud[rows], radius, priority=priority[rows])]
-        distance = torch.cdist(cloud[rows], cloud[kept], compute_mode="donot_use_mm_for_euclid_dist")
+        chosen = rows[independent_set(cloud[rows], radius, priority=priority[rows])]
+        distance = torch.cdist(cloud[rows], cloud[chosen], compute_mode="donot_use_mm_for_euclid_dist")
         assert distance.amin(1).max() <= radius
-        assert torch.pdist(cloud[kept]).min() > radius
-        assert 0.1 < len(kept) / len(rows) < 0.4
-        rows = kept
+        assert torch.pdist(cloud[chosen]).min() > radius
+        assert 0.1 < len(chosen) / len(rows) < 0.4
+        rows = chosen
 
 
 def test_the_order_of_rows_does_not_matter() -> None:
     cloud = torch.cat([_sphere(1500), _sphere(1500)[:40]])  # copies too
     order = torch.randperm(len(cloud), generator=torch.Generator().manual_seed(1))
-    kept = independent_set(cloud, 0.2)
-    assert torch.equal(order[independent_set(cloud[order], 0.2)].sort().values, kept)
+    chosen = independent_set(cloud, 0.2)
+    assert torch.equal(order[independent_set(cloud[order], 0.2)].sort().values, chosen)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_turning_mirroring_and_shifting_do_not_matter(seed: int, orthogonal: Callable[[int, int], Tensor]) -> None:
     cloud = _sphere(3000, seed) * torch.tensor([1.0, 2.0, 0.5])
     moved = cloud @ orthogonal(seed, 3).T + torch.tensor([3.0, -4.0, 5.0])
-    kept = independent_set(cloud, 1.5 * cloud_scale(cloud))
-    assert torch.equal(independent_set(moved, 1.5 * cloud_scale(moved)), kept)
+    chosen = independent_set(cloud, 1.5 * cloud_scale(cloud))
+    assert torch.equal(independent_set(moved, 1.5 * cloud_scale(moved)), chosen)
 
 
 def test_rounding_to_float32_changes_hardly_a_survivor(orthogonal: Callable[[int, int], Tensor]) -> None:
@@ -111,9 +111,9 @@ def test_rounding_to_float32_changes_hardly_a_survivor(orthogonal: Callable[[int
     for seed in range(5):
         cloud = _sphere(5000, seed).float()
         moved = cloud @ orthogonal(seed, 3).float().T
-        kept = set(independent_set(cloud, 1.5 * cloud_scale(cloud)).tolist())
-        changed += len(kept.symmetric_difference(independent_set(moved, 1.5 * cloud_scale(moved)).tolist()))
-        survivors += len(kept)
+        chosen = set(independent_set(cloud, 1.5 * cloud_scale(cloud)).tolist())
+        changed += len(chosen.symmetric_difference(independent_set(moved, 1.5 * cloud_scale(moved)).tolist()))
+        survivors += len(chosen)
     assert changed <= 1e-3 * survivors
 
 
@@ -122,10 +122,10 @@ def test_a_batch_of_clouds_is_each_cloud_alone() -> None:
     pos, first = torch.cat(clouds), 0
     batch = torch.repeat_interleave(torch.arange(4), torch.tensor([len(cloud) for cloud in clouds]))
     radius = torch.tensor([0.2, 1.0, 0.5, 0.1])
-    kept = independent_set(pos, radius, batch)
+    chosen = independent_set(pos, radius, batch)
     priority = intrinsic_priority(pos, batch)
     for number, cloud in enumerate(clouds):
-        inside = kept[(kept >= first) & (kept < first + len(cloud))] - first
+        inside = chosen[(chosen >= first) & (chosen < first + len(cloud))] - first
         assert torch.equal(inside, independent_set(cloud, radius[number].item()))
         assert torch.equal(priority[first : first + len(cloud)], intrinsic_priority(cloud))
         first += len(cloud)
@@ -160,9 +160,9 @@ def test_half_of_the_points_in_a_tiny_cluster_stay_linear(method: str) -> None:
     cloud = _sphere(40_000)
     cloud[:20_000] *= 1e-4
     begin = time.perf_counter()
-    kept = independent_set(cloud, 0.03, method=method)  # its radius graph has 400 million edges
+    chosen = independent_set(cloud, 0.03, method=method)  # its radius graph has 400 million edges
     assert time.perf_counter() - begin < 10.0
-    assert (kept < 20_000).sum() == 1
+    assert (chosen < 20_000).sum() == 1
 
 
 def test_mistakes_are_named() -> None:

@@ -220,8 +220,8 @@ def test_a_network_of_several_kinds_of_points_is_equivariant() -> None:
         point, tip = pos[:count], pos[count:]
         edges, length, frames = graph(point, tip)
         x = {"point": scalars[:count], "tip": scalars[count:]}
-        found = network(x, edges, length, {"point": point, "tip": tip}, frames=frames)
-        return torch.cat([frames[kind].to_world(found[kind], out) for kind in ("point", "tip")])
+        out_by_kind = network(x, edges, length, {"point": point, "tip": tip}, frames=frames)
+        return torch.cat([frames[kind].to_world(out_by_kind[kind], out) for kind in ("point", "tip")])
 
     assert_equivariant(run, cloud(count + 6)[0], out)
 
@@ -250,10 +250,10 @@ def test_with_identity_frames_several_kinds_of_points_are_as_without() -> None:
         {kind: pos[r] for kind, r in kinds.items()},
     )
     frames = {kind: Frames.identity(len(pos[rows]), like=pos) for kind, rows in kinds.items()}
-    expected, found = plain(*given), wrapped(*given, frames=frames)
+    expected, out_by_kind = plain(*given), wrapped(*given, frames=frames)
     turned = wrapped(*given, frames={**frames, "tip": Frames(random_orthogonal(6))})
     for kind in kinds:
-        assert torch.allclose(found[kind], expected[kind])
+        assert torch.allclose(out_by_kind[kind], expected[kind])
         assert not torch.allclose(turned[kind], expected[kind])
 
 

@@ -55,7 +55,7 @@ def test_messages_arrive_compiled(kind: type[Conv], aggr: str) -> None:
 
 
 @pytest.mark.parametrize("aggr", ["mean", FixedDegree("mean", 4)], ids=["scatter", "fixed"])
-def test_tensors_on_edges_are_told_in_the_receivers_frame(aggr: object) -> None:
+def test_tensors_on_edges_arrive_in_the_receivers_frame(aggr: object) -> None:
     class EdgeConv(TensorialMessagePassing):
         def __init__(self) -> None:
             super().__init__(transport={"x": REPS}, aggr=aggr, edge_transport={"attr": "1x1 + 1x0p"})

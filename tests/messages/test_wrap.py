@@ -29,11 +29,11 @@ def made(name: str) -> MessagePassing:
 
 def inputs(name: str, edges: int, pos: tuple[Tensor, Tensor]) -> dict[str, Tensor | tuple[Tensor, Tensor]]:
     """What a convolution takes besides x, invariant but for positions and normals; the same at each call."""
-    drawn = torch.Generator().manual_seed(3)
+    random = torch.Generator().manual_seed(3)
     everything = {
-        "edge_attr": torch.rand(edges, 3, dtype=torch.float64, generator=drawn),
-        "edge_weight": torch.rand(edges, dtype=torch.float64, generator=drawn),
-        "edge_type": torch.randint(2, (edges,), generator=drawn),
+        "edge_attr": torch.rand(edges, 3, dtype=torch.float64, generator=random),
+        "edge_weight": torch.rand(edges, dtype=torch.float64, generator=random),
+        "edge_type": torch.randint(2, (edges,), generator=random),
         "pos": pos,
         "normal": tuple(torch.nn.functional.normalize(p - p.mean(0), dim=-1) for p in pos),
     }
@@ -59,8 +59,8 @@ def test_with_identity_frames_nothing_changes(name: str) -> None:
     conv, (pos, x, edge_index) = made(name), cloud()
     rest = inputs(name, edge_index.shape[1], (pos, pos))
     plain = conv(x=(x, x), edge_index=edge_index, **rest)
-    found = InLocalFrames(conv, REPS)(x, edge_index, Frames.identity(len(pos), like=pos), **rest)
-    assert torch.allclose(found, plain)
+    result = InLocalFrames(conv, REPS)(x, edge_index, Frames.identity(len(pos), like=pos), **rest)
+    assert torch.allclose(result, plain)
 
 
 def sent(name: str) -> Layer:
@@ -124,8 +124,8 @@ def test_self_loops_are_refused_or_added_before_senders_are_copied(name: str) ->
     with pytest.raises(ValueError, match="add_self_loops=True would join edge k to point k"):
         InLocalFrames(looping, REPS)
     looping.add_self_loops = False
-    found = InLocalFrames(looping, REPS, self_loops=True)(x, edge_index, Frames.identity(len(pos), like=pos), **rest)
-    assert torch.allclose(found, expected)
+    result = InLocalFrames(looping, REPS, self_loops=True)(x, edge_index, Frames.identity(len(pos), like=pos), **rest)
+    assert torch.allclose(result, expected)
 
 
 def test_turned_edges_are_refused() -> None:

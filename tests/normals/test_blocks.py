@@ -1,4 +1,4 @@
-"""Clouds in blocks: who shares one, who is seen around it, and that normals hardly notice."""
+"""Clouds in blocks: which points share one, their margins, and that normals hardly change."""
 
 import numpy as np
 import pytest
@@ -111,14 +111,14 @@ def test_blocks_that_see_everything_give_the_normals_of_one_pass(
     network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tensorframes.normals.predict.REACH", 1e6)
-    found = normals_of(network, ellipsoid, block=100)
-    np.testing.assert_allclose(found, normals_of(network, ellipsoid, block=None), atol=1e-6)
+    in_blocks = normals_of(network, ellipsoid, block=100)
+    np.testing.assert_allclose(in_blocks, normals_of(network, ellipsoid, block=None), atol=1e-6)
 
 
 def test_normals_in_blocks_are_equivariant(
     network: NormalEstimator, ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tensorframes.normals.predict.SEEN", 300)
+    monkeypatch.setattr("tensorframes.normals.predict.MARGIN", 300)
     normals = normals_of(network, ellipsoid, block=200)
     order = np.random.default_rng(1).permutation(len(ellipsoid))
     for g in random_orthogonal(3).double().numpy():
@@ -130,9 +130,9 @@ def test_a_straight_wire_has_the_plane_of_the_cloud_as_in_one_pass(network: Norm
     rng = np.random.default_rng(0)
     patch = np.concatenate([5 * rng.random((600, 2)), np.zeros((600, 1))], axis=1)
     wire = [50.0, 0.0, 0.0] + np.linspace(0, 1, 300)[:, None] * [2.0, 1.0, 0.5]
-    found = normals_of(network, np.concatenate([patch, wire]), block=400)
-    assert (np.abs(np.linalg.norm(found, axis=1) - 1) < 1e-6).all()
-    assert angle(found, normals_of(network, np.concatenate([patch, wire]))).max() < 0.5
+    in_blocks = normals_of(network, np.concatenate([patch, wire]), block=400)
+    assert (np.abs(np.linalg.norm(in_blocks, axis=1) - 1) < 1e-6).all()
+    assert angle(in_blocks, normals_of(network, np.concatenate([patch, wire]))).max() < 0.5
 
 
 def test_on_a_line_there_is_no_normal_in_blocks(network: NormalEstimator) -> None:
@@ -170,9 +170,9 @@ def test_points_without_a_normal_have_none_in_blocks(network: NormalEstimator, e
 
 
 def test_progress_counts_the_passes(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
-    told: list[tuple[int, int]] = []
-    normals_of(network, ellipsoid, block=400, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 4) for done in range(4)]
+    calls: list[tuple[int, int]] = []
+    normals_of(network, ellipsoid, block=400, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, 4) for done in range(4)]
     shares: list[float] = []
     estimate_normals(ellipsoid, "fast", progress=lambda done, total: shares.append(done / total), block=400)
     assert shares == sorted(shares)

@@ -28,19 +28,19 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("weights", PRETRAINED)
 def test_a_cube_has_the_normals_of_its_faces(weights: str) -> None:
     pos, normal = cube()
-    found = tensorframes.estimate_normals(pos, weights)
-    assert found.dtype == np.float32
-    assert np.median(cosines(found, normal)) > 0.9999
-    assert rmse(angles(found, normal)) < 0.75 * rmse(angles(PCA(18)(pos), normal))
+    estimated = tensorframes.estimate_normals(pos, weights)
+    assert estimated.dtype == np.float32
+    assert np.median(cosines(estimated, normal)) > 0.9999
+    assert rmse(angles(estimated, normal)) < 0.75 * rmse(angles(PCA(18)(pos), normal))
 
 
 def test_scale_offset_order_and_type_do_not_matter() -> None:
     pos, _ = cube(800)
-    found = tensorframes.estimate_normals(pos)
+    estimated = tensorframes.estimate_normals(pos)
     order = np.random.default_rng(1).permutation(len(pos))
     for other in (1000 * pos + 5, pos.astype("f4"), torch.from_numpy(pos), pos.tolist()):
-        assert cosines(tensorframes.estimate_normals(other), found).min() > 0.999
-    assert cosines(tensorframes.estimate_normals(pos[order]), found[order]).min() > 0.999
+        assert cosines(tensorframes.estimate_normals(other), estimated).min() > 0.999
+    assert cosines(tensorframes.estimate_normals(pos[order]), estimated[order]).min() > 0.999
 
 
 @pytest.mark.parametrize("weights", PRETRAINED)
@@ -58,9 +58,9 @@ def test_what_cannot_have_a_normal_has_none() -> None:
     assert not tensorframes.estimate_normals(np.zeros((5, 3))).any()
     pos, _ = cube(500)
     pos[7] = np.nan
-    found = tensorframes.estimate_normals(pos)
-    assert not found[7].any()
-    assert np.allclose(np.linalg.norm(np.delete(found, 7, 0), axis=1), 1, atol=1e-5)
+    estimated = tensorframes.estimate_normals(pos)
+    assert not estimated[7].any()
+    assert np.allclose(np.linalg.norm(np.delete(estimated, 7, 0), axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -78,18 +78,18 @@ def test_bad_points_are_refused(points: object, message: str) -> None:
         tensorframes.estimate_normals(points)
 
 
-def test_progress_is_told() -> None:
-    told: list[tuple[int, int]] = []
-    found = tensorframes.estimate_normals(cube(400)[0], progress=lambda *counts: told.append(counts))
-    total = told[0][1]
-    assert [all_of_them for _, all_of_them in told] == [total] * len(told)
-    assert [done for done, _ in told] == [*range(total + 1), total][: len(told)]
-    assert told[-1] == (total, total)
+def test_progress_is_reported() -> None:
+    counts: list[tuple[int, int]] = []
+    estimated = tensorframes.estimate_normals(cube(400)[0], progress=lambda *each: counts.append(each))
+    total = counts[0][1]
+    assert [whole for _, whole in counts] == [total] * len(counts)
+    assert [done for done, _ in counts] == [*range(total + 1), total][: len(counts)]
+    assert counts[-1] == (total, total)
     assert total > 5
-    assert (found == tensorframes.estimate_normals(cube(400)[0])).all()
-    count = len(told)
+    assert (estimated == tensorframes.estimate_normals(cube(400)[0])).all()
+    count = len(counts)
     tensorframes.estimate_normals(cube(400)[0])
-    assert len(told) == count
+    assert len(counts) == count
 
 
 def test_a_network_that_was_handed_out_is_the_callers_own() -> None:

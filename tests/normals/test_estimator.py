@@ -8,25 +8,26 @@ import torch
 
 from tensorframes.backbones import PointNet2
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
-from tensorframes.geometry import cloud_scale, profiles
+from tensorframes.geometry import cloud_scale, variation_profiles
 from tensorframes.normals import NormalEstimator, PlaneFitHead, VectorHead
-from tensorframes.normals.weighted_plane import Fit
+from tensorframes.normals.fit import Fit
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
 
 
 def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(6)
-    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, profile=robust)
-    votes = {"candidates": (5, 3), "sizes": (4, 10), "triples": 4} if robust else {}
-    wide = {"wide": ((4, 8), (3,)), "near": ((6, 12), (4, 8), (3,)), "regions": True} if robust else {}
-    more = {"filtering": True, "offsets": True, "profile": True, "choice": 5} if robust else {}
-    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, told=4, robust=robust, **votes, **wide, **more)
+    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, variation_profile=robust)
+    votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
+    planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,)), "pooled_moments": True}
+    more = {"bilateral_prior": True, "offsets": True, "variation_profile": True, "final_selection": 5}
+    more = {**votes, **planes, **more} if robust else {}
+    fit = partial(PlaneFitHead, neighbours=(12, 4, 4), fits=2, hidden=8, embedding=4, robust=robust, **more)
     network = NormalEstimator(LearnedFrames(group), backbone, head or fit, oriented).double().eval()
-    silent = ("agreed", "profile", "offsets", "choice.score.3")  # to begin with, or everywhere alike
+    silent = ("agreed", "profile", "offsets", "selection.score.3")  # to begin with, or everywhere alike
     for name, parameter in network.named_parameters():
         if any(part in name for part in silent):
-            torch.nn.init.normal_(parameter, std=0.3 if "choice" in name else 1.0)
+            torch.nn.init.normal_(parameter, std=0.3 if "selection" in name else 1.0)
     return network
 
 
@@ -88,17 +89,25 @@ def test_clouds_of_a_batch_do_not_see_each_other() -> None:
     assert axes_agree(together, torch.cat([network(cloud).normal for cloud in clouds]))
 
 
-def test_a_patch_is_told_the_profile_of_the_whole_cloud() -> None:
+def test_a_patch_takes_the_profile_of_the_whole_cloud() -> None:
     network, pos = estimator(), surface()
-    measured = thickness_profile_of(network, pos)
+    measured = profile_of(network, pos)
     assert axes_agree(network(pos, profile=measured).normal, network(pos).normal)
     assert not axes_agree(network(pos, profile=measured + 1).normal, network(pos).normal, 1e-6)
 
 
-def thickness_profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
+def test_the_profile_of_a_whole_cloud_is_measured_without_its_graphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, pos = estimator(), surface()
+    expected = profile_of(network, pos)
+    monkeypatch.setattr(PointNet2, "plan", None)
+    assert torch.equal(network.measured_profile(pos, float(cloud_scale(pos))), expected)
+    assert estimator(robust=False).measured_profile(pos, 1.0) is None
+
+
+def profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
     batch = torch.zeros(len(pos), dtype=torch.long)
     exact = (pos - pos.mean(0)) / cloud_scale(pos)
-    return profiles(exact, batch, network.backbone.plan(exact, batch).levels[-1].rows)
+    return variation_profiles(exact, batch, network.backbone.plan(exact, batch).levels[-1].rows)
 
 
 def test_points_move_towards_the_plane_that_was_fitted() -> None:
@@ -107,8 +116,8 @@ def test_points_move_towards_the_plane_that_was_fitted() -> None:
     with torch.no_grad():
         head.offsets[0].share.weight.zero_()
         head.offsets[0].share.bias.fill_(20.0)
-    told, before = torch.zeros(2, 4).double(), torch.zeros(3, 3).double()
-    after, moved = head.offsets[0](replace(fit, seen=fit.seen.double()), told, torch.tensor([2, 0]), before)
+    embedding, before = torch.zeros(2, 4).double(), torch.zeros(3, 3).double()
+    after, moved = head.offsets[0](replace(fit, seen=fit.seen.double()), embedding, torch.tensor([2, 0]), before)
     assert torch.allclose(moved[:, 2], torch.tensor([-0.2, 0.0, 0.5]).double())
     assert torch.allclose(after.centre, torch.zeros(2).double(), atol=1e-6)
 
@@ -221,30 +230,32 @@ def test_wrong_input_is_refused() -> None:
         {"neighbours": [18, -1]},
         {"neighbours": [2]},
         {"fits": 0},
-        {"told": 0},
-        {"choice": {"nearest": 1}},
+        {"embedding": 0},
+        {"final_selection": {"nearest": 1}},
         {"candidates": -1},
         {"candidates": [3, 3]},
         {"candidates": 3, "tolerances": ()},
-        {"wide": [[]]},
-        {"wide": [[4, 0]]},
-        {"near": [[]]},
-        {"near": [[4, 0]]},
-        {"near": [16, 24]},
+        {"multiscale_planes": [[]]},
+        {"multiscale_planes": [[4, 0]]},
+        {"local_planes": [[]]},
+        {"local_planes": [[4, 0]]},
+        {"local_planes": [16, 24]},
         {"offsets": True, "fits": 1},
     ):
         with pytest.raises(ValueError, match="expected"):
             PlaneFitHead(TensorReps("8x0"), **wrong)
-    with pytest.raises(ValueError, match=r"wide planes of at most 2 coarse levels, got 3"):
-        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), wide=[[4], [4], [4]]))(surface())
+    with pytest.raises(ValueError, match=r"multi-scale planes of at most 2 levels, got 3"):
+        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), multiscale_planes=[[4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match="a backbone with coarse levels"):
         NormalEstimator(
-            LearnedFrames(), PointNet2(widths=(8,), radii=(), neighbours=8), partial(PlaneFitHead, profile=True)
+            LearnedFrames(),
+            PointNet2(widths=(8,), radii=(), neighbours=8),
+            partial(PlaneFitHead, variation_profile=True),
         )
-    with pytest.raises(ValueError, match="at least one coarse level for profile"):
-        PointNet2(widths=(8,), radii=(), profile=True)
-    with pytest.raises(ValueError, match=r"planes of at most 2 coarse levels, got 3"):
-        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), near=[[4], [4], [4], [4]]))(surface())
+    with pytest.raises(ValueError, match="a backbone with coarse levels"):
+        PointNet2(widths=(8,), radii=(), variation_profile=True)
+    with pytest.raises(ValueError, match=r"local planes of at most 3 levels, got 4"):
+        estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), local_planes=[[4], [4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):
         network(surface(), profile=torch.zeros(2, 14, dtype=torch.float64))
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):
@@ -281,11 +292,11 @@ def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
 
 def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> None:
     def answers(group: str) -> int:
-        network, found = estimator(group).train(), []
+        network, answers_seen = estimator(group).train(), []
         for seed in range(8):
             torch.manual_seed(seed)
             normal = network(surface()).normal.detach()
-            found += [normal] if not any(torch.equal(normal, other) for other in found) else []
-        return len(found)
+            answers_seen += [normal] if not any(torch.equal(normal, other) for other in answers_seen) else []
+        return len(answers_seen)
 
     assert (answers("so"), answers("o")) == (2, 1)

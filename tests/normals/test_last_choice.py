@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import nearest_neighbours
-from tensorframes.layers import WidePlanes
+from tensorframes.layers import MultiScalePlanes
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.last_choice import Found, LastChoice
 from tensorframes.normals.plane_votes import edges
-from tensorframes.normals.weighted_plane import Fit
 from tensorframes.testing import assert_equivariant
 
 Cubes = Callable[[int], tuple[Tensor, Tensor]]
@@ -26,7 +26,9 @@ def choice(planes: int = 0, awake: bool = False, **settings: Any) -> LastChoice:
     return made
 
 
-def decided(made: LastChoice, pos: Tensor, answers: Tensor, near: WidePlanes | None = None, size: int = 50) -> Tensor:
+def decided(
+    made: LastChoice, pos: Tensor, answers: Tensor, near: MultiScalePlanes | None = None, size: int = 50
+) -> Tensor:
     """Normals of all points (N, 3) from answers (2, N, 3)."""
     level = torch.ones(len(pos), dtype=pos.dtype)
     fit = Fit(answers[-1], centre=0.1 * level, thickness=0.2 * level)
@@ -104,7 +106,7 @@ def test_near_planes_can_be_chosen() -> None:
     pos, made = rough(), choice(planes=1)
     axis = torch.nn.functional.normalize(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64), dim=0)
     planes = (0.9 * axis[:, None] * axis + 0.1 * torch.eye(3)).expand(len(pos), 1, 3, 3)
-    near = WidePlanes(planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64))
+    near = MultiScalePlanes(planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64))
     assert error(decided(made, pos, outward(pos), near), axis).median() > 10
     with torch.no_grad():
         made.lead[-1] = 20

@@ -16,7 +16,7 @@ Cubes = Callable[[int], tuple[Tensor, Tensor]]
 def hierarchy(pos: Tensor, votes: PlaneVotes) -> Hierarchy:
     batch, rows = torch.zeros(len(pos), dtype=torch.long), torch.arange(len(pos))
     table = nearest_neighbours(pos, batch, votes.reach)
-    return Hierarchy((Level(pos, batch, rows, table, table),), (), 1)
+    return Hierarchy((Level(pos, batch, rows, table, table),), (), 1, table)
 
 
 def tensors(pos: Tensor) -> Tensor:

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from tensorframes.geometry import build_hierarchy
-from tensorframes.layers.regions import Regions
+from tensorframes.layers import PooledMoments
+from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
-from tensorframes.normals.weighted_plane import LEAST, Fit, PlaneFit, RobustPlaneFit, least_weight, tangents
+from tensorframes.normals.weighted_plane import LEAST, PlaneFit, RobustPlaneFit, least_weight, tangents
 
 
 def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
@@ -16,9 +16,8 @@ def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
     count = len(pos)
     rows = torch.arange(count)
     table = (rows.view(-1, 1) + rows) % count
-    hierarchy = build_hierarchy(pos, torch.zeros(count, dtype=torch.long), [1.5], 4)
     edge = pos[table] - pos.unsqueeze(1)
-    return Neighbourhoods(hierarchy, rows, table, edge, torch.zeros(count, dtype=torch.long))
+    return Neighbourhoods(rows, table, edge, torch.zeros(count, dtype=torch.long))
 
 
 def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float = -8.0) -> torch.Tensor:
@@ -86,10 +85,9 @@ def test_tangents_are_sums_of_projectors() -> None:
 def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
     edge = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [6, 0, 0], [0, 6, 0], [600, 0, 0]]], dtype=torch.float64)
     counts = torch.tensor([1.0, 300.0, 1.0], dtype=torch.float64)
-    regions = Regions(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
+    moments = PooledMoments(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
     kind, table = torch.tensor([0, 0, 1, 1, 1]), torch.zeros(1, 5, dtype=torch.long)
-    hierarchy = build_hierarchy(edge[0], torch.zeros(5, dtype=torch.long), [1.5], 4)
-    near = Neighbourhoods(hierarchy, torch.tensor([0]), table, edge, kind, regions, torch.arange(3).unsqueeze(0))
+    near = Neighbourhoods(torch.tensor([0]), table, edge, kind, moments, torch.arange(3).unsqueeze(0))
     found = least_weight(near)[0] / LEAST
     assert found[:2].tolist() == [1, 1]
     assert found[2] == pytest.approx(math.exp(-1 / 16))

@@ -46,18 +46,18 @@ def test_weights_are_read_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
-    state, told = load_file(STORED / "format1.safetensors"), header(STORED / "format1.safetensors")
+    state, fields = load_file(STORED / "format1.safetensors"), header(STORED / "format1.safetensors")
     (tmp_path / "text.safetensors").write_text("no weights")
     save_file(state, tmp_path / "bare.safetensors")
-    save_file(state, tmp_path / "newer.safetensors", {**told, "format": "99"})
-    foreign = json.loads(told["model"])
+    save_file(state, tmp_path / "newer.safetensors", {**fields, "format": "99"})
+    foreign = json.loads(fields["model"])
     foreign["frames"] = {"_target_": "os.system", "command": "true"}
-    save_file(state, tmp_path / "foreign.safetensors", {**told, "model": json.dumps(foreign)})
-    other = json.loads(told["model"])
+    save_file(state, tmp_path / "foreign.safetensors", {**fields, "model": json.dumps(foreign)})
+    other = json.loads(fields["model"])
     other["backbone"]["widths"] = [16, 32]
-    save_file(state, tmp_path / "other.safetensors", {**told, "model": json.dumps(other)})
-    save_file(state, tmp_path / "frames.safetensors", {**told, "model": json.dumps(foreign["head"])})
-    save_file(state, tmp_path / "nothing.safetensors", {**told, "model": "null"})
+    save_file(state, tmp_path / "other.safetensors", {**fields, "model": json.dumps(other)})
+    save_file(state, tmp_path / "frames.safetensors", {**fields, "model": json.dumps(foreign["head"])})
+    save_file(state, tmp_path / "nothing.safetensors", {**fields, "model": "null"})
     for name, message in {
         "none": "or a weights file, got",
         "text": "which holds something else",

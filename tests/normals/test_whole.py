@@ -97,20 +97,20 @@ def test_wrong_points_are_refused(network: NormalEstimator) -> None:
 
 def test_points_are_looked_at_in_the_order_of_space_and_answered_in_their_own() -> None:
     """Large clouds are reordered, so that neighbours are together in memory: nothing else changes."""
-    from tensorframes.normals.predict import CACHED, neighbours_together
+    from tensorframes.normals.normalise import CACHED, spatial_order
 
     rng = np.random.default_rng(0)
     points = rng.normal(size=(CACHED + 1000, 3)) * [1, 1, 0.01]
-    order = neighbours_together(points)
+    order = spatial_order(points)
     assert np.array_equal(np.sort(order), np.arange(len(points)))
     step = np.linalg.norm(np.diff(points[order], axis=0), axis=1)
     assert np.median(step) < 0.2 * np.median(np.linalg.norm(np.diff(points, axis=0), axis=1))
-    assert np.array_equal(neighbours_together(points[:CACHED]), np.arange(CACHED))
+    assert np.array_equal(spatial_order(points[:CACHED]), np.arange(CACHED))
     estimator, rows = pretrained("fast").double(), rng.choice(len(points), 300, replace=False)
     again = rng.permutation(len(points))
-    seen = []
-    estimator.register_forward_pre_hook(lambda _, given: seen.append(given[0].numpy()))
+    passed = []
+    estimator.register_forward_pre_hook(lambda _, given: passed.append(given[0].numpy()))
     normals = normals_of(estimator, points, rows)
-    assert np.array_equal(seen[0], (points - points.mean(0))[order])
+    assert np.array_equal(passed[0], (points - points.mean(0))[order])
     shuffled = normals_of(estimator, points[again], np.argsort(again)[rows])
     assert np.abs((normals * shuffled).sum(1)).min() > 1 - 1e-6

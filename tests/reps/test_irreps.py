@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tensorframes.reps import Irreps
-from tensorframes.reps.harmonics import cartesian_basis, coupling, spherical_harmonics
+from tensorframes.reps.harmonics import coupling, spherical_harmonics
 from tensorframes.reps.wigner import wigner_matrices
 from tensorframes.testing import random_orthogonal
 
@@ -38,9 +38,9 @@ def test_wigner_matrices_and_harmonics_are_e3nns() -> None:
     o3 = pytest.importorskip("e3nn.o3", reason="e3nn is not installed")
     g = random_orthogonal(5, determinant=1)
     points = sphere(9)
-    for degree, found in enumerate(wigner_matrices(6, g)):
+    for degree, matrix in enumerate(wigner_matrices(6, g)):
         expected = o3.Irrep(degree, (-1) ** degree).D_from_matrix(g)
-        assert torch.allclose(found, expected, atol=1e-5)  # e3nn computes them from angles, with constants of float32
+        assert torch.allclose(matrix, expected, atol=1e-5)  # e3nn computes them from angles, with constants of float32
         theirs = o3.spherical_harmonics(degree, points, normalize=True, normalization="norm")
         assert torch.allclose(spherical_harmonics(degree, points), theirs, atol=1e-6)
 
@@ -78,17 +78,6 @@ def test_two_vectors_couple_to_their_products() -> None:
 def test_impossible_couplings_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a degree from 1 to 3 for 2 x 1, got 4"):
         coupling(2, 1, 4)
-
-
-@pytest.mark.parametrize("degree", range(5))
-def test_the_cartesian_basis_is_symmetric_traceless_and_orthonormal(degree: int) -> None:
-    basis = cartesian_basis(degree)
-    eye = torch.eye(2 * degree + 1, dtype=torch.float64)
-    assert torch.allclose(basis.T @ basis, eye, atol=1e-12)
-    tensors = basis.T.reshape(2 * degree + 1, *(3,) * degree)
-    for index in range(1, degree):
-        assert torch.allclose(tensors.transpose(index, index + 1), tensors, atol=1e-12)
-        assert tensors.diagonal(dim1=index, dim2=index + 1).sum(-1).abs().max() < 1e-12
 
 
 def test_irreps_are_values_with_the_interface_of_tensor_reps() -> None:

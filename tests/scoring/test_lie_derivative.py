@@ -91,9 +91,9 @@ def test_the_layer_at_fault_is_found_and_those_after_it_are_not_blamed() -> None
     network.backbone.convs[0] = Tilted(network.backbone.convs[0])
     error = lie_derivative(network, cloud(), frozen=True)
     assert error is not None
-    assert error.layers["told.0"] > 0.01
-    assert error.layers["told.1"] < 1e-6
-    assert error.layers["told.2"] < 1e-6
+    assert error.layers["probes.0"] > 0.01
+    assert error.layers["probes.1"] < 1e-6
+    assert error.layers["probes.2"] < 1e-6
     assert error.normal > 1e-3
 
 
@@ -101,11 +101,12 @@ def test_samples_that_follow_the_axes_show_when_recomputed_only() -> None:
     """A backbone that keeps the rows with the largest z: its graph turns the answer, its layers don't."""
 
     class Sampled(GIN):
-        def plan(self, pos: Tensor, batch: Tensor, near: Tensor | None = None) -> object:
+        def plan(self, pos: Tensor, batch: Tensor, knn_index: Tensor | None = None) -> object:
             order = pos[:, 2].argsort()  # ranks along z decide who is whose neighbour
             hierarchy = super().plan(pos, batch)
             level = hierarchy.levels[0]
-            return type(hierarchy)((type(level)(pos, batch, level.rows, ranked(order), level.below),), (), 1)
+            table = ranked(order)
+            return type(hierarchy)((type(level)(pos, batch, level.rows, table, level.below),), (), 1, table)
 
     from tensorframes.geometry.replay import discrete
 

@@ -1,0 +1,125 @@
+"""The geometry of a network: levels, and what its parts ask for beside them, computed once and before it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry import PROFILE_SIZE, Hierarchy, variation_profiles
+from tensorframes.layers.multiscale_planes import MultiScalePlanes, NearestMoments, PlaneSizes, planes_around
+from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a part of a network (backbone, head) asks of the geometry beside the hierarchy.
+
+    neighbours: columns of ``Hierarchy.knn_index``, the point itself included.
+    planes: which planes around points.
+    moments: whether pooled moments are needed for themselves.
+    edges: columns of ``knn_index`` along which exact edges are needed; 0: none.
+    profile: whether the surface-variation profile of each cloud is needed.
+    """
+
+    neighbours: int = 0
+    planes: tuple[PlaneSizes, ...] = ()
+    moments: bool = False
+    edges: int = 0
+    profile: bool = False
+
+    def __or__(self, other: Requirements) -> Requirements:
+        """What both ask for."""
+        return Requirements(
+            max(self.neighbours, other.neighbours),
+            tuple(dict.fromkeys([*self.planes, *other.planes])),
+            self.moments or other.moments,
+            max(self.edges, other.edges),
+            self.profile or other.profile,
+        )
+
+    def check_levels(self, levels: int) -> None:
+        """Raise ValueError where a backbone of so many levels cannot give what is asked for."""
+        for sizes in self.planes:
+            sizes.check_levels(levels)
+        if self.profile and levels < 2:
+            raise ValueError("expected a backbone with coarse levels, where profiles are measured, got one level")
+
+
+@dataclass(frozen=True)
+class Geometry(Hierarchy):
+    """A hierarchy with what was asked for beside it (``measured``); empty where nobody asked."""
+
+    moments: tuple[PooledMoments, ...] = ()  # of levels 1, 2, ...
+    planes: tuple[tuple[PlaneSizes, MultiScalePlanes], ...] = ()
+    tables: tuple[NearestMoments, ...] = ()
+    edges: Tensor | None = None  # (N_0, K, 3) from each point to its nearest, the point itself not among them
+    profile: Tensor | None = None  # (B, PROFILE_SIZE) of each whole cloud
+
+    def to(self, dtype: torch.dtype) -> Self:
+        """The same in another precision; tables as they are."""
+        return replace(
+            super().to(dtype),
+            moments=tuple(each.to(dtype) for each in self.moments),
+            planes=tuple((sizes, planes.to(dtype)) for sizes, planes in self.planes),
+            edges=None if self.edges is None else self.edges.to(dtype),
+            profile=None if self.profile is None else self.profile.to(dtype),
+        )
+
+    def planes_of(self, sizes: PlaneSizes) -> MultiScalePlanes:
+        """The planes that were asked for. Raises ValueError where they were not."""
+        for asked, planes in self.planes:
+            if asked == sizes:
+                return planes
+        raise ValueError(f"expected a geometry with {sizes}, got one with {[asked for asked, _ in self.planes]}")
+
+    def nearest(self, level: int, count: int) -> Tensor | None:
+        """(N_0, count) the nearest pooled moments of a level to each point of level 0, where a table holds them."""
+        for table in self.tables:
+            if table.depth == 0 and table.level == level and table.index.shape[1] >= count:
+                return table.index[:, :count]
+        return None
+
+
+def measured(hierarchy: Hierarchy, requirements: Requirements, profile: Tensor | None = None) -> Geometry:
+    """The geometry that is asked for, in the precision of the hierarchy.
+
+    Args:
+        profile: (B, PROFILE_SIZE) the profiles of the clouds; by default measured at the points of the coarsest level.
+
+    Raises:
+        ValueError: the hierarchy has too few levels, or the profile another shape.
+    """
+    requirements.check_levels(len(hierarchy.levels))
+    moments = pooled_moments(hierarchy) if requirements.moments or requirements.planes else ()
+    planes: list[tuple[PlaneSizes, MultiScalePlanes]] = []
+    tables: list[NearestMoments] = []
+    for sizes in requirements.planes:
+        computed, used = planes_around(hierarchy, moments, sizes)
+        planes.append((sizes, computed))
+        tables += used
+    return Geometry(
+        **vars(hierarchy),
+        moments=moments,
+        planes=tuple(planes),
+        tables=tuple(tables),
+        edges=_edges(hierarchy, requirements.edges) if requirements.edges else None,
+        profile=_profiles(hierarchy, profile) if requirements.profile else None,
+    )
+
+
+def _edges(hierarchy: Hierarchy, columns: int) -> Tensor:
+    """(N, K, 3) from each point to the others in its row of ``knn_index``."""
+    pos, index = hierarchy.levels[0].pos, hierarchy.knn_index[:, 1:columns]
+    return pos.index_select(0, index.flatten()).view(*index.shape, pos.shape[1]) - pos.unsqueeze(1)
+
+
+def _profiles(hierarchy: Hierarchy, given: Tensor | None) -> Tensor:
+    level = hierarchy.levels[0]
+    if given is None:
+        return variation_profiles(level.pos, level.batch, hierarchy.levels[-1].rows)
+    if given.shape != (hierarchy.clouds, PROFILE_SIZE):
+        raise ValueError(f"expected profiles of shape {(hierarchy.clouds, PROFILE_SIZE)}, got {tuple(given.shape)}")
+    return given

@@ -1,0 +1,56 @@
+"""What prediction, training and scoring ask of an estimator."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from tensorframes.normals.prediction import Prediction
+
+
+class Estimator(nn.Module):
+    """A network from points to normals.
+
+    A subclass defines ``forward``; the attributes have defaults.
+
+    Attributes:
+        oriented: whether the signs of its normals carry information.
+        accepts_float64: whether positions may be float64 whatever the network's own precision. Otherwise they are
+            rounded to that precision first.
+        needs_profile: whether it uses the surface-variation profile of the whole cloud. Patches and blocks of a cloud
+            then need ``profile``.
+    """
+
+    oriented: bool = False
+    accepts_float64: bool = False
+    needs_profile: bool = False
+
+    def forward(
+        self,
+        pos: Tensor,
+        batch: Tensor | None = None,
+        scale: Tensor | None = None,
+        rows: Tensor | None = None,
+        profile: Tensor | None = None,
+    ) -> Prediction:
+        """Normals of the points.
+
+        Args:
+            pos: (N, 3) finite positions.
+            batch: (N,) cloud of each point, ascending; by default one cloud.
+            scale: (B,) each cloud's length scale; by default ``geometry.cloud_scale``. For a patch of a cloud that of
+                the whole cloud.
+            rows: (M,) points whose normals are asked for; by default all, in order.
+            profile: (B, PROFILE_SIZE) each cloud's ``geometry.variation_profile``; by default measured, where the
+                network uses it. For a patch of a cloud that of the whole cloud.
+        """
+        raise NotImplementedError
+
+    def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
+        """(1, PROFILE_SIZE) the profile that ``forward`` measures by default on one whole cloud, for blocks of it.
+
+        None where the network uses none.
+
+        Args:
+            pos: (N, 3) distinct points. scale: of the cloud.
+        """
+        return None
