@@ -1,24 +1,12 @@
 """Losses: the root mean square chordal distance of each cloud, so that training minimises the score."""
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
 from tensorframes.errors import UserError
-
-
-class NormalPrediction(Protocol):
-    """Output of an estimator for M rows.
-
-    ``normal`` (M, 3): unit rows, or zero rows for "no normal". ``iterates`` (S, M, 3): the successive estimates before
-    it, if the estimator is iterative.
-    """
-
-    normal: Tensor
-    iterates: Tensor
+from tensorframes.normals import Prediction
 
 
 def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
@@ -94,7 +82,7 @@ class ChordalLoss(torch.nn.Module):
             raise ValueError(f"expected iterates_weight and noise_error >= 0 and eps > 0, got {given}")
         self.oriented, self.iterates_weight, self.eps, self.noise_error = oriented, iterates_weight, eps, noise_error
 
-    def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
+    def forward(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The loss, a scalar.
 
         Args:
@@ -130,7 +118,7 @@ class OrientedLoss(ChordalLoss):
     def __init__(self, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0) -> None:
         super().__init__(oriented=True, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)
 
-    def forward(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
+    def forward(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The loss of a batch of oriented clouds.
 
         Raises:

@@ -13,7 +13,7 @@ from torch_geometric.data import Batch
 from tensorframes.data import keys
 from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
-from tensorframes.training.losses import ChordalLoss, NormalPrediction, mean_where, rmse_degrees
+from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 2  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
@@ -80,7 +80,7 @@ class NormalTraining(pl.LightningModule):
             self.log(f"train/frames_from_{name}", share, batch_size=1, sync_dist=sync)
         return loss
 
-    def _logged_loss(self, prediction: NormalPrediction, batch: Batch) -> Tensor:
+    def _logged_loss(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The finite loss of a prediction, logged with the error and the learning rate."""
         loss, sync = self.loss(prediction, batch), self.trainer.world_size > 1
         self._check_finite(loss, "loss")
@@ -116,7 +116,7 @@ class NormalTraining(pl.LightningModule):
             self._check_finite(torch.tensor(mean, device=self.device), "val/rmse")
             self.log("val/rmse", mean, prog_bar=True, sync_dist=True, batch_size=1)
 
-    def _predict(self, batch: Batch) -> NormalPrediction:
+    def _predict(self, batch: Batch) -> Prediction:
         """The estimator's prediction in the loss mask of a batch."""
         profile = {key: batch[key] for key in (keys.PROFILE,) if key in batch}
         rows = batch.loss_mask.nonzero()[:, 0]
