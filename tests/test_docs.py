@@ -18,7 +18,6 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from tensorframes.backbones import Backbone
 from tensorframes.data import read_cloud, write_cloud
 from tests.cli.commands import Ended, run_file
 from tests.pages import DOCS, PAGES, REPOSITORY, Command, blocks, commands, composed, file_of, prose, text, title
@@ -26,10 +25,7 @@ from tests.pages import DOCS, PAGES, REPOSITORY, Command, blocks, commands, comp
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 
-COMMAND = PROJECT.get("scripts", {}).get("tensorframes")
-
-# What the pages name before it exists, beside the command; to be removed when it does.
-NOT_YET = {"make docs", "extras"}
+COMMAND = PROJECT["scripts"]["tensorframes"]
 
 # What makes runs small enough for a test; nothing else about them changes.
 SMALL = (
@@ -97,9 +93,7 @@ def run_blocks(page: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def program() -> Callable[..., Ended]:
-    """The command ``tensorframes`` in this process; skips where the project does not declare it yet."""
-    if COMMAND is None:
-        pytest.skip("in the works")
+    """The command ``tensorframes`` in this process."""
     module, _, name = COMMAND.partition(":")
 
     def run(*arguments: str) -> Ended:
@@ -122,7 +116,6 @@ def test_python_runs_as_written(
         assert "['attend', 'pool']" in printed
 
 
-@pytest.mark.skipif(not (COMMAND and issubclass(Backbone, torch.nn.Module)), reason="in the works")
 def test_a_plugin_trains_and_is_scored(
     program: Callable[..., Ended], trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,14 +164,14 @@ def exists(command: Command) -> bool:
     """Whether the program, its file or its target is there."""
     words = command.words
     if words[0] == "make":
-        return bool(re.search(rf"^{words[1]}:", MAKEFILE, flags=re.MULTILINE)) or " ".join(words[:2]) in NOT_YET
+        return bool(re.search(rf"^{words[1]}:", MAKEFILE, flags=re.MULTILINE))
     if words[0] == "python":
         options = [word for word in words[2:] if word.startswith("--")]
         files = sorted((REPOSITORY / "benchmarks").glob("*.py")) if "NAME" in words[1] else [REPOSITORY / words[1]]
         return all(file.is_file() and all(option in text(file) for option in options) for file in files)
     if words[:2] == ("pip", "install"):
         extras = re.findall(r"\[(\w+)\]", words[2])
-        return "extras" in NOT_YET or all(extra in PROJECT["optional-dependencies"] for extra in extras)
+        return all(extra in PROJECT["optional-dependencies"] for extra in extras)
     return words[0] in ("tensorframes", "docker", ".venv/bin/pre-commit")
 
 
