@@ -100,7 +100,7 @@ def misplaced_imports(package: str, modules: set[str]) -> list[str]:
     wrong = []
     for module in sorted(modules):
         first, *rest = module.split(".")
-        if first == "tensorframes" and rest and rest[0] not in allowed_packages(package):
+        if first == "tensorframes" and rest and rest[0] not in {*allowed_packages(package), "__version__"}:
             wrong.append(f"{package} imports {module}")
         if first == "tensorframes" and not rest and package != "__init__":
             wrong.append(f"{package} imports the package's front door; name the package")

@@ -30,9 +30,10 @@ LEAST = 1e-6  # added to variances, in squared units of the scale
 class PlaneSizes:
     """Around which points planes are asked for, and of which neighbourhoods.
 
-    depth: level of the centres: 0 (local planes) or 1 (multi-scale planes).
-    counts: for this level and each one above it, how many of its nearest points make a neighbourhood; a plane for each
-        number.
+    Attributes:
+        depth: level of the centres: 0 (local planes) or 1 (multi-scale planes).
+        counts: for this level and each one above it, how many of its nearest points make a neighbourhood; a plane for
+            each number.
     """
 
     depth: int
