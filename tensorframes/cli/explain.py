@@ -14,6 +14,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
+from tensorframes.cli.help import DOWNLOADED
 from tensorframes.errors import UserError
 
 GROUP_VALUE = "Config group override must be"
@@ -38,6 +39,11 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         return group_value(arguments, configs)
     if isinstance(error, MissingMandatoryValue):
         return f"expected a value for {key_of(error)}, which has no default: add {key_of(error)}=VALUE"
+    if match := re.search(r"You must specify '(\w+)'", str(error)):
+        known = (
+            [*DOWNLOADED] if config_name == "download" else [file.stem for file in (configs / match[1]).glob("*.yaml")]
+        )
+        return f"expected {match[1]}=NAME with one of {', '.join(sorted(known))}, got none"
     if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
         return f"expected one value, got {match[1]}: {QUOTING}; to try several values in turn, add -m"
     if match := re.search(r"Could not (?:override|append) '(.*?)'|Could not find '(.*?)'", str(error)):

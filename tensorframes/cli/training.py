@@ -137,7 +137,8 @@ def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
     if len(tested) == 0:
         raise UserError("expected at least one test cloud, got none; without a test: test=false")
     if len(tested) < len(clouds.test):
-        log.info("%d of the %d test clouds will be scored; evaluate.py scores all", len(tested), len(clouds.test))
+        counts = (len(tested), len(clouds.test))
+        log.info("%d of the %d test clouds will be scored; tensorframes evaluate scores all", *counts)
     return Comparison(tested, baselines, protocol)
 
 

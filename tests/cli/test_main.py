@@ -52,6 +52,11 @@ def test_train_py_is_the_same_as_the_command(repository: Path) -> None:
     }
 
 
+def test_a_data_set_to_download_must_be_named() -> None:
+    expected = "error: expected data=NAME with one of modelnet40, pcpnet, got none\n"
+    assert run_command("download")[::2] == (2, expected)
+
+
 def test_help_names_every_group_and_choice() -> None:
     text = " ".join(run_command("train", "--help").out.split())
     for group, names in groups(config_dir()).items():
