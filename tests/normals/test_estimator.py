@@ -100,7 +100,7 @@ def test_the_profile_of_a_whole_cloud_is_measured_without_its_graphs(monkeypatch
     network, pos = estimator(), surface()
     expected = profile_of(network, pos)
     monkeypatch.setattr(PointNet2, "plan", None)
-    assert torch.equal(network.measured_profile(pos, float(cloud_scale(pos))), expected)
+    assert torch.allclose(network.measured_profile(pos, float(cloud_scale(pos))), expected, atol=1e-12)
     assert estimator(robust=False).measured_profile(pos, 1.0) is None
 
 
@@ -233,7 +233,7 @@ def test_wrong_input_is_refused() -> None:
         {"embedding": 0},
         {"final_selection": {"nearest": 1}},
         {"candidates": -1},
-        {"candidates": [3, 3]},
+        {"candidates": [3, 3, 3]},
         {"candidates": 3, "tolerances": ()},
         {"multiscale_planes": [[]]},
         {"multiscale_planes": [[4, 0]]},
