@@ -57,9 +57,9 @@ def _main() -> int:
     if name in HELP:
         return shown(usage())
     if name in ("-V", "--version"):
-        from tensorframes import __version__
+        import tensorframes
 
-        return shown(f"tensorframes {__version__}")
+        return shown(f"tensorframes {tensorframes.__version__}")
     if name not in COMMANDS:
         likely = get_close_matches(name, COMMANDS, n=1)
         hint = f" (did you mean {likely[0]}?)" if likely else ""

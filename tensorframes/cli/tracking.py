@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from netrc import NetrcParseError, netrc
 from typing import Any
 
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, needed_for
 
 MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
 SECONDS = "30"
@@ -29,8 +29,8 @@ def prepare_wandb() -> None:
         os.environ.pop("WANDB_MODE", None)  # empty means unset
         if not _has_wandb_key():
             os.environ["WANDB_MODE"] = "offline"
-    import wandb
-
+    with needed_for("logger=wandb", "wandb"):
+        import wandb
     with told_by_wandb():
         wandb.setup()  # now, so that it is silent before the first run starts
 
@@ -54,7 +54,7 @@ def told_by_wandb() -> Iterator[None]:
 
 def finish_wandb() -> None:
     """End the run, if there is one: the next job of a sweep begins its own."""
-    if "wandb" in sys.modules:
+    if sys.modules.get("wandb") is not None:
         import wandb
 
         if wandb.run is not None:

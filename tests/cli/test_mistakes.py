@@ -1,5 +1,6 @@
 """A user's mistake is one line on stderr that says what is allowed, and exit code 2."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,6 +131,12 @@ def test_mistakes_about_the_test_are_told_before_training(app: App, overrides: t
 def test_devices_that_are_none(app: App, device: str) -> None:
     ended = app("evaluate", "data=tiny", "checkpoint=pca", f"device='{device}'")
     assert_one_line(ended, f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {device}")
+
+
+def test_a_tracker_that_is_not_installed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    ended = app("train", "experiment=tiny", "logger=wandb")
+    assert_one_line(ended, "expected wandb for logger=wandb, got none; pip install 'tensorframes[wandb]'")
 
 
 def test_a_device_that_this_machine_lacks(app: App) -> None:
