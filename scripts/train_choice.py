@@ -156,10 +156,12 @@ def main() -> None:
         given.folder.mkdir(parents=True, exist_ok=True)
         parts = find(estimator, given.folder, given)
         train(estimator.head.final_selection, parts, given)
-        told = about(pretrained_path("best"))
+        training = about(pretrained_path("best"))
         with safe_open(str(pretrained_path("best")), framework="pt") as content:
             recipe = json.loads(content.metadata()["model"])
-        save_weights(estimator, recipe, given.target, {**told, "choice": {"steps": given.steps, "seed": given.seed}})
+        save_weights(
+            estimator, recipe, given.target, {**training, "choice": {"steps": given.steps, "seed": given.seed}}
+        )
     except (UserError, OSError) as error:
         parser.error(str(error))
     print(f"{given.target}: {given.target.stat().st_size / 1e6:.2f} MB")

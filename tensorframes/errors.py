@@ -1,4 +1,4 @@
-"""The error of a user's own mistake, told in one line with exit code 2; Ctrl-C; libraries that are not installed."""
+"""Mistakes of the user, reported in one line with exit code 2; Ctrl-C; libraries that are not installed."""
 
 import argparse
 import os
@@ -36,7 +36,7 @@ def loading() -> Iterator[None]:
 
 def interruptible(main: Callable[[], int | None]) -> int:
     """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C; 0 where
-    whoever reads the output has seen enough, as ``head`` has."""
+    the reader of the output has closed it, as ``head`` does."""
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -73,7 +73,7 @@ def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
 
 
 class LineParser(argparse.ArgumentParser):
-    """Reads a script's arguments, and tells what is wrong in one line."""
+    """Reads a script's arguments; reports what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {' '.join(message.split())}\n")

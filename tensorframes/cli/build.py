@@ -1,4 +1,4 @@
-"""From configuration to objects. A component that refuses its settings is the user's mistake, told by its key."""
+"""From configuration to objects. A component that refuses its settings is the user's mistake, reported with its key."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
     Raises:
         UserError: its constructor says "expected ..., got ..." (a ValueError), or doesn't take the arguments.
     """
-    with told_by(key):
+    with errors_named(key):
         if not arguments:
             return instantiate(node, _convert_="all")
         make = instantiate(node, _partial_=True, _convert_="all")
@@ -30,8 +30,8 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
 
 
 @contextmanager
-def told_by(key: str) -> Iterator[None]:
-    """What a constructor refuses (a value, an unknown argument) becomes the user's mistake, told by its key."""
+def errors_named(key: str) -> Iterator[None]:
+    """A value or an argument that a constructor refuses becomes the user's mistake, reported with its key."""
     try:
         yield
     except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
@@ -51,7 +51,7 @@ def data_set(cfg: DictConfig) -> Any:
 
 def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
     """Batches of the data set ``clouds``."""
-    for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is told by its own key
+    for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is reported with its own key
         component(cfg.data[key], f"data.{key}")
     samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
     module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
@@ -77,7 +77,7 @@ def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
 def training_module(cfg: DictConfig) -> NormalTraining:
     """The estimator with its loss, optimiser and schedule."""
     estimator, optimizer = component(cfg.model, "model"), component(cfg.optimizer, "optimizer")
-    with told_by("optimizer"):
+    with errors_named("optimizer"):
         optimizer(parameter_groups(estimator))  # it is made for good when training starts, too late for a clear error
     parts = {"estimator": estimator, "optimizer": optimizer, "loss": component(cfg.task.loss, "task.loss")}
     schedule = component(cfg.schedule, "schedule")

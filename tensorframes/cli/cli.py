@@ -1,4 +1,4 @@
-"""The command line: Hydra, with the user's mistakes told in one line and exit codes that say whose fault it was."""
+"""The command line: Hydra, one line for each mistake of the user, exit codes that separate them from other errors."""
 
 import logging
 import os
@@ -58,7 +58,7 @@ def command_line(
     """
     argv = sys.argv
     wanted = os.environ.get("HYDRA_FULL_ERROR")
-    tell = Teller(config_name, full=wanted == "1")
+    report = ErrorReporter(config_name, full=wanted == "1")
     codes = [SUCCESS]
 
     def job(cfg: DictConfig) -> Any:
@@ -66,7 +66,7 @@ def command_line(
         try:
             return task(cfg, replace(current_run(cfg), words=words))
         except Exception as error:
-            codes.append(tell(error))
+            codes.append(report(error))
         finally:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
@@ -77,9 +77,9 @@ def command_line(
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
-        codes.append(tell(error))
+        codes.append(report(error))
     except KeyboardInterrupt as error:
-        return tell.interrupted(error)
+        return report.interrupted(error)
     finally:
         _restore("HYDRA_FULL_ERROR", wanted)
         sys.argv = argv
@@ -110,7 +110,7 @@ def options_first(arguments: list[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Teller:
+class ErrorReporter:
     """Tells an error on stderr and in the run's log: a mistake in one line, a failure with its traceback.
 
     Args:
@@ -155,7 +155,7 @@ def run_folder(checkpoint: str | None, fresh: str) -> str:
 
 
 def process_rank() -> int:
-    """This process's number, as the usual launchers (torchrun, Lightning, Slurm) tell it."""
+    """This process's number, from the variables of the usual launchers (torchrun, Lightning, Slurm)."""
     for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])

@@ -133,7 +133,7 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
 
 def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
     """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew, also parts of
-    the model that the weights know nothing of, which are told.
+    the model that the weights lack, which are logged.
 
     Raises:
         UserError: there are none of that name, or they are another model's.

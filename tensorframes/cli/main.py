@@ -17,7 +17,7 @@ class Command:
     Args:
         summary: a line of the help. file: of this package, where it is. function: in that file.
         purpose: what it is for, in words. needs: libraries of the extra ``train`` that it can't do without.
-        composed: a Hydra application, which is told by overrides; others read their arguments themselves.
+        composed: a Hydra application, set by overrides; others read their arguments themselves.
     """
 
     summary: str

@@ -46,11 +46,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         expect_target(given.target)
         normals = written(given)
-    except (ValueError, RuntimeError) as error:  # torch tells of devices that are not there by RuntimeError
+    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     without = int((normals == 0).all(axis=1).sum())
     note = f"; {without:,} have none: not finite, far from all others, or on a line" if without else ""
-    # What is written to the standard output is not mixed with what is told.
+    # Messages do not mix with a cloud that is written to standard output.
     apart = os.path.realpath(given.target) == os.path.realpath("/dev/stdout")
     line = f"{given.target}: normals of {len(normals) - without:,} points{note}"
     print(line, file=sys.stderr if apart else sys.stdout)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def written(given: argparse.Namespace) -> "NDArray":
-    """Write the target, with a progress bar where somebody watches; returns the normals (N, 3)."""
+    """Write the target, with a progress bar on a terminal; returns the normals (N, 3)."""
     with loading():
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

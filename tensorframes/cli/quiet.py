@@ -1,4 +1,4 @@
-"""Messages of libraries that tell a user nothing he can act on, silenced one by one."""
+"""Messages of libraries that a user cannot act on, silenced one by one."""
 
 import logging
 import warnings

@@ -77,7 +77,7 @@ def in_order(path: Path) -> list[tuple[int, str]]:
 
 
 def short_names(files: Sequence[Path]) -> list[str]:
-    """Names of runs: their folders', with as many of the parents as tells them apart."""
+    """Names of runs: those of their folders, with as many parents as make them unique."""
     places = [file.resolve().parent if file.name == METRICS else file.resolve().with_suffix("") for file in files]
     deepest = max(len(place.parts) for place in places)
     for count in range(1, deepest + 1):

@@ -1,4 +1,4 @@
-"""Weights & Biases: set up without questions, and what it refuses told in one line."""
+"""Weights & Biases: set up without questions; one line where it refuses something."""
 
 import os
 import sys
@@ -31,12 +31,12 @@ def prepare_wandb() -> None:
             os.environ["WANDB_MODE"] = "offline"
     with needed_for("logger=wandb", "wandb"):
         import wandb
-    with told_by_wandb():
+    with wandb_errors_in_one_line():
         wandb.setup()  # now, so that it is silent before the first run starts
 
 
 @contextmanager
-def told_by_wandb() -> Iterator[None]:
+def wandb_errors_in_one_line() -> Iterator[None]:
     """What Weights & Biases refuses (settings, a key, a server that does not answer) becomes the user's mistake."""
     try:
         yield

@@ -19,7 +19,7 @@ from tensorframes.cli.continuing import begin_with, check_continues, continued, 
 from tensorframes.cli.launch import one_run
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
-from tensorframes.cli.tracking import finish_wandb, prepare_wandb, told_by_wandb
+from tensorframes.cli.tracking import finish_wandb, prepare_wandb, wandb_errors_in_one_line
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
 from tensorframes.data import Cloud
 from tensorframes.errors import UserError
@@ -50,7 +50,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
 
 
 def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
-    """Train ``module`` and test it; everything that can be wrong is looked at before the first step."""
+    """Train ``module`` and test it; everything that can be wrong is checked before the first step."""
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
@@ -86,11 +86,11 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     """The trainer, with metrics.csv whatever the loggers, and a validation at the last step."""
     if any("WandbLogger" in node._target_ for node in parts(cfg, "logger").values()):
         prepare_wandb()
-    with told_by_wandb():
+    with wandb_errors_in_one_line():
         loggers = list(build.each(cfg.get("logger"), "logger").values())
     if not any(isinstance(logger, MetricsFile) for logger in loggers):
         loggers.insert(0, MetricsFile(folder / "metrics.csv"))
-    with told_by_wandb():
+    with wandb_errors_in_one_line():
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
     callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation()]
@@ -127,7 +127,7 @@ class Comparison(NamedTuple):
 
 
 def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
-    """Everything the test needs, before training: a mistake in it must not be told hours later.
+    """Everything the test needs, before training: a mistake in it must not end the run hours later.
 
     Raises:
         UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.

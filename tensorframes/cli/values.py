@@ -1,4 +1,4 @@
-"""Settings of a training run whose types are right but whose values can't work: told before anything is built."""
+"""Settings of a training run whose types are right but whose values can't work; checked before anything is built."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ def check_trainer(trainer: DictConfig) -> None:
 
 
 def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
-    """The number of validation clouds that will be looked at; what callbacks want to know must be told by them.
+    """The number of validation clouds that are scored; they must provide what callbacks monitor.
 
     Raises:
         UserError: there are none and a callback stops early by them, or a monitor names a category that none has.

@@ -29,7 +29,7 @@ TITLES = {
 }
 INK, FAINT = "#1f2430", "#6b7280"
 CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
-POINTS = 15_000  # of a panel: more cannot be told apart at its size
+POINTS = 15_000  # of a panel: more cannot be distinguished at its size
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ def varied(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """The settings whose values are not the same in all runs: key -> values as text, in the order of the runs.
 
     A component of another class counts as one setting, by its class: what its arguments are called says little then.
-    A value that stands in several places, by interpolation, is told once, by its shortest key.
+    A value that stands in several places, by interpolation, is listed once, under its shortest key.
 
     Args:
         runs: whole configurations by the runs' names, interpolations resolved.

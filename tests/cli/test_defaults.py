@@ -16,7 +16,6 @@ VARIANTS = {
     "data/augmentation/off": {"group"},
     "data/augmentation/so3": {"group"},
     "data/augmentation/z": {"group"},
-    "task/unoriented": {"sizes", "triples", "tolerances"},  # of a search that the class does without
     "train": {"k"},  # of the second PCA
 }
 """What else differs from the classes. A configuration named NAME_SUFFIX is a variant of NAME, and may."""

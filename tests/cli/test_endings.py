@@ -14,7 +14,7 @@ import torch
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.explain import first_line, system_error
-from tensorframes.cli.tracking import told_by_wandb
+from tensorframes.cli.tracking import wandb_errors_in_one_line
 from tensorframes.errors import UserError, interruptible
 
 App = Callable[..., Any]
@@ -159,9 +159,9 @@ def test_a_tracker_without_a_network_is_told() -> None:
     from wandb.errors import CommError
 
     expected = r"^Weights & Biases: no answer; while retrying: no host; WANDB_MODE=offline"
-    with pytest.raises(UserError, match=expected), told_by_wandb():
+    with pytest.raises(UserError, match=expected), wandb_errors_in_one_line():
         raise CommError("no answer;\nwhile retrying: no host")
-    with pytest.raises(ZeroDivisionError), told_by_wandb():
+    with pytest.raises(ZeroDivisionError), wandb_errors_in_one_line():
         raise ZeroDivisionError
 
 

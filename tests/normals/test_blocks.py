@@ -15,7 +15,7 @@ from tensorframes.testing import random_orthogonal
 def network() -> NormalEstimator:
     torch.manual_seed(0)
     backbone = PointNet2(widths=(8, 16), radii=(2.0,), neighbours=8)
-    return NormalEstimator(LearnedFrames(), backbone, lambda reps: PlaneFitHead(reps, (12, 4))).double().eval()
+    return NormalEstimator(LearnedFrames(), backbone, plain_head).double().eval()
 
 
 @pytest.fixture(scope="module")
