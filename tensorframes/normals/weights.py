@@ -52,7 +52,7 @@ def load_weights(path: str | Path) -> NormalEstimator:
     """The estimator a weights file holds, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: there is no such file, or it is none of this program's, or of a newer format.
+        UserError: there is no such file, it is not a weights file of this package, or it has another format.
     """
     from safetensors import SafetensorError, safe_open
 
