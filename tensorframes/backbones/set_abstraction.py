@@ -84,8 +84,8 @@ class SetAbstraction(TensorialMessagePassing):
 class MultiScaleAbstraction(nn.Module):
     """Set abstraction at several scales, joined (Qi et al. 2017, section 3.3: multi-scale grouping, MSG).
 
-    Every scale is a ``SetAbstraction`` of its own over the first so many of the receiver's neighbours, those nearest to
-    where it was sampled; what they find is concatenated and mixed. The neighbourhoods are nested, as the published
+    Each scale has its own ``SetAbstraction`` over the first of the receiver's neighbours, those nearest to where it was
+    sampled. The outputs are concatenated and mixed linearly. The neighbourhoods are nested, as the published
     balls are, but given by numbers of points instead of radii, so that uneven density leaves none empty.
 
     Args:

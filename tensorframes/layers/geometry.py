@@ -1,4 +1,4 @@
-"""The geometry of a network: levels, and what its parts ask for beside them, computed once and before it runs."""
+"""The geometry record of a network: its levels, and what its parts require beside them, computed once beforehand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a part of a network (backbone, head) asks of the geometry beside the hierarchy.
+    """What a part of a network (backbone, head) requires of the geometry beside the hierarchy.
 
     neighbours: columns of ``Hierarchy.knn_index``, the point itself included.
     planes: which planes around points.
@@ -31,7 +31,7 @@ class Requirements:
     profile: bool = False
 
     def __or__(self, other: Requirements) -> Requirements:
-        """What both ask for."""
+        """The requirements of both."""
         return Requirements(
             max(self.neighbours, other.neighbours),
             tuple(dict.fromkeys([*self.planes, *other.planes])),
@@ -41,7 +41,7 @@ class Requirements:
         )
 
     def check_levels(self, levels: int) -> None:
-        """Raise ValueError where a backbone of so many levels cannot give what is asked for."""
+        """Raise ValueError if a backbone of so many levels cannot meet them."""
         for sizes in self.planes:
             sizes.check_levels(levels)
         if self.profile and levels < 2:
@@ -50,7 +50,7 @@ class Requirements:
 
 @dataclass(frozen=True)
 class Geometry(Hierarchy):
-    """A hierarchy with what was asked for beside it (``measured``); empty where nobody asked."""
+    """A hierarchy with what is required beside it (``measured``); fields that nobody requires are empty."""
 
     moments: tuple[PooledMoments, ...] = ()  # of levels 1, 2, ...
     planes: tuple[tuple[PlaneSizes, MultiScalePlanes], ...] = ()
@@ -69,7 +69,7 @@ class Geometry(Hierarchy):
         )
 
     def planes_of(self, sizes: PlaneSizes) -> MultiScalePlanes:
-        """The planes that were asked for. Raises ValueError where they were not."""
+        """The planes of these sizes. Raises ValueError if they were not required."""
         for asked, planes in self.planes:
             if asked == sizes:
                 return planes
@@ -84,7 +84,7 @@ class Geometry(Hierarchy):
 
 
 def measured(hierarchy: Hierarchy, requirements: Requirements, profile: Tensor | None = None) -> Geometry:
-    """The geometry that is asked for, in the precision of the hierarchy.
+    """The geometry that is required, in the precision of the hierarchy.
 
     Args:
         profile: (B, PROFILE_SIZE) the profiles of the clouds; by default measured at the points of the coarsest level.

@@ -57,7 +57,7 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         trusted: packages whose classes it may name, besides this one and torch.
 
     Raises:
-        UserError: there is no such file, or it is none of this program's, or of a newer format.
+        UserError: there is no such file, it is not a weights file of this package, or it has another format.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tensorframes.backbones import DGCNN, GIN, LoCaFormer, PointNet, PointNet2, PointTransformer
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames, PCAFrames, RandomGlobalFrames
-from tensorframes.normals import NormalEstimator, VectorHead
+from tensorframes.normals import Head, NormalEstimator, VectorHead
 from tensorframes.scoring import lie_derivative
 
 SMALL = {
@@ -54,13 +54,11 @@ def test_frames_that_stay_show_a_large_error_in_every_layer(backbone: str, froze
 def test_a_constant_normal_has_the_error_of_staying() -> None:
     """Rotation about z leaves e_z, about x and y it moves it by one radian per radian: sqrt(2 / 3)."""
 
-    class Up(nn.Module):
-        reach = 0
-
+    class Up(Head[Tensor, Tensor]):
         def __init__(self, reps: object) -> None:
             super().__init__()
 
-        def plan(self, hierarchy: object, rows: Tensor) -> Tensor:
+        def plan(self, geometry: object, rows: Tensor) -> Tensor:
             return rows
 
         def read(self, x: Tensor, frames: Frames, rows: Tensor) -> Tensor:
