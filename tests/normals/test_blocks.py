@@ -8,7 +8,13 @@ from tensorframes.backbones import PointNet2
 from tensorframes.frames import LearnedFrames
 from tensorframes.normals import NormalEstimator, PlaneFitHead, estimate_normals, normals_of
 from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.reps import Representation
 from tensorframes.testing import random_orthogonal
+
+
+def plain_head(reps: Representation) -> PlaneFitHead:
+    """A head without coarse candidates and moments: a block then changes an untrained network's normals little."""
+    return PlaneFitHead(reps, (12, 4), robust=False, candidates=0, pooled_moments=False)
 
 
 @pytest.fixture(scope="module")
