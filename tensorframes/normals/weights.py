@@ -119,9 +119,7 @@ def _read_once(name: str) -> NormalEstimator:
 
 
 def built(recipe: Any) -> Any:
-    """The object that a recipe describes: classes of this package by ``_target_``, with their arguments.
-
-    Nothing else is called.
+    """What a recipe describes: classes of this package by ``_target_``, with their arguments; nothing else is called.
 
     Raises:
         ValueError: a ``_target_`` is no class of this package.
@@ -134,10 +132,10 @@ def built(recipe: Any) -> Any:
     if "_target_" not in recipe:
         return arguments
     target = recipe["_target_"]
-    part = locate(target) if str(target).startswith("tensorframes.") else None
-    if not isinstance(part, type) or not part.__module__.startswith("tensorframes."):
+    found = locate(target) if str(target).startswith("tensorframes.") else None
+    if not isinstance(found, type) or not found.__module__.startswith("tensorframes."):
         raise ValueError(f"expected a class of tensorframes, got {target}")
-    return partial(part, **arguments) if recipe.get("_partial_") else part(**arguments)
+    return partial(found, **arguments) if recipe.get("_partial_") else found(**arguments)
 
 
 def chosen_device(device: str | torch.device | None = None) -> torch.device:
