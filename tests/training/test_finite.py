@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from tensorframes.normals import Estimator, Prediction
 from tensorframes.training import Diverged, NormalTraining, UnorientedLoss
 from tensorframes.training.finite import all_finite, gives_finite_values
 
@@ -27,19 +27,19 @@ def wrong(x: Tensor) -> Tensor:
     raise ValueError("expected another width")
 
 
-class Scaled(torch.nn.Module):
+class Scaled(Estimator):
     """Positions times a weight, and what is made of them."""
-
-    oriented = False
 
     def __init__(self, weight: float, made: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.linear, self.made = torch.nn.Linear(3, 3, bias=False), made
         torch.nn.init.constant_(self.linear.weight, weight)
 
-    def forward(self, pos: Tensor, batch: Tensor, scale: Tensor, rows: Tensor) -> Any:
+    def forward(
+        self, pos: Tensor, batch: Tensor, scale: Tensor, rows: Tensor, profile: Tensor | None = None
+    ) -> Prediction:
         normal = self.made(self.linear(pos)[rows])
-        return SimpleNamespace(normal=normal, iterates=normal.new_zeros(0, *normal.shape))
+        return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
 
 def step(weight: float, made: Callable[[Tensor], Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
