@@ -16,7 +16,7 @@ from tensorframes.training.finite import Diverged, all_finite, gives_finite_valu
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
-FORMAT = 2  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
+FORMAT = 3  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
 FALLBACKS = ("wider", "cloud", "world")  # sources of the frames of degenerate neighbourhoods, Frames.fallback 1 to 3
 
 

@@ -17,19 +17,20 @@ from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
 from tensorframes.cli.continuing import begin_with, roots
 from tensorframes.errors import UserError
 from tensorframes.normals import built, save_weights
+from tensorframes.training.module import FORMAT
 from tests.cli.commands import CONFIGS
 
 STORED = Path(__file__).parents[1] / "normals" / "stored" / "format1.safetensors"
 
 App = Callable[..., tuple[int, str, str]]
 
-WHOLE: dict[str, Any] = {"format": 2, "model": {}, "config": {}}
+WHOLE: dict[str, Any] = {"format": FORMAT, "model": {}, "config": {}}
 NONE = {
     "something else": {"weights": 1},
     "got .*, which holds something": {"tensorframes": 5},
     "format 99": {"tensorframes": {"format": 99}},
-    "with its model, got .*other.ckpt": {"tensorframes": {"format": 2}},
-    "with its config, got .*other.ckpt": {"tensorframes": {"format": 2, "model": {}}},
+    "with its model, got .*other.ckpt": {"tensorframes": {"format": FORMAT}},
+    "with its config, got .*other.ckpt": {"tensorframes": {"format": FORMAT, "model": {}}},
     "with its config": {"tensorframes": {**WHOLE, "config": 3}},
     "state_dict of tensors, got .*other.ckpt": {"tensorframes": WHOLE},
     "a state_dict of tensors": {"tensorframes": WHOLE, "state_dict": {"weight": "heavy"}},
