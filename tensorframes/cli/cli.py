@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -81,6 +82,7 @@ def command_line(
     except KeyboardInterrupt as error:
         return report.interrupted(error)
     finally:
+        GlobalHydra.instance().clear()  # after some errors Hydra stays initialised, and refuses the next command
         _restore("HYDRA_FULL_ERROR", wanted)
         sys.argv = argv
     return FAILED if FAILED in codes else max(codes)
