@@ -109,9 +109,7 @@ def _by_blocks(
             progress(number, len(parts))
         margin = surroundings(points, part, cloud.scale, REACH, max(block, MARGIN))
         read, own = np.sort(np.concatenate([part, margin])), part[wanted[part]]
-        centred = points[read] - points[part].mean(
-            0
-        )  # centred again, because rounding grows with the distance from the origin
+        centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
         normals[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     batch = torch.zeros(len(points), dtype=torch.long)
