@@ -52,7 +52,7 @@ def assert_equivariant(
         tolerance: largest allowed error, relative to the largest entry of f(x).
         trials: random elements tried; half of them reflections when ``group`` is ``"o3"``.
         group: ``"o3"``, or ``"so3"`` for proper rotations only.
-
+        seed: of the group elements and translations.
     Raises:
         AssertionError: with the error and the determinant of the g that shows it.
     """
@@ -84,7 +84,7 @@ def assert_transports(
     degree: int = 4,
     seed: int = 0,
 ) -> None:
-    r"""Assert that messages arrive: on a bipartite graph only the senders' frames are changed.
+    r"""Assert that messages are transported between frames: only the senders' frames of a bipartite graph are changed.
 
     With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the senders send the same tensors, expressed in
     other frames, and the receivers' outputs must not change. An equivariance test cannot detect a missing transition,
@@ -94,7 +94,9 @@ def assert_transports(
         layer: ``layer(x, edge_index, pos, frames_src, frames_dst) -> out``; x (S, reps.dim), edge_index (2, E) sorted
             by receiver with ``degree`` edges each, pos a pair (pos_src (S, d), pos_dst (R, d)), out one row a receiver.
         reps: the representation of x.
+        tolerance: largest allowed change, relative to the largest entry of the output.
         compile_modes: eager (False) and ``torch.compile(backend="aot_eager", fullgraph=True)`` (True).
+        senders, receivers, degree: sizes of the graph. seed: of positions, features and frames.
 
     Raises:
         AssertionError: the receivers' outputs change, or do not depend on the senders' features.

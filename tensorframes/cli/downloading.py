@@ -1,4 +1,4 @@
-"""Fetch a data set ahead of the first run that needs it."""
+"""``tensorframes download``: fetch a data set before the first run that needs it."""
 
 import logging
 from pathlib import Path
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 def download(cfg: DictConfig, run: Run) -> Path:
-    """Make sure that the files of ``cfg.data`` are there, downloading and unpacking what is absent; returns where.
+    """Download and unpack the files of ``cfg.data`` if they are absent; returns their folder.
 
     Raises:
-        UserError: the data set is not one that is downloaded, or cannot be had.
+        UserError: the data set is not one that is downloaded, or no source has it.
     """
     check_added(cfg, run.overrides)
     check_components(cfg, ("data",))

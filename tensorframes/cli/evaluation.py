@@ -19,7 +19,7 @@ from tensorframes.scoring import Method
 
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
-    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
+    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
     check_added(cfg, run.overrides)
     plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
@@ -38,7 +38,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
 
 
 def chosen_method(cfg: DictConfig) -> Method:
-    """The method ``checkpoint`` names: one of the classical ones, or a file.
+    """The method that ``checkpoint`` names: a classical one, or an estimator in a file.
 
     Raises:
         UserError: it is neither.

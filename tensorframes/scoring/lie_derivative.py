@@ -95,8 +95,9 @@ class _Reading:
     """The outputs of a network's probes and frame finders in one run, in world coordinates, by name and call.
 
     Args:
-        reference: the run of the unrotated cloud, if this one is of the cloud rotated by ``g``. Outputs are rotated
-            back then, and each probe replaces its features by those of the reference, rotated exactly.
+        reference: the run on the unrotated cloud, if this run is on the cloud rotated by ``g``. Outputs are then
+            rotated back, and each probe replaces its features by those of the reference, rotated exactly.
+        g: (3, 3) the rotation.
     """
 
     def __init__(self, reference: _Reading | None = None, g: Tensor | None = None) -> None:
@@ -105,7 +106,7 @@ class _Reading:
 
     @contextmanager
     def of(self, network: nn.Module) -> Iterator[None]:
-        """Records within this context."""
+        """A context in which outputs are recorded."""
         hooks = []
         for name, module in network.named_modules():
             if isinstance(module, Probe):
@@ -149,7 +150,7 @@ def _normals(network: nn.Module, pos: Tensor) -> Tensor:
 
 
 def _aligned(normal: Tensor, other: Tensor) -> Tensor:
-    """Normals (N, 3) with the signs of others."""
+    """Normals (N, 3), with the signs that agree with other normals (N, 3)."""
     return torch.where((normal * other).sum(-1, keepdim=True) < 0, -normal, normal)
 
 

@@ -16,7 +16,7 @@ from tensorframes.training.finite import Diverged, all_finite, gives_finite_valu
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
-FORMAT = 2  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
+FORMAT = 2  # of the recipe in a checkpoint; increased whenever older recipes can no longer be built
 FALLBACKS = ("wider", "cloud", "world")  # sources of the frames of degenerate neighbourhoods, Frames.fallback 1 to 3
 
 
@@ -183,5 +183,5 @@ class NormalTraining(pl.LightningModule):
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
                 self._check_finite(self.loss_of(self._last), "loss")
             self.train(training)
-            self._last = None  # once a step
+            self._last = None  # checked once per step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}

@@ -38,7 +38,7 @@ def read_cloud(path: str | Path) -> Columns:
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # what is in a broken file can make libraries fail in any way; lazrs panics
+    except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
         raise UserError(f"{path}: expected a whole {found.name} file, got: {one_line(error)}") from error
     if not columns.position:
         names = ", ".join(columns.names) or "none"

@@ -89,7 +89,7 @@ class LasFormat:
         else:
             data = _new(standard(columns, NORMAL_DIMENSIONS))
         compressed = suffix == ".laz"
-        stream = BytesIO() if compressed else file  # the compressor does not tell why it could not write
+        stream = BytesIO() if compressed else file  # the compressor gives no reason if it cannot write
         with laspy.open(
             stream,
             mode="w",
