@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tensorframes.cli.checks import BESIDE_DATA
+from tensorframes.data import DataSet
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
@@ -48,12 +49,14 @@ def errors_named(key: str) -> Iterator[None]:
         raise
 
 
-def data_set(cfg: DictConfig) -> Any:
+def data_set(cfg: DictConfig) -> DataSet:
     """The data set: the component ``data`` without the settings in BESIDE_DATA."""
-    return component(OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA]), "data")
+    own = OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA])
+    clouds: DataSet = component(own, "data")
+    return clouds
 
 
-def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
+def data_module(cfg: DictConfig, clouds: DataSet) -> CloudDataModule:
     """The data module: training and validation batches of the data set ``clouds``."""
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         component(cfg.data[key], f"data.{key}")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.errors import UserError, needed_for
+from tensorframes.normals import Estimator
 from tensorframes.recipes import built
 
 UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError)
@@ -60,8 +61,8 @@ def _are_weights(state: Any) -> bool:
     )
 
 
-def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> torch.nn.Module:
-    """The estimator a checkpoint holds, with the averaged weights if there are any, in evaluation mode.
+def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> Estimator:
+    """The estimator in a checkpoint, with the averaged weights if there are any, in evaluation mode.
 
     Args:
         path: the file. trusted: packages whose classes the checkpoint may name, besides this one and torch.
@@ -77,8 +78,8 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> torch.nn.Mo
     }
     try:
         estimator = built(content["tensorframes"]["model"], trusted)
-        if not isinstance(estimator, torch.nn.Module):
-            raise UserError(f"expected a network, got {type(estimator).__name__}")
+        if not isinstance(estimator, Estimator):
+            raise UserError(f"expected an Estimator, got {type(estimator).__name__}")
         estimator.load_state_dict(weights)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from tensorframes.cli import build
 from tensorframes.cli.checks import check_added, check_components, check_settings
 from tensorframes.cli.cli import Run
+from tensorframes.data import Downloadable
 from tensorframes.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,8 @@ def download(cfg: DictConfig, run: Run) -> Path:
     check_added(cfg, run.overrides)
     check_components(cfg, ("data",))
     check_settings(cfg)
-    folder = getattr(build.data_set(cfg), "folder", None)
-    if folder is None:
+    clouds = build.data_set(cfg)
+    if not isinstance(clouds, Downloadable):
         raise UserError("expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another")
-    log.info("%s", folder)
-    return folder
+    log.info("%s", clouds.folder)
+    return clouds.folder

@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from tensorframes.cli.checkpoint import load_estimator
 from tensorframes.errors import UserError
-from tensorframes.normals import load_weights, pretrained
+from tensorframes.normals import Estimator, load_weights, pretrained
 
 SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
 """The weights that come with the package, by their names in settings."""
 
 
-def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> torch.nn.Module:
+def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Estimator:
     """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
 
     Args:

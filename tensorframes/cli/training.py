@@ -21,9 +21,9 @@ from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
 from tensorframes.cli.tracking import finish_wandb, prepare_wandb, wandb_errors_in_one_line
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
-from tensorframes.data import Cloud
+from tensorframes.data import Cloud, DataSet
 from tensorframes.errors import UserError
-from tensorframes.normals import EstimatorMethod, NormalEstimator
+from tensorframes.normals import EstimatorMethod
 from tensorframes.scoring import Method
 from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
 
@@ -126,7 +126,7 @@ class Comparison(NamedTuple):
     protocol: Protocol
 
 
-def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
+def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     """The test, constructed before training, so that an error in its settings is found before the first step.
 
     Raises:
@@ -149,7 +149,7 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
     if checkpoint is not None:
         load_weights(module, checkpoint)
         log.info("scoring %s", shown(checkpoint))
-    network = EstimatorMethod(cast(NormalEstimator, module.estimator), device=trainer.strategy.root_device)
+    network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
     results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)

@@ -23,7 +23,7 @@ B = TypeVar("B", bound=Block)
 class DirectSum(Generic[B]):
     """An immutable sequence of blocks that holds no data. A subclass defines the shape of one copy.
 
-    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, *copy_shape).
+    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as ``(mul, *copy_shape)``.
     """
 
     __slots__ = ("blocks", "d")
@@ -64,7 +64,7 @@ class DirectSum(Generic[B]):
         return ends
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, *copy_shape)."""
+        """The blocks of features x (..., dim), each as ``(..., mul, *copy_shape)``."""
         self.check(x)
         return [
             x[..., part].reshape(*x.shape[:-1], block.mul, *self.copy_shape(block))

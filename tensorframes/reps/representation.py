@@ -30,7 +30,7 @@ class Representation(Protocol):
         """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal."""
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, *shape of one copy)."""
+        """The blocks of features x (..., dim), each as ``(..., mul, *copy_shape)``."""
 
     def slices(self) -> list[slice]:
         """Where each block lies in a feature's row."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames import Frames
+from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import ReplayError, recording, replaying
 from tensorframes.layers import Probe
 from tensorframes.parallel import one_thread
@@ -111,9 +111,8 @@ class _Reading:
         for name, module in network.named_modules():
             if isinstance(module, Probe):
                 hooks.append(module.register_forward_hook(self._features(name.removeprefix("backbone."))))
-        finders = getattr(network, "frames", None)
-        for level, finder in enumerate(finders if isinstance(finders, nn.ModuleList) else ()):
-            hooks.append(finder.register_forward_hook(self._frames(f"frames.{level}")))
+            elif isinstance(module, FrameFinder):
+                hooks.append(module.register_forward_hook(self._frames(name)))
         try:
             yield
         finally:
