@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.frames import Frames
+from tensorframes.frames.fixed import haar
 from tensorframes.reps import Representation, representation
 
 Layer = Callable[[Tensor, Tensor, tuple[Tensor, Tensor], Frames, Frames], Tensor]
@@ -20,12 +21,8 @@ def random_orthogonal(
     dtype: torch.dtype = torch.float64,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """``count`` orthogonal matrices (count, d, d), Haar distributed on O(d), or of one determinant (+1 or -1).
-
-    From the QR decomposition of a Gaussian matrix with R's diagonal made positive (Mezzadri 2007, section 5).
-    """
-    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator))
-    q = q * torch.diagonal(r, dim1=-2, dim2=-1).sign().unsqueeze(-2)
+    """``count`` orthogonal matrices (count, d, d), Haar distributed on O(d), or of one determinant (+1 or -1)."""
+    q = haar(count, d, generator)
     if determinant is not None:
         flip = torch.linalg.det(q).sign() != determinant
         q[flip, :, 0] *= -1

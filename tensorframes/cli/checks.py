@@ -96,7 +96,7 @@ def _check_component(node: DictConfig, path: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A configuration node as a dictionary or list; other values unchanged."""
+    """A configuration node as a dictionary or list, interpolations resolved; other values unchanged."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 

@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.checkpoint import read_checkpoint
+from tensorframes.cli.checks import plain
 from tensorframes.cli.named import named_estimator
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
@@ -50,7 +51,8 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         raise UserError(f"{cfg.ckpt_path}: {error}") from error
     for override in given:
         key = key_of(override)
-        if any(f"{key}.".startswith(f"{part}.") for part in MODEL) and plain(saved, key) != plain(cfg, key):
+        of_model = any(f"{key}.".startswith(f"{part}.") for part in MODEL)
+        if of_model and plain(OmegaConf.select(saved, key)) != plain(OmegaConf.select(cfg, key)):
             raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
@@ -64,12 +66,6 @@ def trusted_packages(cfg: DictConfig) -> list[str]:
     """
     named = targets(OmegaConf.to_container(cfg, resolve=False))
     return list(dict.fromkeys(["pytorch_lightning", *cfg.trusted, *(name.partition(".")[0] for name in named)]))
-
-
-def plain(cfg: DictConfig, key: str) -> Any:
-    """A setting as plain values, interpolations resolved; None if there is none."""
-    node = OmegaConf.select(cfg, key)
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
 
 
 def key_of(override: Override) -> str:

@@ -43,7 +43,7 @@ class InLocalFrames(nn.Module):
             attributes filled by ``conv.fill_value``). Only where senders are receivers.
 
     Raises:
-        ValueError: the convolution cannot be used in this way (see ``refusal``), or self-loops are asked for on a
+        ValueError: the convolution cannot be used in this way (see ``refusal``), or self-loops are requested on a
             bipartite graph.
     """
 

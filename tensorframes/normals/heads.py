@@ -56,7 +56,7 @@ class VectorHead(Head[Tensor, Tensor]):
         self.vector = TensorReps("1x1", d=reps.d)
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Tensor:
-        """The rows (M,) asked for."""
+        """The requested rows (M,)."""
         return rows
 
     def read(self, x: Tensor, frames: Frames, plan: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
                 parameter.mul_(0.1)
 
     def plan(self, geometry: Geometry, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows (M,) asked for, and their planes (M, levels, d, d)."""
+        """The requested rows (M,), and their planes (M, levels, d, d)."""
         return rows, planes_of_levels(geometry, self.levels).index_select(0, rows)
 
     def read(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> Tensor:
