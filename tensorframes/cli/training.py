@@ -67,14 +67,14 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
             trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
     except SystemExit:
         if trainer.interrupted:  # Lightning raises SystemExit after an interrupt
-            raise KeyboardInterrupt(kept_weights(run.folder)) from None
+            raise KeyboardInterrupt(last_checkpoint(run.folder)) from None
         raise
     except Diverged as error:
-        raise UserError(f"{error}: a lower optimizer.lr may help; {kept_weights(run.folder)}") from error
+        raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
     return None if comparison is None else test(run.folder, comparison, module, trainer)
 
 
-def kept_weights(folder: Path) -> str:
+def last_checkpoint(folder: Path) -> str:
     """A message that names the last checkpoint of a run that ended early."""
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():

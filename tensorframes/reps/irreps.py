@@ -45,7 +45,7 @@ class Irreps(DirectSum[IrrepBlock]):
     ``0o`` is ``0p``.
 
     Args:
-        spec: the text, or the blocks. Their order is kept.
+        spec: the text, or the blocks. Their order is preserved.
 
     Raises:
         ValueError: the text is not such a sum.

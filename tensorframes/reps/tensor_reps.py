@@ -36,7 +36,7 @@ class TensorReps(DirectSum[TensorBlock]):
 
     Args:
         spec: ``"32x0 + 16x1 + 4x2 + 2x1p"``: 32 scalars, 16 vectors, 4 matrices, 2 pseudo-vectors; or the blocks
-            themselves. The order of the blocks is kept (``sorted`` gives the canonical one).
+            themselves. The order of the blocks is preserved (``sorted`` gives the canonical one).
         d: dimension of space, at least 2.
 
     A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, d, ..., d).
