@@ -51,7 +51,7 @@ def __getattr__(name: str) -> object:
     if name not in _PACKAGE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_PACKAGE_OF[name]}"), name)
-    globals()[name] = value  # the next look-up does not come here again
+    globals()[name] = value  # later look-ups find it without this function
     return value
 
 

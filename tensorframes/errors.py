@@ -14,13 +14,15 @@ INTERRUPTED = 130
 
 
 class UserError(ValueError):
-    """A mistake the user can mend: what was expected, what was found, and what to do."""
+    """A mistake that the user can correct; the message says what was expected and what was found."""
 
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Within, Ctrl-C ends the program at once, with one line: libraries that are being imported, which takes seconds,
-    would answer it with errors of their own."""
+    """A context in which Ctrl-C ends the program at once, with one line.
+
+    It is for imports, which take seconds: interrupted libraries would raise errors of their own.
+    """
 
     def stop(*_: int | FrameType | None) -> NoReturn:
         sys.stderr.write("interrupted\n")
@@ -35,8 +37,11 @@ def loading() -> Iterator[None]:
 
 
 def interruptible(main: Callable[[], int | None]) -> int:
-    """The exit code of a program: 0 where ``main`` gives none; 130 and one line on stderr after Ctrl-C; 0 where
-    the reader of the output has closed it, as ``head`` does."""
+    """Run a program; returns its exit code.
+
+    It is 0 if ``main`` returns None, 130 (with one line on stderr) after Ctrl-C, and 0 if the reader of the output has
+    closed it, as ``head`` does.
+    """
     try:
         code = main() or 0
         sys.stdout.flush()
@@ -50,18 +55,18 @@ def interruptible(main: Callable[[], int | None]) -> int:
 
 
 DISTRIBUTIONS = {"hydra": "hydra-core", "pytorch_lightning": "pytorch-lightning", "skimage": "scikit-image"}
-"""What pip calls libraries whose name in Python is another."""
+"""Package names for pip, where they differ from the names of the modules."""
 
 
 def missing_library(module: str, purpose: str, extra: str) -> UserError:
-    """The error for a library that is not installed: its name, and the extra of this package that brings it."""
+    """The error for a library that is not installed; it names the extra of this package that installs it."""
     name = DISTRIBUTIONS.get(module, module)
     return UserError(f"expected {name} for {purpose}, got none; pip install 'tensorframes[{extra}]'")
 
 
 @contextmanager
 def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
-    """Within, imports of libraries that only the extra brings.
+    """A context for imports of libraries that only the extra installs.
 
     Raises:
         UserError: one of them is not installed.
@@ -73,7 +78,7 @@ def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
 
 
 class LineParser(argparse.ArgumentParser):
-    """Reads a script's arguments; reports what is wrong in one line."""
+    """An argument parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {' '.join(message.split())}\n")

@@ -21,13 +21,13 @@ def parallel_map(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], devic
     """``work`` of each chunk, in order; outside training on a CPU with one thread for each of torch's.
 
     Each thread processes whole chunks. torch itself splits every operation among its threads and waits for the slowest
-    each time, which gains nothing for small operations and stalls where another program occupies a core. The results
-    are the same. With fewer chunks than threads, the threads left over are divided among the chunks, for their
-    operations and for nested maps. Meanwhile torch has only these threads in this process; concurrent callers run
+    each time, which gains nothing for small operations and stalls if another program occupies a core. The results are
+    the same. With fewer chunks than threads, the remaining threads are divided among the chunks, for their operations
+    and for nested maps. During the map torch has only these threads in this process; concurrent callers run
     sequentially.
 
     Args:
-        work: a function without side effects. chunks: its arguments. device: where it computes.
+        work: a function without side effects. chunks: its arguments. device: the device it computes on.
     """
     threads = min(torch.get_num_threads(), len(chunks))
     if threads < 2 or device.type != "cpu" or not _may_share():
@@ -51,8 +51,11 @@ def parallel_map(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], devic
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """On a CPU torch's operations in one thread: for many small ones, which several threads make little faster, and far
-    slower where another program occupies a core."""
+    """A context in which torch's operations on a CPU run in one thread.
+
+    It is for many small operations. Several threads are little faster for these, and far slower if another program
+    occupies a core.
+    """
     if torch.get_num_threads() < 2 or device.type != "cpu" or torch.compiler.is_compiling():
         yield
         return
@@ -64,8 +67,10 @@ def one_thread(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _threads_claimed() -> Iterator[bool]:
-    """Whether the number of torch's threads may be changed: by one caller at a time, and within its chunks. Restored
-    afterwards."""
+    """Whether the caller may change the number of torch's threads: one caller at a time, and within its chunks.
+
+    The number is restored afterwards.
+    """
     part, before = getattr(_here, "is_part", False), torch.get_num_threads()
     if not (part or _alone.acquire(blocking=False)):
         yield False
@@ -79,5 +84,5 @@ def _threads_claimed() -> Iterator[bool]:
 
 
 def _may_share() -> bool:
-    """Whether other threads would compute as this one does: gradients and lower precision are each thread's own."""
+    """Whether other threads compute as this one does: gradient mode and autocast are settings of a thread."""
     return not (torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"))

@@ -8,11 +8,11 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 Progress = Callable[[int, int], None]
-"""Called with the units of work that are done and their total number, 0 where that is unknown."""
+"""Called with the number of finished units of work and their total number, 0 if that is unknown."""
 
 
 def tracked(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
-    """The items in order; each counts as done when the next one is asked for."""
+    """The items in order; each counts as finished when the next one is requested."""
     for done, item in enumerate(items):
         if progress is not None:
             progress(done, len(items))
@@ -23,10 +23,10 @@ def tracked(items: Sequence[Item], progress: Progress | None) -> Iterator[Item]:
 
 @contextmanager
 def progress_bar(description: str, byte_counts: bool = False) -> Iterator[Progress]:
-    """A progress bar on standard error, removed at the end; nothing is shown where that is no terminal.
+    """A progress bar on standard error, removed at the end; nothing is shown if that is no terminal.
 
     Args:
-        description: what is done, at the left of the bar.
+        description: text at the left of the bar.
         byte_counts: units are bytes, shown as sizes and as a rate.
     """
     from rich import progress as rich

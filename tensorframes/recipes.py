@@ -1,8 +1,8 @@
-"""Objects from descriptions that lie in files, by one rule of trust.
+"""Construction of objects from recipes in files, by one rule of trust.
 
-A description is a dictionary: ``_target_`` names a class, the other keys are its arguments, themselves descriptions or
-plain values; ``_partial_`` leaves the call to others, ``_args_`` are arguments by position. Whoever writes a file must
-not be able to name anything to call: a ``_target_`` is a class, and of a trusted package.
+A recipe is a dictionary: ``_target_`` names a class, the other keys are its arguments, themselves recipes or plain
+values. With ``_partial_`` the object is a partial call; ``_args_`` are positional arguments. A file must not be able to
+call arbitrary code, so a ``_target_`` must be a class of a trusted package.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,18 +13,18 @@ from typing import Any
 from tensorframes.errors import UserError
 
 TRUSTED = ("tensorframes", "torch")
-"""Packages whose classes every file may name."""
+"""Packages whose classes any file may name."""
 
 
 def built(recipe: Any, trusted: Iterable[str] = ()) -> Any:
-    """What a description describes.
+    """The object that a recipe describes.
 
     Args:
         recipe: plain values; classes by ``_target_``.
-        trusted: packages whose classes it may name, besides TRUSTED.
+        trusted: packages whose classes it may name, in addition to TRUSTED.
 
     Raises:
-        UserError: a ``_target_`` is no class of a trusted package.
+        UserError: a ``_target_`` is not a class of a trusted package.
     """
     packages = (*TRUSTED, *trusted)
     if isinstance(recipe, list):
@@ -42,13 +42,13 @@ def built(recipe: Any, trusted: Iterable[str] = ()) -> Any:
 
 
 def trusted_class(target: str, packages: Sequence[str], own_functions: bool = False) -> Any:
-    """The class that a file names, or, with ``own_functions``, a function of this package.
+    """The class of that name, or, with ``own_functions``, a function of this package.
 
-    It is trusted by the package that its name begins with, without which nothing is imported, and by the package that
-    defines it: ``torch.os.system`` is not torch's.
+    Both the package that the name begins with and the package that defines the class must be trusted: ``torch.os`` is a
+    module of the standard library. Nothing is imported from other packages.
 
     Raises:
-        UserError: it is none, or of another package.
+        UserError: there is no such class, or it is of another package.
     """
     first = target.partition(".")[0]
     found = locate(target) if first in packages else None
@@ -66,7 +66,7 @@ def trusted_class(target: str, packages: Sequence[str], own_functions: bool = Fa
 
 
 def check_trusted(recipe: Any, trusted: Iterable[str] = (), own_functions: bool = False) -> None:
-    """Every ``_target_`` in a description may be called.
+    """Check every ``_target_`` in a recipe, without constructing anything.
 
     Raises:
         UserError: see ``trusted_class``.
@@ -77,7 +77,7 @@ def check_trusted(recipe: Any, trusted: Iterable[str] = (), own_functions: bool 
 
 
 def targets(recipe: Any) -> list[str]:
-    """Every ``_target_`` in a description, in its order."""
+    """Every ``_target_`` in a recipe, in its order."""
     if isinstance(recipe, Mapping):
         own = [str(recipe["_target_"])] if "_target_" in recipe else []
         return [*own, *(target for value in recipe.values() for target in targets(value))]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.frames import Frames
+from tensorframes.frames.fixed import haar
 from tensorframes.reps import Representation, representation
 
 Layer = Callable[[Tensor, Tensor, tuple[Tensor, Tensor], Frames, Frames], Tensor]
@@ -20,12 +21,8 @@ def random_orthogonal(
     dtype: torch.dtype = torch.float64,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """``count`` orthogonal matrices (count, d, d), Haar distributed on O(d), or of one determinant (+1 or -1).
-
-    From the QR decomposition of a Gaussian matrix with R's diagonal made positive (Mezzadri 2007, section 5).
-    """
-    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator))
-    q = q * torch.diagonal(r, dim1=-2, dim2=-1).sign().unsqueeze(-2)
+    """``count`` orthogonal matrices (count, d, d), Haar distributed on O(d), or of one determinant (+1 or -1)."""
+    q = haar(count, d, generator)
     if determinant is not None:
         flip = torch.linalg.det(q).sign() != determinant
         q[flip, :, 0] *= -1
@@ -52,7 +49,7 @@ def assert_equivariant(
         tolerance: largest allowed error, relative to the largest entry of f(x).
         trials: random elements tried; half of them reflections when ``group`` is ``"o3"``.
         group: ``"o3"``, or ``"so3"`` for proper rotations only.
-
+        seed: of the group elements and translations.
     Raises:
         AssertionError: with the error and the determinant of the g that shows it.
     """
@@ -84,7 +81,7 @@ def assert_transports(
     degree: int = 4,
     seed: int = 0,
 ) -> None:
-    r"""Assert that messages arrive: on a bipartite graph only the senders' frames are changed.
+    r"""Assert that messages are transported between frames: only the senders' frames of a bipartite graph are changed.
 
     With :math:`R_j \to Q_j R_j` and :math:`f_j \to \rho(Q_j) f_j` the senders send the same tensors, expressed in
     other frames, and the receivers' outputs must not change. An equivariance test cannot detect a missing transition,
@@ -94,7 +91,9 @@ def assert_transports(
         layer: ``layer(x, edge_index, pos, frames_src, frames_dst) -> out``; x (S, reps.dim), edge_index (2, E) sorted
             by receiver with ``degree`` edges each, pos a pair (pos_src (S, d), pos_dst (R, d)), out one row a receiver.
         reps: the representation of x.
+        tolerance: largest allowed change, relative to the largest entry of the output.
         compile_modes: eager (False) and ``torch.compile(backend="aot_eager", fullgraph=True)`` (True).
+        senders, receivers, degree: sizes of the graph. seed: of positions, features and frames.
 
     Raises:
         AssertionError: the receivers' outputs change, or do not depend on the senders' features.

@@ -20,10 +20,10 @@ class Backbone(nn.Module):
 
     Attributes:
         reps: representation of the features.
-        neighbours: of every point in its graph.
+        neighbours: number of neighbours of every point in its graph.
         radii: spacing of the points of level 1, 2, ..., in units of the cloud's scale.
-        levels: number of resolutions; frames are found for each.
-        requirements: what the backbone asks of the geometry beside the hierarchy.
+        levels: number of resolutions; each has its own frames.
+        requirements: the quantities that the backbone requires of the geometry beside the hierarchy.
     """
 
     reps: Representation
@@ -46,8 +46,8 @@ class Backbone(nn.Module):
         return coarsest_rows(pos, batch, self.radii, self.neighbours)
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim) of level 0 and the frames they are given in, from the frames of every level.
+        """Features (N, reps.dim) of level 0 and the frames they are expressed in, from the frames of every level.
 
-        A backbone without requirements needs no more than a ``Hierarchy``.
+        A backbone without requirements may be called with a ``Hierarchy``.
         """
         raise NotImplementedError

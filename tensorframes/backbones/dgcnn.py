@@ -1,4 +1,4 @@
-"""DGCNN in tensor frames, and the plain graph network that it is without its dynamic graph."""
+"""DGCNN in tensor frames; without its dynamic graph it is a plain graph network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tensorframes.messages import Messages, Pooling
 class DGCNN(GraphStack):
     """Dynamic graph CNN (Wang et al. 2019, arXiv 1801.07829, figure 3, the segmentation network), in frames.
 
-    Three EdgeConvs, their outputs joined, a feature of the whole cloud, a perceptron. From the second layer on the
-    neighbours are those nearest in features: numbers in local frames, hence invariant, and so is the graph.
+    EdgeConvs, whose outputs are concatenated, a feature of the whole cloud, and a perceptron. From the second layer on
+    neighbours are nearest in feature space. Features in local frames are invariant, hence the graph is.
 
     Args:
         messages: which representation features of a given width have.
@@ -65,7 +65,7 @@ class DGCNN(GraphStack):
         self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are given in."""
+        """Features (N, reps.dim), and the frames they are expressed in."""
         level = hierarchy.levels[0]
         outputs, last = self.features(level, frames[0])
         if self.whole is not None:

@@ -23,7 +23,7 @@ class FrameEdgeConv(TensorialMessagePassing):
     Args:
         reps_in, reps_out: representations of the features before and after.
         degree: neighbours of every receiver; edges are sorted by receiver.
-        aggregations: ``"max"`` (as published), ``"mean"``, ``"sum"``, ``"softmax"``, or several, then mixed.
+        aggregations: ``"max"`` (as published), ``"mean"``, ``"sum"``, ``"softmax"``, or several, then mixed linearly.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
     """

@@ -1,4 +1,4 @@
-"""A many-body block in place of a message network, in tensor frames."""
+"""A layer with products of several neighbours' tensors (many-body messages), in tensor frames."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from tensorframes.reps import Representation
 
 
 class FusionAbstraction(TensorialMessagePassing):
-    r"""A fusion block (Li et al. 2024, arXiv 2211.07482) where ``SetAbstraction`` has a message network:
+    r"""A fusion block (Li et al. 2024, arXiv 2211.07482) in place of the message network of ``SetAbstraction``:
 
     .. math:: A_i = \frac{1}{k} \sum_j m\big(W \rho(R_i R_j^T) f_j,\; R_i (x_j - x_i)\big), \qquad
         f_i' = \gamma\big(B_1(A_i), \dots, B_n(A_i),\; o_i\big),
 
-    m the product with the edge's direction (``EdgeProduct``), its weights from the edge's length; B the products of one
-    to n neighbours (``Fusion``). What lies between W and :math:`\gamma` is equivariant without frames, too.
+    m is the product with the edge's direction (``EdgeProduct``), weighted by a function of its length; B are the
+    products of one to n neighbours (``Fusion``). The layers between W and :math:`\gamma` are equivariant without
+    frames, too.
 
     Args:
         reps_in, reps_out: representations of the features before and after; d = 3.
@@ -30,8 +31,8 @@ class FusionAbstraction(TensorialMessagePassing):
         own: width of the receivers' own features o_i.
         channels: copies of every degree of the irreducible tensors.
         order: their highest degree.
-        bodies: n, how many neighbours are coupled at once.
-        radial: cosines that the weights of the edges are made from.
+        bodies: n, the number of neighbours that are coupled at once.
+        radial: number of cosines of the length that the weights are computed from.
         norm: ``"layer"`` or ``"batch"``.
 
     Raises:

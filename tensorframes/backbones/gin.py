@@ -1,4 +1,4 @@
-"""A graph isomorphism network in tensor frames: the plainest message passing there is."""
+"""A graph isomorphism network (GIN) in tensor frames: sums over neighbours."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FrameGINConv(TensorialMessagePassing):
 class GIN(GraphStack):
     """A plain network of GIN layers on one graph in space (Xu et al. 2019, arXiv 1810.00826), in frames.
 
-    The features of all layers are joined at the end, as published (Xu et al., eq. 4.2).
+    The features of all layers are concatenated at the end, as published (Xu et al., eq. 4.2).
 
     Args:
         messages: which representation features of a given width have.
@@ -105,6 +105,6 @@ class GIN(GraphStack):
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are given in."""
+        """Features (N, reps.dim), and the frames they are expressed in."""
         outputs, last = self.features(hierarchy.levels[0], frames[0])
         return self.probes[-1](self.join(outputs), last), last

@@ -1,4 +1,4 @@
-"""A transformer on local frames, in the spirit of LoCaFormer: keys and values are tensors that travel."""
+"""A transformer on local frames, after LoCaFormer: keys and values are tensorial messages."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tensorframes.reps import Representation
 
 
 class FrameTransformerLayer(TensorialMessagePassing):
-    r"""Attention with several heads among neighbours, then a perceptron, each with a skip and its norm before it:
+    r"""Multi-head attention over neighbours, then a perceptron, each with a preceding norm and a skip connection:
 
     .. math:: g_i &= f_i + W_o \sum_j a_{ij} \odot \big(W_v \rho(R_i R_j^T) f_j + V e_{ij}\big), \qquad
         a_{ij} = \mathrm{softmax}_j\; (W_q f_i) \cdot \big(W_k \rho(R_i R_j^T) f_j + K e_{ij}\big) / \sqrt{c}, \\
         f_i' &= g_i + h(g_i),
 
-    each head with c numbers of its own (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2, the norms as in Xiong et
-    al. 2020, arXiv 2002.04745), :math:`e_{ij}` the edge in the receiver's frame with its encodings (``EdgeEncoding``):
-    attention with tensorial messages, the idea of Lippmann et al. (arXiv 2405.15389).
+    with c channels a head (Vaswani et al. 2017, arXiv 1706.03762, section 3.2.2; norms as in Xiong et al. 2020, arXiv
+    2002.04745) and :math:`e_{ij}` the edge in the receiver's frame with its encodings (``EdgeEncoding``). Attention
+    with tensorial messages is due to Lippmann et al. (arXiv 2405.15389).
 
     Args:
         reps: of the features.
@@ -76,15 +76,16 @@ class FrameTransformerLayer(TensorialMessagePassing):
 
 
 class LoCaFormer(Backbone):
-    """Layers of attention on one graph in space, in frames, in the spirit of LoCaFormer (Lippmann et al., 2405.15389).
+    """Attention layers on one graph in space, in frames, after LoCaFormer (Lippmann et al., arXiv 2405.15389).
 
-    What is theirs: attention with tensorial messages between local frames. Theirs reads molecules; this one starts from
-    the moments of each point's neighbourhood, and its layer is the usual one of transformers, written from that idea.
+    Attention with tensorial messages between local frames is theirs. The published network takes molecules; this one
+    starts from the moments of each point's neighbourhood, with the pre-norm transformer layer
+    ``FrameTransformerLayer``.
 
     Args:
         messages: which representation features of a given width have.
         width: of the features throughout.
-        layers: how many.
+        layers: number of layers.
         heads: of the attention.
         neighbours: of every point.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
@@ -120,7 +121,7 @@ class LoCaFormer(Backbone):
         self.norm = made_norm(norm, width)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are given in."""
+        """Features (N, reps.dim), and the frames they are expressed in."""
         (level,), own = hierarchy.levels, frames[0]
         x = self.embed(own.to_local(self.moments(level.pos, level.neighbours), self.moments.reps))
         for depth, layer in enumerate(self.layers):

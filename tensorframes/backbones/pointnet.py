@@ -17,10 +17,10 @@ from tensorframes.messages import Messages, TensorMessages
 
 
 class PointNet(Backbone):
-    """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): points alone, and their maximum.
+    """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): a perceptron and a global maximum.
 
-    No messages travel, so that frames enter only through the moments of each point's neighbourhood. These stand in
-    place of the bare coordinates and the learned transforms of the published network, which are not equivariant.
+    There are no messages, so frames enter only through the moments of each point's neighbourhood. These replace the
+    coordinates and the learned transforms of the published network, which are not equivariant.
 
     Args:
         messages: which representation features of a given width have.
@@ -50,7 +50,7 @@ class PointNet(Backbone):
         self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 
     def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim), and the frames they are given in."""
+        """Features (N, reps.dim), and the frames they are expressed in."""
         (level,) = hierarchy.levels
         own = frames[0].to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
         x = self.each(own)

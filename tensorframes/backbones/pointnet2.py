@@ -34,8 +34,8 @@ from tensorframes.reps import Representation, TensorReps
 class Rounds(nn.Module):
     r"""Rounds of messages among the points of a level, each with a skip: :math:`f \leftarrow f + a \odot h(f)`.
 
-    a begins as zero (ReZero, Bachlechner et al. 2020, arXiv 2003.04887), so that rounds can be added to what is
-    trained.
+    a is zero at initialisation (ReZero, Bachlechner et al. 2020, arXiv 2003.04887), so that rounds can be added to a
+    trained network.
 
     Args:
         layers: the rounds' h. reps: of the features.
@@ -54,7 +54,7 @@ class Rounds(nn.Module):
 
 
 class OwnMoments(nn.Module):
-    """A perceptron of each point's own features, called as ``SetAbstraction`` is: nothing is sent.
+    """A perceptron of each point's own features, without messages; called like ``SetAbstraction``.
 
     Args:
         own: width of the own features. reps: of the features. norm: ``"layer"`` or ``"batch"``.
@@ -74,7 +74,7 @@ class PlaneEmbedding(nn.Module):
     """A perceptron of the multi-scale planes around points, in their frames. Zero at initialisation.
 
     Args:
-        planes: around each point. width: of the embedding.
+        planes: number of planes around each point. width: of the embedding.
     """
 
     def __init__(self, planes: int, width: int) -> None:
@@ -95,9 +95,9 @@ class PlaneEmbedding(nn.Module):
 class PointNet2(Backbone):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
-    The first set abstraction works on all points, and at every level the moments of each neighbourhood enter; the
-    published network starts from bare coordinates instead, and has fewer points from its first layer on. Levels are
-    sampled by ``independent_set`` in place of farthest points, whose choice follows the order of the points.
+    The first set abstraction works on all points, and at every level the moments of each neighbourhood are further
+    inputs. The published network starts from coordinates, and samples points from its first layer on. Levels are
+    sampled by ``independent_set`` instead of farthest point sampling, which depends on the order of the points.
 
     Args:
         messages: which representation features of a given width have.
@@ -107,15 +107,15 @@ class PointNet2(Backbone):
         layer: gathers each level's features from the level below: ``SetAbstraction`` by default (single-scale grouping,
             SSG), ``MultiScaleAbstraction`` (MSG), or ``FusionAbstraction``; with a norm of its own.
         decoder_layers: rounds of messages among the points of level 0 at the end, each with a skip; 0 as published.
-        rounds: of messages among the points of level 1, 2, ..., on the way down and, but for the coarsest, again on the
-            way up, each with a skip (``Rounds``); as published none. There are few of these points.
-        encoder_layers: rounds of messages among the points of level 0 to begin with, 1 or, as published, 0: then their
-            features are the moments of their own neighbourhood only, which is fast.
+        rounds: numbers of rounds of messages among the points of level 1, 2, ..., each with a skip (``Rounds``), in the
+            encoder and, except for the coarsest level, again in the decoder; none as published.
+        encoder_layers: rounds of messages among the points of level 0 at the beginning: 1, or 0 as published. With 0
+            their features are the moments of their own neighbourhood, which is faster.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
-        multiscale_planes: for level 1, 2, ... how many of its points, with all that they stand for, make the
-            neighbourhoods whose planes enter at level 1 (``planes_around``, ``PlaneEmbedding``); empty: none.
-        variation_profile: whether the surface-variation profile of the whole cloud enters at level 1
+        multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods whose planes are
+            inputs at level 1 (``planes_around``, ``PlaneEmbedding``); empty: none.
+        variation_profile: whether the surface-variation profile of the whole cloud is an input at level 1
             (``ProfileEmbedding``).
     """
 
@@ -186,7 +186,7 @@ class PointNet2(Backbone):
         self.variation_profile = ProfileEmbedding(reps[1].dim) if variation_profile else None
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
-        """Features (N, reps.dim) of level 0, and the frames they are given in."""
+        """Features (N, reps.dim) of level 0, and the frames they are expressed in."""
         levels, frames = geometry.levels, list(frames)
         own = [
             frame.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)

@@ -1,4 +1,4 @@
-"""PointNet++'s layers in tensor frames: gather from senders to receivers, at one scale or several, and interpolate."""
+"""PointNet++'s layers in tensor frames: set abstraction at one scale or several, and feature propagation."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class SetAbstraction(TensorialMessagePassing):
 
 
 class MultiScaleAbstraction(nn.Module):
-    """Set abstraction at several scales, joined (Qi et al. 2017, section 3.3: multi-scale grouping, MSG).
+    """Set abstraction at several scales, concatenated (Qi et al. 2017, section 3.3: multi-scale grouping, MSG).
 
     Each scale has its own ``SetAbstraction`` over the first of the receiver's neighbours, those nearest to where it was
     sampled. The outputs are concatenated and mixed linearly. The neighbourhoods are nested, as the published
@@ -90,7 +90,7 @@ class MultiScaleAbstraction(nn.Module):
 
     Args:
         reps_in, reps_out, degree, length, own: as in ``SetAbstraction``.
-        shares: parts of ``degree`` that each scale sees, in (0, 1].
+        shares: the neighbours of each scale as a fraction of ``degree``, in (0, 1].
         aggregations, radial, directional, norm: of each scale, as in ``SetAbstraction``.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The application: what the commands do. Wiring only; it alone sees every package.
+"""The application: the commands and their wiring. It alone imports every package.
 
 Its names are loaded when first used, so that ``tensorframes --help`` imports nothing heavy.
 """
@@ -28,7 +28,7 @@ __all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", 
 
 
 def __getattr__(name: str) -> object:
-    """A public name, from the file that defines it (PEP 562)."""
+    """A public name, from the module that defines it (PEP 562)."""
     if name not in _FILE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_FILE_OF[name]}"), name)

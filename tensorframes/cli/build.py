@@ -1,4 +1,4 @@
-"""From configuration to objects. A component that refuses its settings is the user's mistake, reported with its key."""
+"""Construction of objects from the configuration; errors of their constructors are reported with the setting's key."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,27 +11,32 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tensorframes.cli.checks import BESIDE_DATA
+from tensorframes.data import DataSet
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
 
 
 def component(node: Any, key: str, **arguments: Any) -> Any:
-    """The object a node of the configuration describes, constructed with ``arguments`` besides.
+    """The object that a node of the configuration describes.
+
+    Args:
+        node: of the configuration. key: its key, for errors.
+        arguments: further arguments of the constructor.
 
     Raises:
-        UserError: its constructor says "expected ..., got ..." (a ValueError), or doesn't take the arguments.
+        UserError: its constructor raises ValueError, or does not accept the arguments.
     """
     with errors_named(key):
         if not arguments:
             return instantiate(node, _convert_="all")
         make = instantiate(node, _partial_=True, _convert_="all")
-        return make(**arguments)  # not through Hydra, which would take dictionaries for nodes
+        return make(**arguments)  # not through Hydra, which would convert dictionaries to nodes
 
 
 @contextmanager
 def errors_named(key: str) -> Iterator[None]:
-    """A value or an argument that a constructor refuses becomes the user's mistake, reported with its key."""
+    """A context in which errors of constructors about their arguments become a ``UserError`` with the setting's key."""
     try:
         yield
     except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
@@ -44,14 +49,16 @@ def errors_named(key: str) -> Iterator[None]:
         raise
 
 
-def data_set(cfg: DictConfig) -> Any:
-    """The clouds: ``data`` without what concerns training samples only."""
-    return component(OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA]), "data")
+def data_set(cfg: DictConfig) -> DataSet:
+    """The data set: the component ``data`` without the settings in BESIDE_DATA."""
+    own = OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA])
+    clouds: DataSet = component(own, "data")
+    return clouds
 
 
-def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
-    """Batches of the data set ``clouds``."""
-    for key in ("augmentation", "corruption"):  # by themselves first, so that a mistake is reported with its own key
+def data_module(cfg: DictConfig, clouds: DataSet) -> CloudDataModule:
+    """The data module: training and validation batches of the data set ``clouds``."""
+    for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         component(cfg.data[key], f"data.{key}")
     samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
     module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
@@ -59,10 +66,10 @@ def data_module(cfg: DictConfig, clouds: Any) -> CloudDataModule:
 
 
 def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
-    """How the data set is scored; its settings are checked here, since it is called only when training has ended.
+    """The scoring function of the data set. Its settings are checked here, before training; it is called afterwards.
 
     Raises:
-        UserError: it turns the clouds by an unknown group, or by none, or draws from a negative seed.
+        UserError: a rotation group is unknown, there is none, or the seed is negative.
     """
     made: Callable[..., dict[str, Any]] = component(cfg.data.protocol, "data.protocol")
     rotations, seed = cfg.data.protocol.get("rotations", ROTATIONS), cfg.data.protocol.get("seed", 0)
@@ -78,7 +85,7 @@ def training_module(cfg: DictConfig) -> NormalTraining:
     """The estimator with its loss, optimiser and schedule."""
     estimator, optimizer = component(cfg.model, "model"), component(cfg.optimizer, "optimizer")
     with errors_named("optimizer"):
-        optimizer(parameter_groups(estimator))  # it is made for good when training starts, too late for a clear error
+        optimizer(parameter_groups(estimator))  # Lightning would do so only when training starts
     parts = {"estimator": estimator, "optimizer": optimizer, "loss": component(cfg.task.loss, "task.loss")}
     schedule = component(cfg.schedule, "schedule")
     module: NormalTraining = component(cfg.module, "module", **parts, schedule=schedule, recipe=recipe(cfg))
@@ -86,7 +93,7 @@ def training_module(cfg: DictConfig) -> NormalTraining:
 
 
 def recipe(cfg: DictConfig) -> dict[str, Any]:
-    """What a checkpoint carries: the model, to build it from the file alone, and everything, to continue the run."""
+    """The recipe in a checkpoint: ``model``, from which the estimator is built, and ``config``, to continue the run."""
     return {
         "model": OmegaConf.to_container(cfg.model, resolve=True),
         "config": {**OmegaConf.to_container(cfg, resolve=False), "name": cfg.name},  # type: ignore[dict-item]
@@ -94,10 +101,10 @@ def recipe(cfg: DictConfig) -> dict[str, Any]:
 
 
 def each(nodes: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
-    """The objects of a group that holds several, without those switched off with null."""
+    """The objects of a group of several components by name, without those that are null."""
     return {name: component(node, f"{key}.{name}") for name, node in (nodes or {}).items() if node is not None}
 
 
 def parameter_count(module: torch.nn.Module) -> int:
-    """Number of trained parameters."""
+    """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

@@ -11,14 +11,15 @@ import torch
 from torch import Tensor
 
 from tensorframes.errors import UserError, needed_for
+from tensorframes.normals import Estimator
 from tensorframes.recipes import built
 
 UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError)
-"""What the ZIP and torch's readers raise on files they cannot make sense of."""
+"""Errors of the readers of ZIP files and of torch for files that are not checkpoints."""
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """A training checkpoint's content; nothing in the file is executed (``weights_only``).
+    """The content of a training checkpoint; no code in the file is executed (``weights_only``).
 
     Raises:
         UserError: there is no such file, it is damaged, or it isn't a checkpoint of this program in this format.
@@ -49,7 +50,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 
 
 def _damaged(path: Path) -> str | None:
-    """The first part of the file whose checksum is wrong, which ``torch.load`` would take as it is."""
+    """The first member of the file with a wrong checksum, if any; ``torch.load`` does not check them."""
     with ZipFile(path) as archive:
         return archive.testzip()
 
@@ -60,14 +61,14 @@ def _are_weights(state: Any) -> bool:
     )
 
 
-def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> torch.nn.Module:
-    """The estimator a checkpoint holds, with the averaged weights if there are any, in evaluation mode.
+def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> Estimator:
+    """The estimator in a checkpoint, with the averaged weights if there are any, in evaluation mode.
 
     Args:
         path: the file. trusted: packages whose classes the checkpoint may name, besides this one and torch.
 
     Raises:
-        UserError: see :func:`read_checkpoint`; or the model names a class of another package, or the weights don't fit.
+        UserError: as :func:`read_checkpoint`; the model names a class of another package, or the weights don't fit.
     """
     content = read_checkpoint(path)
     weights = {
@@ -77,8 +78,8 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> torch.nn.Mo
     }
     try:
         estimator = built(content["tensorframes"]["model"], trusted)
-        if not isinstance(estimator, torch.nn.Module):
-            raise UserError(f"expected a network, got {type(estimator).__name__}")
+        if not isinstance(estimator, Estimator):
+            raise UserError(f"expected an Estimator, got {type(estimator).__name__}")
         estimator.load_state_dict(weights)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error

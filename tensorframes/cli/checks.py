@@ -1,4 +1,4 @@
-"""Wrong settings found before anything is built: unknown keys, wrong types, values that are not among the allowed."""
+"""Checks of settings before anything is built: unknown keys, wrong types, values that are not allowed."""
 
 import inspect
 import types
@@ -15,7 +15,7 @@ from tensorframes.errors import UserError
 
 SPECIAL = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol")
-"""What lies in ``data`` beside the data set's own settings: how it is sampled for training, and how it is scored."""
+"""Keys of ``data`` that are not arguments of the data set: training samples and the scoring protocol."""
 
 PLAIN = (bool, int, float, str)
 
@@ -38,23 +38,23 @@ def check_settings(node: Any, path: str = "") -> None:
 
 
 def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
-    """Check settings that belong to no component against types given here.
+    """Check settings that belong to no component against the types in ``hints``.
 
     Raises:
         UserError: a value is of another type.
     """
     for key, hint in hints.items():
-        if key not in list(cfg):  # `in` is false for values that must be given, too
+        if key not in list(cfg):  # `in` is also false for mandatory values that are missing
             raise UserError(f"expected {key} to be {described(hint)}, got none: it was deleted")
         if not fits(plain(cfg[key]), hint):
             raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
 
 
 def check_components(cfg: DictConfig, keys: Sequence[str]) -> None:
-    """Each of these settings is a component.
+    """Check that each of these settings is a component.
 
     Raises:
-        UserError: one was deleted, or replaced by something else.
+        UserError: one was deleted, or is not a component.
     """
     for key in keys:
         node = OmegaConf.select(cfg, key)
@@ -64,10 +64,10 @@ def check_components(cfg: DictConfig, keys: Sequence[str]) -> None:
 
 
 def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """What +key=value adds must be an argument of a component, or a component: anything else nobody would read.
+    """Check that +key=value adds an argument of a component, or a component; other keys would have no effect.
 
     Raises:
-        UserError: a key was added that means nothing.
+        UserError: an added key has no effect.
     """
     for override in overrides:
         key, _, value = override.partition("=")
@@ -96,15 +96,15 @@ def _check_component(node: DictConfig, path: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Configuration nodes as dictionaries and lists."""
+    """A configuration node as a dictionary or list, interpolations resolved; other values unchanged."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def located(target: str, path: str) -> Callable[..., Any]:
-    """The class or function a component names.
+    """The class or function that ``_target_`` names.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: it does not exist.
     """
     found = locate(target)
     if not callable(found):
@@ -113,7 +113,7 @@ def located(target: str, path: str) -> Callable[..., Any]:
 
 
 def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
-    """The types of a callable's arguments; none where they cannot be read."""
+    """The types of a callable's arguments; empty if they cannot be read."""
     try:
         return get_type_hints(inspect.getattr_static(target, "__init__") if isinstance(target, type) else target)
     except (NameError, TypeError, AttributeError):
@@ -121,9 +121,9 @@ def hints_of(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a plain value may be passed where ``hint`` is asked for; what cannot be judged fits."""
+    """Whether a plain value is of the type ``hint``; True for types that are not checked."""
     if hint is Any or (isinstance(value, Mapping) and "_target_" in value):
-        return True  # a component is checked by itself
+        return True  # a component is checked separately
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, option) for option in inner)

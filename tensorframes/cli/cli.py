@@ -1,4 +1,4 @@
-"""The command line: Hydra, one line for each mistake of the user, exit codes that separate them from other errors."""
+"""The command line: Hydra, one line for each user error, and exit codes that distinguish these from other errors."""
 
 import logging
 import os
@@ -30,9 +30,9 @@ class Run:
     """One run of the application.
 
     Args:
-        folder: where everything it leaves goes. overrides: what the user asked for, as typed.
-        rank: number of this process among those that run it together; only 0 writes.
-        words: of the command line, before its options: a subcommand, or none.
+        folder: of all output. overrides: of the configuration, as typed.
+        rank: of this process among those of the run; only rank 0 writes.
+        words: of the command line before its options: a subcommand, or none.
     """
 
     folder: Path
@@ -49,12 +49,13 @@ def command_line(
 ) -> int:
     """Compose the configuration from the command line, run ``task``, return the exit code.
 
-    0: done. 1: the run failed, with a traceback. 2: the user's mistake, one line on stderr. 130: Ctrl-C, one line.
-    In a sweep a job that fails does not keep the others from running, and the worst code is returned.
-    With HYDRA_FULL_ERROR=1 mistakes show their traceback, too.
+    0: success. 1: the run failed, with a traceback. 2: a user error, one line on stderr. 130: Ctrl-C, one line. In a
+    sweep the other jobs run even if one fails, and the worst code is returned. With HYDRA_FULL_ERROR=1 user errors show
+    their traceback, too.
 
     Args:
-        task: what is done. config_name: of its configuration. arguments: by default the process'.
+        task: called with the configuration and the run. config_name: of its configuration.
+        arguments: of the command line; by default those of the process.
         words: of the command line that come before them, for processes that repeat it.
     """
     argv = sys.argv
@@ -63,7 +64,7 @@ def command_line(
     codes = [SUCCESS]
 
     def job(cfg: DictConfig) -> Any:
-        _restore("HYDRA_FULL_ERROR", wanted)  # the processes it starts see the user's own environment
+        _restore("HYDRA_FULL_ERROR", wanted)  # processes that it starts get the user's environment
         try:
             return task(cfg, replace(current_run(cfg), words=words))
         except Exception as error:
@@ -74,7 +75,7 @@ def command_line(
     try:
         sys.argv = [argv[0], *options_first(list(argv[1:] if arguments is None else arguments))]
         find_plugins()
-        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises what it would otherwise spread over many lines
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
         hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
@@ -89,14 +90,16 @@ def command_line(
 
 
 def find_plugins() -> None:
-    """Packages in the folder that the command is started in can be named by ``_target_``, as where Python is started
-    there; installed ones come first."""
+    """Add the working directory to the module search path, after installed packages.
+
+    ``_target_`` may then name a user's own packages there, as under ``python``.
+    """
     if os.getcwd() not in sys.path and "" not in sys.path:
         sys.path.append(os.getcwd())
 
 
 def options_first(arguments: list[str]) -> list[str]:
-    """The command line with its options (-m, --cfg job) before the overrides, the only order that Hydra takes.
+    """The command line with its options (-m, --cfg job) before the overrides, the only order that Hydra accepts.
 
     Raises:
         UserError: an option doesn't exist, or lacks its value.
@@ -113,17 +116,17 @@ def options_first(arguments: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class ErrorReporter:
-    """Tells an error on stderr and in the run's log: a mistake in one line, a failure with its traceback.
+    """Reports an error on stderr and in the run's log: a user error in one line, a failure with its traceback.
 
     Args:
-        config_name: of the program's configuration. full: tracebacks for mistakes, too.
+        config_name: of the program's configuration. full: whether user errors show their traceback, too.
     """
 
     config_name: str
     full: bool
 
     def __call__(self, error: Exception) -> int:
-        """Tell; returns the exit code."""
+        """Report the error; returns the exit code."""
         system, whole = system_error(error), "".join(traceback.format_exception(error)).rstrip()
         mistake = system is not None or is_mistake(error)
         line = whole
@@ -134,7 +137,7 @@ class ErrorReporter:
         return MISTAKE if mistake else FAILED
 
     def interrupted(self, error: KeyboardInterrupt) -> int:
-        """Tell of an interrupt, once for all processes of a run; returns the exit code."""
+        """Report an interrupt, once for all processes of a run; returns the exit code."""
         line = f"interrupted: {error}" if error.args else "interrupted"
         if process_rank() == 0:
             print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
@@ -143,7 +146,7 @@ class ErrorReporter:
 
 
 def run_folder(checkpoint: str | None, fresh: str) -> str:
-    """Where a run goes: into the folder of the run it continues, or a fresh one.
+    """The folder of a run: that of the run it continues, or ``fresh``.
 
     A checkpoint belongs to a run if it lies in its ``checkpoints``. Processes other than the first write nothing and
     get a temporary folder.
@@ -157,7 +160,7 @@ def run_folder(checkpoint: str | None, fresh: str) -> str:
 
 
 def process_rank() -> int:
-    """This process's number, from the variables of the usual launchers (torchrun, Lightning, Slurm)."""
+    """The rank of this process, from the environment variables of launchers (torchrun, Lightning, Slurm)."""
     for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
         if os.environ.get(name, "").isdigit():
             return int(os.environ[name])
@@ -165,10 +168,10 @@ def process_rank() -> int:
 
 
 def current_run(cfg: DictConfig) -> Run:
-    """The run Hydra has just prepared; only the first process logs.
+    """The run that Hydra has prepared; only the first process logs.
 
     Raises:
-        UserError: its name would put '=', ',' or a space into a path, which Hydra's overrides could not take unquoted.
+        UserError: its name contains '=', ',' or a space, which would have to be quoted in paths in overrides.
     """
     state = HydraConfig.get()
     if re.search(r"[=,\s]", str(cfg.name)):

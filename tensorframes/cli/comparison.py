@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def print_settings(settings: Mapping[str, Mapping[str, Any]], markdown: bool) -> None:
-    """What is not the same in all runs whose configuration is known."""
+    """Print the settings that differ between the runs with a configuration."""
     from tensorframes.reports.settings import varied
 
     if len(settings) < 2:
@@ -70,7 +70,7 @@ def print_settings(settings: Mapping[str, Mapping[str, Any]], markdown: bool) ->
 
 
 def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
-    """Texts as a table, the first line its headings."""
+    """Print texts as a table; the first line holds the headings."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -88,7 +88,7 @@ def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
 
 
 def shared_baselines(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The classical methods that were scored beside every run, with the same scores: once."""
+    """The baselines that have the same scores in every run, by name."""
     first, *others = [run.get("baselines", {}) for run in runs]
     return {
         name: entry
@@ -98,14 +98,14 @@ def shared_baselines(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def scores_alone(node: Any) -> Any:
-    """Metrics without how long it took."""
+    """Metrics without seconds and warnings."""
     if isinstance(node, Mapping):
         return {key: scores_alone(value) for key, value in node.items() if key not in ("seconds", "warnings")}
     return node
 
 
 def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
-    """The tables that are asked for."""
+    """Print the requested tables."""
     from rich.console import Console
 
     from tensorframes.reports.grid import grid_of

@@ -1,6 +1,6 @@
-"""To go on with a run, or to begin one with trained weights.
+"""Continuation of a run from its checkpoint, and initialisation of a run with trained weights.
 
-To go on: its checkpoint's configuration, with what the command line sets on top, and what it may not.
+A continued run has the configuration in its checkpoint, with the overrides of the command line.
 """
 
 import logging
@@ -13,6 +13,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.checkpoint import read_checkpoint
+from tensorframes.cli.checks import plain
 from tensorframes.cli.named import named_estimator
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
@@ -20,7 +21,7 @@ from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
 
-KEPT = ("backbone", "frames", "messages", "task", "model")
+MODEL = ("backbone", "frames", "messages", "task", "model")
 """The keys of the configuration that describe the model and its task; a continued run must not change them."""
 
 STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers")
@@ -28,12 +29,12 @@ SETTINGS = ("trainer.max_steps", "loader.batch_size", "task.loss", "data.samples
 
 
 def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
-    """The configuration to continue with: the checkpoint's own, with what this command line sets on top.
+    """The configuration of a continued run: that in the checkpoint, with the overrides of this command line.
 
-    Where an experiment is named again, the command line is taken to be whole, and the checkpoint's is not used.
+    If the command line names an experiment, it is used alone, without the configuration in the checkpoint.
 
     Raises:
-        UserError: the checkpoint can't be read or lacks settings, or the command line changes what was trained.
+        UserError: the checkpoint can't be read or lacks settings, or the command line changes the model.
     """
     if cfg.ckpt_path is None:
         return cfg
@@ -44,13 +45,14 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     check_whole(config, cfg)
     saved = OmegaConf.create({**config, "start_from": None})
     try:
-        resolved = OmegaConf.to_container(saved, resolve=True)  # an interpolation may make a node, too
+        resolved = OmegaConf.to_container(saved, resolve=True)  # an interpolation may create a node, too
         check_trusted(resolved, trusted_packages(cfg), own_functions=True)
     except UserError as error:
         raise UserError(f"{cfg.ckpt_path}: {error}") from error
     for override in given:
         key = key_of(override)
-        if any(f"{key}.".startswith(f"{kept}.") for kept in KEPT) and plain(saved, key) != plain(cfg, key):
+        of_model = any(f"{key}.".startswith(f"{part}.") for part in MODEL)
+        if of_model and plain(OmegaConf.select(saved, key)) != plain(OmegaConf.select(cfg, key)):
             raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
@@ -58,25 +60,21 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
 
 
 def trusted_packages(cfg: DictConfig) -> list[str]:
-    """Packages whose classes a file may name, besides this one and torch: Lightning, those that the user trusts, and
-    those of his own configuration, which he has had called already."""
+    """Packages whose classes a file may name, in addition to this one and torch.
+
+    These are Lightning, those in ``trusted``, and those in the user's own configuration, whose code runs anyway.
+    """
     named = targets(OmegaConf.to_container(cfg, resolve=False))
     return list(dict.fromkeys(["pytorch_lightning", *cfg.trusted, *(name.partition(".")[0] for name in named)]))
 
 
-def plain(cfg: DictConfig, key: str) -> Any:
-    """A setting as plain values, interpolations resolved; None where there is none."""
-    node = OmegaConf.select(cfg, key)
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-
-
 def key_of(override: Override) -> str:
-    """Where in the configuration an override writes."""
+    """The key of the configuration that an override sets."""
     return str(override.package or override.key_or_group).replace("/", ".")
 
 
 def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
-    """A checkpoint's configuration has every setting of the program's own that is read whatever is trained.
+    """Check that a checkpoint's configuration has every setting that is read whatever the model.
 
     Raises:
         UserError: one is missing.
@@ -90,10 +88,10 @@ def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
 
 
 def check_continues(cfg: DictConfig) -> None:
-    """A checkpoint holds the training's state, of the model configured, and there is something left to train.
+    """Check that a checkpoint holds the state of training of the configured model, with steps left to train.
 
     Raises:
-        UserError: it doesn't, or there isn't.
+        UserError: it holds weights only, of another model, or training is finished.
     """
     path, max_steps = cfg.ckpt_path, cfg.trainer.max_steps
     content = read_checkpoint(path)
@@ -107,10 +105,10 @@ def check_continues(cfg: DictConfig) -> None:
 
 
 def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:
-    """What two descriptions of a model both have is the same; a newer version's may have more.
+    """Check that two recipes of a model agree in the keys that both have; that of a newer version may have more.
 
     Raises:
-        UserError: something differs.
+        UserError: a value differs.
     """
     if isinstance(saved, dict) and isinstance(given, dict):
         for name in saved.keys() & given.keys():
@@ -120,10 +118,10 @@ def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:
 
 
 def load_weights(module: NormalTraining, path: str | Path) -> None:
-    """The checkpoint's weights, averaged if there is an average.
+    """Load the checkpoint's weights, averaged if there is an average.
 
     Raises:
-        UserError: they are another model's.
+        UserError: they are those of another model.
     """
     try:
         module.load_state_dict(read_checkpoint(path)["state_dict"])
@@ -132,11 +130,12 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
 
 
 def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
-    """Give the estimator the weights that ``start_from`` names; everything else of the run begins anew, also parts of
-    the model that the weights lack, which are logged.
+    """Initialise the estimator with the weights that ``start_from`` names.
+
+    All other state is new. Parts of the model that the weights lack keep their initialisation, and are logged.
 
     Raises:
-        UserError: there are none of that name, or they are another model's.
+        UserError: there are no weights of that name, or they are those of another model.
     """
     weights, own = named_estimator(name, trusted, "start_from").state_dict(), module.estimator.state_dict()
     for key, value in weights.items():
@@ -151,12 +150,14 @@ def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> Non
         log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(missing, weights)))
 
 
-def roots(missing: Sequence[str], known: Collection[str]) -> list[str]:
-    """The parts of a model that missing parameters belong to, two names deep or as deep as none of theirs is known,
-    each once."""
+def roots(missing: Sequence[str], present: Collection[str]) -> list[str]:
+    """The parts of a model that missing parameters belong to, each once.
+
+    A part is the shortest prefix of at least two names without any present parameter, or the parameter itself.
+    """
     found = []
     for key in missing:
         names = key.split(".")
         parts = (".".join(names[:depth]) for depth in range(2, len(names)))
-        found.append(next((part for part in parts if not any(name.startswith(f"{part}.") for name in known)), key))
+        found.append(next((part for part in parts if not any(name.startswith(f"{part}.") for name in present)), key))
     return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Fetch a data set ahead of the first run that needs it."""
+"""``tensorframes download``: fetch a data set before the first run that needs it."""
 
 import logging
 from pathlib import Path
@@ -8,22 +8,23 @@ from omegaconf import DictConfig
 from tensorframes.cli import build
 from tensorframes.cli.checks import check_added, check_components, check_settings
 from tensorframes.cli.cli import Run
+from tensorframes.data import Downloadable
 from tensorframes.errors import UserError
 
 log = logging.getLogger(__name__)
 
 
 def download(cfg: DictConfig, run: Run) -> Path:
-    """Make sure that the files of ``cfg.data`` are there, downloading and unpacking what is absent; returns where.
+    """Download and unpack the files of ``cfg.data`` if they are absent; returns their folder.
 
     Raises:
-        UserError: the data set is not one that is downloaded, or cannot be had.
+        UserError: the data set is not one that is downloaded, or no source has it.
     """
     check_added(cfg, run.overrides)
     check_components(cfg, ("data",))
     check_settings(cfg)
-    folder = getattr(build.data_set(cfg), "folder", None)
-    if folder is None:
+    clouds = build.data_set(cfg)
+    if not isinstance(clouds, Downloadable):
         raise UserError("expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another")
-    log.info("%s", folder)
-    return folder
+    log.info("%s", clouds.folder)
+    return clouds.folder

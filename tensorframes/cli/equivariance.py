@@ -1,4 +1,4 @@
-"""How far a method is from equivariant: finite rotations and reflections, and for networks the Lie derivative."""
+"""Equivariance errors of a method: under finite rotations and reflections, and for networks the Lie derivative."""
 
 import logging
 from collections.abc import Sequence
@@ -18,21 +18,23 @@ from tensorframes.reports import equivariance_table, lie_picture, lie_table
 from tensorframes.scoring import Method, equivariance_error, lie_derivative
 
 ELEMENTS = 4
-"""How many rotations and reflections are drawn for each cloud."""
+"""Number of random rotations and reflections of each cloud."""
 
 STORED: dict[str, type[np.floating]] = {"equivariance": np.float32, "equivariance_float64": np.float64}
-"""What JSON calls the errors, and in what precision turned coordinates are given to the method: as files mostly have
-them, and without their rounding."""
+"""The errors by their key in JSON, with the precision of the transformed coordinates: that of most files, and float64,
+without its rounding."""
 
 PATCH = 2048
-"""Points around a random one of each cloud, where the Lie derivative is measured."""
+"""Number of points around a random point of each cloud at which the Lie derivative is measured."""
 
 log = logging.getLogger(__name__)
 
 
 def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, folder: Path) -> dict[str, Any]:
-    """Measure on every cloud, turned and stored in float32 and in float64, print tables and, for a network, draw
-    lie_derivative.png; returns what JSON holds."""
+    """Measure the equivariance errors of a method, with coordinates stored in float32 and in float64.
+
+    Prints tables and, for a network, draws lie_derivative.png. Returns the content of the JSON file.
+    """
     results: dict[str, Any] = {name: {} for name in STORED}
     for cloud in track(clouds, f"Equivariance of {method.name}"):
         for name, stored in STORED.items():
@@ -49,7 +51,7 @@ def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, fold
 
 
 def local_errors(estimator: torch.nn.Module, clouds: Sequence[Cloud], seed: int) -> dict[str, dict[str, float]]:
-    """The Lie derivative by mode (``frozen``, ``anew``) and place: root mean squares over patches of the clouds."""
+    """The Lie derivative by mode (``frozen``, ``anew``) and layer: root mean squares over patches of the clouds."""
     rng = np.random.default_rng(seed)
     squares: dict[str, dict[str, list[float]]] = {"frozen": {}, "anew": {}}
     for cloud in track(clouds, "Lie derivative"):

@@ -1,6 +1,6 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
-from typing import Any, cast
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,13 +13,13 @@ from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import SHIPPED, named_estimator
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report
-from tensorframes.normals import EstimatorMethod, NormalEstimator, chosen_device
+from tensorframes.normals import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method
 
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
-    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns what metrics.json holds."""
+    """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
     check_added(cfg, run.overrides)
     plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
@@ -38,7 +38,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
 
 
 def chosen_method(cfg: DictConfig) -> Method:
-    """The method ``checkpoint`` names: one of the classical ones, or a file.
+    """The method that ``checkpoint`` names: a classical one, or an estimator in a file.
 
     Raises:
         UserError: it is neither.
@@ -48,4 +48,4 @@ def chosen_method(cfg: DictConfig) -> Method:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
     estimator = named_estimator(name, trusted_packages(cfg), "checkpoint", others=list(methods))
-    return EstimatorMethod(cast(NormalEstimator, estimator), name if name in SHIPPED else "network", device)
+    return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)

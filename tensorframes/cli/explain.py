@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's errors, many lines long, in one line that says what is allowed."""
+"""One-line messages for errors of Hydra and OmegaConf, with the values that are allowed."""
 
 import difflib
 import errno
@@ -24,10 +24,10 @@ QUOTING = "a value with '=', ',' or a space must be quoted twice, for instance '
 
 
 def explain(error: Exception, config_name: str, configs: Path, arguments: list[str]) -> str:
-    """One line for what the user did: what was expected, and what was found.
+    """One line for a user error: what was expected, and what was found.
 
     Args:
-        error: what Hydra, OmegaConf or the application raised. config_name: of the program's own configuration.
+        error: of Hydra, OmegaConf or the application. config_name: of the program's own configuration.
         configs: the folder with the configurations. arguments: the command line.
     """
     if isinstance(error, OverrideParseException):
@@ -54,13 +54,12 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether the user can mend it: Hydra raises a bare ValueError where a group is overridden by null or a number."""
+    """Whether it is a user error. Hydra raises a ValueError if a group is overridden by null or a number."""
     return isinstance(error, UserError | HydraException | OmegaConfBaseException) or GROUP_VALUE in str(error)
 
 
 def system_error(error: BaseException) -> str | None:
-    """One line where the system refuses a file or folder (no permission, no such folder, a full disk); None where
-    something else is wrong."""
+    """One line for an error of the file system (no permission, no such folder, a full disk); None for others."""
     chain: BaseException | None = None if isinstance(error, UserError) else error
     while chain is not None:
         if isinstance(chain, OSError) and chain.filename is not None:
@@ -72,7 +71,7 @@ def system_error(error: BaseException) -> str | None:
 
 
 def group_value(arguments: list[str], configs: Path) -> str:
-    """The line for a group of configurations that is overridden by null or a number."""
+    """The message for a group of configurations that is overridden by null or a number."""
     overrides = get_args_parser().parse_intermixed_args(arguments).overrides
     for override in OverridesParser.create().parse_overrides(overrides):
         group = str(override.key_or_group)
@@ -84,7 +83,7 @@ def group_value(arguments: list[str], configs: Path) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The message without line breaks, up to its first full stop at a line's end, if Hydra wrote more than one line."""
+    """The first line of a message, or the type of the error if the message is empty."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     if lines and lines[0].startswith("Caught UserError in DataLoader worker"):  # and the worker's traceback
         return lines[-1].partition("UserError: ")[2]
@@ -92,12 +91,12 @@ def first_line(error: BaseException) -> str:
 
 
 def key_of(error: OmegaConfBaseException) -> str:
-    """The full key an OmegaConf error is about."""
+    """The full key that an OmegaConf error is about."""
     return error.full_key or "a setting"
 
 
 def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> str:
-    """The line for a key that doesn't exist: its neighbours, the most alike first."""
+    """The message for a key that doesn't exist: the keys beside it, and the most similar one."""
     parent, _, name = key.lstrip("+~").rpartition(".")
     if key.startswith("hydra."):
         return f"expected a setting of Hydra's own (--cfg hydra lists them), got {key}"
@@ -112,7 +111,7 @@ def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> 
 
 
 def not_allowed(key: str, allowed: list[str]) -> str:
-    """The line for a key that is none of ``allowed``."""
+    """The message for a key that is none of ``allowed``."""
     parent, _, name = key.rpartition(".")
     settings = sorted(known for known in allowed if not known.startswith("_"))
     likely = difflib.get_close_matches(name, settings, n=1)
@@ -122,7 +121,7 @@ def not_allowed(key: str, allowed: list[str]) -> str:
 
 
 def groups_of(arguments: list[str], folders: Sequence[Path]) -> list[str]:
-    """The overrides that choose a configuration from a group: they decide which keys there are."""
+    """The overrides that choose a configuration from a group; they determine which keys exist."""
     groups = []
     for argument in arguments:
         name = argument.split("=")[0].lstrip("+~").split("@")[0]
@@ -132,13 +131,13 @@ def groups_of(arguments: list[str], folders: Sequence[Path]) -> list[str]:
 
 
 def own_configs(arguments: list[str]) -> list[Path]:
-    """The folder of the user's own configurations, if he names one."""
+    """The user's own configuration folder (--config-dir), if any."""
     folder = get_args_parser().parse_intermixed_args(arguments).config_dir
     return [] if folder is None else [Path(folder).resolve()]
 
 
 def composed(config_name: str, configs: Path, overrides: list[str]) -> DictConfig:
-    """The configuration with ``overrides``, or without them where they are wrong as well."""
+    """The configuration with ``overrides``, or without them if they are wrong as well."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(configs)):
         try:

@@ -1,4 +1,4 @@
-"""Where the configurations are."""
+"""The folder of the configurations, and the groups in it."""
 
 from pathlib import Path
 

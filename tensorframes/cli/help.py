@@ -41,7 +41,7 @@ def help_of(name: str, summary: str) -> str:
     """The help of one command.
 
     Args:
-        name: the command. summary: what it does, in a line.
+        name: the command. summary: its description in one line.
     """
     lines = [f"usage: tensorframes {name} [GROUP=NAME ...] [KEY=VALUE ...] [options]", ""]
     lines += [f"{summary[0].upper()}{summary[1:]}. {LEAVES[name]}", "", "examples:"]
@@ -53,7 +53,7 @@ def help_of(name: str, summary: str) -> str:
 
 
 def choices(name: str) -> dict[str, list[str]]:
-    """The groups that a command reads, and their choices."""
+    """The groups of a command's configuration, and their choices."""
     if name == "download":
         return {"data": list(DOWNLOADED)}
     found = groups(config_dir())

@@ -1,4 +1,4 @@
-"""Several processes, one run: what Lightning starts for the other devices, and what is put back afterwards."""
+"""Runs of several processes: those that Lightning starts for further devices."""
 
 import os
 import signal
@@ -15,22 +15,22 @@ from tensorframes.cli.cli import Run
 
 @contextmanager
 def one_run(run: Run) -> Iterator[None]:
-    """Within, a process started for another device repeats this very job, in this run's folder.
+    """A context in which processes for further devices repeat this job, in the folder of this run.
 
-    Lightning starts it with this process's command line, which for a sweep would be the whole sweep, and for a single
-    run would choose a new folder. It also leaves its rank and port in the environment, with which a second job of a
-    sweep would wait for processes that are gone.
+    Lightning starts them with the command line of this process: for a sweep they would repeat the whole sweep, for a
+    single run they would choose a new folder. Lightning also leaves its rank and port in the environment, so that the
+    next job of a sweep would wait for processes that have ended; the environment is restored.
     """
     argv, environment, interrupt = sys.argv, dict(os.environ), signal.getsignal(signal.SIGINT)
     state = HydraConfig.instance()
-    config, state.cfg = state.cfg, None  # Lightning would add Hydra's own idea of the folder
+    config, state.cfg = state.cfg, None  # otherwise Lightning adds Hydra's output folder
     overrides = (*run.overrides, f"hydra.run.dir={_quoted(str(run.folder))}")
     sys.argv = [argv[0], *run.words, *_config_options(argv[1:]), *overrides]
     try:
         yield
     finally:
         sys.argv, state.cfg = argv, config
-        signal.signal(signal.SIGINT, interrupt)  # ignored by Lightning once there was one
+        signal.signal(signal.SIGINT, interrupt)  # Lightning ignores it after the first one
         os.environ.clear()
         os.environ.update(environment)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -38,7 +38,7 @@ def one_run(run: Run) -> Iterator[None]:
 
 
 def _config_options(arguments: list[str]) -> list[str]:
-    """The options that say where configurations are, without -m and the overrides."""
+    """The options --config-dir and --config-name, without -m and the overrides."""
     args = get_args_parser().parse_args(arguments)
     options = {"--config-dir": args.config_dir, "--config-name": args.config_name}
     return [text for name, value in options.items() if value is not None for text in (name, value)]

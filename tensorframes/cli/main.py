@@ -15,9 +15,9 @@ class Command:
     """One subcommand.
 
     Args:
-        summary: a line of the help. file: of this package, where it is. function: in that file.
-        purpose: what it is for, in words. needs: libraries of the extra ``train`` that it can't do without.
-        composed: a Hydra application, set by overrides; others read their arguments themselves.
+        summary: its line of the help. file: module of this package that defines it. function: in that module.
+        purpose: of its libraries, for errors. needs: libraries of the extra ``train`` that it requires.
+        composed: whether it is a Hydra application with overrides; others parse their arguments themselves.
     """
 
     summary: str
@@ -71,7 +71,7 @@ def run(name: str, arguments: Sequence[str], words: tuple[str, ...] = ()) -> int
     """Run one subcommand; returns the exit code.
 
     Args:
-        name: of COMMANDS. arguments: what follows it on the command line.
+        name: of COMMANDS. arguments: of the command line after it.
         words: of the command line that come before ``arguments``, for processes that repeat it.
     """
     return interruptible(lambda: _run(name, list(arguments), words))
@@ -115,6 +115,6 @@ def shown(text: str) -> int:
 
 
 def mistake(text: str) -> int:
-    """Tell the user's mistake in one line; returns the exit code."""
+    """Report a user error in one line; returns the exit code."""
     print(f"error: {text}", file=sys.stderr)
     return 2

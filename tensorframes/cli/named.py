@@ -1,24 +1,22 @@
-"""Trained estimators as the command line names them: those of the package by name, others by their file."""
+"""Trained estimators by their name on the command line: weights of the package by name, others by their file."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from tensorframes.cli.checkpoint import load_estimator
 from tensorframes.errors import UserError
-from tensorframes.normals import load_weights, pretrained
+from tensorframes.normals import Estimator, load_weights, pretrained
 
 SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
-"""The weights that come with the package, as settings name them."""
+"""The weights that come with the package, by their names in settings."""
 
 
-def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> torch.nn.Module:
+def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Estimator:
     """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
 
     Args:
-        name: the setting ``key``. trusted: packages whose classes a file may name, besides this one and torch. others:
-            names that the setting may have, too.
+        name: value of the setting ``key``. trusted: packages whose classes a file may name, besides this one and torch.
+        key: for errors. others: further values of the setting, for errors.
 
     Raises:
         UserError: it is none of them, or a file that can't be used.
@@ -30,5 +28,5 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
     except UserError as error:
         if ("/" in name or "." in name) and Path(name).exists():
             raise
-        known = ", ".join([*SHIPPED, *others])
-        raise UserError(f"expected {key} to be a file or one of {known}, got {name}, which is none") from error
+        names = ", ".join([*SHIPPED, *others])
+        raise UserError(f"expected {key} to be a file or one of {names}, got {name}, which is none") from error

@@ -17,7 +17,7 @@ DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
 
 Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ and text (XYZ, TXT, CSV, ASC, PTS); all other columns stay as they are.
-The target is replaced when its new content is whole: interrupted, or on a full disk, it stays what it was.
+The target is replaced once its new content is complete: after an interrupt, or on a full disk, it is unchanged.
 """
 
 
@@ -30,7 +30,7 @@ def parser() -> LineParser:
     reader.add_argument("target", help="the file to write; it may be the same")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="larger clouds are worked through in blocks of so many points")
+    reader.add_argument("--block", type=int, help="points in one pass; larger clouds are split")
     reader.add_argument(
         "--trusted", action="append", default=[], metavar="PACKAGE", help="whose classes the file of weights may name"
     )
@@ -60,36 +60,27 @@ def main(arguments: Sequence[str]) -> int:
 def written(given: argparse.Namespace) -> "NDArray":
     """Write the target, with a progress bar on a terminal; returns the normals (N, 3)."""
     with loading():
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
         from tensorframes.data.io import lost_line, read_cloud, unkept, write_cloud
         from tensorframes.normals import estimate_normals
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-
-    def ran(done: int, total: int) -> None:
-        bars.update(bar, completed=done / total)
-
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=not console.is_terminal) as bars:
-        bar = bars.add_task(f"reading {given.source}", total=1.0)
+        from tensorframes.progress import progress_bar
+    with progress_bar(f"reading {given.source}"):
         cloud = read_cloud(given.source)
-        if lost := unkept(given.target, cloud):
-            console.print(f"note: {lost_line(given.target, lost)}", soft_wrap=True, markup=False, highlight=False)
-        bars.update(bar, description=f"{len(cloud.table):,} points")
+    if lost := unkept(given.target, cloud):
+        print(f"note: {lost_line(given.target, lost)}", file=sys.stderr)
+    with progress_bar(f"{len(cloud.table):,} points") as progress:
         normals = estimate_normals(
             cloud.pos,
             chosen_weights(given.weights, given.trusted),
             given.device,
-            progress=ran,
+            progress=progress,
             **({} if given.block is None else {"block": given.block}),
         )
-        write_cloud(given.target, cloud.without(lost).with_normals(normals))
+    write_cloud(given.target, cloud.without(lost).with_normals(normals))
     return normals
 
 
 def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator":
-    """The weights of that name, or the estimator in that file.
+    """The name, if it is that of weights of the package, or the estimator in the file of that name.
 
     Raises:
         UserError: there is no such file, or it is neither a weights file nor a checkpoint.

@@ -1,4 +1,4 @@
-"""Messages of libraries that a user cannot act on, silenced one by one."""
+"""Messages of libraries on which a user cannot act; they are silenced one by one."""
 
 import logging
 import warnings
@@ -11,10 +11,10 @@ MESSAGES = (
     r".*number of training batches .* is smaller than the logging interval.*",
     r".*resuming from a checkpoint that ended before the epoch ended.*",  # the sampler counts samples itself
     r".*The dirpath has changed from .*",  # a checkpoint moved elsewhere continues in its new folder
-    r".*Total length of `.*` across ranks is zero.*",  # a run without validation clouds says so itself
+    r".*Total length of `.*` across ranks is zero.*",  # a run without validation clouds reports this itself
     r".*Found .* module\(s\) in eval mode at the start of training.*",
     r".*isinstance\(treespec, LeafSpec\).*",
-    r".*lr_scheduler\.step.*before.*optimizer\.step.*",  # not so: Lightning restores the schedule first
+    r".*lr_scheduler\.step.*before.*optimizer\.step.*",  # false alarm: Lightning restores the schedule first
     r".*AMP with fp16 is not supported on CPU.*",  # refused by its name
     r".*Precision bf16-mixed is not supported by the model summary.*",
     r".*The `srun` command is available on your system but is not used.*",
@@ -23,8 +23,7 @@ MESSAGES = (
 
 
 def silence_libraries() -> None:
-    """Silence Lightning's tips, the warnings above and what logging prints where its file can't be written; everything
-    else stays."""
+    """Silence Lightning's tips, the warnings above, and the messages of logging if its file can't be written."""
     logging.raiseExceptions = False
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""The end of a run: scores on the screen, in the log, in metrics.json and in a picture."""
+"""Results of a run: scores in the terminal, in the log, in metrics.json and in a picture."""
 
 import io
 import logging
@@ -24,14 +24,14 @@ PICTURED = 6
 def score_and_report(
     methods: Sequence[Method], clouds: Sequence[Cloud], protocol: Protocol, folder: Path
 ) -> dict[str, Any]:
-    """Score ``methods`` on the same points, the first one being what the run is about, and leave the results.
+    """Score ``methods`` on the same points, and write the results.
 
-    Writes metrics.json (the first method's scores, the others' under ``baselines`` by name) and errors.png, and prints
-    the table.
+    Writes metrics.json (scores of the first method; those of the others under ``baselines`` by name) and errors.png,
+    and prints the table. Returns the content of metrics.json.
 
     Args:
-        methods: one or more. clouds: with normals. protocol: ``scoring.score`` or ``scoring.score_rotated``.
-        folder: the run's.
+        methods: the method of the run, then baselines. clouds: with normals.
+        protocol: ``scoring.score`` or ``scoring.score_rotated``. folder: of the run.
     """
     scores = []
     for method in methods:
@@ -48,17 +48,17 @@ def score_and_report(
 
 
 def shown(path: Path) -> str:
-    """A path as a user would type it: from where the program was started, if it lies below."""
+    """A path for messages, relative to the working directory if it lies below it."""
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def show_table(results: Mapping[str, Any]) -> None:
-    """Scores on the screen and in the run's log."""
+    """Print scores in the terminal and in the run's log."""
     show(compare(methods_of(results)))
 
 
 def show(table: Table) -> None:
-    """A table on the screen, in colour where it can, and in the run's log."""
+    """Print a table in the terminal and, without colour, in the run's log."""
     Console().print(table)
     text = io.StringIO()
     Console(file=text, width=120, color_system=None).print(table)
@@ -66,14 +66,14 @@ def show(table: Table) -> None:
 
 
 def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]:
-    """The worst cloud of each category; the first few where there are no categories."""
+    """The worst cloud of each category; the first PICTURED clouds if there are no categories."""
     if "per_cloud" in results:
         return worst_clouds(results, clouds)
     return [clouds[index] for index in range(min(PICTURED, len(clouds)))]
 
 
 def flat(results: Mapping[str, Any]) -> dict[str, float]:
-    """The test's headline numbers by the names loggers give them."""
+    """The main scores of the test, by their names in loggers."""
     if "per_rotation" in results:
         return {f"test/cosine/{name}": entry["cosine_unoriented"] for name, entry in results["per_rotation"].items()}
     by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}

@@ -1,4 +1,4 @@
-"""Runs as the command line names them: what they scored, and by which configuration."""
+"""Scored runs by their names on the command line: their metrics and configuration."""
 
 import json
 import re
@@ -17,7 +17,7 @@ class ScoredRun:
     """One run.
 
     Args:
-        name: in tables. metrics: what metrics.json holds. settings: the configuration; empty where none lies beside it.
+        name: in tables. metrics: content of metrics.json. settings: the configuration; empty if none lies beside it.
     """
 
     name: str
@@ -26,10 +26,10 @@ class ScoredRun:
 
 
 def found_runs(arguments: Sequence[str]) -> list[ScoredRun]:
-    """The runs that the arguments mean, in their order: folders, folders of folders, metrics.json, NAME=any of these.
+    """The runs of the arguments, in their order: folders, folders of folders, metrics.json, or NAME=any of these.
 
     Raises:
-        UserError: one is none of these, can't be read, or two runs have one name.
+        UserError: an argument is none of these, a file can't be read, or two runs have the same name.
     """
     named: list[tuple[str | None, Path]] = []
     for argument in arguments:
@@ -49,7 +49,7 @@ def found_runs(arguments: Sequence[str]) -> list[ScoredRun]:
 
 
 def split_name(argument: str) -> tuple[str | None, Path]:
-    """NAME=PATH in its parts; a path may hold '=', too."""
+    """The name and the path in NAME=PATH; the path may contain '=', too."""
     name, sign, path = argument.partition("=")
     if not sign or Path(argument).exists():
         return None, Path(argument)
@@ -57,7 +57,7 @@ def split_name(argument: str) -> tuple[str | None, Path]:
 
 
 def metrics_files(path: Path) -> list[Path]:
-    """The metrics.json that a path means; in a folder of runs those of all, in the order of their numbers or names.
+    """The metrics.json of a path; for a folder of runs all of them, in the order of their numbers or names.
 
     Raises:
         UserError: there is none.
@@ -88,10 +88,10 @@ def short_names(files: Sequence[Path]) -> list[str]:
 
 
 def read_metrics(file: Path) -> dict[str, Any]:
-    """What a metrics.json holds.
+    """The content of a metrics.json.
 
     Raises:
-        UserError: it can't be read, or holds something else.
+        UserError: it can't be read, or has other content.
     """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -103,10 +103,10 @@ def read_metrics(file: Path) -> dict[str, Any]:
 
 
 def read_settings(file: Path) -> dict[str, Any]:
-    """A run's configuration; empty where there is none.
+    """A run's configuration; empty if there is none.
 
     Raises:
-        UserError: it is no YAML that holds settings.
+        UserError: it is not a YAML file of settings.
     """
     if not file.is_file():
         return {}
@@ -114,7 +114,7 @@ def read_settings(file: Path) -> dict[str, Any]:
         from omegaconf import OmegaConf
     try:
         content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
-    except Exception as error:  # of YAML's or OmegaConf's own kinds
+    except Exception as error:  # errors of YAML and OmegaConf have no common class
         raise UserError(f"expected settings in {file}, got {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"expected settings in {file}, got a list")

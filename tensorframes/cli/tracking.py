@@ -1,4 +1,4 @@
-"""Weights & Biases: set up without questions; one line where it refuses something."""
+"""Weights & Biases: setup without prompts, and its errors in one line."""
 
 import os
 import sys
@@ -11,14 +11,14 @@ from tensorframes.errors import UserError, needed_for
 
 MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
 SECONDS = "30"
-"""How long the server may take to answer when a run begins, unless WANDB_INIT_TIMEOUT says otherwise."""
+"""Seconds that the server may take to respond when a run begins; WANDB_INIT_TIMEOUT overrides it."""
 
 
 def prepare_wandb() -> None:
-    """Weights & Biases writes to the run's folder, and asks for nothing, where no API key is configured.
+    """Set up Weights & Biases; without an API key it is offline, and writes to the run's folder.
 
     Raises:
-        UserError: WANDB_MODE is no mode of its, or another of its variables is refused.
+        UserError: WANDB_MODE, or another of its environment variables, is invalid.
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     os.environ.setdefault("WANDB_INIT_TIMEOUT", SECONDS)
@@ -32,12 +32,12 @@ def prepare_wandb() -> None:
     with needed_for("logger=wandb", "wandb"):
         import wandb
     with wandb_errors_in_one_line():
-        wandb.setup()  # now, so that it is silent before the first run starts
+        wandb.setup()  # here, so that the settings hold before the first run
 
 
 @contextmanager
 def wandb_errors_in_one_line() -> Iterator[None]:
-    """What Weights & Biases refuses (settings, a key, a server that does not answer) becomes the user's mistake."""
+    """A context in which errors of Weights & Biases (settings, key, unreachable server) become a ``UserError``."""
     try:
         yield
     except Exception as error:
@@ -53,7 +53,7 @@ def wandb_errors_in_one_line() -> Iterator[None]:
 
 
 def finish_wandb() -> None:
-    """End the run, if there is one: the next job of a sweep begins its own."""
+    """End the Weights & Biases run, if any; the next job of a sweep starts its own."""
     if sys.modules.get("wandb") is not None:
         import wandb
 
@@ -62,7 +62,7 @@ def finish_wandb() -> None:
 
 
 def _of_setting(error: Any) -> str:
-    """The first setting that pydantic refuses, and why, without the address of a page about it."""
+    """The first setting that pydantic rejects, and the reason, without the link to its documentation."""
     first = error.errors()[0]
     return f"{first['msg']}, got {'.'.join(map(str, first['loc']))}={first['input']!r}"
 

@@ -21,9 +21,9 @@ from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
 from tensorframes.cli.tracking import finish_wandb, prepare_wandb, wandb_errors_in_one_line
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
-from tensorframes.data import Cloud
+from tensorframes.data import Cloud, DataSet
 from tensorframes.errors import UserError
-from tensorframes.normals import EstimatorMethod, NormalEstimator
+from tensorframes.normals import EstimatorMethod
 from tensorframes.scoring import Method
 from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
-    """Train by ``cfg`` into ``run.folder``; returns the test's results (None where there is no test, or not rank 0)."""
+    """Train by ``cfg`` into ``run.folder``; returns the test results (None without a test, and on ranks above 0)."""
     silence_libraries()
     cfg = continued(cfg, run.overrides)
     check_all(cfg, run.overrides)
@@ -50,7 +50,7 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
 
 
 def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
-    """Train ``module`` and test it; everything that can be wrong is checked before the first step."""
+    """Train ``module`` and test it; all settings are checked before the first step."""
     trainer = make_trainer(cfg, run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
@@ -66,16 +66,16 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         with one_run(run):
             trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
     except SystemExit:
-        if trainer.interrupted:  # how Lightning ends then
-            raise KeyboardInterrupt(kept_weights(run.folder)) from None
+        if trainer.interrupted:  # Lightning raises SystemExit after an interrupt
+            raise KeyboardInterrupt(last_checkpoint(run.folder)) from None
         raise
     except Diverged as error:
-        raise UserError(f"{error}: a lower optimizer.lr may help; {kept_weights(run.folder)}") from error
+        raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
     return None if comparison is None else test(run.folder, comparison, module, trainer)
 
 
-def kept_weights(folder: Path) -> str:
-    """What is left of a run that ended early, in words."""
+def last_checkpoint(folder: Path) -> str:
+    """A message that names the last checkpoint of a run that ended early."""
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():
         return "no checkpoint was written yet"
@@ -94,7 +94,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
     callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation()]
-    # What Lightning would add where there is none, in a folder of its own.
+    # Without a checkpoint callback Lightning would add one, in a folder of its own.
     added = {
         "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
         "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
@@ -112,22 +112,22 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
 
 
 def place(trainer: pl.Trainer) -> str:
-    """Where the run computes, in words."""
+    """The devices of a run, for messages."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
     return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
 
 
 class Comparison(NamedTuple):
-    """What the trained network will be scored on, beside what, and how."""
+    """The test: its clouds, the baselines, and the protocol."""
 
     clouds: Sequence[Cloud]
     baselines: list[Method]
     protocol: Protocol
 
 
-def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
-    """Everything the test needs, before training: a mistake in it must not end the run hours later.
+def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
+    """The test, constructed before training, so that an error in its settings is found before the first step.
 
     Raises:
         UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
@@ -143,13 +143,13 @@ def prepared_test(cfg: DictConfig, clouds: Any) -> Comparison:
 
 
 def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
-    """Score the checkpoint that validated best (the last one if none did) beside the baselines."""
+    """Score the checkpoint with the best validation score (the last one without validation) and the baselines."""
     checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
-    kept = next((path for path in checkpoints if path.is_file()), None)
-    if kept is not None:
-        load_weights(module, kept)
-        log.info("scoring %s", shown(kept))
-    network = EstimatorMethod(cast(NormalEstimator, module.estimator), device=trainer.strategy.root_device)
+    checkpoint = next((path for path in checkpoints if path.is_file()), None)
+    if checkpoint is not None:
+        load_weights(module, checkpoint)
+        log.info("scoring %s", shown(checkpoint))
+    network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
     results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=trainer.global_step)
@@ -157,7 +157,7 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
 
 
 def evenly_chosen(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]:
-    """At most ``count`` clouds, at equal distances in the sequence; all where it is None."""
+    """At most ``count`` clouds, evenly spaced in the sequence; all if it is None."""
     if count is None or len(clouds) <= count:
         return clouds
     chosen = Subset(cast(Any, clouds), [index * len(clouds) // count for index in range(count)])

@@ -1,4 +1,4 @@
-"""Settings of a training run whose types are right but whose values can't work; checked before anything is built."""
+"""Checks of the values of a training run's settings, before anything is built."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,20 @@ COMPONENTS = (
     *("data", "data.samples", "data.protocol", "model", "task.loss", "module", "optimizer", "schedule"),
     *("loader", "trainer"),
 )
-"""What no run goes without."""
+"""Components that every run requires."""
 
 PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
-"""What may be multiplied in fewer bits; positions, frames and fits need 32 in any case."""
+"""Allowed precisions of the trainer. In mixed precision, positions, frames and fits remain in float32."""
 
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
 
 
 def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Every setting, before anything is built."""
+    """Check every setting, before anything is built.
+
+    Raises:
+        UserError: a setting is unknown, or its type or value is wrong.
+    """
     check_added(cfg, overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
     check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
@@ -48,7 +52,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
 
 def check_trainer(trainer: DictConfig) -> None:
-    """What Lightning would divide by, or find out about in the middle of the run."""
+    """Check settings of the trainer that Lightning does not check, or only during the run."""
     if trainer.get("max_steps") is None:
         raise UserError("expected trainer.max_steps to be a whole number, got none: it was deleted")
     precision = trainer.get("precision")
@@ -64,10 +68,10 @@ def check_trainer(trainer: DictConfig) -> None:
 
 
 def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
-    """The number of validation clouds that are scored; they must provide what callbacks monitor.
+    """The number of validation clouds that are scored; checks that they have the scores that callbacks monitor.
 
     Raises:
-        UserError: there are none and a callback stops early by them, or a monitor names a category that none has.
+        UserError: there are none for early stopping, or a callback monitors a category that none has.
     """
     limit = cfg.trainer.get("limit_val_batches")
     share = len(clouds) if limit is None else limit if type(limit) is int else int(len(clouds) * limit)
@@ -87,17 +91,17 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
 
 
 def check_profile(cfg: DictConfig, module: NormalTraining) -> None:
-    """What is known of whole clouds is measured on whole clouds, in training as when scored.
+    """Check that samples hold the profile of whole clouds if the network uses it.
 
     Raises:
-        UserError: it would be measured on patches.
+        UserError: they do not, so that the network would measure it on patches.
     """
     if module.estimator.needs_profile and not cfg.data.samples.get("profile", False):
-        raise UserError("expected data.samples.profile=true for a network that knows clouds' profiles, got false")
+        raise UserError("expected data.samples.profile=true for a network with variation_profile, got false")
 
 
 def warn_of_late_stopping(cfg: DictConfig) -> None:
-    """Tell where patience is longer than the run."""
+    """Warn if the patience of early stopping is longer than the run."""
     for name, node in parts(cfg, "callbacks").items():
         if str(node._target_).endswith(".EarlyStopping"):
             first = cfg.trainer.val_check_interval * (1 + node.get("patience", 3))
@@ -113,16 +117,16 @@ def warn_of_late_stopping(cfg: DictConfig) -> None:
 
 
 def monitors(cfg: DictConfig) -> dict[str, str]:
-    """What callbacks watch, by key."""
+    """The metrics that callbacks monitor, by the key of the setting."""
     found = {f"callbacks.{name}.monitor": node.get("monitor") for name, node in parts(cfg, "callbacks").items()}
     return {key: monitor for key, monitor in found.items() if monitor is not None}
 
 
 def parts(cfg: DictConfig, group: str) -> dict[str, DictConfig]:
-    """The components of a group that holds several, without those switched off with null.
+    """The components of a group of several by name, without those that are null.
 
     Raises:
-        UserError: something there is no component.
+        UserError: an entry is not a component.
     """
     nodes = cfg.get(group) or {}
     if not isinstance(nodes, Mapping | DictConfig):

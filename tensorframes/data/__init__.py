@@ -1,7 +1,16 @@
 """Point clouds: files, data sets, transforms, generated shapes, and the training samples made of them."""
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
-from tensorframes.data.datasets import CachedClouds, Folder, ModelNet40, PCPNet, fetch, unpack
+from tensorframes.data.datasets import (
+    CachedClouds,
+    DataSet,
+    Downloadable,
+    Folder,
+    ModelNet40,
+    PCPNet,
+    fetch,
+    unpack,
+)
 from tensorframes.data.io import Columns, read_cloud, write_cloud
 from tensorframes.data.samples import TrainingSamples, ValidationClouds
 from tensorframes.data.synthetic import Shapes
@@ -22,7 +31,9 @@ __all__ = [
     "Columns",
     "Corruption",
     "CorruptionMix",
+    "DataSet",
     "DecadesDensity",
+    "Downloadable",
     "Folder",
     "Misregistered",
     "ModelNet40",

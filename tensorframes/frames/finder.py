@@ -8,7 +8,7 @@ from tensorframes.frames.frames import Frames
 
 
 class FrameFinder(nn.Module):
-    """From positions and a graph to a frame per point.
+    """Finds a frame per point from positions and a graph.
 
     Attributes:
         mirrors: whether a reflection of the cloud mirrors the frames, to S R_i g^T in place of R_i g^T. Then exact

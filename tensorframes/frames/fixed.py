@@ -56,9 +56,15 @@ class RandomLocalFrames(FrameFinder):
         return Frames(_draw(len(pos), pos, self.training, self.seed))
 
 
+def haar(count: int, d: int, generator: torch.Generator | None = None) -> Tensor:
+    """Haar-distributed orthogonal matrices (count, d, d), float64, on the CPU.
+
+    From the QR decomposition of a Gaussian matrix with R's diagonal made positive (Mezzadri 2007, section 5).
+    """
+    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator))
+    return q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
+
+
 def _draw(count: int, like: Tensor, training: bool, seed: int) -> Tensor:
-    """Haar-distributed orthogonal matrices: QR with R's diagonal made positive (Mezzadri 2007, section 5)."""
-    generator = None if training else torch.Generator().manual_seed(seed)
-    gaussian = torch.randn(count, like.shape[-1], like.shape[-1], dtype=torch.float64, generator=generator)
-    q, r = torch.linalg.qr(gaussian)
-    return (q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)).to(like)
+    """Random matrices (count, d, d) for points ``like`` (N, d); the same at each call in evaluation mode."""
+    return haar(count, like.shape[-1], None if training else torch.Generator().manual_seed(seed)).to(like)

@@ -30,11 +30,11 @@ class LearnedFrames(VectorFrames):
 
 
 class GravityFrames(VectorFrames):
-    r"""Frames whose first axis is given, the same everywhere: scans with a known vertical.
+    r"""Frames whose first axis is given, the same everywhere, for scans with a known vertical.
 
-    The other axes are learned. Equivariant under translations and the rotations about the axis (with ``group="so"`` in
-    two passes, with ``group="o"`` in one, also under the reflections that keep it); not under any other rotation. Where
-    all neighbours lie along the axis, as on a thin pole, the second axis comes from farther away.
+    The other axes are learned. Equivariant under translations, rotations about the axis, and the reflections that
+    preserve it (in two passes with ``group="so"``, in one with ``group="o"``); not under other rotations. Where all
+    neighbours lie along the axis, as on a thin pole, the second axis comes from a larger neighbourhood.
 
     Args:
         axis: of any length but zero; its number of entries is the dimension of space.

@@ -17,11 +17,11 @@ class PCAFrames(VectorFrames):
 
     Axis a is the eigenvector of the a-th largest eigenvalue of :math:`C_i = \sum_j \eta_{ij} \hat r \hat r^T`, with the
     sign that makes :math:`t_a = \sum_j \eta_{ij} (e_a \cdot \hat r_{ij})^3` positive (:math:`\eta` and
-    :math:`\hat r` as in ``EquivariantVectors``). Where the skewness :math:`|t_a| / \lambda_a^{3/2}` is below 0.01 (as
-    heavy on one side as on the other), :math:`\lambda_a < 10^{-6}` (flat), or another eigenvalue is within
-    :math:`10^{-3}`, there is no such axis, and it comes from farther away. For ``group="so"`` it does not matter that a
-    flat neighbourhood has no third axis: it is a cross product. Equivariance as in ``VectorFrames``; the frames jump
-    where a sign or an order changes.
+    :math:`\hat r` as in ``EquivariantVectors``). The axis is undefined where the skewness
+    :math:`|t_a| / \lambda_a^{3/2}` is below 0.01 (symmetric), :math:`\lambda_a < 10^{-6}` (flat), or another eigenvalue
+    is within :math:`10^{-3}`; ``VectorFrames`` then takes it from a larger neighbourhood. For ``group="so"`` a flat
+    neighbourhood needs no third axis, which is a cross product. Equivariance is that of ``VectorFrames``; the frames
+    are discontinuous where a sign or the order of axes changes.
 
     Args:
         group: ``"so"`` or ``"o"``.
@@ -62,9 +62,9 @@ class NearestNeighbourFrames(VectorFrames):
     r"""``VectorFrames`` of the directions to the nearest neighbours, in order of distance.
 
     The first axis points to the nearest neighbour, the second lies in the plane of the two nearest that are not on a
-    line, and so on. Neighbours at equal distances (within :math:`10^{-5}` of it) count as one, by the sum of their
-    directions, so that no order of points decides. Equivariance as in ``VectorFrames``; flat neighbourhoods have such
-    frames for ``group="so"``; they are the most sensitive to noise.
+    line, and so on. Neighbours at equal distances (to a relative :math:`10^{-5}`) count as one, by the sum of their
+    directions, so that the order of the points does not matter. Equivariance is that of ``VectorFrames``; flat
+    neighbourhoods have such frames for ``group="so"``. They are the frames most sensitive to noise.
 
     Args:
         group: ``"so"`` or ``"o"``.

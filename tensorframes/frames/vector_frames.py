@@ -26,7 +26,8 @@ class VectorFrames(FrameFinder):
     R_i and S R_i (``Frames.mirrored``) together are O(d)-equivariant. A flat neighbourhood carries such a frame.
 
     ``group="o"``: d axes from vectors; :math:`R_i \to R_i g^T` for every g in O(d), in one pass. A flat neighbourhood
-    (in a hyperplane) carries no such frame: its mirror image is itself. There the last axis comes from farther away.
+    (in a hyperplane) carries no such frame, because it is its own mirror image. There the last axis comes from a larger
+    neighbourhood.
 
     Where the vectors are degenerate (orthogonal part below 1e-3 of their neighbourhood's scale) the missing axes come,
     in this order, from the same rule over four times the neighbours, from the whole cloud's moments, from the world's
@@ -77,14 +78,14 @@ class VectorFrames(FrameFinder):
         """Axes (M, axes, d) of the failed rows, and the step that completed each (M,)."""
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
         degree = int(torch.bincount(edge_index[1], minlength=1).max()) if edge_index.numel() else 0
-        wide = knn(pos, WIDER * degree + 1, query=pos[rows], batch=batch, query_batch=batch[rows])
-        target = torch.arange(len(rows), device=pos.device).repeat_interleave(wide.shape[1])
+        larger = knn(pos, WIDER * degree + 1, query=pos[rows], batch=batch, query_batch=batch[rows])
+        target = torch.arange(len(rows), device=pos.device).repeat_interleave(larger.shape[1])
         failed = torch.zeros(len(pos), dtype=torch.bool, device=pos.device).index_fill(0, rows, True)
         own = edge_index[:, failed.index_select(0, edge_index[1])]
         place = torch.searchsorted(rows, own[1])
         candidates = [
             self.vectors(pos, torch.stack([own[0], place]), pos[rows]),
-            self.vectors(pos, torch.stack([wide.flatten(), target]), pos[rows]),
+            self.vectors(pos, torch.stack([larger.flatten(), target]), pos[rows]),
         ]
         if finest is None:
             candidates.append(cloud_vectors(pos, batch, rows))

@@ -56,7 +56,7 @@ class EquivariantVectors(nn.Module):
         return sum_rows(messages, index, len(target))
 
     def of_table(self, pos: Tensor, table: Tensor, target: Tensor) -> Tensor:
-        """The same where every receiver (M, d) has as many senders (M, K): sums are matrix products."""
+        """Vectors (M, count, d) as in ``forward``, for receivers (M, d) with a neighbour table (M, K)."""
         edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - target.unsqueeze(1)
         length = edge.norm(dim=-1)
         unit = edge / _safe(length).unsqueeze(-1)
@@ -82,8 +82,10 @@ class EquivariantVectors(nn.Module):
 
 
 def common_degree(index: Tensor, count: int) -> int | None:
-    """How many edges each of ``count`` receivers has where all have as many, one receiver after the other, else None;
-    None also off the CPU, where sums over an index cost nothing."""
+    """The number of edges per receiver if it is the same for all ``count`` and edges are sorted by receiver, else None.
+
+    None also on other devices than the CPU, where sums over an index are fast.
+    """
     if (
         index.device.type != "cpu"
         or torch.compiler.is_compiling()

@@ -18,13 +18,13 @@ def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
 
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
     """(M, k) rows of `points`, nearest first and equal distances by row, -1 where a cloud has fewer than k."""
-    answer = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
+    found = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
     for cloud in torch.unique_consecutive(query_batch).tolist():
         first, last = torch.searchsorted(batch, batch.new_tensor([cloud, cloud + 1])).tolist()
         asked = slice(*torch.searchsorted(query_batch, batch.new_tensor([cloud, cloud + 1])).tolist())
         neighbours = _one_cloud(points[first:last], query[asked], k) + first
-        answer[asked, : neighbours.shape[1]] = neighbours
-    return answer
+        found[asked, : neighbours.shape[1]] = neighbours
+    return found
 
 
 def brute_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:

@@ -1,12 +1,12 @@
-"""Nearest neighbours from one sort: cells of every size are stretches of the points in Morton order.
+"""Nearest neighbours from one sort: cells of every size are contiguous ranges of the points in Morton order.
 
 Points are sorted by the bits of their cell coordinates, interleaved. A cell of the finest grid, doubled l times, is
-then a stretch of the sorted points, found by searchsorted. Every query starts at the finest level at which its own cell
-is populated, measures the 3^d block of cells around it, and goes one level up unless the k-th distance is shorter than
-the way to the block's border, which proves it.
+then a contiguous range of the sorted points, found by searchsorted. Every query starts at the finest level at which its
+own cell is populated and searches the 3^d block of cells around it. The k nearest points found are the neighbours if
+the k-th distance is shorter than the distance to the block's border; otherwise the query goes one level up.
 
-Pure torch, for the GPU. Up to 6 dimensions. Cells resolve 1e-6 of a cloud (3-d): where a crowd is smaller than that, as
-in half a cloud within a millionth of its extent, the kd-tree takes over, so that time stays near linear.
+Pure torch, for the GPU. Up to 6 dimensions. Cells resolve 1e-6 of a cloud (in three dimensions). Denser clusters, such
+as half of a cloud within a millionth of its extent, are left to the kd-tree, so that time stays nearly linear.
 """
 
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ from tensorframes.geometry.kdtree import kdtree_knn
 from tensorframes.geometry.ragged import CHUNK, chunks
 
 MOST_AXES = 6
-CROWD = 4  # times 4^d k candidates for one query: the kd-tree is asked instead
+CROWD = 4  # queries with more than CROWD 4^d k candidates are left to the kd-tree
 MARGIN = 1e-6  # of the finest cell: more than rounding can move a point across a border
 
 
 class _Morton:
-    """The points in Morton order, with the frame of each cloud that gives them cells.
+    """The points in Morton order, with the box of each cloud that is divided into cells.
 
-    The frame spans three times the middle 90 % of the cloud; what lies outside belongs to the outermost cells, which
-    have no outer border. A single point far away would otherwise squeeze the whole cloud into one cell.
+    The box spans three times the middle 90 % of the cloud. Points outside belong to the outermost cells, which have no
+    outer border. With the bounding box, a single point far away would put the rest of the cloud into one cell.
     """
 
     def __init__(self, points: Tensor, batch: Tensor) -> None:
@@ -122,7 +122,7 @@ class _Morton:
 
 
 def _entries(start: Tensor, count: Tensor, size: int) -> Tensor:
-    """(n, size) positions of the stretches (n, s) of each line, one after the other, -1 beyond the last."""
+    """(n, size) positions of the ranges (n, s) of each line, one after the other, -1 beyond the last."""
     end = count.cumsum(1)
     column = torch.arange(size, device=start.device).expand(len(start), -1)
     which = torch.searchsorted(end, column.contiguous(), right=True).clamp(max=count.shape[1] - 1)
@@ -140,11 +140,11 @@ def cells_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor,
         size = max(1, CHUNK // 3 ** points.shape[1])
         todo = torch.cat([search.solve(rows) for rows in chunks(todo, size)])
         search.level[todo] += 1
-    return search.answer
+    return search.found
 
 
 class _Search:
-    """The state of the search: each query's level, and the answers so far."""
+    """The state of the search: each query's level, and the neighbours found so far."""
 
     def __init__(self, points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> None:
         self.points, self.batch, self.query, self.query_batch, self.k = points, batch, query, query_batch, k
@@ -152,15 +152,15 @@ class _Search:
         self.number = torch.searchsorted(morton.clouds, query_batch)
         self.place = morton.place(query, self.number)
         self.level = morton.populated(morton.key(self.place, self.number), max(1, k // 2))
-        self.answer = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
+        self.found = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
 
     def solve(self, rows: Tensor) -> Tensor:
-        """Answer the queries `rows` (n,) as far as their level proves the neighbours; return the other rows."""
+        """Find the neighbours of the queries `rows` (n,) whose level proves them; return the other rows."""
         place, number, level = self.place[rows], self.number[rows], self.level[rows]
         start, count = self.morton.block(place, number, level)
         border = self.morton.border(self.query[rows], place, number, level)
         total = count.sum(1)
-        # Where even the finest cells are crowded, or a query lies far from a crowd, cells would take quadratic time.
+        # In clusters denser than the finest cells, and far away from dense ones, cells would take quadratic time.
         crowded = total > CROWD * 4**self.morton.dim * self.k
         if bool(crowded.any()):
             self._ask_tree(rows[crowded])
@@ -174,7 +174,7 @@ class _Search:
             square = squared_distance(self.query[rows[part], None], self.points[candidates])
             neighbours, square = nearest(square.masked_fill(at < 0, torch.inf), candidates, self.k)
             proven = (square[:, -1] < border[part].clamp(min=0).square()) | torch.isinf(border[part])
-            self.answer[rows[part[proven]]] = neighbours[proven]
+            self.found[rows[part[proven]]] = neighbours[proven]
             done[part] = proven
         return rows[~done]
 
@@ -190,4 +190,4 @@ class _Search:
     def _ask_tree(self, rows: Tensor) -> None:
         support, support_batch = self.points.cpu(), self.batch.cpu()
         query, query_batch = self.query[rows].cpu(), self.query_batch[rows].cpu()
-        self.answer[rows] = kdtree_knn(support, support_batch, query, query_batch, self.k).to(rows.device)
+        self.found[rows] = kdtree_knn(support, support_batch, query, query_batch, self.k).to(rows.device)

@@ -101,5 +101,5 @@ def grid_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:
 
 
 def independent_width(radius: Tensor, dim: int) -> tuple[Tensor, int]:
-    """Width of the widest cells all of whose points are within `radius` of each other, and the reach that covers it."""
+    """Largest cell width at which the points of a cell are within `radius` of each other, and the radius in cells."""
     return radius / math.sqrt(dim) * (1 - SLACK), math.ceil(math.sqrt(dim) * (1 + 2 * SLACK))

@@ -1,4 +1,4 @@
-"""A cloud at several resolutions, and the graphs within and between them, computed before a network runs."""
+"""A cloud at several resolutions, with the graphs within and between them; computed before a network runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Levels from fine to coarse, and from which coarse points each finer point is interpolated."""
+    """Levels from fine to coarse, and the coarse points that each finer point is interpolated from."""
 
     levels: tuple[Level, ...]
     above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
@@ -71,8 +71,11 @@ def build_hierarchy(
         batch: (N,) cloud of each point, ascending.
         radii: of the levels 1, 2, ..., in units of the scale, increasing.
         neighbours: k of every graph within a level and from one level to the next coarser.
-        interpolated: how many coarse points a finer one is interpolated from.
+        interpolated: number of coarse points that a finer one is interpolated from.
         knn_index: ``nearest_neighbours`` of the points, by default computed.
+
+    Raises:
+        ValueError: the radii are not positive and increasing.
     """
     clouds = int(batch.max()) + 1 if len(batch) else 0
     knn_index = nearest_neighbours(pos, batch, neighbours) if knn_index is None else knn_index
@@ -101,9 +104,10 @@ def sample_levels(
 ) -> Iterator[Sample]:
     """The points of the levels 1, 2, ... of a hierarchy; arguments as in ``build_hierarchy``.
 
-    Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and none of level l
-    is farther than that from one of them (``independent_set``: by distances only, whatever the order of points). Each
-    then moves to the mean of the points of level l around it (``barycentres``): noise averages out on the way up.
+    Level l + 1 is a maximal independent set of level l: its points are at least ``radii[l]`` apart, and no point of
+    level l is farther than that from the nearest of them. ``independent_set`` depends on distances only, not on the
+    order of the points. Each sampled point then moves to the mean of the points of level l around it (``barycentres``),
+    which averages noise.
     """
     check_radii(radii)
     rows = torch.arange(len(pos), device=pos.device)

@@ -31,29 +31,29 @@ def _by_distance_then_row(rows: NDArray[np.int64], square: NDArray[np.float64]) 
 
 
 def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """(M, min(k, n)) nearest first, equal distances by row: rows with a tie are asked again until the tie ends."""
+    """(M, min(k, n)) nearest first, equal distances by row: a query that ends within a tie is repeated with more."""
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points)
     wanted, keep, todo = min(k + 1, len(points)), min(k, len(points)), np.arange(len(query))
-    answer = np.empty((len(query), keep), dtype=np.int64)
+    found = np.empty((len(query), keep), dtype=np.int64)
     while len(todo):
         left = []
         for rows in np.array_split(todo, -(-len(todo) * wanted // CHUNK)):
             distance, nearest = tree.query(query[rows], k=np.arange(1, wanted + 1), workers=torch.get_num_threads())
-            answer[rows] = nearest[:, :keep]
+            found[rows] = nearest[:, :keep]
             tied = (np.diff(distance, axis=1) <= ROUNDING * distance[:, 1:]).any(1)
             exact = _by_distance_then_row(nearest[tied], _squared(query[rows[tied], None], points[nearest[tied]]))
-            answer[rows[tied]] = exact[:, :keep]
+            found[rows[tied]] = exact[:, :keep]
             open_end = distance[:, -1] <= distance[:, keep - 1] * (1 + ROUNDING)
             left.append(rows[open_end & (wanted < len(points))])
         todo, wanted = np.concatenate(left), min(2 * wanted, len(points))
-    return answer
+    return found
 
 
 def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
     """(M, k) rows of `points` (distinct, float64, CPU), -1 where a cloud has fewer than k."""
-    answer = np.full((len(query), k), -1, dtype=np.int64)
+    found = np.full((len(query), k), -1, dtype=np.int64)
     count = int(query_batch[-1]) + 1 if len(query) else 0
     ends, query_ends = _segments(batch, count), _segments(query_batch, count)
     p, q = points.numpy(), query.numpy()
@@ -61,8 +61,8 @@ def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor
         rows, asked = slice(*ends[cloud : cloud + 2]), slice(*query_ends[cloud : cloud + 2])
         if asked.start < asked.stop:
             nearest = _one_cloud(p[rows], q[asked], k)
-            answer[asked, : nearest.shape[1]] = nearest + rows.start
-    return torch.from_numpy(answer)
+            found[asked, : nearest.shape[1]] = nearest + rows.start
+    return torch.from_numpy(found)
 
 
 def kdtree_pairs(points: Tensor, batch: Tensor, radius: Tensor) -> Tensor:

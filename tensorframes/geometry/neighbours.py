@@ -1,8 +1,8 @@
 """k nearest neighbours, their graph, and the graph of all pairs within a radius.
 
-Three algorithms give the same answer: `kdtree` (SciPy, on the CPU), `cells` (sorted cells, pure torch, on a GPU) and
-`brute` (every distance). All work in float64, whatever the input. Positions rounded to float32 before
-have lost detail: 1e6 away from the origin its coordinates are 0.0625 apart. Centre clouds before rounding them.
+Three algorithms give the same result: `kdtree` (SciPy, on the CPU), `cells` (sorted cells, pure torch, on a GPU) and
+`brute` (all distances). All work in float64, whatever the input. Positions that were rounded to float32 have lost
+detail: 1e6 away from the origin its numbers are 0.0625 apart. Centre clouds before rounding them.
 """
 
 import torch
@@ -55,7 +55,7 @@ def _copies(nearest: Tensor, groups: Distinct, points: Tensor, query: Tensor, k:
     """Rows of the cloud (M, k) for distinct points (M, k), each with all its copies."""
     count = torch.where(nearest >= 0, groups.count[nearest], 0)
     square = squared_distance(query[:, None], points[nearest]).masked_fill(nearest < 0, torch.inf)
-    # The k-th copy lies in one of these: the points up to the one that makes k copies, and those as far as that one.
+    # The k nearest rows belong to these points: up to the one with which there are k copies, and those as far as it.
     last = (count.cumsum(1) < k).sum(1, keepdim=True).clamp(max=k - 1)
     needed = int((square <= square.gather(1, last)).sum(1).max())
     nearest, count, square = nearest[:, :needed, None], count[:, :needed, None], square[:, :needed, None]

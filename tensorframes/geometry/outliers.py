@@ -1,4 +1,4 @@
-"""Rows so far from the rest of a cloud that they are no measured points: marks of missing values, broken numbers."""
+"""Rows too far from the rest of a cloud to be measured points: codes of missing values, corrupt numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ SQUARED = 40
 def far_rows(points: NDArray) -> NDArray[np.bool_]:
     """(N,) bool: rows farther from the coordinate-wise median of the points than FARTHEST times the median distance.
 
-    The distances are Euclidean, in float64; zeros (copies of the median) don't count in their median. So at most half
-    of the other rows are far. A bound this generous spares plates, wires and groups of objects; 1e6 and beyond, where
-    some scanners put missing returns, are past it for a cloud about one unit wide.
+    The distances are Euclidean, in float64; zeros (copies of the median) are left out of their median. So at most half
+    of the other rows are far. The bound is far above the extent of plates, wires and groups of objects. Some scanners
+    write coordinates of 1e6 or more for missing returns; these exceed it for a cloud of extent 1.
 
     Args:
         points: (N, d), finite.

@@ -31,7 +31,7 @@ CURRENT: ContextVar[Recording | None] = ContextVar("record", default=None)
 
 @contextmanager
 def recording() -> Iterator[Recording]:
-    """While it lasts, every choice (see ``discrete``) is recorded."""
+    """A context in which every choice (see ``discrete``) is recorded."""
     record = Recording()
     token = CURRENT.set(record)
     try:
@@ -42,10 +42,9 @@ def recording() -> Iterator[Recording]:
 
 @contextmanager
 def replaying(record: Recording) -> Iterator[None]:
-    """While it lasts, choices are taken from the record, in their order, whatever the positions.
-
+    """A context in which choices are taken from the record, in their order, whatever the positions.
     Raises:
-        ReplayError: more or fewer choices are asked for than were recorded.
+        ReplayError: the replayed computation makes more, fewer or other choices than were recorded.
     """
     record.place = 0
     token = CURRENT.set(record)
@@ -58,7 +57,7 @@ def replaying(record: Recording) -> Iterator[None]:
 
 
 def discrete(choose: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function whose result is a discrete choice (rows of points): it is recorded and replayed."""
+    """A decorator for functions whose result is a discrete choice (rows of points), to be recorded and replayed."""
 
     @wraps(choose)
     def chosen(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -76,8 +75,8 @@ def discrete(choose: Callable[P, T]) -> Callable[P, T]:
         if record.place == len(record.choices):
             raise ReplayError(f"expected {len(record.choices)} choices, as recorded, got more")
         shapes, repeated = record.choices[record.place]
-        if shapes != _shapes(*args, *kwargs.values()):
-            raise ReplayError(f"expected choice {record.place} to be about shapes {shapes}, as recorded")
+        if (found := _shapes(*args, *kwargs.values())) != shapes:
+            raise ReplayError(f"expected choice {record.place} on tensors of shapes {shapes}, as recorded, got {found}")
         record.place += 1
         return repeated
 

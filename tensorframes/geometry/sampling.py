@@ -39,7 +39,7 @@ def intrinsic_priority(pos: Tensor, batch: Tensor | None = None, k: int = 8, tab
 
     Args:
         pos: (N, d). batch: (N,) cloud of each point, ascending.
-        k: number of neighbours. Copies of a point have its priority and are nobody's neighbour.
+        k: number of neighbours. Copies of a point have its priority and do not count as neighbours.
         table: (N, K) neighbours of distinct points, K > k, nearest first, itself included; by default computed.
     Raises:
         ValueError: as `knn`.
@@ -75,7 +75,7 @@ class _Selection:
         return bool((self.state == OPEN).any())
 
     def round(self) -> None:
-        """Select every open point that none within the radius outranks; exclude open points of lower rank around it."""
+        """x"""
         is_open = (self.state == OPEN).nonzero().squeeze(1)
         key, order = torch.sort(self.cell[is_open] * self.ranks + self.rank[is_open])
         order = is_open[order]  # the open points, cell by cell, the best last

@@ -11,7 +11,7 @@ from tensorframes.layers.mlp import MLP
 
 
 class EdgeInvariants(nn.Module):
-    r"""A perceptron on what edges and the features at their ends have in common, whatever the dimension:
+    r"""A perceptron of O(d)-invariants of an edge and of the features at its ends, for every d:
 
     .. math:: h_{ij} = \mathrm{MLP}\big(\ell_{ij},\; u_{ij}^T T_i u_{ij},\; u_{ij}^T T_j u_{ij},\;
         \langle T_i, T_j \rangle,\; s_i,\; s_j\big),
@@ -49,15 +49,15 @@ class EdgeInvariants(nn.Module):
 
 
 class AnyDimensionConv(nn.Module):
-    r"""Messages between scalars s (N, C) and symmetric matrices T (N, C, d, d) that do not know d.
+    r"""Messages between scalars s (N, C) and symmetric matrices T (N, C, d, d) with weights independent of d.
 
     .. math:: T_i' = \nu\Big( A\, T_i + \tfrac{1}{k} \sum_j \big( a(h_{ij})\, u_{ij} u_{ij}^T
         + b(h_{ij})\, B\, T_j \big) \Big), \qquad s_i' = s_i + \mathrm{MLP}\big(\tfrac{1}{k} \sum_j h_{ij}\big),
 
-    h and u of ``EdgeInvariants``. A and B mix channels; :math:`\nu` divides by the root mean square of the channels'
-    norms. Every number that a perceptron sees is invariant, and every weight belongs to a channel: the same weights act
-    in any dimension, on any number of points, and are O(d)-equivariant in each (after Levin and Diaz 2024, arXiv
-    2306.06327).
+    with h and u of ``EdgeInvariants``. A and B mix channels; :math:`\nu` divides by the root mean square of the
+    channels' norms. All inputs of the perceptrons are invariant, and weights mix channels, never components. So the
+    same weights act in any dimension and on any number of points, and the layer is O(d)-equivariant in each (after
+    Levin and Diaz 2024, arXiv 2306.06327).
 
     Args:
         channels: C. hidden: width of the perceptrons.
@@ -87,8 +87,8 @@ class AnyDimensionFit(nn.Module):
     .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r_i)(r_{ij} - \bar r_i)^T}{\sum_j w_{ij}}, \qquad
         w_{ij} = \sigma\big(g(h_{ij})\big), \quad \bar r_i \text{ the weighted mean},
 
-    r edges in units of their mean length. Their largest eigenvector (``principal_axes``) is the tangent of a curve, in
-    any dimension. Untrained, all weights are nearly equal: principal
+    with r the edges in units of their mean length. The eigenvector of the largest eigenvalue (``principal_axes``) is
+    the tangent of a curve, in any dimension. At initialisation all weights are nearly equal, which is principal
     component analysis.
 
     Args:

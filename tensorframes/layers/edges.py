@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.reps.harmonics import spherical_harmonics
 
-REACH = 4.0  # lengths, beyond which the radial encoding is constant
+REACH = 4.0  # in units of ``length``; beyond it the radial encoding is constant
 
 
 class EdgeEncoding(nn.Module):

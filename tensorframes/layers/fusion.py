@@ -43,19 +43,19 @@ class _Couplings(nn.Module):
             self.register_buffer(f"coefficients{number}", scale * coupling(a, b, c), persistent=False)
 
     def coefficients(self, number: int, like: Tensor) -> Tensor:
-        """Of path number so and so: (2a + 1, 2b + 1, 2c + 1)."""
+        """The coupling coefficients (2a + 1, 2b + 1, 2c + 1) of a path, given by its number."""
         table: Tensor = getattr(self, f"coefficients{number}")
         return table.to(like.dtype)
 
 
 class EdgeProduct(_Couplings):
-    r"""A sender's tensors times the direction of the edge, for every path (a, b, c) weighed by the edge's length:
+    r"""Tensor product of a sender's tensors with the edge's direction, each path (a, b, c) weighted by its length:
 
     .. math:: m_{ij}^{(c)} = \sum_{a, b} w^{abc}_{ij} \odot
         \big(x_j^{(a)} \otimes Y_b(\hat r_{ij})\big)^{(c)}
 
-    (Thomas et al. 2018, arXiv 1802.08219), w one weight for each path and channel. Equivariant in itself: where x and r
-    turn, m turns. An edge of length zero has no direction, only :math:`Y_0 = 1`.
+    (Thomas et al. 2018, arXiv 1802.08219), with one weight w for each path and channel. Equivariant without frames: m
+    rotates with x and r. An edge of length zero has no direction, only :math:`Y_0 = 1`.
 
     Args:
         channels: copies of every degree.
@@ -77,14 +77,14 @@ class EdgeProduct(_Couplings):
 
 
 class Fusion(_Couplings):
-    r"""A point's tensors fused with one another, one more body at a time:
+    r"""Products of a point's tensors, coupling one more neighbour (body) at a time:
 
     .. math:: B_1 = A, \qquad
         B_{n+1}^{(c)} = \sum_{a, b} W^{abc}_n \odot \big(B_n^{(a)} \otimes (V_n A)^{(b)}\big)^{(c)},
 
-    V mixing channels degree by degree, W a number for each path and channel: a fusion diagram whose legs are sums over
-    neighbours and whose inner lines carry every degree (Li et al. 2024, arXiv 2211.07482, section 3: fusion blocks).
-    :math:`B_n` depends on n neighbours at once. Equivariant in itself.
+    V mixes the channels of each degree, W has one weight for each path and channel. It is a fusion diagram whose legs
+    are sums over neighbours and whose inner lines carry every degree (Li et al. 2024, arXiv 2211.07482, section 3:
+    fusion blocks). :math:`B_n` depends on n neighbours at once. Equivariant without frames.
 
     Args:
         channels: copies of every degree. degree: the highest. bodies: n of the last B.

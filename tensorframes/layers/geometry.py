@@ -1,4 +1,4 @@
-"""The geometry record of a network: its levels, and what its parts require beside them, computed once beforehand."""
+"""The geometry record of a network: the hierarchy and the further quantities that its parts require, computed once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a part of a network (backbone, head) requires of the geometry beside the hierarchy.
+    """The quantities that a part of a network (backbone, head) requires of the geometry beside the hierarchy.
 
-    neighbours: columns of ``Hierarchy.knn_index``, the point itself included.
-    planes: which planes around points.
-    moments: whether pooled moments are needed for themselves.
-    edges: columns of ``knn_index`` along which exact edges are needed; 0: none.
-    profile: whether the surface-variation profile of each cloud is needed.
+    Attributes:
+        neighbours: columns of ``Hierarchy.knn_index``, the point itself included.
+        planes: sizes of the multi-scale and local planes.
+        moments: whether the part uses pooled moments.
+        edges: columns of ``knn_index`` along which edge vectors are used; 0: none.
+        profile: whether the part uses the surface-variation profile of each cloud.
     """
 
     neighbours: int = 0
@@ -41,7 +42,7 @@ class Requirements:
         )
 
     def check_levels(self, levels: int) -> None:
-        """Raise ValueError if a backbone of so many levels cannot meet them."""
+        """Raise ValueError if a backbone with this number of levels cannot meet them."""
         for sizes in self.planes:
             sizes.check_levels(levels)
         if self.profile and levels < 2:
@@ -50,7 +51,7 @@ class Requirements:
 
 @dataclass(frozen=True)
 class Geometry(Hierarchy):
-    """A hierarchy with what is required beside it (``measured``); fields that nobody requires are empty."""
+    """A hierarchy with the quantities that ``Requirements`` name, computed by ``measured``; others are empty."""
 
     moments: tuple[PooledMoments, ...] = ()  # of levels 1, 2, ...
     planes: tuple[tuple[PlaneSizes, MultiScalePlanes], ...] = ()
@@ -59,7 +60,7 @@ class Geometry(Hierarchy):
     profile: Tensor | None = None  # (B, PROFILE_SIZE) of each whole cloud
 
     def to(self, dtype: torch.dtype) -> Self:
-        """The same in another precision; tables as they are."""
+        """The same in another precision; tables of rows are unchanged."""
         return replace(
             super().to(dtype),
             moments=tuple(each.to(dtype) for each in self.moments),
@@ -76,7 +77,7 @@ class Geometry(Hierarchy):
         raise ValueError(f"expected a geometry with {sizes}, got one with {[asked for asked, _ in self.planes]}")
 
     def nearest(self, level: int, count: int) -> Tensor | None:
-        """(N_0, count) the nearest pooled moments of a level to each point of level 0, where a table holds them."""
+        """(N_0, count) rows of a level's pooled moments nearest to each point of level 0; None without such a table."""
         for table in self.tables:
             if table.depth == 0 and table.level == level and table.index.shape[1] >= count:
                 return table.index[:, :count]
@@ -84,9 +85,11 @@ class Geometry(Hierarchy):
 
 
 def measured(hierarchy: Hierarchy, requirements: Requirements, profile: Tensor | None = None) -> Geometry:
-    """The geometry that is required, in the precision of the hierarchy.
+    """The required geometry, in the precision of the hierarchy.
 
     Args:
+        hierarchy: of a batch of B clouds.
+        requirements: of all parts of the network.
         profile: (B, PROFILE_SIZE) the profiles of the clouds; by default measured at the points of the coarsest level.
 
     Raises:

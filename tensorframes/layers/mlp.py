@@ -18,13 +18,12 @@ def silu() -> nn.Module:
 
 
 class MLP(nn.Module):
-    """Linear layers with an activation between them; a norm comes first if asked for.
+    """Linear layers with an activation between them, optionally with a norm of the input.
 
     Args:
         widths: of the input, the hidden layers and the output, at least two.
-        norm: of the input: ``"layer"`` (Ba et al. 2016), which looks at one row alone; ``"batch"`` (Ioffe and Szegedy
-            2015), as published for the networks of its time: in training mode a row then depends on the others of its
-            batch. None: no norm.
+        norm: of the input: ``"layer"`` (Ba et al. 2016), over each row; ``"batch"`` (Ioffe and Szegedy 2015), as in
+            many published networks: in training mode a row then depends on the others of its batch. None: no norm.
         activation: between the linear layers; also after the last one if ``last_activation``.
 
     Raises:
@@ -42,8 +41,8 @@ class MLP(nn.Module):
         if len(widths) < 2:
             raise ValueError(f"expected at least two widths, got {tuple(widths)}")
         layers: list[nn.Module] = [] if norm is None else [made_norm(norm, widths[0])]
-        for narrow, wide in pairwise(widths):
-            layers += [nn.Linear(narrow, wide), activation()]
+        for width_in, width_out in pairwise(widths):
+            layers += [nn.Linear(width_in, width_out), activation()]
         self.layers = nn.Sequential(*(layers if last_activation else layers[:-1]))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Multi-scale planes: planes of neighbourhoods of several sizes, each through all points of level 0 within it."""
+"""Multi-scale planes: planes of neighbourhoods of several sizes, each fitted to all points of level 0 within it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ LEAST = 1e-6  # added to variances, in squared units of the scale
 
 @dataclass(frozen=True)
 class PlaneSizes:
-    """Around which points planes are asked for, and of which neighbourhoods.
+    """The centres of planes, and the sizes of their neighbourhoods.
 
     Attributes:
         depth: level of the centres: 0 (local planes) or 1 (multi-scale planes).
-        counts: for this level and each one above it, how many of its nearest points make a neighbourhood; a plane for
-            each number.
+        counts: for this level and each coarser one, numbers of its nearest points that make a neighbourhood; each
+            number gives one plane.
     """
 
     depth: int
@@ -44,7 +44,7 @@ class PlaneSizes:
         """From plain lists.
 
         Raises:
-            ValueError: no plane is asked for, one of no point, or ``counts`` is no list of lists.
+            ValueError: there is no number, a number is below 1, or ``counts`` is no list of lists.
         """
         if not all(isinstance(sizes, Sequence) and all(isinstance(size, int) for size in sizes) for sizes in counts):
             raise ValueError(f"expected a list of counts for each level, got {counts}")
@@ -55,22 +55,22 @@ class PlaneSizes:
 
     @property
     def planes(self) -> int:
-        """How many planes each centre has."""
+        """Number of planes of each centre."""
         return sum(len(sizes) for sizes in self.counts)
 
     @property
     def levels(self) -> int:
-        """How many levels a hierarchy needs for them."""
+        """Number of levels that a hierarchy needs for them."""
         return self.depth + len(self.counts)
 
     def check_levels(self, levels: int) -> None:
-        """Raise ValueError where a hierarchy of so many levels has not enough."""
+        """Raise ValueError if a hierarchy with this number of levels has too few."""
         if self.levels > levels:
             most, got = levels - self.depth, len(self.counts)
             raise ValueError(f"expected {NAMES[self.depth]} planes of at most {most} levels, got {got}")
 
 
-NAMES = ("local", "multi-scale")  # of planes by their depth
+NAMES = ("local", "multi-scale")  # of planes, by the level of their centres
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class MultiScalePlanes:
         return MultiScalePlanes(self.planes.to(dtype), self.shape.to(dtype))
 
     def of(self, rows: Tensor) -> MultiScalePlanes:
-        """Those of some rows (M,)."""
+        """The planes of some rows (M,)."""
         return MultiScalePlanes(self.planes.index_select(0, rows), self.shape.index_select(0, rows))
 
     def split(self, size: int) -> list[MultiScalePlanes]:

@@ -1,4 +1,4 @@
-"""Pooled moments: count, mean and covariance of the points of level 0 that each coarse point stands for."""
+"""Pooled moments: count, mean and covariance of the points of level 0 that each coarse point represents."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from tensorframes.reps import full_precision
 
 @dataclass(frozen=True)
 class PooledMoments:
-    """Moments of the points of level 0 that each of the N_l points of a level stands for. Each point of level 0 is
-    shared out among several of them."""
+    """Moments of the points of level 0 that each of the N_l points of a level represents.
+
+    Each point of level 0 is distributed over several coarse points, in shares that sum to 1.
+    """
 
     count: Tensor  # (N_l,) a real number: the sum of these shares
     mean: Tensor  # (N_l, 3)
@@ -38,16 +40,17 @@ def inverse_square_shares(hierarchy: Hierarchy, finer: int, epsilon: float = 1e-
 
 
 def point_moments(hierarchy: Hierarchy) -> PooledMoments:
-    """The moments of level 0: every point stands for itself."""
+    """The moments of level 0: every point represents itself."""
     pos = hierarchy.levels[0].pos
     return PooledMoments(torch.ones_like(pos[:, 0]), pos, None)
 
 
 def pooled_moments(hierarchy: Hierarchy) -> tuple[PooledMoments, ...]:
-    """The moments of levels 1, 2, ...: every point passes its own to the coarse points above it, by its shares.
+    """The moments of levels 1, 2, ...: the moments of every point are added to the coarse points above it, by its
+    shares.
 
-    Counts, means and covariances of a union are exact, so the covariance over many coarse points is that of all the
-    points they stand for: noise wider than the distance of coarse points still averages out.
+    Counts, means and covariances of unions are exact. So the covariance over many coarse points is that of all points
+    of level 0 that they represent, and averages noise that exceeds the distance of coarse points.
     """
     moments = [point_moments(hierarchy)]
     for depth in range(len(hierarchy.above)):
@@ -77,8 +80,8 @@ def _pooled(hierarchy: Hierarchy, depth: int, finer: PooledMoments) -> PooledMom
 
 @full_precision
 def covariances_around(pos: Tensor, table: Tensor, moments: PooledMoments, sizes: Sequence[int]) -> list[Tensor]:
-    r"""Covariances (M, 3, 3) of the points that the first ``size`` coarse points in each row of a table (M, K), nearest
-    first, stand for; one for each of the sizes, at most K:
+    r"""Covariances (M, 3, 3) of the points of level 0 that the first ``size`` coarse points in each row of a table
+    (M, K), nearest first, represent; one for each of the sizes, at most K:
 
     .. math:: C = \sum_j w_j (C_j + (m_j - \bar m)(m_j - \bar m)^T), \quad \bar m = \sum_j w_j m_j, \quad
         w_j \propto n_j \left(1 - |m_j - x|^2 / r^2\right)^2,

@@ -1,4 +1,4 @@
-"""Places where the features of a network can be read."""
+"""Probes: modules at which the features of a network can be read or replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tensorframes.reps import Representation
 
 
 class Probe(nn.Module):
-    """The identity on a network's features, with their representation and, as an argument, their frames.
+    """The identity on features; it holds their representation and takes their frames as an argument.
 
     Forward hooks on it read or replace features (``scoring.lie_derivative`` does both).
 
@@ -22,7 +22,7 @@ class Probe(nn.Module):
         self.reps = reps
 
     def forward(self, x: Tensor, frames: Frames) -> Tensor:
-        """x (N, reps.dim), as it is."""
+        """x (N, reps.dim), unchanged."""
         return x
 
     def extra_repr(self) -> str:

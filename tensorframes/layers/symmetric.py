@@ -13,11 +13,12 @@ from tensorframes.reps import full_precision
 def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, Tensor]:
     r"""The unit eigenvector of the smallest eigenvalue.
 
-    The value is LAPACK's. Its gradient is that of first-order perturbation theory,
+    The eigenvectors are those of ``geometry.eigh``. The gradient is that of first-order perturbation theory,
 
     .. math:: \mathrm{d}n = \sum_{k \ne 0} u_k \frac{u_k^T\, \mathrm{d}C\, n}{\lambda_0 - \lambda_k},
 
-    with each gap :math:`\lambda_k - \lambda_0` kept above ``gap`` times the trace: bounded where eigenvalues meet.
+    with each difference :math:`\lambda_k - \lambda_0` at least ``gap`` times the trace, so that the gradient is bounded
+    where eigenvalues meet.
 
     Args:
         matrices: (N, d, d), symmetric and positive semi-definite.

@@ -19,12 +19,15 @@ class FixedDegree(Aggregation):
     r"""Sum, mean, maximum or softmax over exactly ``degree`` consecutive edges per receiver.
 
     For graphs sorted by receiver with ``degree`` edges each, such as those of ``knn``. The gradient of a maximum goes
-    to one edge instead of all that are equal. Softmax (Li et al. 2020, arXiv 2006.07739, section 3.2) weighs each
-    number by itself, :math:`\sum_j m_{jc}\, e^{t m_{jc}} / \sum_j e^{t m_{jc}}`, with a learned t: between mean (0) and
-    maximum.
+    to one of several equal edges. Softmax aggregation (Li et al. 2020, arXiv 2006.07739, section 3.2) weights each
+    channel c separately, :math:`\sum_j m_{jc}\, e^{t m_{jc}} / \sum_j e^{t m_{jc}}`. The learned t interpolates between
+    the mean (t = 0) and the maximum.
+
+    Shapes: messages (M degree, C); returns (M, C) for M receivers.
 
     Raises:
-        ValueError: an unknown name, a degree below 1; the edges are not ``degree`` times the receivers.
+        ValueError: the name is unknown, the degree is below 1, or the number of edges is not ``degree`` times that of
+            the receivers.
     """
 
     def __init__(self, aggr: Pooling, degree: int) -> None:
@@ -58,7 +61,7 @@ class FixedDegree(Aggregation):
 
 
 def degree_of(aggr: nn.Module) -> int | None:
-    """The number of edges that an aggregation takes of every receiver; None if it takes any."""
+    """The number of edges per receiver that an aggregation requires; None if it accepts any."""
     parts = list(aggr.aggrs) if isinstance(aggr, MultiAggregation) else [aggr]
     degrees = {part.degree if isinstance(part, FixedDegree) else None for part in parts}
     return degrees.pop() if len(degrees) == 1 else None
@@ -68,7 +71,7 @@ def pooled(names: Pooling | Sequence[Pooling], degree: int) -> list[FixedDegree]
     """The aggregations of these names, for ``aggr=`` of a message passing layer, which concatenates their results.
 
     Raises:
-        ValueError: there is none, or an unknown one.
+        ValueError: there is no name, or an unknown one.
     """
     listed = [names] if isinstance(names, str) else list(names)
     if not listed:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tensorframes.reps import IrrepBlock, Irreps, Representation, TensorReps
 
 
+@runtime_checkable
 class Messages(Protocol):
-    """From a width in numbers to the representation of features of that width."""
+    """Maps a feature width to a representation of that dimension."""
 
     def reps(self, width: int, d: int = 3) -> Representation:
         """A representation of exactly ``width`` numbers in dimension d."""
 
 
 class TensorMessages:
-    """Features that are scalars, vectors, matrices, ... in stated shares (arXiv 2405.15389: "tensor messages").
+    """Features that are scalars, vectors, matrices, ... in given shares (arXiv 2405.15389: "tensor messages").
 
     Args:
-        shares: of the width for order 1, 2, ...; the rest are scalars. (0.375, 0.125) makes 64 numbers
-            ``32x0 + 8x1 + 1x2`` (24 of 64 numbers are vectors, 9 a matrix, rounded to whole tensors).
+        shares: of the width for order 1, 2, ...; the rest are scalars. A width of 64 and (0.375, 0.25) give
+            ``31x0 + 8x1 + 1x2``: 24 components of vectors and 9 of a matrix, since only whole tensors fit.
     """
 
     def __init__(self, shares: Sequence[float] = (0.375, 0.25)) -> None:
@@ -35,7 +36,7 @@ class TensorMessages:
 
 
 class IrrepMessages:
-    """Features that are irreducible: scalars, vectors, symmetric traceless matrices, ... in stated shares; d = 3 only.
+    """Features that are irreducible: scalars, vectors, symmetric traceless matrices, ... in given shares; d = 3 only.
 
     Args:
         shares: of the width for degree 1, 2, ...; the rest are scalars. All of natural parity (``0e``, ``1o``, ``2e``).
@@ -54,7 +55,7 @@ class IrrepMessages:
 
 
 class ScalarMessages:
-    """Features that are sent as they are, whatever the frames, as in earlier local-frame methods."""
+    """Features that are sent unchanged, whatever the frames, as in earlier local-frame methods."""
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """``width`` scalars."""

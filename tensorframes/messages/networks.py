@@ -67,7 +67,7 @@ class LocalFramesNetwork(nn.Module):
         wrappers: dict[tuple[MessagePassing, EdgeType | None], nn.Module] = {}  # one each
 
         def wrapped(conv: nn.Module, edge_type: EdgeType | None) -> nn.Module:
-            if isinstance(conv, InScope):  # in a module that stands in two places
+            if isinstance(conv, InScope):  # in a module that occurs twice
                 if conv.edge_type != edge_type:
                     raise ValueError("expected a module for each edge type, got one module for two")
                 return conv
@@ -147,7 +147,7 @@ class InScope(nn.Module):
 
 
 def _with_loops_outside(conv: MessagePassing, make: Callable[[bool], InLocalFrames]) -> InLocalFrames:
-    """``make(loops)`` of a convolution that adds no self-loops itself any more; untouched where that is refused."""
+    """``make(loops)`` after the convolution's own self-loops are switched off; they stay on if ``make`` raises."""
     loops = bool(getattr(conv, "add_self_loops", False))
     if loops:
         conv.add_self_loops = False
@@ -162,10 +162,10 @@ def _with_loops_outside(conv: MessagePassing, make: Callable[[bool], InLocalFram
 def _convolutions(
     module: nn.Module, path: str, edge_type: EdgeType | None, hetero: bool = False
 ) -> list[tuple[nn.Module, str, str, EdgeType | None]]:
-    """Every convolution below ``module``: where it stands, its name there, its path, and its edge type if it is in a
+    """Every convolution below ``module``: its parent, its name there, its path, and its edge type if it is in a
     ``HeteroConv``, whose dictionary of convolutions (``hetero``) has the edge types as names."""
     places = []
-    for name, child in module._modules.items():  # named_children leaves out what stands in two places
+    for name, child in module._modules.items():  # named_children leaves out a module that occurs twice
         if child is None:
             continue
         where = f"{path}.{name}" if path else name

@@ -13,8 +13,8 @@ def refusal(conv: nn.Module) -> str | None:
     """The reason, in one line; None where the convolution may be wrapped.
 
     Each edge will have its own sender. That is a bipartite graph, so the convolution must take a pair (senders,
-    receivers), and it must not ask anything of the graph that this changes: degrees of senders, self-loops, neighbours
-    of neighbours.
+    receivers), and it must not use what this changes in the graph: degrees of senders, self-loops, neighbours of
+    neighbours.
     """
     if isinstance(conv, HeteroConv):
         return "it holds a convolution for each kind of edges; in_local_frames wraps them all"
@@ -40,7 +40,7 @@ def refusal(conv: nn.Module) -> str | None:
 
 
 def accepts_pairs(conv: MessagePassing) -> bool:
-    """Whether ``x`` of its ``forward`` may be a pair, by its annotation; taken on trust where there is none."""
+    """Whether ``x`` of its ``forward`` may be a pair, by its annotation; assumed where there is none."""
     if inspect.signature(conv.forward).parameters["x"].annotation is inspect.Parameter.empty:
         return True
     try:

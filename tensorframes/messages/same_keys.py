@@ -12,10 +12,10 @@ from torch import nn
 def use_keys_of(module: nn.Module, child: str) -> None:
     """Leave the child's name out of the keys of ``module.state_dict()``, and expect them without it when loading.
 
-    A state saved before a module was put around another one then fits, and the other way round.
+    The state of the child alone then loads into the wrapper, and the other way round.
 
     Args:
-        module: has no parameters and buffers of its own. child: name of its only child.
+        module: without parameters and buffers of its own. child: name of its only child.
     """
     module.register_state_dict_post_hook(partial(_leave_out, child))
     module.register_load_state_dict_pre_hook(partial(_put_in, child))

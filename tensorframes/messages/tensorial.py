@@ -25,11 +25,11 @@ class TensorialMessagePassing(MessagePassing):
 
     .. math:: f_i' = \psi\big(f_i, \mathrm{AGG}_j\, \phi(f_i, \rho(R_i R_j^T) f_j, \dots)\big)
 
-    (Lippmann et al., arXiv 2405.15389, eq. 6). In ``message``, ``x_j`` of a declared ``x`` has already arrived, and so
-    has a declared feature of the edges; ``x_i`` and undeclared arguments are as PyG gives them.
+    (Lippmann et al., arXiv 2405.15389, eq. 6). In ``message``, ``x_j`` of a declared ``x`` is already in the receiver's
+    frame, and so is a declared feature of the edges; ``x_i`` and undeclared arguments are as PyG passes them.
 
     Args:
-        transport: for each travelling argument of ``propagate`` its representation, e.g. ``{"x": reps}``.
+        transport: for each argument of ``propagate`` that is transported its representation, e.g. ``{"x": reps}``.
         edge_transport: for each argument that holds tensors on the edges (E, dim), in the world's frame, its
             representation, e.g. ``{"edge_attr": "1x1"}``: ``message`` sees :math:`\rho_e(R_i)\, e_{ij}`.
         aggr, others: as in ``torch_geometric.nn.MessagePassing`` (flow from source to target only).
@@ -70,9 +70,9 @@ class TensorialMessagePassing(MessagePassing):
         missing = [name for name in self.transport if name not in self._gathered]
         if missing:
             raise TypeError(f"{type(self).__name__}.message does not take {missing[0]}_j, which is declared to travel")
-        unseen = [name for name in self.edge_transport if name not in parameters]
-        if unseen:
-            raise TypeError(f"{type(self).__name__}.message does not take {unseen[0]}, which is declared on the edges")
+        unused = [name for name in self.edge_transport if name not in parameters]
+        if unused:
+            raise TypeError(f"{type(self).__name__}.message does not take {unused[0]}, which is declared on the edges")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -98,6 +98,13 @@ class TensorialMessagePassing(MessagePassing):
             size: numbers of senders and receivers; by default those of the frames.
             frames: of the points, or a pair (senders', receivers') of a bipartite graph.
             kwargs: the arguments of ``message`` without their endings, as in PyG; a pair for a bipartite graph.
+
+        Returns:
+            The aggregated messages, one row a receiver.
+
+        Raises:
+            ValueError: frames are missing or do not match ``size``, a feature does not fit its representation, or
+                ``FixedDegree`` aggregations get another number of edges.
         """
         senders, receivers = frames if isinstance(frames, tuple) else (frames, frames)
         if not isinstance(senders, Frames) or not isinstance(receivers, Frames):
@@ -138,7 +145,7 @@ class TensorialMessagePassing(MessagePassing):
         return senders.to_world(source, reps), target
 
     def _part(self, name: str, value: Any, rows: slice, edges: slice, count: int) -> Any:
-        """One argument, for some of the receivers: their rows, or those of their edges of which there are ``count``."""
+        """One argument for a chunk of receivers: their rows, or those of their edges (``count`` in all)."""
         if name in self._gathered:
             source, target = value
             return source, target[rows] if isinstance(target, Tensor) else target

@@ -9,10 +9,10 @@ from tensorframes.reps import Representation, full_precision
 
 
 def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
-    r"""Features of the senders as they arrive: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
+    r"""Features of the senders in the receivers' frames: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
 
-    Done in two steps, each sender once into the world's frame, then each edge into its receiver's, so that no matrix
-    per edge is multiplied out and the first step runs on S rows instead of E.
+    The transition has two steps: each sender goes to the world's frame once, then each edge to its receiver's. So no
+    matrix per edge is computed, and the first step runs on S rows instead of E.
 
     Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
     """
@@ -24,8 +24,8 @@ def arrive(
 ) -> Tensor:
     """The second step of ``transport``: from features (S, reps.dim) in the world's frame to (E, reps.dim).
 
-    ``degree``: number of edges of every receiver, one receiver after the other, if it is the same for all. Its frame is
-    then applied to all of them at once.
+    ``degree``: the number of edges per receiver if it is the same for all and edges are sorted by receiver; a
+    receiver's frame is then applied to all its edges at once.
     """
     sent = world.index_select(0, edge_index[0])
     if reps.is_invariant:
@@ -36,7 +36,7 @@ def arrive(
 def turned_by_receivers(
     edges: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    """Tensors on the edges (E, reps.dim), from the world's frame to their receivers'."""
+    """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim)."""
     if degree is None:
         return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
     return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)

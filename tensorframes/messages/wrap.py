@@ -18,31 +18,33 @@ from tensorframes.messages.same_keys import use_keys_of
 from tensorframes.messages.transport import local_edge_vectors, transport
 from tensorframes.reps import Representation, representation
 
-VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors of the world
+VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors in the world's frame
 
 
 class InLocalFrames(nn.Module):
-    r"""A convolution whose senders arrive in the receiver's frame: any that takes a pair (senders, receivers).
+    r"""A PyG convolution on senders' features in the receiver's frame: any that takes a pair (senders, receivers).
 
-    Each edge gets its own copy of its sender, :math:`\rho(R_i R_j^T) f_j`, and the convolution sees a bipartite graph
-    in which edge k sends from row k. Its linear maps of the senders then run on E rows instead of N: general, not fast.
+    Each edge gets its own copy of its sender, :math:`\rho(R_i R_j^T) f_j`, and the convolution is called on a bipartite
+    graph in which edge k sends from row k. Its linear maps of the senders then run on E rows instead of N: general, not
+    fast.
 
     - ``x``: features in each point's own frame; a pair for a bipartite graph.
-    - ``pos``: positions in the world; the convolution sees :math:`R_i (x_j - x_i)` and, for receivers, zero.
-    - ``normal``, and what ``world`` names: tensors at the points, in the world's frame; it sees :math:`\rho(R_i) t_j`.
-    - ``edge_attr`` with ``edge_reps``: tensors on the edges, in the world's frame; it sees :math:`\rho_e(R_i) e_{ij}`.
-    - all else goes through as it is, and must be invariant.
+    - ``pos``: positions in the world; the convolution gets :math:`R_i (x_j - x_i)` and, for receivers, zero.
+    - ``normal``, and what ``world`` names: tensors at the points, in the world's frame; it gets :math:`\rho(R_i) t_j`.
+    - ``edge_attr`` with ``edge_reps``: tensors on the edges, in the world's frame; it gets :math:`\rho_e(R_i) e_{ij}`.
+    - all other arguments are passed on unchanged, and must be invariant.
 
     Args:
         conv: the convolution.
-        reps: of x; or a ``Messages``, which gives the representation of features by their width.
+        reps: the representation of x; or a ``Messages``, which gives it by the width of x.
         edge_reps: of edge_attr; None where it is invariant.
         world: representations of further arguments that hold a tensor for each point.
         self_loops: add a loop at every point first, as PyG does for ``add_self_loops=True`` (existing ones are dropped,
             attributes filled by ``conv.fill_value``). Only where senders are receivers.
 
     Raises:
-        ValueError: the convolution cannot be used in this way (see ``refusal``).
+        ValueError: the convolution cannot be used in this way (see ``refusal``), or self-loops are requested on a
+            bipartite graph.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class InLocalFrames(nn.Module):
 
     def reps_of(self, x: Tensor) -> Representation:
         """The representation of features x."""
-        return self.reps.reps(x.shape[-1]) if hasattr(self.reps, "reps") else self.reps
+        return self.reps.reps(x.shape[-1]) if isinstance(self.reps, Messages) else self.reps
 
     def _with_loops(
         self, edge_index: Tensor, arguments: dict[str, Any], count: int, same: bool

@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-SPACING = 8  # the nearest point by whose distance a point's spacing is measured, as a cloud's scale is
-WIDEST = 0.999  # quantile of a block's spacings that bounds them; a few isolated points would let in everything
+SPACING = 8  # a point's spacing is the distance to this neighbour, as for a cloud's scale
+WIDEST = 0.999  # quantile of a block's spacings that bounds them; a few isolated points would include the whole cloud
 
 
 def blocks(pos: NDArray, most: int) -> Iterator[NDArray[np.int64]]:
-    """Rows of distinct points (N, 3), ascending, each in one block of at most ``most``: the cloud is halved across its
-    longest principal axis, at the median, its halves likewise, and so on.
+    """Rows of distinct points (N, 3), ascending, each in one block of at most ``most`` points.
 
-    Which points share a block depends on the shape alone, not on the pose of the cloud or the order of its points, as
-    long as rounding does not decide: where no axis is the longest, where the two ends of one are alike, or where many
-    points lie at the median, as in grids, it does.
+    The cloud is halved recursively, across its longest principal axis at the median. The blocks depend on the shape
+    alone, not on the pose of the cloud or the order of its points, except where rounding decides: where two axes are
+    equally long, where the two ends of an axis are alike, or where many points lie at the median, as in grids.
     """
     waiting = [np.arange(len(pos))]
     while waiting:
@@ -31,7 +30,7 @@ def blocks(pos: NDArray, most: int) -> Iterator[NDArray[np.int64]]:
 
 
 def _halves(pos: NDArray) -> list[NDArray[np.bool_]]:
-    """Both halves (N,) of points (N, 3), the first on the side of the longer tail; none where all are equal."""
+    """Masks (N,) of both halves of points (N, 3), the first on the side of the longer tail; none if all are equal."""
     centred = pos - pos.mean(0)
     centred = centred / max(np.abs(centred).max(), np.finfo(float).tiny)
     along = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
@@ -45,8 +44,8 @@ def _halves(pos: NDArray) -> list[NDArray[np.bool_]]:
 def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: float, most: int) -> NDArray[np.int64]:
     """Rows of the points (N, 3), ascending, that are not in a block but within ``reach`` spacings of it.
 
-    A spacing is the distance of a point of the block to the 8th nearest of the block, and at least ``scale``: where
-    points are sparse, as far from a scanner, the margin is wider. Of more than ``most`` the nearest.
+    A spacing is the distance of a point of the block to its 8th neighbour in the block, and at least ``scale``. So the
+    margin is wider where points are sparse, as far from a scanner. If there are more than ``most`` rows, the nearest.
     """
     own = pos[rows]
     tree = cKDTree(own)
@@ -60,6 +59,6 @@ def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: flo
     within = distance < np.inf
     within[within] = distance[within] < reach * spacing[whose[within]]
     around, distance = around[within], distance[within]
-    if len(around) > most:  # of equally far ones all or none: their order says nothing
+    if len(around) > most:  # equally distant points are all in or all out, whatever their order
         around = around[distance < np.partition(distance, most)[most]]
     return around

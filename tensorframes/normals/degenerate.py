@@ -1,4 +1,4 @@
-"""The one rule for points whose neighbours lie on a line: a plane from farther away, or no normal."""
+"""The one rule for points whose neighbours lie on a line: the plane of a larger neighbourhood, or no normal."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import smallest_eigenvector
 
 RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
-WIDER = 4  # the wider neighbourhood holds this many times the neighbours
+WIDER = 4  # size of the larger neighbourhood, in numbers of neighbours
 
 
 def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy, neighbours: int) -> Tensor:
-    """Normals (M, 3) with those of failed points (M,) replaced.
+    """Normals (M, 3) with those of failed points replaced.
 
-    The replacement is the plane of four times the neighbours; where these lie on a line, the plane of the whole cloud
-    (``cloud_normals``); zeros, "no normal", where that has none. All are O(3)-equivariant up to sign and independent of
-    the order of the points.
+    The replacement is the normal of the plane of four times the neighbours; where these lie on a line, that of the
+    whole cloud (``cloud_normals``); zeros, "no normal", where the cloud is a line. All are O(3)-equivariant up to sign
+    and independent of the order of the points.
+
+    Args:
+        normal: (M, 3). failed: (M,) bool. rows: (M,) the points, at level 0 of the hierarchy.
+        hierarchy: of the clouds. neighbours: number of neighbours of the fit that failed.
     """
     if not bool(failed.any()):
         return normal

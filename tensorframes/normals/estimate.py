@@ -36,15 +36,16 @@ def estimate_normals(
             evaluation mode, which is moved to the device.
         device: where to compute; by default a GPU if there is one.
         progress: called with the layers of the network that have run and their total number, over all blocks.
-        block: clouds of more points are processed in blocks of at most so many (``normals_of``), so that memory is
-            bounded; None: in one pass.
+        block: largest number of points in one pass. Larger clouds are processed in blocks (``normals_of``), so that
+            memory is bounded. None: one pass.
 
     Returns:
         (N, 3) float32 unit vectors. The sign is arbitrary. A row of zeros is "no normal": the point is not finite or
         very far from all others, or the cloud is a line or a single point.
 
     Raises:
-        ValueError: the points are not (N, 3) finite numbers, or there are no such weights (``UserError``); block < 1.
+        ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.
+        UserError: the weights cannot be read, or the device does not exist.
     """
     if isinstance(weights, NormalEstimator):
         estimator = weights

@@ -27,15 +27,15 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
     Equal points are merged, positions are centred and divided by their cloud's scale (``normalise.normalised``).
 
     A reflection maps SO(3) frames (``FrameFinder.mirrors``) to S R_i, S = diag(1, 1, -1). In evaluation mode the
-    network then runs twice, with all R_i and with all S R_i, and the head takes the mean of both readings: exactly
-    O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once, on one of the two at
-    random, so that both are learned without reflected clouds.
+    network then runs twice, with all R_i and with all S R_i, and the head combines both readings symmetrically. The
+    normals are exactly O(3)-equivariant up to sign, also where a neighbourhood is flat. In training mode it runs once,
+    on one of the two at random, so that both are learned without reflected clouds.
 
     Args:
         frames: finds the frames.
         backbone: the network.
         head: makes the head from the representation of the backbone's features.
-        oriented: claim that signs carry information. SO(3) frames cannot claim it.
+        oriented: whether the signs of the normals carry information; not possible with SO(3) frames.
 
     Raises:
         ValueError: oriented normals from SO(3) frames, or a backbone with too few levels for the head.
@@ -131,7 +131,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         return [first, *coarse]
 
     def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> tuple[Tensor, Tensor]:
-        """The head's answer to one reading in training, to that of each of the equivalent frames in evaluation."""
+        """Normals (M, 3) and iterates (S, M, 3): from one reading in training, from one for each of the equivalent
+        frames in evaluation."""
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
             passes = [mirrored if bool(torch.rand(()) < 0.5) else frames]

@@ -11,28 +11,28 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Fit:
-    """Planes of M points; of a guess only its normal is known."""
+    """Planes of M points. A guess has a normal only; its other fields are None."""
 
     normal: Tensor  # (M, 3)
     values: Tensor | None = None  # (M, 3) eigenvalues, ascending
     centre: Tensor | None = None  # (M,) height of the fitted points' mean above the point, along the normal
     thickness: Tensor | None = None  # (M,) root mean square height of the fitted points above their mean
-    seen: Tensor | None = None  # (M, hidden) mean hidden features of the fitted points
+    features: Tensor | None = None  # (M, hidden) mean hidden features of the fitted points
 
     def detach(self) -> Fit:
-        """The same, its geometry without gradients."""
-        return replace(self._each(torch.Tensor.detach), seen=self.seen)
+        """The same planes, their geometry (all fields but the features) detached."""
+        return replace(self._each(torch.Tensor.detach), features=self.features)
 
     def of(self, which: Tensor) -> Fit:
-        """Those of some of the points, by their places."""
+        """The planes of some of the points, by their indices."""
         return self._each(lambda values: values.index_select(0, which))
 
     def part(self, start: int, count: int) -> Fit:
-        """Those of ``count`` consecutive points."""
+        """The planes of ``count`` consecutive points."""
         return self._each(lambda values: values.narrow(0, start, count))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Fit:
-        rest = (self.values, self.centre, self.thickness, self.seen)
+        rest = (self.values, self.centre, self.thickness, self.features)
         return Fit(change(self.normal), *(None if values is None else change(values) for values in rest))
 
 

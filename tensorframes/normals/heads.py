@@ -17,19 +17,19 @@ ReadingT = TypeVar("ReadingT")
 
 
 class Head(nn.Module, Generic[PlanT, ReadingT]):
-    """From features (N, reps.dim) in local frames to unit normals of some rows (M,).
+    """Maps features (N, reps.dim) in local frames to unit normals of some rows (M,).
 
-    SO(3) frames take two passes, with all R_i and with all S R_i. ``read`` turns the features of each pass into tensors
-    in the world's frame; ``forward`` decides by all readings at once, and is equivariant if it treats them alike.
+    SO(3) frames take two passes, with all R_i and with all S R_i. ``read`` maps the features of each pass to tensors in
+    the world's frame; ``forward`` computes normals from all readings, and is equivariant if it is symmetric in them.
 
     Attributes:
-        requirements: what the head asks of the geometry beside the hierarchy.
+        requirements: the quantities that the head requires of the geometry beside the hierarchy.
     """
 
     requirements: Requirements = Requirements()
 
     def plan(self, geometry: Geometry, rows: Tensor) -> PlanT:
-        """A frozen record of what depends on the geometry alone, computed once for all passes. rows: (M,) ascending."""
+        """The quantities that depend on the geometry alone, computed once for all passes. rows: (M,) ascending."""
         raise NotImplementedError
 
     def read(self, x: Tensor, frames: Frames, plan: PlanT) -> ReadingT:
@@ -37,7 +37,7 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
         raise NotImplementedError
 
     def forward(self, readings: Sequence[ReadingT], plan: PlanT) -> tuple[Tensor, Tensor]:
-        """From one or two readings the normals (M, 3) and the iterates (S, M, 3) before them, the first guess first."""
+        """Normals (M, 3) and the iterates (S, M, 3) before them, the initial guess first, from one or two readings."""
         raise NotImplementedError
 
 
@@ -56,7 +56,7 @@ class VectorHead(Head[Tensor, Tensor]):
         self.vector = TensorReps("1x1", d=reps.d)
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Tensor:
-        """The rows (M,) asked for."""
+        """The requested rows (M,)."""
         return rows
 
     def read(self, x: Tensor, frames: Frames, plan: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
 
     Args:
         reps: of the features.
-        levels: how many levels' planes are mixed.
+        levels: number of levels whose planes are mixed.
     """
 
     def __init__(self, reps: Representation, levels: int) -> None:
@@ -94,7 +94,7 @@ class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
                 parameter.mul_(0.1)
 
     def plan(self, geometry: Geometry, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows (M,) asked for, and their planes (M, levels, d, d)."""
+        """The requested rows (M,), and their planes (M, levels, d, d)."""
         return rows, planes_of_levels(geometry, self.levels).index_select(0, rows)
 
     def read(self, x: Tensor, frames: Frames, plan: tuple[Tensor, Tensor]) -> Tensor:
@@ -121,9 +121,9 @@ def mean_of(readings: Sequence[Tensor]) -> Tensor:
 
 
 def mean_axis(a: Tensor, b: Tensor) -> Tensor:
-    """The axis between two unit vectors up to sign: of a + b or a - b the longer, as a unit vector (..., 3).
+    """The mean axis of two unit vectors up to sign: the longer of a + b and a - b, normalised, (..., 3).
 
-    It is the top eigenvector of a a^T + b b^T. Zeros stay zeros.
+    It is the eigenvector of the largest eigenvalue of a a^T + b b^T. Zeros stay zeros.
     """
     toward = torch.where((a * b).sum(-1, keepdim=True) < 0, -1, 1)
     return unit(a + toward * b)

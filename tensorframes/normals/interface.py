@@ -1,4 +1,4 @@
-"""What prediction, training and scoring ask of an estimator."""
+"""The interface of estimators: what prediction, training and scoring use."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ class Estimator(nn.Module):
             batch: (N,) cloud of each point, ascending; by default one cloud.
             scale: (B,) each cloud's length scale; by default ``geometry.cloud_scale``. For a patch of a cloud that of
                 the whole cloud.
-            rows: (M,) points whose normals are asked for; by default all, in order.
+            rows: (M,) points whose normals are computed; by default all, in order.
             profile: (B, PROFILE_SIZE) each cloud's ``geometry.variation_profile``; by default measured, where the
                 network uses it. For a patch of a cloud that of the whole cloud.
         """
         raise NotImplementedError
 
     def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
-        """(1, PROFILE_SIZE) the profile that ``forward`` measures by default on one whole cloud, for blocks of it.
+        """(1, PROFILE_SIZE) the profile of one whole cloud, equal to what ``forward`` measures by default; for blocks.
 
-        None where the network uses none.
+        None if the network uses none.
 
         Args:
             pos: (N, 3) distinct points. scale: of the cloud.

@@ -12,8 +12,10 @@ Rows = TypeVar("Rows")
 
 
 def joined(parts: Sequence[Rows]) -> Rows:
-    """The rows of all the parts, instances of one dataclass of tensors, one part after the other. A field that is None
-    in one is None in all."""
+    """The parts, instances of one dataclass of tensors, concatenated along their rows.
+
+    A field that is None in one part must be None in all.
+    """
     kind: Any = type(parts[0])
     columns = ([getattr(part, each.name) for part in parts] for each in fields(kind))
     return kind(*(None if column[0] is None else torch.cat(column) for column in columns))

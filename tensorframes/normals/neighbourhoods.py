@@ -1,4 +1,4 @@
-"""The points that planes are fitted to."""
+"""Neighbourhoods on several levels, to which planes are fitted."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tensorframes.normals.joined import joined
 
 @dataclass(frozen=True)
 class Neighbourhoods:
-    """The neighbours of M points, on several levels, that planes are fitted to."""
+    """The K neighbours of each of M points, on several levels."""
 
-    rows: Tensor  # (M,) the points
+    rows: Tensor  # (M,) the points, at level 0
     table: Tensor  # (M, K) rows of level 0 of the neighbours
     edge: Tensor  # (M, K, 3) from the point to each of them
     kind: Tensor  # (K,) level of each column, ascending
@@ -25,7 +25,7 @@ class Neighbourhoods:
     coarse: Tensor | None = None  # (M, K') rows of the moments, of the columns of coarse levels
 
     def moved(self, offset: Tensor) -> Neighbourhoods:
-        """The same after the points of level 0 have moved by (N, 3); coarse ones stay where they are."""
+        """The same neighbourhoods after the points of level 0 are displaced by (N, 3); coarse points are unchanged."""
         own, fine = offset.index_select(0, self.rows).unsqueeze(1), int((self.kind == 0).sum())
         shift = offset.index_select(0, self.table[:, :fine].flatten()).view(len(self.table), fine, offset.shape[1])
         shift = torch.nn.functional.pad(shift, (0, 0, 0, self.table.shape[1] - fine))
@@ -43,9 +43,9 @@ class Neighbourhoods:
 def neighbourhoods(
     geometry: Geometry, rows: Tensor, counts: Sequence[int], moments: Sequence[PooledMoments] | None = None
 ) -> Neighbourhoods:
-    """For each of the rows (M,) the nearest ``counts[l]`` points of each level l that there is.
+    """The nearest ``counts[l]`` points of each level l of the hierarchy, for each of the rows (M,) of level 0.
 
-    Coarse points lie at their level's positions, or, where pooled moments are given, at the means of these.
+    Positions of coarse points are those of their level, or the means of the pooled moments if these are given.
     """
     fine = geometry.levels[0]
     query = fine.pos[rows]
@@ -72,8 +72,8 @@ def neighbourhoods(
 
 
 def _nearest(geometry: Geometry, rows: Tensor, kind: int, count: int, pos: Tensor, pooled: bool) -> Tensor:
-    """(M, count) rows of level ``kind``, at pos (N_l, 3), nearest to the rows (M,): from a table that the geometry
-    holds for all points, where it does."""
+    """(M, count) rows of level ``kind``, at pos (N_l, 3), nearest to the rows (M,); from a table of the geometry if it
+    has one."""
     fine, level = geometry.levels[0], geometry.levels[kind]
     if kind == 0 and count <= geometry.knn_index.shape[1]:
         return geometry.knn_index[rows, :count]
@@ -84,7 +84,7 @@ def _nearest(geometry: Geometry, rows: Tensor, kind: int, count: int, pos: Tenso
 
 
 def mean_of_cloud(values: Tensor, batch: Tensor) -> Tensor:
-    """For each of N values (N,) the mean over its cloud, batch (N,)."""
+    """(N,) the mean of the values (N,) over the cloud of each, batch (N,)."""
     clouds = int(batch.max()) + 1
     total, count = (values.new_zeros(clouds).index_add(0, batch, each) for each in (values, torch.ones_like(values)))
     return (total / count.clamp_min(1)).index_select(0, batch)

@@ -1,7 +1,7 @@
 """The one place that merges equal points, centres clouds and divides them by their scale.
 
-``usable_points`` turns an array as given into the points of a cloud. ``merged_cloud`` measures a cloud that is read
-block by block. ``normalised`` makes what a network reads.
+``usable_points`` selects the valid points of a user's array. ``merged_cloud`` merges and measures a cloud that is
+processed in blocks. ``normalised`` computes the input of a network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tensorframes.geometry.distances import distinct_points
 from tensorframes.geometry.outliers import far_rows, within_range
 
 CACHED = 8192
-"""Points of a cloud whose data fit into the processor's cache."""
+"""Largest number of points whose data fit into the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class NormalisedClouds:
 def normalised(
     pos: Tensor, batch: Tensor, dtype: torch.dtype, neighbours: int, scale: Tensor | None = None
 ) -> NormalisedClouds:
-    """Clouds as a network reads them.
+    """The input of a network: distinct points, centred and divided by the scale of their cloud.
 
     Points that are equal in the network's precision are merged. Distances, scales and normalised positions are computed
-    from the exact positions: each further rounding could change which points are neighbours or samples.
+    from the exact positions, because further rounding could change neighbours and samples.
 
     Args:
         pos: (N, 3). batch: (N,) ascending.
@@ -73,11 +73,11 @@ def centred(pos: Tensor, batch: Tensor) -> Tensor:
 
 
 def usable_points(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The points of an array (N, 3) that can be read: finite and not far off (``far_rows``).
+    """The valid points of an array (N, 3): finite and not too far from the others (``far_rows``).
 
     Returns:
         These points (U, 3) in float64, centred, within float32's range (``within_range``) and in the order of
-        ``spatial_order``; and the place of each row in them (N,), -1 for rows left out.
+        ``spatial_order``; and the index of each row in them (N,), -1 for rows that are left out.
 
     Raises:
         ValueError: no point is finite.

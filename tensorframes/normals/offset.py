@@ -15,9 +15,9 @@ class Offset(nn.Module):
 
     .. math:: x_i' = x_i + \sigma(a_i)\, h_i\, n_i,
 
-    n the normal of the fit, h the height of its mean above the point and a an output of the network. It is a projection
-    onto a moving least squares surface in part, and like the offsets of AdaFit (Zhu et al. 2021). The heights of moved
-    neighbours show edges that noise hides.
+    n is the normal of the fit, h the height of its mean above the point and a an output of the network. It is a partial
+    projection onto a moving least squares surface, similar to the offsets of AdaFit (Zhu et al. 2021). With noise
+    reduced in this way, the heights of neighbours show edges.
 
     Args:
         embedding: width of the point embedding. hidden: width of the network of the fits.
@@ -34,10 +34,11 @@ class Offset(nn.Module):
         """The fit relative to the moved points, and the displacement of all points (N, 3).
 
         Args:
-            fit: of the rows (M,). embedding: (M, T) of these. moved: (N, 3) displacement so far.
+            fit: of the rows. embedding: (M, T) of the rows. rows: (M,) points.
+            moved: (N, 3) displacement so far.
         """
         centre = of_fit(fit.centre)
-        share = self.share(torch.cat([embedding, of_fit(fit.seen)], dim=-1)).squeeze(-1).to(centre.dtype).sigmoid()
+        share = self.share(torch.cat([embedding, of_fit(fit.features)], dim=-1)).squeeze(-1).to(centre.dtype).sigmoid()
         height = share * centre.detach()
         offset = torch.zeros_like(moved).index_copy(0, rows, height.unsqueeze(-1) * fit.normal.detach())
         return replace(fit, centre=centre - height), moved + offset

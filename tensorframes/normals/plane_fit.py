@@ -1,4 +1,4 @@
-"""The plane-fitting head: weighted least-squares planes whose weights and prior the network gives."""
+"""The plane-fitting head: weighted least-squares planes, with weights and a prior computed by the network."""
 
 from __future__ import annotations
 
@@ -30,51 +30,54 @@ LARGEST_CHUNK = 16384  # on other devices: bounds memory
 
 @dataclass(frozen=True)
 class Plan:
-    """What depends on the geometry alone."""
+    """The quantities that depend on the geometry alone."""
 
     geometry: Geometry
     guess: tuple[Tensor, Tensor]  # the plan of the guess, an ``AxisHead``
-    fitted: tuple[Neighbourhoods, ...]  # of each fit; their rows ascend, and contain those that the next fit looks at
-    votes: Search | None  # where candidate planes come from, of all points
+    fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
+    votes: Search | None  # the candidate planes of all points
     multiscale_planes: MultiScalePlanes | None  # of all points
     local_planes: MultiScalePlanes | None  # of all points
 
 
 class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
-    r"""Planes through the neighbours, each neighbour weighted by the network, from a first guess to a normal.
+    r"""Normals by iteratively reweighted plane fits: a guess, then planes whose weights are computed by the network.
 
-    The guess (``AxisHead``, with ``WideGuess`` and ``PlaneVotes`` if asked for) is corrected by one ``PlaneFit`` after
-    the other. Each starts from the normals before it, those of the point and of its neighbours, after Lenssen et al.
-    (CVPR 2020: iterated weights of a least-squares plane), with a prior and coarse neighbours added.
+    The guess (``AxisHead``, optionally with ``WideGuess`` and ``PlaneVotes``) is corrected by a sequence of
+    ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours, as in Lenssen
+    et al. (CVPR 2020: deep iterative surface normal estimation), with a prior and coarse neighbours in addition.
 
-    The neighbours are the nearest points and the nearest points of coarser levels, over which more noise averages out.
-    Where they lie on a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a
-    line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
+    The neighbours are the nearest points of level 0 and of coarser levels, which average more noise. Where they lie on
+    a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a line, too, the
+    normal is zero, "no normal" (``degenerate.fall_back``).
 
     Args:
         reps: of the features.
-        neighbours: for each level (0, 1, ...) how many of its points are fitted; 0 for none.
-        fits: how many planes are fitted in sequence.
-        hidden: width of the network that weights them.
+        neighbours: numbers of fitted points of level 0, 1, ...; 0 for none.
+        fits: number of planes that are fitted in sequence.
+        hidden: width of the network that computes their weights.
         embedding: width of the point embedding that the features are mapped to.
-        robust: weigh by residuals, too (``RobustPlaneFit``).
-        candidates: how many neighbours' planes, beside the point's own, the guess selects from (``PlaneVotes``), for
-            all sizes or for each; 0: no selection.
+        robust: weight by residuals, too (``RobustPlaneFit``).
+        candidates: number of neighbours whose planes, beside the point's own, the guess selects from (``PlaneVotes``),
+            for all sizes or for each; 0: no selection.
         sizes: numbers of nearest points that these planes are fitted to.
         minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidate planes.
         tolerances: heights below which a neighbour is an inlier of a plane, in units of the neighbourhood's size.
-        multiscale_planes: for level 1, 2, ... how many of its points, with all that they stand for, make the
-            neighbourhoods whose planes are added to the guess (``WideGuess``); empty: none.
-        pooled_moments: fit to all the points that coarse neighbours stand for, by their pooled moments, in place of
-            these neighbours as points.
-        bilateral_prior: the prior of a fit also contains the normals, before it, of the fitted points.
+        multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods whose planes are
+            added to the guess (``WideGuess``); empty: none.
+        pooled_moments: represent coarse neighbours by their pooled moments, so that planes are fitted to all points of
+            level 0 that they represent; otherwise as points.
+        bilateral_prior: the prior of a fit also contains the preceding normals of the fitted points.
         offsets: all fits but the first use points moved towards the planes fitted before (``Offset``).
-        local_planes: for level 0, 1, ... how many of its points make the neighbourhoods of each point itself whose
-            planes are added to the guess (``NearGuess``); empty: none.
+        local_planes: for level 0, 1, ... the numbers of its points that make the neighbourhoods, centred at each point
+            of level 0, whose planes are added to the guess (``NearGuess``); empty: none.
         variation_profile: add an embedding of the whole cloud's surface-variation profile (``ProfileEmbedding``).
         final_selection: select the normal among the guess, the fitted planes, a jet, the local planes and the planes
-            through the point and two of so many nearest neighbours (``LastChoice``, or its settings by name); 0: the
-            last fit gives the normal.
+            through the point and two of this number of nearest neighbours (``LastChoice``, or its settings by name); 0:
+            the normal is that of the last fit.
+
+    Raises:
+        ValueError: a number is too small, or ``offsets`` is set with a single fit.
     """
 
     def __init__(
@@ -134,8 +137,8 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         )
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
-        """What each fit is computed for and from: the last for the rows (M,), ascending, the one before it for all
-        points that the last looks at, and so on; the guess for all points."""
+        """The neighbourhoods of each fit: the last at the rows (M,), ascending, the one before it at all points that
+        the last uses, and so on; the guess at all points."""
         everyone = torch.arange(geometry.points, device=rows.device)
         moments = geometry.moments if self.pooled_moments else None
         fitted = [neighbourhoods(geometry, rows, self.neighbours, moments)]
@@ -152,16 +155,16 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fitted), votes, multiscale, local)
 
     def _chunk(self, values: Tensor) -> int:
-        """How many points are computed at once: all of them in training."""
+        """Number of points that are computed at once: all of them in training."""
         return max(len(values), 1) if self.training else CHUNK.get(values.device.type, LARGEST_CHUNK)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
-        """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), at all points."""
+        """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), of all points."""
         return self.guess.read(x, frames, plan.guess), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) of the rows planned for, and the iterates: the guess and the fits but the last, (fits, M, 3),
-        and with a final selection that fit, too, (fits + 1, M, 3)."""
+        """Normals (M, 3) of the planned rows, and the iterates before them: the guess and all fits but the last,
+        (fits, M, 3); with a final selection also the last fit, (fits + 1, M, 3)."""
         guess, read = self._guess(readings, plan)
         embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         fit, iterates = self._fits(guess, embedding, priors, plan)

@@ -14,13 +14,13 @@ from tensorframes.normals.normalise import merged_cloud, usable_points
 from tensorframes.progress import Progress
 
 BLOCK = 250_000
-"""Points of a cloud up to which it is one pass, and of the blocks of larger ones."""
+"""Default size of blocks, in points; clouds of at most this size take one pass."""
 
 REACH = 24.0
-"""Width of the margin around a block that enters its pass, in spacings of points."""
+"""Width of the margin of points around a block that are included in its pass, in spacings of points."""
 
 MARGIN = 20_000
-"""Most points of that margin; of a block of more points, as many as the block has."""
+"""Largest number of points of that margin; for larger blocks the number of points of the block."""
 
 
 def normals_of(
@@ -42,10 +42,10 @@ def normals_of(
         points: (N, 3), any real dtype. Centred in float64; then rounded to the estimator's dtype, unless it
             ``accepts_float64``. Rows that are not finite or far off (`geometry.outliers.far_rows`) are left out and
             have no normal.
-        rows: (M,) numbers in 0..N-1 of the points whose normals are asked for, or an (N,) mask of M of them; by default
+        rows: (M,) indices in 0..N-1 of the points whose normals are returned, or an (N,) mask of M of them; by default
             all.
         block: points of a block; None: one pass of the whole cloud.
-        progress: called with the number of finished passes and of all passes when a pass begins.
+        progress: called when a pass begins, with the number of finished passes and their total number.
 
     Returns:
         (N, 3) or (M, 3) float32 unit vectors; a row of zeros is "no normal".
@@ -109,7 +109,7 @@ def _by_blocks(
             progress(number, len(parts))
         margin = surroundings(points, part, cloud.scale, REACH, max(block, MARGIN))
         read, own = np.sort(np.concatenate([part, margin])), part[wanted[part]]
-        centred = points[read] - points[part].mean(0)  # again: rounding grows with the distance from the origin
+        centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
         normals[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     batch = torch.zeros(len(points), dtype=torch.long)
@@ -118,7 +118,7 @@ def _by_blocks(
 
 
 def _row_numbers(rows: NDArray, count: int) -> NDArray[np.int64]:
-    """Row numbers (M,) from those, or from a mask (count,)."""
+    """Row numbers (M,), from row numbers (M,) or a mask (count,)."""
     given = np.asarray(rows)
     if given.dtype.kind == "b" and given.shape == (count,):
         return np.flatnonzero(given)

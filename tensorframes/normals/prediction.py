@@ -9,13 +9,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Prediction:
-    """Normals of the points asked for, in their order.
+    """Normals of the requested rows, in their order.
 
     Attributes:
         normal: (M, 3) unit vectors; a row of zeros is "no normal" (all points of the cloud lie on a line or coincide).
-        iterates: (S, M, 3) the normals it was corrected from: the first guess, then one fit after the other; S = 0
-            where there is no fit.
-        fallback: (M,) uint8, where the point's frame came from, as in ``Frames.fallback``.
+        iterates: (S, M, 3) the normals before the final one: the guess, then each fit; S = 0 without fits.
+        fallback: (M,) uint8, the source of the point's frame, as in ``Frames.fallback``.
     """
 
     normal: Tensor

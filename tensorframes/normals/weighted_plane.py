@@ -85,7 +85,9 @@ class PlaneFit(nn.Module):
         invariants, shape = self.known(near, sights, before.detach())
         of_points = [told, shape]
         if self.remembers:
-            of_points.append(edge.new_zeros(len(edge), self.level.shape[1]) if before.seen is None else before.seen)
+            of_points.append(
+                edge.new_zeros(len(edge), self.level.shape[1]) if before.features is None else before.features
+            )
         receivers = self.receiver(torch.cat(of_points, dim=-1))
         hidden = self.geometry(invariants)
         hidden += sent.index_select(0, table.flatten()).view_as(hidden)

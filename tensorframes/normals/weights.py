@@ -20,7 +20,7 @@ from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.recipes import built
 
 FORMAT = 1
-"""Of the header. Whoever raises it teaches ``load_weights`` to read the older ones."""
+"""Version of the header. When it is increased, ``load_weights`` must still read the older ones."""
 
 PRETRAINED = ("best", "fast")
 """The weights that come with the package."""
@@ -33,9 +33,9 @@ def save_weights(estimator: nn.Module, recipe: dict[str, Any], path: str | Path,
 
     Args:
         estimator: its state is saved.
-        recipe: plain values, from which ``recipes.built`` makes the estimator.
-        path: ends in .safetensors.
-        about: facts of its training; plain values.
+        recipe: plain values, from which ``recipes.built`` constructs the estimator.
+        path: of the file, ending in .safetensors.
+        about: metadata of the training; plain values.
     """
     from safetensors.torch import save
 
@@ -57,7 +57,8 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         trusted: packages whose classes it may name, besides this one and torch.
 
     Raises:
-        UserError: there is no such file, it is not a weights file of this package, or it has another format.
+        UserError: there is no such file, it is not a weights file of this package, it has another format, or it names a
+            class of another package.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -91,7 +92,7 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
 
 
 def about(path: str | Path) -> dict[str, Any]:
-    """The facts of its training that a weights file holds."""
+    """The metadata of the training in a weights file."""
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as content:
@@ -112,7 +113,7 @@ def pretrained_path(name: str = "best") -> Path:
 
 
 def pretrained(name: str = "best") -> NormalEstimator:
-    """An estimator with the weights that come with the package, on the CPU, in evaluation mode; the caller's own.
+    """A new estimator with the weights that come with the package, on the CPU, in evaluation mode.
 
     Raises:
         UserError: there are none of that name.
@@ -129,7 +130,7 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     """A device by name; ``auto`` or None takes the first GPU if there is one.
 
     Raises:
-        UserError: no such device here, one without data (meta), or an untested kind.
+        UserError: the machine has no such device, or its kind is not supported.
     """
     name = str(device or "auto")
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):

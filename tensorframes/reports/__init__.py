@@ -1,4 +1,4 @@
-"""Reports: tables, pictures and files of scores."""
+"""Reports of scores: tables, pictures and files."""
 
 from tensorframes.reports.curves import pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table

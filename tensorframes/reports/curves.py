@@ -1,4 +1,4 @@
-"""Pictures of scores: shares of good points by category, and means by test rotation."""
+"""Pictures of scores: proportions of good points (PGP) by category, and means by test rotation."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +19,15 @@ def score_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
     """Draw the scores of one protocol: ``pgp_picture`` or ``rotation_picture``.
 
     Raises:
-        ValueError: the scores are of both protocols, or of none, or matplotlib doesn't write such files.
+        ValueError: there are no scores, they are of both protocols, or matplotlib cannot write files of this format.
     """
-    grid_of(results)  # refuses a mixture
+    grid_of(results)  # raises for scores of both protocols
     rotated = "per_rotation" in next(iter(results.values()))
     return rotation_picture(results, path) if rotated else pgp_picture(results, path)
 
 
 def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
-    """Draw for each category the share of points whose error is below 5 to 30 degrees: a curve for each method."""
+    """Draw the PGP of each category, the share of points with errors below 5 to 30 degrees: a curve for each method."""
     categories = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
     figure, axes = panels(len(categories), sharey=True)
     for axis, category in zip(axes, categories, strict=False):
@@ -42,8 +42,7 @@ def pgp_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
 
 
 def rotation_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
-    """Draw for each quality (mean cosines, RMSE) its value by test rotation: a line for each method. A method that is
-    equivariant is level."""
+    """Draw each metric (mean cosines, RMSE) by test rotation: a line for each method, level for an equivariant one."""
     rotations = list(dict.fromkeys(name for metrics in results.values() for name in metrics["per_rotation"]))
     entries = [entry for metrics in results.values() for entry in metrics["per_rotation"].values()]
     shown = [key for key, *_ in ROTATED if any(entry[key] is not None for entry in entries)]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
 
-FLOOR = 1e-16  # an error of zero is drawn as this
+FLOOR = 1e-16  # smallest error on the logarithmic axis; zero is drawn at it
 MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples recomputed"}
 Errors = Mapping[str, Mapping[str, float]]
 

@@ -34,8 +34,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Grid:
-    """Methods by columns: rows[i] is a method's name and its values, one a column, None where it has none. ``corner``
-    says what the rows are."""
+    """A table of scores: rows[i] is a method's name and its values, one a column, None if it has none.
+
+    ``corner`` is the heading of the names.
+    """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
@@ -99,7 +101,7 @@ def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
 
 
 def in_protocol_order(names: Sequence[str]) -> list[str]:
-    """Distinct categories: the protocol's in its order, then the others in theirs."""
+    """The distinct categories: those of the protocol in its order, then the others in the order given."""
     present = dict.fromkeys(names)
     return [name for name in CATEGORIES if name in present] + [name for name in present if name not in CATEGORIES]
 
@@ -120,7 +122,7 @@ def category_footer(results: Mapping[str, Metrics]) -> str:
 
 
 def span(counts: Sequence[int]) -> str:
-    """Smallest and largest of some counts, as text; one number if they are equal."""
+    """The smallest and the largest count, as text; one number if they are equal."""
     least, largest = min(counts), max(counts)
     return f"{least:,}" if least == largest else f"{least:,} to {largest:,}"
 

@@ -1,4 +1,4 @@
-"""Scores of other methods, known cloud by cloud, beside those of runs."""
+"""Scores of other methods by cloud, beside those of runs."""
 
 import csv
 from collections.abc import Mapping
@@ -12,8 +12,9 @@ Scores = Mapping[str, Mapping[str, float]]
 
 
 def read_scores(path: Path) -> dict[str, dict[str, float]]:
-    """The scores in a table with the columns cloud, perhaps category, and one for each method, RMSE in degrees; columns
-    of seconds are left out.
+    """The scores in a table with the columns cloud, optionally category, and one for each method (RMSE in degrees).
+
+    Columns of seconds are left out.
 
     Raises:
         UserError: the file can't be read, or is no such table.
@@ -30,7 +31,7 @@ def read_scores(path: Path) -> dict[str, dict[str, float]]:
 
 
 def scores_of(results: Mapping[str, Metrics]) -> dict[str, dict[str, float]]:
-    """What runs scored, cloud by cloud."""
+    """The RMSE of runs by cloud."""
     return {
         name: {cloud: entry["rmse"] for cloud, entry in metrics["per_cloud"].items()}
         for name, metrics in results.items()
@@ -38,7 +39,7 @@ def scores_of(results: Mapping[str, Metrics]) -> dict[str, dict[str, float]]:
 
 
 def categories_of(results: Mapping[str, Metrics]) -> dict[str, str]:
-    """Each cloud's category."""
+    """The category of each cloud."""
     return {cloud: entry["category"] for metrics in results.values() for cloud, entry in metrics["per_cloud"].items()}
 
 
@@ -61,13 +62,13 @@ def means(scores: Scores, category: Mapping[str, str]) -> dict[str, list[float]]
 
 
 def with_others(grid: Grid, others: Scores, category: Mapping[str, str]) -> Grid:
-    """The grid of runs by category with a row for each other method, whose seconds are not known."""
+    """The grid of runs by category with a row for each other method, without seconds."""
     rows = [(method, (*values, None)) for method, values in means(others, category).items()]
     return Grid(grid.columns, (*grid.rows, *rows), grid.footer, grid.corner)
 
 
 def ratio_grid(scores: Scores, category: Mapping[str, str]) -> Grid:
-    """Every method's means by those of the last one."""
+    """Each method's means divided by those of the last method."""
     summary = means(scores, category)
     last = list(scores)[-1]
     columns = [Column(name, 3) for name in in_protocol_order(list(category.values()))]

@@ -29,7 +29,7 @@ TITLES = {
 }
 INK, FAINT = "#1f2430", "#6b7280"
 CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
-POINTS = 15_000  # of a panel: more cannot be distinguished at its size
+POINTS = 15_000  # per panel; more cannot be distinguished at its size
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def show(axis: "Axes", panel: Panel, image: NDArray, size: tuple[int, int], name
 
 
 def short(name: str, length: int = 28) -> str:
-    """A cloud's name without the protocol's suffixes, which the title has; a long one is shortened in the middle."""
+    """A cloud's name without the protocol's suffixes, which the title has; long names are shortened in the middle."""
     name = name.split("_noise_white")[0].split("_ddist_minmax")[0]
     return name if len(name) <= length else f"{name[: length // 2]}…{name[-length // 2 + 1 :]}"
 

@@ -55,9 +55,9 @@ def framed(pos: NDArray, view: View) -> Floats:
 def draw(pos: NDArray, colour: NDArray, normal: NDArray | None, view: View, pixels: int = 480) -> Floats:
     """Image of a cloud, (H, W, 4) in [0, 1], with alpha, cropped to the covered area.
 
-    Each point is a disc perpendicular to its normal, wide enough to touch its neighbours; nearer discs hide farther
-    ones. Shading by the angle to the light (with normals oriented towards the viewer) and dark edges at jumps of depth
-    show the shape.
+    Each point is a disc perpendicular to its normal, large enough to touch its neighbours; nearer discs hide farther
+    ones. Colours are shaded by the angle to the light, with normals oriented towards the viewer, and darkened at
+    discontinuities of depth.
 
     Args:
         pos: (N, 3) positions.
@@ -118,7 +118,7 @@ def covered_pixels(centre: Floats, facing: Floats, radius: Floats, reach: int) -
     index of the disc of each (F,)."""
     step = np.arange(-reach, reach + 1)
     offset = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2)
-    tilt = np.maximum(facing[:, 2:], 0.25)  # a disc seen edge-on has some width
+    tilt = np.maximum(facing[:, 2:], 0.25)  # a disc viewed edge-on has some width
     rise = facing[:, :2] @ offset.T / tilt
     point, at = np.nonzero((offset**2).sum(axis=1) + rise**2 <= radius[:, None] ** 2)
     return np.round(centre[point]).astype(int) + offset[at], point

@@ -23,7 +23,7 @@ def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
 
 
 def table_of(grid: Grid, title: str | None = None) -> Table:
-    """The same for a grid; a row each, or a column each where there are too many columns for a screen."""
+    """A rich table of a grid: a row for each method, or a column if there are too many columns for the terminal."""
     caption = Text(grid.footer, style="dim", justify="left")
     table = Table(
         title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 0)

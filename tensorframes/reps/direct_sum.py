@@ -14,16 +14,16 @@ class Block(Protocol):
 
     @property
     def mul(self) -> int:
-        """How many."""
+        """The number of copies."""
 
 
 B = TypeVar("B", bound=Block)
 
 
 class DirectSum(Generic[B]):
-    """An immutable sequence of blocks that holds no data. A subclass says how many numbers one copy has.
+    """An immutable sequence of blocks that holds no data. A subclass defines the shape of one copy.
 
-    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, *numbers of one copy).
+    A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as ``(mul, *copy_shape)``.
     """
 
     __slots__ = ("blocks", "d")
@@ -43,16 +43,16 @@ class DirectSum(Generic[B]):
 
     @property
     def dim(self) -> int:
-        """Numbers in one feature: the sum over the blocks of mul times those of one copy."""
+        """Dimension of one feature: the sum over the blocks of mul times the dimension of one copy."""
         return sum([self.block_dim(block) for block in self.blocks])
 
     @property
     def channels(self) -> int:
-        """Copies in one feature: the sum of mul."""
+        """Number of copies in one feature: the sum of mul."""
         return sum([block.mul for block in self.blocks])
 
     def block_dim(self, block: B) -> int:
-        """Numbers in one block."""
+        """Dimension of one block: mul times that of one copy."""
         return block.mul * math.prod(self.copy_shape(block))
 
     def slices(self) -> list[slice]:
@@ -64,7 +64,7 @@ class DirectSum(Generic[B]):
         return ends
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, *numbers of one copy)."""
+        """The blocks of features x (..., dim), each as ``(..., mul, *copy_shape)``."""
         self.check(x)
         return [
             x[..., part].reshape(*x.shape[:-1], block.mul, *self.copy_shape(block))

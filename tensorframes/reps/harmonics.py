@@ -90,7 +90,7 @@ def _odd_coupling(a: int, b: int, c: int) -> Tensor:
 
 
 def harmonic_rotation(degree: int, g: Tensor) -> Tensor:
-    """D(g) with Y(g p) = D(g) Y(p), by least squares over points of the sphere: slow and exact, for constants alone."""
+    """D(g) with Y(g p) = D(g) Y(p), by least squares over points of the sphere: slow, exact, for constants only."""
     generator = torch.Generator().manual_seed(0)
     points = torch.randn(4 * degree + 8, 3, dtype=torch.float64, generator=generator)
     points = points / points.norm(dim=-1, keepdim=True)

@@ -45,7 +45,7 @@ class Irreps(DirectSum[IrrepBlock]):
     ``0o`` is ``0p``.
 
     Args:
-        spec: the text, or the blocks. Their order is kept.
+        spec: the text, or the blocks. Their order is preserved.
 
     Raises:
         ValueError: the text is not such a sum.
@@ -73,7 +73,7 @@ class Irreps(DirectSum[IrrepBlock]):
 
     @property
     def is_invariant(self) -> bool:
-        """Whether every g leaves every feature as it is: ``0e`` only."""
+        """Whether every g leaves every feature unchanged: ``0e`` only."""
         return all((block.degree, block.parity) == (0, 1) for block in self.blocks)
 
     @full_precision

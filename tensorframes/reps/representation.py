@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from torch import Tensor
 
@@ -20,7 +20,7 @@ class Representation(Protocol):
 
     @property
     def dim(self) -> int:
-        """Numbers in one feature."""
+        """Dimension of one feature."""
 
     @property
     def is_invariant(self) -> bool:
@@ -30,12 +30,12 @@ class Representation(Protocol):
         """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal."""
 
     def split(self, x: Tensor) -> list[Tensor]:
-        """The blocks of features x (..., dim), each as (..., mul, numbers of one copy)."""
+        """The blocks of features x (..., dim), each as ``(..., mul, *copy_shape)``."""
 
     def slices(self) -> list[slice]:
         """Where each block lies in a feature's row."""
 
-    def sorted(self) -> Any:
+    def sorted(self) -> Self:
         """The canonical order, equal kinds merged."""
 
     def check(self, x: Tensor) -> None:
@@ -49,10 +49,11 @@ def representation(spec: str | Representation, d: int | None = None) -> Represen
     """A representation from its text: ``"2x0 + 1x1"`` is TensorReps, ``"2x0e + 1x1o"`` Irreps; others are passed on.
 
     Args:
-        spec: the text, or the representation. d: dimension of space; None takes 3 for a text, and any other as it is.
+        spec: the text, or the representation.
+        d: dimension of space. None means 3 for a text, and that of the representation otherwise.
 
     Raises:
-        ValueError: it is neither, or its dimension is not d.
+        ValueError: ``spec`` is neither, or its dimension is not d.
     """
     if not isinstance(spec, str):
         if d is not None and spec.d != d:

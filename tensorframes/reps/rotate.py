@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tensorframes.reps.precision import full_precision
 
-MANY = 2  # times d matrices for one g: from then on one product by g x g is faster
+MANY = 2  # from MANY d matrices per g on, one product with the Kronecker product g x g is faster
 
 
 @full_precision
@@ -25,9 +25,9 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
     Returns:
         Features of x's shape. Scalars are passed on untouched.
 
-    Each index costs one product of a (rows, d) by a (d, d) matrix, d multiplications per number: for order r this is
-    r d^(r+1) instead of the d^(2r) of the Kronecker product g x ... x g. Where one g turns many matrices, order 2, they
-    are turned by g x g all the same: one product of larger matrices takes less time than two of small ones.
+    Each index costs one product of a (rows, d) by a (d, d) matrix. A tensor of order r then takes r d^(r+1)
+    multiplications, with the Kronecker product g x ... x g it would take d^(2r). Where one g acts on many matrices
+    (order 2), g x g is used all the same: one product of larger matrices takes less time than two of small ones.
     """
     d, lead = g.shape[-1], g.shape[:-2]
     if g.shape[-2] != d or x.shape[: len(lead)] != lead:

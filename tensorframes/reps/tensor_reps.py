@@ -28,7 +28,7 @@ class TensorBlock(NamedTuple):
 class TensorReps(DirectSum[TensorBlock]):
     r"""A direct sum of Cartesian tensor representations of O(d) (Lippmann et al., arXiv 2405.15389, section 3).
 
-    A tensor of order r has :math:`d^r` numbers and transforms with one factor g per index,
+    A tensor of order r has :math:`d^r` components and transforms with one factor g per index,
 
     .. math:: (\rho(g) T)_{a_1 \dots a_r} = \det(g)^{p} \sum_{b} g_{a_1 b_1} \cdots g_{a_r b_r} T_{b_1 \dots b_r},
 
@@ -36,7 +36,7 @@ class TensorReps(DirectSum[TensorBlock]):
 
     Args:
         spec: ``"32x0 + 16x1 + 4x2 + 2x1p"``: 32 scalars, 16 vectors, 4 matrices, 2 pseudo-vectors; or the blocks
-            themselves. The order of the blocks is kept (``sorted`` gives the canonical one).
+            themselves. The order of the blocks is preserved (``sorted`` gives the canonical one).
         d: dimension of space, at least 2.
 
     A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, d, ..., d).
@@ -71,7 +71,7 @@ class TensorReps(DirectSum[TensorBlock]):
 
     @property
     def is_invariant(self) -> bool:
-        """Whether every g leaves every feature as it is: true scalars only."""
+        """Whether every g leaves every feature unchanged: true scalars only."""
         return all(block.order == 0 and not block.pseudo for block in self.blocks)
 
     def transform(self, x: Tensor, g: Tensor) -> Tensor:

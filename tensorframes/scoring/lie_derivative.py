@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames import Frames
+from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import ReplayError, recording, replaying
 from tensorframes.layers import Probe
 from tensorframes.parallel import one_thread
@@ -95,8 +95,9 @@ class _Reading:
     """The outputs of a network's probes and frame finders in one run, in world coordinates, by name and call.
 
     Args:
-        reference: the run of the unrotated cloud, if this one is of the cloud rotated by ``g``. Outputs are rotated
-            back then, and each probe replaces its features by those of the reference, rotated exactly.
+        reference: the run on the unrotated cloud, if this run is on the cloud rotated by ``g``. Outputs are then
+            rotated back, and each probe replaces its features by those of the reference, rotated exactly.
+        g: (3, 3) the rotation.
     """
 
     def __init__(self, reference: _Reading | None = None, g: Tensor | None = None) -> None:
@@ -105,14 +106,13 @@ class _Reading:
 
     @contextmanager
     def of(self, network: nn.Module) -> Iterator[None]:
-        """Records within this context."""
+        """A context in which outputs are recorded."""
         hooks = []
         for name, module in network.named_modules():
             if isinstance(module, Probe):
                 hooks.append(module.register_forward_hook(self._features(name.removeprefix("backbone."))))
-        finders = getattr(network, "frames", None)
-        for level, finder in enumerate(finders if isinstance(finders, nn.ModuleList) else ()):
-            hooks.append(finder.register_forward_hook(self._frames(f"frames.{level}")))
+            elif isinstance(module, FrameFinder):
+                hooks.append(module.register_forward_hook(self._frames(name)))
         try:
             yield
         finally:
@@ -149,7 +149,7 @@ def _normals(network: nn.Module, pos: Tensor) -> Tensor:
 
 
 def _aligned(normal: Tensor, other: Tensor) -> Tensor:
-    """Normals (N, 3) with the signs of others."""
+    """Normals (N, 3), with the signs that agree with other normals (N, 3)."""
     return torch.where((normal * other).sum(-1, keepdim=True) < 0, -normal, normal)
 
 

@@ -20,7 +20,7 @@ class Method(Protocol):
 
     @property
     def oriented(self) -> bool:
-        """Whether the signs of its normals have a meaning."""
+        """Whether the signs of its normals carry information."""
 
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> NDArray:
         """Normals (M, 3) of the rows (M,) of points (N, 3), in their order; of all points if ``rows`` is None.
@@ -43,7 +43,7 @@ def normals_at(method: Method, points: NDArray, rows: NDArray | None) -> Floats:
 
 
 def timed_normals(method: Method, cloud: Cloud) -> tuple[Floats, float]:
-    """The method's normals at the cloud's ``eval_index``, (M, 3), and the seconds they take; it is given all points."""
+    """The method's normals (M, 3) at the cloud's ``eval_index``, from all points, and the seconds this takes."""
     start = time.perf_counter()
     normal = normals_at(method, cloud.pos, cloud.eval_index)
     return normal, time.perf_counter() - start

@@ -67,7 +67,7 @@ def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Float
         oriented: n and -n differ.
 
     Raises:
-        ValueError: if the shapes differ or a true normal is unusable.
+        ValueError: the shapes differ, or a true normal is zero or not finite.
     """
     predicted, true = check_predictions(normal), check_truth(truth)
     if predicted.normal.shape != true.shape:
@@ -81,7 +81,7 @@ def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Float
 def flipped(degrees: ArrayLike) -> Floats:
     """Oriented angles after a flip of the whole shape: 180 - a if more than half of the angles exceed 90 degrees.
 
-    The sign is one for the whole shape. Rows without a normal stay at 90.
+    One sign is chosen for the whole shape. Rows without a normal stay at 90.
     """
     values = check_angles(degrees)
     return 180.0 - values if np.count_nonzero(values > 90) * 2 > len(values) else values

@@ -83,8 +83,8 @@ def chamfer_normal_distance(normal: Floats, cloud: Cloud, rows: NDArray[np.int64
 
     Li et al.: "CMG-Net: Robust Normal Estimation for Point Clouds via Chamfer Normal Distance and Multi-scale
     Geometry", 2024, equation 3. Row i of `clean_pos` is row i of the cloud before the noise, so that the cloud's
-    normals are those of the clean points. If the numbers of rows differ this is not given, and the result is null. Rows
-    whose nearest clean point is unlabelled are left out; the result is null if none remains.
+    normals are those of the clean points. The result is null if the numbers of rows differ. Rows whose nearest clean
+    point is unlabelled are left out; the result is null if none remains.
     """
     if cloud.clean_pos is None or len(cloud.clean_pos) != len(cloud.pos):
         return None

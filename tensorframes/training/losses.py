@@ -10,13 +10,13 @@ from tensorframes.normals import Prediction
 
 
 def squared_chord(normal: Tensor, target: Tensor, oriented: bool) -> Tensor:
-    """|n - t|^2 per row, unoriented min(|n - t|^2, |n + t|^2) = |n - sign(n . t) t|^2.
+    """Squared chordal distance per row: |n - t|^2, unoriented min(|n - t|^2, |n + t|^2) = |n - sign(n . t) t|^2.
 
     A zero row of ``normal`` means "no normal" and has the largest possible error (4 oriented, 2 unoriented), without a
     gradient.
 
     Args:
-        normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: signs count.
+        normal: (N, 3) unit or zero rows. target: (N, 3) unit rows. oriented: whether n and -n differ.
 
     Returns:
         (N,) float32, or float64 where ``normal`` is.
@@ -61,12 +61,12 @@ class ChordalLoss(torch.nn.Module):
     .. math:: L = \frac{1}{B} \sum_b \sqrt{\langle |n_i - t_i|^2 \rangle_{i \in b} + \epsilon + (\kappa \sigma_b)^2}.
 
     The inner mean is over the points of cloud b in the loss mask; clouds without any are left out. The root is taken
-    per cloud, as in the metric: otherwise noisy clouds dominate a mixed batch. For patches the metric takes the root
-    over the whole cloud, where patches of large error dominate. The constants imitate this if they are of the size of
-    the squared error of the whole cloud: well below them a patch counts by its squared error.
+    per cloud, as in the metric; without it noisy clouds would dominate a mixed batch. Training samples are patches,
+    while the metric takes the root over the whole cloud, where patches of large error dominate. Constants of the size
+    of the squared error of the whole cloud imitate this: a patch of much smaller error contributes its squared error.
 
     Args:
-        oriented: signs count.
+        oriented: whether n and -n differ.
         iterates_weight: weight of the mean of the same loss over the iterates of the estimator.
         eps: constant of all clouds; also keeps the gradient of the root finite at zero error.
         noise_error: kappa, in radians of error per diagonal of noise. ``keys.NOISE`` holds sigma; it is 0 in a batch
@@ -106,7 +106,7 @@ class ChordalLoss(torch.nn.Module):
 
 
 class UnorientedLoss(ChordalLoss):
-    """:class:`ChordalLoss` for lines: n and -n are the same answer."""
+    """:class:`ChordalLoss` for unoriented normals: n and -n are equal."""
 
     def __init__(self, iterates_weight: float = 0.5, eps: float = 0.005, noise_error: float = 0.0) -> None:
         super().__init__(oriented=False, iterates_weight=iterates_weight, eps=eps, noise_error=noise_error)

@@ -183,5 +183,5 @@ class NormalTraining(pl.LightningModule):
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
                 self._check_finite(self.loss_of(self._last), "loss")
             self.train(training)
-            self._last = None  # once a step
+            self._last = None  # checked once per step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}

@@ -57,6 +57,11 @@ def test_a_data_set_to_download_must_be_named() -> None:
     assert run_command("download")[::2] == (2, expected)
 
 
+def test_a_data_set_of_ones_own_is_not_downloaded(tmp_path: Path) -> None:
+    expected = "error: expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another\n"
+    assert run_command("download", "data=folder", f"data.root={tmp_path}")[::2] == (2, expected)
+
+
 def test_help_names_every_group_and_choice() -> None:
     text = " ".join(run_command("train", "--help").out.split())
     for group, names in groups(config_dir()).items():

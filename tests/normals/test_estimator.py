@@ -112,12 +112,16 @@ def profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
 
 def test_points_move_towards_the_plane_that_was_fitted() -> None:
     head = estimator().head
-    fit = Fit(torch.eye(3).double()[2:].expand(2, 3), centre=torch.tensor([0.5, -0.2]).double(), seen=torch.zeros(2, 8))
+    fit = Fit(
+        torch.eye(3).double()[2:].expand(2, 3), centre=torch.tensor([0.5, -0.2]).double(), features=torch.zeros(2, 8)
+    )
     with torch.no_grad():
         head.offsets[0].share.weight.zero_()
         head.offsets[0].share.bias.fill_(20.0)
     embedding, before = torch.zeros(2, 4).double(), torch.zeros(3, 3).double()
-    after, moved = head.offsets[0](replace(fit, seen=fit.seen.double()), embedding, torch.tensor([2, 0]), before)
+    after, moved = head.offsets[0](
+        replace(fit, features=fit.features.double()), embedding, torch.tensor([2, 0]), before
+    )
     assert torch.allclose(moved[:, 2], torch.tensor([-0.2, 0.0, 0.5]).double())
     assert torch.allclose(after.centre, torch.zeros(2).double(), atol=1e-6)
 

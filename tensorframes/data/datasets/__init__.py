@@ -3,8 +3,9 @@
 from tensorframes.data.datasets.archives import unpack
 from tensorframes.data.datasets.download import fetch
 from tensorframes.data.datasets.folder import Folder
+from tensorframes.data.datasets.interface import DataSet, Downloadable
 from tensorframes.data.datasets.modelnet40 import ModelNet40
 from tensorframes.data.datasets.pcpnet import PCPNet
 from tensorframes.data.datasets.sequence import CachedClouds
 
-__all__ = ["CachedClouds", "Folder", "ModelNet40", "PCPNet", "fetch", "unpack"]
+__all__ = ["CachedClouds", "DataSet", "Downloadable", "Folder", "ModelNet40", "PCPNet", "fetch", "unpack"]

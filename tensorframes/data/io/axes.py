@@ -1,4 +1,4 @@
-"""Identification of position and normal columns by name, whatever their case, units, punctuation and order."""
+"""Identification of position and normal columns by name, whatever their case, units, punctuation or order."""
 
 import re
 from collections.abc import Sequence

@@ -90,18 +90,18 @@ class Columns:
         They replace the file's normals, or are appended as nx, ny, nz.
         """
         names = self.normals or NORMAL
-        kept = [self.table.dtype[name].base for name in self.normals]
-        kind = np.dtype("f8") if kept and all(each.kind == "f" and each.itemsize == 8 for each in kept) else "f4"
+        old = [self.table.dtype[name].base for name in self.normals]
+        kind = np.dtype("f8") if old and all(each.kind == "f" and each.itemsize == 8 for each in old) else "f4"
         values = np.asarray(normal).astype(kind)
-        # Without the old ones first: a type that could not hold them must not be kept.
+        # The old columns are cast first, because `with_columns` preserves the type of a replaced column if it can.
         bare = replace(self, table=_cast(self.table, dict.fromkeys(self.normals, np.dtype(kind))))
         return bare.with_columns(dict(zip(names, values.T, strict=True)) if len(names) == 3 else {names[0]: values})
 
     def without(self, names: tuple[str, ...]) -> "Columns":
         """The same rows without these columns, and without those of `beside`."""
-        kept = [(name, self.table.dtype[name]) for name in self.names if name not in names]
-        table = np.empty(len(self.table), dtype=kept)
-        for name, _ in kept:
+        fields = [(name, self.table.dtype[name]) for name in self.names if name not in names]
+        table = np.empty(len(self.table), dtype=fields)
+        for name, _ in fields:
             table[name] = self.table[name]
         return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names))
 
@@ -118,8 +118,8 @@ class Columns:
         scalars = [name for name in self.names if kinds[name].shape == () and kinds[name].kind in "biuf"]
         if (found := find_triple(scalars, triples)) is not None:
             return found
-        wide = (name for name in self.names if kinds[name].shape == (3,) and key_of(name) in vectors)
-        return tuple(wide)[:1]
+        whole = (name for name in self.names if kinds[name].shape == (3,) and key_of(name) in vectors)
+        return tuple(whole)[:1]
 
     def _stacked(self, names: tuple[str, ...]) -> NDArray[np.float64]:
         columns = self.table[names[0]] if len(names) == 1 else np.stack([self.table[name] for name in names], axis=1)
@@ -164,11 +164,11 @@ def table_of(arrays: Mapping[str, NDArray]) -> NDArray:
 def _kind(values: NDArray, table: NDArray, name: str) -> np.dtype:
     """The type of a column of these values; that of the table's column of this name if it represents them exactly."""
     if name in (table.dtype.names or ()):
-        kept = table.dtype[name]
-        if kept.shape == values.shape[1:] and kept.base.kind in "biuf":
+        old = table.dtype[name]
+        if old.shape == values.shape[1:] and old.base.kind in "biuf":
             with np.errstate(all="ignore"):
-                if np.array_equal(values.astype(kept.base).astype(values.dtype), values, equal_nan=True):
-                    return kept
+                if np.array_equal(values.astype(old.base).astype(values.dtype), values, equal_nan=True):
+                    return old
     return np.dtype((values.dtype, values.shape[1:]))
 
 

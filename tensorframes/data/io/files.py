@@ -10,8 +10,8 @@ LONGEST = 160
 
 def one_line(error: BaseException) -> str:
     """The message of an exception on one line, shortened."""
-    told = " ".join(str(error).split()) or type(error).__name__
-    return told if len(told) <= LONGEST else f"{told[: LONGEST - 3]}..."
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def read_bytes(path: Path) -> bytes:

@@ -38,7 +38,7 @@ def read_cloud(path: str | Path) -> Columns:
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
-    except BaseException as error:  # what is in a broken file can make libraries fail in any way; lazrs panics
+    except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
         raise UserError(f"{path}: expected a whole {found.name} file, got: {one_line(error)}") from error
     if not columns.position:
         names = ", ".join(columns.names) or "none"
@@ -63,10 +63,10 @@ def write_cloud(path: str | Path, columns: Columns) -> None:
     found, suffix = _target_format(path, columns)
     if lost := unkept(path, columns):
         logging.getLogger(__name__).warning("%s", lost_line(path, lost))
-    kept = columns.without(tuple(name for name in columns.names if name in lost))
+    remaining = columns.without(tuple(name for name in columns.names if name in lost))
     try:
         with replacing(path) as file:
-            found.write(file, kept, suffix)
+            found.write(file, remaining, suffix)
     except OSError as error:
         raise UserError(f"{path}: can't be written: {error.strerror or error}") from error
     except UserError:

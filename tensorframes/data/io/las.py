@@ -75,8 +75,8 @@ class LasFormat:
             rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
             raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")
         own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
-        kept = {*own, *columns.position, *columns.normals}
-        return tuple(name for name in columns.names if name not in kept and not _fits(name, columns.table[name]))
+        placed = {*own, *columns.position, *columns.normals}
+        return tuple(name for name in columns.names if name not in placed and not _fits(name, columns.table[name]))
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The original file with new and changed dimensions; other points as LAS 1.4."""
@@ -89,7 +89,7 @@ class LasFormat:
         else:
             data = _new(standard(columns, NORMAL_DIMENSIONS))
         compressed = suffix == ".laz"
-        stream = BytesIO() if compressed else file  # the compressor does not tell why it could not write
+        stream = BytesIO() if compressed else file  # the compressor gives no reason if it cannot write
         with laspy.open(
             stream,
             mode="w",

@@ -114,12 +114,12 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         elif not bare and _may_name_axes(text):
             header, bare, odd = index, True, None
         elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
-            odd = index if odd is None else odd  # a title, if names come soon
+            odd = index if odd is None else odd  # a title, if names follow
         if odd is not None and (bare or index - odd > TITLES):
             break
     if odd is not None:
-        told = shorten(lines[odd].strip())
-        raise UserError(f"{path}, line {odd + 1}: expected numbers or names with x, y and z, got {told}")
+        text = shorten(lines[odd].strip())
+        raise UserError(f"{path}, line {odd + 1}: expected numbers or names with x, y and z, got {text}")
     raise UserError(f"{path}: expected rows of numbers, got none")
 
 
@@ -186,8 +186,8 @@ def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
     """The dialect with the decimal sign of a later row, if the first row has integers only."""
     if dialect.separator == "," or dialect.decimal == ",":
         return dialect
-    telling = next((row for row in rows if "," in row and not row.lstrip().startswith(COMMENTS)), None)
-    decimal = "." if telling is None else detect(telling, dialect.separator).decimal
+    first = next((row for row in rows if "," in row and not row.lstrip().startswith(COMMENTS)), None)
+    decimal = "." if first is None else detect(first, dialect.separator).decimal
     return Dialect(dialect.separator, decimal, dialect.trailing, dialect.quoted)
 
 
@@ -214,7 +214,7 @@ def _is_row(text: str, separator: str | None, named: bool) -> bool:
     dialect = detect(text, separator)
     fields = dialect.split(text)
     values = [number(field, dialect.decimal) for field in fields]
-    known = sum(value is not None for value in values)
-    if known == len(values):
+    numeric = sum(value is not None for value in values)
+    if numeric == len(values):
         return any(fields)
-    return known >= 3 and (named or None not in values[:3])
+    return numeric >= 3 and (named or None not in values[:3])

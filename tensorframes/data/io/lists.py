@@ -15,7 +15,7 @@ def read_values(path: Path, columns: int) -> NDArray[np.float64]:
     """The (N, columns) numbers of a text file.
 
     Raises:
-        UserError: what is wrong, with the file's name and the line's number.
+        UserError: the file cannot be read, or a line has other fields; the message names the file and the line.
     """
     lines = decode(path, read_bytes(path)).lines
     layout = find_layout(path, lines)

@@ -1,4 +1,4 @@
-"""PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and wide fields are preserved."""
+"""PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and fields of any COUNT are preserved."""
 
 import struct
 from collections.abc import Sequence

@@ -194,8 +194,8 @@ def _new_lines(columns: Columns, suffix: str) -> list[str]:
 
 
 def _all_texts(columns: Columns) -> dict[str, list[str]]:
-    """The text of each column, one per number for wide columns; for a text file that of its fields."""
-    kept: dict[str, list[str]] = {}
+    """The text of each column, one for each number of a row; for a text file that of its fields."""
+    original: dict[str, list[str]] = {}
     origin = columns.origin
     if isinstance(origin, TextOrigin):
         fields = split_rows(Path(), origin.text.lines, origin.layout)[1]
@@ -205,19 +205,19 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
             if same and columns.table.dtype[name].kind != "U":
                 texts = [text.replace(",", ".") if point else text for text in texts]
             if same:
-                kept[name] = [text or "nan" for text in texts]
+                original[name] = [text or "nan" for text in texts]
     return {
         key: texts
         for name in columns.names
-        for key, texts in ({name: kept[name]} if name in kept else _texts(_brief(columns, name), name)).items()
+        for key, texts in ({name: original[name]} if name in original else _texts(_brief(columns, name), name)).items()
     }
 
 
 def _texts(values: NDArray, name: str = "") -> dict[str, list[str]]:
     if values.ndim == 1:
         return {name: texts_of(values)}
-    wide = values.reshape(len(values), -1)
-    return {f"{name}_{index}": texts_of(wide[:, index]) for index in range(wide.shape[1])}
+    flat = values.reshape(len(values), -1)
+    return {f"{name}_{index}": texts_of(flat[:, index]) for index in range(flat.shape[1])}
 
 
 def _has_header(columns: Columns) -> bool:

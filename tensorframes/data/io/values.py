@@ -21,7 +21,7 @@ def read_numbers(path: Path, lines: list[str], layout: Layout) -> NDArray[np.flo
     """(N, C) numbers of the rows.
 
     Raises:
-        UserError: a field is not a number, or a row has another length; the line's number is told.
+        UserError: a field is not a number, or a row has another length; the message names the line.
     """
     fast = _read_fast(lines, layout)
     if fast is not None:
@@ -33,12 +33,13 @@ def read_numbers(path: Path, lines: list[str], layout: Layout) -> NDArray[np.flo
 def read_columns(path: Path, lines: list[str], layout: Layout, needed: Collection[int]) -> list[NDArray]:
     """The columns of the rows, each (N,): numbers if all fields are, else text.
 
-    Columns of whole numbers without a point in the first row are bytes, int32, or what they take; others float64.
+    Columns of whole numbers without a point in the first row have the smallest sufficient integer type (uint8, int32 or
+    larger); others are float64.
 
     Args:
         path: for the errors.
         lines: of the file.
-        layout: what stands where in them.
+        layout: of the lines.
         needed: indices of columns that must be numbers; without names those that begin with one must, too.
 
     Raises:

@@ -35,7 +35,7 @@ class EMA(WeightAveraging):
                 average.copy_(value)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Moves the average to the device and precision of the module, which it was copied from before the module
+        """Moves the average to the device and precision of the module, which it was copied from before the module was
         moved."""
         if self._average_model is not None:
             self._average_model.to(device=pl_module.device, dtype=cast(torch.dtype, pl_module.dtype))

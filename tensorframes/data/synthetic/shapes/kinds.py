@@ -42,7 +42,7 @@ def extrusion(rng: np.random.Generator) -> Surface:
 
 
 def turned(rng: np.random.Generator) -> Surface:
-    """A profile with edges turned about an axis: vases, columns, wheels; a few are hollow."""
+    """Surfaces of revolution of profiles with corners: vases, columns, wheels; a few are hollow."""
     solid: fields.Field = fields.Revolved(parts.profile(rng))
     if rng.random() < 0.3:
         solid = combine.Shell(solid, rng.uniform(0.01, 0.03))
@@ -79,7 +79,7 @@ def fine_facets(rng: np.random.Generator) -> Surface:
 
 
 def scanned(rng: np.random.Generator) -> Surface:
-    """A smooth shape as scans come: an even triangle mesh, edges of 3 to 6 spacings, its vertices slightly rough."""
+    """A smooth shape as a reconstructed scan: an even triangle mesh, edges of 3 to 6 spacings, slightly noisy."""
     return _triangulated(parts.smooth(rng), rng)
 
 

@@ -55,8 +55,8 @@ class Mesh:
 
 
 def cubes(field: Field, resolution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Marching cubes on so many points along each axis (3,), rounded: vertices (V, 3) float64 and faces (F, 3), none
-    where the field does not change its sign."""
+    """Marching cubes on a grid of ``resolution`` (3,) points along the axes, rounded: vertices (V, 3) float64 and faces
+    (F, 3), none if the field does not change its sign."""
     with needed_for("generated shapes"):
         from skimage.measure import marching_cubes
 
@@ -123,7 +123,7 @@ def coarsened(mesh: Mesh, count: int, evenness: int, rng: np.random.Generator) -
         cluster = cKDTree(seeds).query(place)[1]
     faces = joined(cluster[mesh.faces])
     a, b, c = seeds[faces].transpose(1, 0, 2)
-    # A few slivers are folded over; a hole of their size is nothing, a normal that points inward is.
+    # A few slivers are folded over. They are removed: a hole of their size is harmless, an inward normal is not.
     up = (np.cross(b[:, :3] - a[:, :3], c[:, :3] - a[:, :3]) * (a + b + c)[:, 3:]).sum(1) > 0
     return Mesh(seeds[:, :3], faces[up])
 

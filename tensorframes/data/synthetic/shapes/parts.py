@@ -50,13 +50,13 @@ def waves_of(vectors: np.ndarray, amplitudes: np.ndarray, phases: np.ndarray, pr
 
 def combined(rng: np.random.Generator, smoothness: float) -> fields.Field:
     """Two to five solids joined, and cut by one to four others."""
-    pieces = [placed(solid(rng, rng.uniform(0.5, 0.9)), rng, 0.35) for _ in range(int(rng.integers(2, 6)))]
+    solids = [placed(solid(rng, rng.uniform(0.5, 0.9)), rng, 0.35) for _ in range(int(rng.integers(2, 6)))]
     holes = [placed(solid(rng, rng.uniform(0.25, 0.6)), rng, 0.55) for _ in range(int(rng.integers(1, 5)))]
-    return combine.difference(combine.Union(tuple(pieces), smoothness), *holes, smoothness=smoothness)
+    return combine.difference(combine.Union(tuple(solids), smoothness), *holes, smoothness=smoothness)
 
 
 def machined(rng: np.random.Generator, smoothness: float) -> fields.Field:
-    """A part as machines make it: a plate or drum with bosses and ribs along common axes, pockets and drilled holes."""
+    """A machined part: a plate or drum with bosses and ribs along common axes, pockets and drilled holes."""
     a, b, c = rng.uniform(0.5, 0.8), rng.uniform(0.4, 0.7), rng.uniform(0.08, 0.3)
     base: fields.Field = fields.Box((a, b, c)) if rng.random() < 0.6 else fields.Prism(star(rng, 0.8), c)
     added, removed = [base], []
@@ -105,7 +105,7 @@ def prism(rng: np.random.Generator) -> fields.Field:
 
 
 def profile(rng: np.random.Generator) -> fields.Polygon:
-    """A chain (rho, z) through 3 to 9 random radii, in straight or curved pieces, with steps."""
+    """A chain (rho, z) through 3 to 9 random radii, of straight or curved sections, with steps."""
     count = int(rng.integers(3, 10))
     height = np.sort(rng.uniform(-0.9, 0.9, count))
     height = 0.5 * height + 0.5 * np.linspace(-0.9, 0.9, count)
@@ -205,7 +205,7 @@ def terrain(rng: np.random.Generator) -> fields.Field:
 
 
 def cut(rng: np.random.Generator) -> fields.Field:
-    """Where an open surface stays: one side of a plane, without a ball."""
+    """The region to which an open surface is cut: one side of a plane, without a ball."""
     plane = fields.HalfSpace(tuple(random_direction(rng).tolist()), rng.uniform(-0.1, 0.4))
     return combine.difference(plane, placed(fields.Sphere(rng.uniform(0.2, 0.5)), rng, 0.7))
 
@@ -218,7 +218,7 @@ def curve(rng: np.random.Generator, count: int) -> np.ndarray:
 
 
 def pipe(rng: np.random.Generator) -> fields.Field:
-    """Round tubes along a curve in 6 to 14 straight pieces; half of them hollow, cut off at the ends."""
+    """Round tubes along a curve of 6 to 14 straight segments; half of them hollow, cut off at the ends."""
     path = curve(rng, int(rng.integers(7, 15)))
     radius = rng.uniform(0.06, 0.16)
     tube = bones(path[:-1], path[1:], np.full((len(path) - 1, 2), radius), 0.0)

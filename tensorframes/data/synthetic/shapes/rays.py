@@ -1,4 +1,4 @@
-"""Where rays first meet a surface: sphere tracing of fields, with free space skipped by a grid.
+"""First intersections of rays with a surface: sphere tracing of fields, with free space skipped by a grid.
 
 A field is 1-Lipschitz, so a ray at x may advance by |f(x)| without passing a zero (Hart, *Sphere tracing*, 1996). Since
 |f| may be much smaller than the distance, a grid of cubes gives a second bound, that of the nearest cube that may hold

@@ -19,7 +19,7 @@ from tensorframes.data.synthetic.shapes.rays import FreeSpace, cast
 from tensorframes.data.synthetic.shapes.roots import SMALLEST_GRADIENT, TOLERANCE, evaluate, refined, value_and_gradient
 
 HALF = 1.28
-"""Shapes lie within |x|, |y|, |z| <= HALF; what reaches out is cut off."""
+"""Shapes lie within |x|, |y|, |z| <= HALF; parts outside are cut off."""
 
 COARSEST = 16
 LINES = 1 << 15
@@ -28,7 +28,7 @@ HALVINGS = 3
 ROUNDING = 1e-5
 CUBES = 6000
 FINEST = 2 * HALF / 64
-"""Of the grid that rays skip free space by: cubes that may hold the surface, and their smallest side."""
+"""The grid by which rays skip free space: number of cubes that may contain the surface, and their smallest side."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,10 @@ class Implicit:
         return FreeSpace.around(np.full(3, -HALF), side, occupied)
 
     def _crossings(self, centres: Tensor, side: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """What LINES lines meet, each through a random cell along a random axis."""
+        """Accepted intersections (K, 3) of LINES lines with the surface, and their normals (K, 3).
+
+        Each line passes through a random cell along a random axis.
+        """
         direction = torch.eye(3, dtype=centres.dtype)[torch.from_numpy(rng.integers(3, size=LINES))]
         start = centres[torch.from_numpy(rng.integers(len(centres), size=LINES))]
         within = torch.from_numpy(rng.random((LINES, 3))) * (1 - direction)

@@ -1,6 +1,6 @@
-"""Where rays first meet triangles: a grid of cubes that lists the triangles each of them touches.
+"""First intersections of rays with triangles, by a grid of cubes that lists the triangles in each of them.
 
-A ray goes from cube to cube, over empty ones in one step, and is tested against the triangles of each (Moller and
+A ray advances from cube to cube, over empty ones in one step, and is tested against the triangles of each (Moller and
 Trumbore, *Fast, minimum storage ray/triangle intersection*, 1997).
 """
 
@@ -11,10 +11,10 @@ import numpy as np
 from tensorframes.data.synthetic.shapes.rays import FreeSpace
 
 MOST_CUBES = 96
-"""Along the longest side of the grid."""
+"""Number of cubes along the longest side of the grid."""
 
 MARGIN = 1e-9
-"""Relative to the triangle: hits so far outside count, or rays would slip through between two of them."""
+"""Tolerance in units of the triangle: hits this far outside it count, so that no ray passes between two triangles."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """Noise and uneven density: the six categories of the protocol.
 
 PCPNet's files state the noise (Gaussian, sigma a fraction of the bounding box's diagonal) but not how points were
-thinned. Here each point is kept with a probability, its *share*, that depends on its position t in [0, 1] along the
+thinned. Here each point remains with a probability, its *share*, that depends on its position t in [0, 1] along the
 longest principal axis of the cloud: a ramp (gradient) or alternating layers (striped).
 """
 
@@ -26,7 +26,7 @@ PROTOCOL_SUFFIX = {
 """Suffix of the shape's name in the files of each category."""
 
 MIN_SHARE = 0.2
-"""Default of the smallest part of a cloud that a density keeps."""
+"""Default of ``Density.least``."""
 
 
 def longest_axis(pos: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ def longest_axis(pos: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Density:
-    """The share of points that is kept, along an axis.
+    """The share of points that remain, along an axis.
 
     Args:
         pattern: uniform (`high` everywhere), gradient (low + (high - low) t) or striped (layers of equal width, low and
@@ -48,7 +48,7 @@ class Density:
         layers: number of stripes.
         reverse: reverses the direction of t.
         axis: (3,) direction; None takes the longest principal axis.
-        least: smallest part of the cloud that is kept, in [0, 1]; all shares are scaled up if necessary.
+        least: smallest fraction of the cloud's points that remain, in [0, 1]; all shares are scaled up if necessary.
     """
 
     pattern: str = "uniform"
@@ -68,7 +68,7 @@ class Density:
             raise ValueError(f"expected a least part in [0, 1], got {self.least}")
 
     def share(self, pos: np.ndarray) -> np.ndarray:
-        """(N,) float64, the probability that each of (N, 3) points is kept."""
+        """(N,) float64, the probability that each of (N, 3) points remains."""
         if self.pattern == "uniform":
             return np.full(len(pos), self.high)
         axis = longest_axis(pos) if self.axis is None else np.asarray(self.axis)
@@ -80,7 +80,7 @@ class Density:
         return np.where((t * self.layers).astype(np.int64) % 2 == 0, self.high, self.low)
 
     def sample_rows(self, pos: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Ascending rows of the points that are kept, at least the part `least` and at least one."""
+        """Ascending rows of the points that remain, at least the fraction `least` and at least one."""
         if self.pattern == "uniform" and self.high == 1:
             return np.arange(len(pos))
         chance = rng.random(len(pos)) / self.share(pos)
@@ -100,7 +100,7 @@ class Corruption:
 
     Args:
         noise: sigma, a fraction of the diagonal of the whole clean cloud.
-        density: the share of points that is kept.
+        density: the share of points that remain.
         category: the protocol's name of the corruption.
         rounding: coordinates are rounded to multiples of this fraction of the diagonal, as in files with few digits;
             0: to float32 only.
