@@ -17,7 +17,7 @@ DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
 
 Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ and text (XYZ, TXT, CSV, ASC, PTS); all other columns stay as they are.
-The target is replaced when its new content is whole: interrupted, or on a full disk, it stays what it was.
+The target is replaced when its new content is complete: a run that is interrupted leaves the old file.
 """
 
 
@@ -27,12 +27,16 @@ def parser() -> LineParser:
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     reader.add_argument("source", help="the cloud")
-    reader.add_argument("target", help="the file to write; it may be the same")
+    reader.add_argument("target", help="the file to write; it may be the source")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="larger clouds are worked through in blocks of so many points")
+    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
     reader.add_argument(
-        "--trusted", action="append", default=[], metavar="PACKAGE", help="whose classes the file of weights may name"
+        "--trusted",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package whose classes a checkpoint may name",
     )
     return reader
 
