@@ -1,5 +1,7 @@
-"""Where the configurations are."""
+"""Where the configurations and the packages that they name are."""
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -19,3 +21,10 @@ def groups(root: Path) -> dict[str, list[str]]:
         if file.parent != root:
             found.setdefault(file.parent.relative_to(root).as_posix(), []).append(file.stem)
     return found
+
+
+def find_plugins() -> None:
+    """Packages in the folder that the command is started in can be named by ``_target_``, as where Python is started
+    there; installed ones come first."""
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())

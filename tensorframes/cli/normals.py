@@ -98,8 +98,11 @@ def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator"
     Raises:
         UserError: there is no such file, or it is neither a weights file nor a checkpoint.
     """
+    from tensorframes.cli.folders import find_plugins
     from tensorframes.normals import PRETRAINED, NormalEstimator, load_weights
 
+    if trusted:
+        find_plugins()
     if name in PRETRAINED:
         return name
     if not name.endswith(".ckpt"):
