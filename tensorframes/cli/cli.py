@@ -18,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.explain import explain, is_mistake, system_error
-from tensorframes.cli.folders import config_dir
+from tensorframes.cli.folders import config_dir, find_plugins
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.errors import INTERRUPTED, UserError
 
@@ -87,15 +87,6 @@ def command_line(
         _restore("HYDRA_FULL_ERROR", wanted)
         sys.argv = argv
     return FAILED if FAILED in codes else max(codes)
-
-
-def find_plugins() -> None:
-    """Add the working directory to the module search path, after installed packages.
-
-    ``_target_`` may then name a user's own packages there, as under ``python``.
-    """
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.append(os.getcwd())
 
 
 def options_first(arguments: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """``tensorframes compare``: which settings varied between runs, and their scores side by side."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,14 @@ def main(arguments: Sequence[str]) -> int:
     reader = parser()
     given = reader.parse_args(arguments)
     with loading():
-        from tensorframes.cli.runs import found_runs
-        from tensorframes.reports import score_picture
+        from tensorframes.cli.runs import found_runs, without_scores
+        from tensorframes.reports import expect_picture, score_picture
     try:
+        if given.picture:
+            expect_picture(given.picture)
         runs = found_runs(given.runs)
+        for folder in without_scores(given.runs):
+            print(f"note: {folder} has no scores (no metrics.json): left out", file=sys.stderr)
         print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
         results = {run.name: run.metrics for run in runs}
         results |= shared_baselines([run.metrics for run in runs])

@@ -1,5 +1,7 @@
-"""The folder of the configurations, and the groups in it."""
+"""Where the configurations and the packages that they name are."""
 
+import os
+import sys
 from pathlib import Path
 
 
@@ -19,3 +21,12 @@ def groups(root: Path) -> dict[str, list[str]]:
         if file.parent != root:
             found.setdefault(file.parent.relative_to(root).as_posix(), []).append(file.stem)
     return found
+
+
+def find_plugins() -> None:
+    """Add the working directory to the module search path, after installed packages.
+
+    ``_target_`` may then name a user's own packages there, as under ``python``.
+    """
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.append(os.getcwd())

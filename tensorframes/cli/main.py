@@ -104,7 +104,8 @@ def usage() -> str:
         "usage: tensorframes COMMAND ...\n\n"
         "Normals of point clouds: estimated, and the networks that estimate them trained and scored.\n\n"
         f"commands:\n{commands}\n\n"
-        "options:\n  --version  what is installed\n  --help     this text; tensorframes COMMAND --help: of a command"
+        "options:\n  --version  the version that is installed\n"
+        "  --help     this text; for a command: tensorframes COMMAND --help"
     )
 
 

@@ -27,12 +27,16 @@ def parser() -> LineParser:
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     reader.add_argument("source", help="the cloud")
-    reader.add_argument("target", help="the file to write; it may be the same")
+    reader.add_argument("target", help="the file to write; it may be the source")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="points in one pass; larger clouds are split")
+    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
     reader.add_argument(
-        "--trusted", action="append", default=[], metavar="PACKAGE", help="whose classes the file of weights may name"
+        "--trusted",
+        action="append",
+        default=[],
+        metavar="PACKAGE",
+        help="a package whose classes a checkpoint may name",
     )
     return reader
 
@@ -85,8 +89,11 @@ def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator"
     Raises:
         UserError: there is no such file, or it is neither a weights file nor a checkpoint.
     """
+    from tensorframes.cli.folders import find_plugins
     from tensorframes.normals import PRETRAINED, NormalEstimator, load_weights
 
+    if trusted:
+        find_plugins()
     if name in PRETRAINED:
         return name
     if not name.endswith(".ckpt"):

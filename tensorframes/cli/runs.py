@@ -71,6 +71,13 @@ def metrics_files(path: Path) -> list[Path]:
     raise UserError(f"expected a run's folder, a folder of such or a metrics.json, got {path}, {found}")
 
 
+def without_scores(arguments: Sequence[str]) -> list[Path]:
+    """Runs in the folders of runs that the arguments mean which have no scores: interrupted, failed or not tested."""
+    paths = [path for _, path in map(split_name, arguments) if path.is_dir() and not (path / METRICS).is_file()]
+    configs = [file for path in paths for pattern in (f"*/{CONFIG}", f"*/*/{CONFIG}") for file in path.glob(pattern)]
+    return sorted({file.parent for file in configs if not file.with_name(METRICS).is_file()}, key=in_order)
+
+
 def in_order(path: Path) -> list[tuple[int, str]]:
     """A path's sorting key: 2 before 10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.as_posix())]

@@ -69,9 +69,21 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         if trainer.interrupted:  # Lightning raises SystemExit after an interrupt
             raise KeyboardInterrupt(last_checkpoint(run.folder)) from None
         raise
+    except RuntimeError as error:
+        if not is_lost_worker(error):
+            raise
+        kept = last_checkpoint(run.folder)
+        raise UserError(
+            f"expected the data loader's processes to go on, got: {str(error).rstrip('. ')}; {kept}"
+        ) from error
     except Diverged as error:
         raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
     return None if comparison is None else test(run.folder, comparison, module, trainer)
+
+
+def is_lost_worker(error: RuntimeError) -> bool:
+    """Whether a process of the data loader was killed, for instance for lack of memory: not an error of its own."""
+    return str(error).startswith("DataLoader worker (pid")
 
 
 def last_checkpoint(folder: Path) -> str:

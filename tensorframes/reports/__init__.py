@@ -1,6 +1,6 @@
 """Reports of scores: tables, pictures and files."""
 
-from tensorframes.reports.curves import pgp_picture, rotation_picture, score_picture
+from tensorframes.reports.curves import expect_picture, pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, worst_clouds
 from tensorframes.reports.results import methods_of, write_metrics
@@ -12,6 +12,7 @@ __all__ = [
     "equivariance_table",
     "error_panel",
     "error_picture",
+    "expect_picture",
     "lie_picture",
     "lie_table",
     "methods_of",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tensorframes.errors import needed_for
+from tensorframes.errors import UserError, needed_for
 from tensorframes.reports.grid import ROTATED, Metrics, grid_of, in_protocol_order
 from tensorframes.reports.pictures import CURVES, INK, TITLES, saved
 
@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 QUALITIES = {"cosine_unoriented": "mean |cos|", "cosine_oriented": "mean cos", "rmse": "RMSE (degrees)"}
+
+
+def expect_picture(path: Path | str) -> None:
+    """Raises an error before the work is done where ``saved`` could not write its result.
+
+    Raises:
+        UserError: matplotlib writes no such files.
+    """
+    with needed_for("pictures"):
+        from matplotlib.backend_bases import FigureCanvasBase
+    suffix = Path(path).suffix
+    if suffix and suffix[1:].lower() not in FigureCanvasBase.get_supported_filetypes():
+        raise UserError(f"expected a picture of type .png, .pdf, .svg, got {path}")
 
 
 def score_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:

@@ -136,3 +136,10 @@ class Broken(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         raise ZeroDivisionError("broken on purpose")
+
+
+class LostWorker(pl.Callback):
+    """Fails as torch does when a process of its loader is killed."""
+
+    def on_train_batch_end(self, *_: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")

@@ -59,6 +59,15 @@ def test_a_sweep_is_taken_as_it_is(tmp_path: Path) -> None:
     assert baseline[1:4] == ["12.00"] * 3
 
 
+def test_runs_without_scores_are_named(tmp_path: Path) -> None:
+    left(tmp_path / "sweep" / "0", 3)
+    (tmp_path / "sweep" / "1").mkdir()
+    (tmp_path / "sweep" / "1" / "config.yaml").write_text("seed: 1\n")
+    ended = run_command("compare", tmp_path / "sweep")
+    assert ended.code == 0
+    assert ended.err == f"note: {tmp_path / 'sweep' / '1'} has no scores (no metrics.json): left out\n"
+
+
 def test_runs_are_named_as_short_as_tells_them_apart(tmp_path: Path) -> None:
     one, two = left(tmp_path / "one" / "noon", 1), left(tmp_path / "two" / "noon", 2)
     out = run_command("compare", one, two / "metrics.json", f"mine={left(tmp_path / 'three', 3)}").out
@@ -123,9 +132,10 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (mine, "--csv", tmp_path / "none.csv"): "No such file",
         (rotated, "--clouds"): "expected scores cloud by cloud",
         (mine, "--picture", mine / "metrics.json" / "a.png"): "expected a file that can be written",
-        (mine, "--picture", tmp_path / "a.doc"): "doc",
+        (mine, "--picture", tmp_path / "a.doc"): "expected a picture of type .png, .pdf, .svg, got",
     }.items():
-        code, _, err = run_command("compare", *arguments)
+        code, out, err = run_command("compare", *arguments)
+        assert not out or "a.doc" not in err  # before the tables, not after
         assert code == 2, arguments
         assert err.startswith("error: ")
         assert message in err

@@ -91,6 +91,12 @@ def test_ctrl_c_before_the_first_checkpoint_and_in_a_sweep(app: App) -> None:
     assert [path.name for path in Path("multirun").glob("*/*/config.yaml")] == ["config.yaml"]
 
 
+def test_a_killed_process_of_the_loader_is_one_line(app: App) -> None:
+    lost = "+callbacks.lost._target_=standin.LostWorker"
+    expected = "got: DataLoader worker (pid 7) is killed by signal: Killed; no checkpoint was written yet"
+    assert_one_line(app("train", *EACH_STEP, "~callbacks.last", lost), 2, expected)
+
+
 def test_ctrl_c_while_scoring(app: App) -> None:
     method = "+methods.stop._target_=standin.InterruptedMethod"
     ended = app("evaluate", "data=tiny", "checkpoint=stop", method)

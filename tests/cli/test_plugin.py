@@ -106,6 +106,16 @@ def test_a_checkpoint_is_scored_and_used(run: Path) -> None:
     assert (ended.code, ended.out) == (0, "out.xyz: normals of 50 points\n"), ended.err
 
 
+def test_normals_finds_the_package_in_the_folder_it_is_started_in(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path not in ("", str(Path.cwd()))])
+    for name in [name for name in sys.modules if name.partition(".")[0] == "plugin_parts"]:
+        monkeypatch.delitem(sys.modules, name)
+    np.savetxt("scan.xyz", np.random.default_rng(0).normal(size=(50, 3)))
+    weights = ("--weights", run / "checkpoints" / "best.ckpt", "--trusted", "plugin_parts")
+    ended = run_command("normals", "scan.xyz", "out.xyz", *weights, "--device", "cpu")
+    assert (ended.code, ended.err) == (0, "")
+
+
 def assert_told_of_trust(ended: Ended) -> None:
     assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
     assert "expected a class of tensorframes, torch" in ended.err

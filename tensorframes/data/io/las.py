@@ -114,7 +114,7 @@ def _check_records(content: bytes) -> None:
     Source: ASPRS, *LAS Specification 1.4 R15*, public header block.
     """
     if content[:4] != b"LASF" or len(content) < HEADER:
-        raise ValueError("got a file without a LAS header")
+        raise ValueError("a file without a LAS header")
     size, points, records = struct.unpack_from("<HII", content, 94)
     if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
         raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")

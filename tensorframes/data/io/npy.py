@@ -71,7 +71,7 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
         ValueError: it is none, or cut off.
     """
     if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
-        raise ValueError("got a file of another kind")
+        raise ValueError("a file of another kind")
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 

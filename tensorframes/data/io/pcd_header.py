@@ -70,6 +70,8 @@ def read_header(path: Path, content: bytes) -> tuple[Header, int]:
         line = content[place : end if end >= 0 else None].decode("utf-8", "surrogateescape").rstrip("\r")
         words = line.split()
         if words and words[0].lower() not in KEYS and not words[0].startswith("#"):
+            if not line.strip().isprintable():
+                raise UserError(f"{path}: expected a PCD file, got no header of text")
             raise UserError(f"{path}: expected a PCD file, got a header with the line {line.strip()[:60]!r}")
         lines.append(line)
         place = end + 1

@@ -129,7 +129,7 @@ def test_archives_of_columns_and_of_one_array(through, unit):
         (archived(pos=np.ones((3, 40))), "transpose it"),
         (archived(pos=np.ones((3, 3)))[:60], "expected a whole NPZ file"),
         (b"PK\x03\x04 junk", "expected a whole NPZ file"),
-        (b"junk", "got: got a file of another kind"),
+        (b"junk", "got: a file of another kind"),
         (saved(np.ones((3, 3))), r"it should be called \.npy"),
     ],
 )

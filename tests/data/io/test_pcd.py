@@ -107,6 +107,7 @@ def test_old_headers(through):
     ("content", "message"),
     [
         (b"junk\n", "a header with the line 'junk'"),
+        (b"\xba\x8c4\x13\x0f\n", "expected a PCD file, got no header of text"),
         (b"VERSION 0.7\nFIELDS x y z\n", "no header that ends with DATA"),
         (b"FIELDS x y z\nSIZE 4 4\nTYPE F F F\nPOINTS 1\nDATA ascii\n1 2 3\n", "that disagree"),
         (b"FIELDS x y z\nSIZE 2 2 2\nTYPE F F F\nPOINTS 1\nDATA ascii\n1 2 3\n", "TYPE F and SIZE 2"),
