@@ -64,7 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def configs() -> Iterator[None]:
     """Hydra, with the configurations of the repository."""
     GlobalHydra.instance().clear()
