@@ -6,7 +6,6 @@ data, accuracy on both kinds of data is higher than the straight line between th
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from tensorframes.errors import LineParser, UserError, interruptible, loading
 
 def main() -> None:
     with loading():
-        from safetensors import safe_open
-
-        from tensorframes.normals import about, load_weights, save_weights
+        from tensorframes.normals import about, load_weights, recipe_of, save_weights
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("a", type=Path)
     parser.add_argument("b", type=Path)
@@ -32,9 +29,8 @@ def main() -> None:
         if {name: value.shape for name, value in state.items()} != {name: each.shape for name, each in other.items()}:
             raise UserError(f"expected weights of one network, got others in {given.a} and {given.b}")
         estimator.load_state_dict({name: value.lerp(other[name], given.share) for name, value in state.items()})
-        with safe_open(str(given.a), framework="pt") as content:
-            recipe = json.loads(content.metadata()["model"])
-        save_weights(estimator, recipe, given.target, {**about(given.a), "averaged": [given.share, about(given.b)]})
+        metadata = {**about(given.a), "averaged": [given.share, about(given.b)]}
+        save_weights(estimator, recipe_of(given.a), given.target, metadata)
     except (UserError, OSError) as error:
         parser.error(str(error))
     print(f"{given.target}: {1 - given.share:g} of {given.a}, {given.share:g} of {given.b}")

@@ -6,7 +6,6 @@ the weights. The rest of the network stays as it is.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,20 +147,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=12)
     given = parser.parse_args()
     with loading():
-        from safetensors import safe_open
-
-        from tensorframes.normals import about, pretrained, pretrained_path, save_weights
+        from tensorframes.normals import about, pretrained, pretrained_path, recipe_of, save_weights
     try:
         estimator = pretrained("best")
         given.folder.mkdir(parents=True, exist_ok=True)
         parts = find(estimator, given.folder, given)
         train(estimator.head.final_selection, parts, given)
-        training = about(pretrained_path("best"))
-        with safe_open(str(pretrained_path("best")), framework="pt") as content:
-            recipe = json.loads(content.metadata()["model"])
-        save_weights(
-            estimator, recipe, given.target, {**training, "choice": {"steps": given.steps, "seed": given.seed}}
-        )
+        start = pretrained_path("best")
+        metadata = {**about(start), "choice": {"steps": given.steps, "seed": given.seed}}
+        save_weights(estimator, recipe_of(start), given.target, metadata)
     except (UserError, OSError) as error:
         parser.error(str(error))
     print(f"{given.target}: {given.target.stat().st_size / 1e6:.2f} MB")

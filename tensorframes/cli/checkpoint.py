@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tensorframes.errors import UserError, needed_for
 from tensorframes.normals import Estimator
-from tensorframes.recipes import built
+from tensorframes.normals.weights import with_weights
 
 UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError)
 """Errors of the readers of ZIP files and of torch for files that are not checkpoints."""
@@ -76,13 +76,4 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> Estimator:
         for name, value in content["state_dict"].items()
         if name.startswith("estimator.")
     }
-    try:
-        estimator = built(content["tensorframes"]["model"], trusted)
-        if not isinstance(estimator, Estimator):
-            raise UserError(f"expected an Estimator, got {type(estimator).__name__}")
-        estimator.load_state_dict(weights)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"expected weights that fit the model in {path}: {' '.join(str(error).split())}") from error
-    return estimator.eval()
+    return with_weights(content["tensorframes"]["model"], weights, path, Estimator, trusted)

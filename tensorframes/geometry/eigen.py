@@ -20,10 +20,9 @@ def eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
         return values, vectors
     if matrices.shape[-1] == 3:
         return jacobi(matrices)
-    shape, flat = matrices.shape[:-2], matrices.flatten(0, -3)
-    parts = [torch.linalg.eigh(part) for part in flat.split(BATCH)]
+    parts = [torch.linalg.eigh(part) for part in matrices.reshape(-1, *matrices.shape[-2:]).split(BATCH)]
     values, vectors = (torch.cat(each) for each in zip(*parts, strict=True))
-    return values.unflatten(0, shape), vectors.unflatten(0, shape)
+    return values.view(matrices.shape[:-1]), vectors.view(matrices.shape)
 
 
 def eigvalsh(matrices: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from tensorframes.normals.weights import (
     load_weights,
     pretrained,
     pretrained_path,
+    recipe_of,
     save_weights,
 )
 
@@ -36,5 +37,6 @@ __all__ = [
     "normals_of",
     "pretrained",
     "pretrained_path",
+    "recipe_of",
     "save_weights",
 ]

@@ -5,19 +5,22 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
 from tensorframes.normals.estimator import NormalEstimator
+from tensorframes.normals.interface import Estimator
 from tensorframes.recipes import built
+
+Kind = TypeVar("Kind", bound=Estimator)
 
 FORMAT = 1
 """Version of the header. When it is increased, ``load_weights`` must still read the older ones."""
@@ -79,9 +82,26 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         raise UserError(f"expected weights written by this program, got {path}, which holds something else") from error
     if version != FORMAT:
         raise UserError(f"expected weights of format {FORMAT}, got format {version} in {path}; of another version?")
+    return with_weights(recipe, state, path, NormalEstimator, trusted)
+
+
+def with_weights(
+    recipe: Any, state: Mapping[str, Tensor], path: str | Path, kind: type[Kind], trusted: Iterable[str] = ()
+) -> Kind:
+    """The estimator of a recipe with its weights, in evaluation mode.
+
+    Args:
+        recipe: as in ``recipes.built``. state: its parameters and buffers.
+        path: the file of both, for messages.
+        kind: of estimators that are accepted.
+        trusted: packages whose classes the recipe may name, besides this one and torch.
+
+    Raises:
+        UserError: the recipe names a class of another package, is none of an estimator, or the weights do not fit.
+    """
     try:
         estimator = built(recipe, trusted)
-        if not isinstance(estimator, NormalEstimator):
+        if not isinstance(estimator, kind):
             raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
         estimator.load_state_dict(state)
     except UserError as error:
@@ -93,11 +113,20 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
 
 def about(path: str | Path) -> dict[str, Any]:
     """The metadata of the training in a weights file."""
+    return _header(path, "about")
+
+
+def recipe_of(path: str | Path) -> dict[str, Any]:
+    """The recipe of the network in a weights file, as ``save_weights`` takes it."""
+    return _header(path, "model")
+
+
+def _header(path: str | Path, key: str) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(str(path), framework="pt") as content:
-        header: dict[str, Any] = json.loads((content.metadata() or {}).get("about", "{}"))
-    return header
+        values: dict[str, Any] = json.loads((content.metadata() or {}).get(key, "{}"))
+    return values
 
 
 def pretrained_path(name: str = "best") -> Path:
