@@ -1,11 +1,12 @@
 """The interface of corruptions, and their result."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from tensorframes.data.cloud import Cloud
+from tensorframes.data.transforms.ranges import RandomParameters
 
 
 def diagonal(pos: np.ndarray) -> float:
@@ -51,6 +52,19 @@ class CorruptionSampler(Protocol):
 
     def draw(self, rng: np.random.Generator, sampled: bool = False) -> CorruptionSample:
         """One corruption, of a clean cloud or, with `sampled`, of a cloud that has the noise of its sensor already."""
+
+
+class Noiseless(RandomParameters):
+    """Base of corruptions without Gaussian noise, each with its own parameters; the same for all clouds."""
+
+    @property
+    def noise(self) -> float:
+        """0."""
+        return 0.0
+
+    def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
+        """With fixed parameters."""
+        return super().draw(rng)
 
 
 def corrupted_cloud(made: CorruptedPoints, cloud: Cloud, category: str) -> Cloud:

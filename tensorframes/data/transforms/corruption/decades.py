@@ -1,18 +1,17 @@
 """Density over two to three decades."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints
-from tensorframes.data.transforms.ranges import RandomParameters, Range
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, Noiseless
+from tensorframes.data.transforms.ranges import Range
 
 PATTERNS = ("axis", "radial", "points")
 
 
 @dataclass(frozen=True)
-class DecadesDensity(RandomParameters):
+class DecadesDensity(Noiseless):
     """Keeps each point with probability 10^(-decades t), t in [0, 1] its relative rank by distance: along a random axis
     (axis), from a random point beside the cloud (radial), or from the nearest of a few of its points (points).
 
@@ -31,15 +30,6 @@ class DecadesDensity(RandomParameters):
         if self.pattern not in ("any", *PATTERNS):
             raise ValueError(f"expected a pattern of any, {', '.join(PATTERNS)}, got {self.pattern!r}")
         super().__post_init__()
-
-    @property
-    def noise(self) -> float:
-        """0."""
-        return 0.0
-
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """With a fixed number of decades."""
-        return super().draw(rng)
 
     def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
         """The remaining points, at least one."""

@@ -1,16 +1,15 @@
 """Misregistered scans: layers displaced against each other."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints
-from tensorframes.data.transforms.ranges import RandomParameters, Range
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, Noiseless
+from tensorframes.data.transforms.ranges import Range
 
 
 @dataclass(frozen=True)
-class Misregistered(RandomParameters):
+class Misregistered(Noiseless):
     """Moves random subsets of the points rigidly, all but the first; normals remain those of the clean surface.
 
     Args:
@@ -22,15 +21,6 @@ class Misregistered(RandomParameters):
     layers: Range = (2, 4)
     turn: Range = (0.05, 0.5)
     shift: Range = (0.0004, 0.004)
-
-    @property
-    def noise(self) -> float:
-        """0."""
-        return 0.0
-
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """With a fixed number of layers, largest turn and largest shift."""
-        return super().draw(rng)
 
     def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
         """All points, moved."""

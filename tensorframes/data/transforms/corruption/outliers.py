@@ -1,12 +1,11 @@
 """Outliers: points that lie on no surface."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints
-from tensorframes.data.transforms.ranges import RandomParameters, Range
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, Noiseless
+from tensorframes.data.transforms.ranges import Range
 
 MARGIN = 0.05
 """Margin of the outliers' box around the bounding box, a fraction of its longest side."""
@@ -19,7 +18,7 @@ CLUSTER = (5, 200)
 
 
 @dataclass(frozen=True)
-class Outliers(RandomParameters):
+class Outliers(Noiseless):
     """Adds points off the surface, in random order among the others: uniform in a box, and in Gaussian clusters.
 
     Args:
@@ -29,15 +28,6 @@ class Outliers(RandomParameters):
 
     share: Range = (0.001, 0.1)
     clustered: Range = (0.0, 1.0)
-
-    @property
-    def noise(self) -> float:
-        """0."""
-        return 0.0
-
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """With a fixed number of outliers."""
-        return super().draw(rng)
 
     def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
         """All points and the outliers, whose rows are -1, in random order."""

@@ -1,12 +1,11 @@
 """Coordinates rounded to a coarse grid."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, rounded
-from tensorframes.data.transforms.ranges import RandomParameters, Range
+from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, Noiseless, rounded
+from tensorframes.data.transforms.ranges import Range
 from tensorframes.data.transforms.scales import sampled_scale
 
 EIGHTH = 1.6
@@ -14,7 +13,7 @@ EIGHTH = 1.6
 
 
 @dataclass(frozen=True)
-class Quantised(RandomParameters):
+class Quantised(Noiseless):
     """Rounds coordinates to multiples of a step. Points that become equal are all kept.
 
     Args:
@@ -26,15 +25,6 @@ class Quantised(RandomParameters):
     diagonal: Range = (1e-4, 4e-3)
     spacing: Range = (0.05, 0.5)
     by_spacing: float = 0.5
-
-    @property
-    def noise(self) -> float:
-        """0."""
-        return 0.0
-
-    def draw(self, rng: np.random.Generator, sampled: bool = False) -> Self:
-        """With fixed steps."""
-        return super().draw(rng)
 
     def corrupt(self, pos: np.ndarray, length: float, rng: np.random.Generator) -> CorruptedPoints:
         """All points, rounded."""
