@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -55,3 +57,45 @@ def jacobi(matrices: Tensor) -> tuple[Tensor, Tensor]:
     values, order = torch.stack([a[0, 0], a[1, 1], a[2, 2]], dim=-1).sort(dim=-1, stable=True)
     vectors = torch.stack([torch.stack(row, dim=-1) for row in v], dim=-2)
     return values, vectors.gather(-1, order.unsqueeze(-2).expand_as(vectors))
+
+
+def closed_eigenvalues(matrices: Tensor) -> Tensor:
+    """Eigenvalues (..., 3), ascending, of symmetric matrices (..., 3, 3), by the trigonometric formula (Smith 1961).
+
+    Their error is of the size of the precision times the largest eigenvalue, or its square root where two of them are
+    equal. It is tens of times faster than LAPACK for many small matrices.
+    """
+    mean, radius, angle = _circle(matrices)
+    turns = torch.stack([angle + 2 * math.pi / 3, angle - 2 * math.pi / 3, angle], dim=-1)
+    return mean.unsqueeze(-1) + radius.unsqueeze(-1) * turns.cos()
+
+
+def principal_axis(matrices: Tensor) -> Tensor:
+    """Unit eigenvectors (..., 3), of arbitrary sign, of the largest eigenvalues of symmetric matrices (..., 3, 3).
+
+    The longest cross product of two rows of A - lambda I, in closed form. Where the two largest eigenvalues are equal
+    the vector is arbitrary; of a multiple of the unit matrix it is zero.
+    """
+    mean, radius, angle = _circle(matrices)
+    largest = mean + radius * angle.cos()
+    rows = matrices - largest[..., None, None] * torch.eye(3, dtype=matrices.dtype, device=matrices.device)
+    a, b, c = rows.unbind(-2)
+    crosses = [torch.linalg.cross(a, b), torch.linalg.cross(b, c), torch.linalg.cross(c, a)]
+    squares = [each.square().sum(-1, keepdim=True) for each in crosses]
+    axis, square = crosses[0], squares[0]
+    for other, size in zip(crosses[1:], squares[1:], strict=True):
+        axis, square = torch.where(size > square, other, axis), torch.maximum(size, square)
+    return axis * torch.where(square > 0, square, torch.ones_like(square)).rsqrt()
+
+
+def _circle(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Eigenvalues as points on a circle: their mean m, the radius r and the angle t of the largest, m + r cos t."""
+    a, b, c = (matrices[..., i, i] for i in range(3))
+    d, e, f = matrices[..., 0, 1], matrices[..., 1, 2], matrices[..., 0, 2]
+    mean = (a + b + c) / 3
+    a, b, c = a - mean, b - mean, c - mean
+    spread = ((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / 6).sqrt()
+    cube = spread**3
+    determinant = a * (b * c - e * e) - d * (d * c - e * f) + f * (d * e - b * f)
+    cosine = determinant / (2 * torch.where(cube > 0, cube, torch.ones_like(cube)))
+    return mean, 2 * spread, cosine.clamp(-1, 1).acos() / 3

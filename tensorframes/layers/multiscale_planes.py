@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import Hierarchy
-from tensorframes.geometry.eigen import eigvalsh
+from tensorframes.geometry.eigen import closed_eigenvalues
 from tensorframes.layers.moments import normalised_adjugate
 from tensorframes.layers.pooled_moments import (
     PooledMoments,
@@ -140,7 +140,7 @@ def planes_around(
 
 def _planes(covariance: Tensor, smallest: bool) -> MultiScalePlanes:
     """Planes and shapes of covariances (N, S, 3, 3); ``smallest``: the shapes hold the smallest eigenvalue's size."""
-    values = eigvalsh(covariance).clamp_min(0)
+    values = closed_eigenvalues(covariance).clamp_min(0)
     largest = values[..., 2:]
     ratios = (values[..., :2] / torch.where(largest > 0, largest, torch.ones_like(largest))).sqrt()
     logarithms = (values[..., [2, 0]] if smallest else largest).add(LEAST).log() / 4

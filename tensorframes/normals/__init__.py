@@ -5,8 +5,12 @@ from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.plane_fit import PlaneFitHead
+from tensorframes.normals.plane_head import PlaneHead
 from tensorframes.normals.predict import EstimatorMethod, normals_of
 from tensorframes.normals.prediction import Prediction
+from tensorframes.normals.select import Select
+from tensorframes.normals.sources import Jet, LevelPlanes, LocalPlanes, MinimalSamples, NeighbourPlanes, RegionPlanes
+from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.normals.weights import (
     PRETRAINED,
     about,
@@ -29,6 +33,15 @@ __all__ = [
     "PlaneFitHead",
     "Prediction",
     "VectorHead",
+    "Jet",
+    "LevelPlanes",
+    "LocalPlanes",
+    "MinimalSamples",
+    "NeighbourPlanes",
+    "RegionPlanes",
+    "PlaneHead",
+    "Select",
+    "WeightedFit",
     "about",
     "built",
     "chosen_device",

@@ -1,0 +1,108 @@
+"""Candidate normals of points, and the sources they come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from tensorframes.layers import Geometry, Requirements
+from tensorframes.reps import full_precision
+
+NEAREST = 15  # neighbours that the size of a neighbourhood is measured by
+NEVER = -70.0  # log prior of a candidate that is not a plane: exp(NEVER) is negligible, and finite in float32
+
+Planned = TypeVar("Planned")
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """C candidate normals of each of M points."""
+
+    directions: Tensor  # (M, C, 3) unit vectors, up to sign
+    features: Tensor  # (M, C, F) invariants that its source knows of each
+    log_prior: Tensor  # (M, C) logarithm of the prior probability, up to a constant of the point; at least NEVER
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The neighbourhoods of M points, in units of their sizes, and the normals estimated so far."""
+
+    rows: Tensor  # (M,) the points, at level 0
+    table: Tensor  # (M, K + 1) rows of the nearest points, the point itself first
+    edge: Tensor  # (M, K, 3) from the point to the K others, over the size of the neighbourhood
+    length: Tensor  # (M, K) of the edges; 0 where a point is repeated because the cloud has no more
+    size: Tensor  # (M, 1) root mean square distance of the 15 nearest
+    estimates: Tensor  # (M, S, 3) unit normals, the latest last
+
+
+@full_precision
+def surroundings(geometry: Geometry, rows: Tensor, estimates: Tensor, count: int) -> Surroundings:
+    """The surroundings of some rows (M,), of their ``count`` nearest points; estimates (M, S, 3)."""
+    if geometry.edges is None:
+        raise ValueError("expected a geometry with edges, got one without")
+    edge = geometry.edges[:, :count].index_select(0, rows)
+    table = geometry.knn_index[:, : count + 1].index_select(0, rows)
+    length = edge.norm(dim=-1)
+    size = positive(length[:, :NEAREST].square().mean(-1, keepdim=True).sqrt())
+    return Surroundings(rows, table, edge / size.unsqueeze(-1), length / size, size, estimates)
+
+
+class Source(Generic[Planned]):
+    """Where candidates come from. A subclass sets the attributes and defines ``candidates``.
+
+    Attributes:
+        count: number C of candidates of each point.
+        width: number F of features of each candidate.
+        ordered: whether candidate c means the same at all points (a scale, say), or is one of a set.
+        prior: the logarithm of a candidate's prior before training.
+        requirements: the quantities it requires of the geometry.
+    """
+
+    count: int
+    width: int
+    ordered: bool = True
+    prior: float = 0.0
+    requirements: Requirements = Requirements()
+
+    def plan(self, geometry: Geometry) -> Planned:
+        """What depends on the geometry alone, for all points, computed once."""
+        raise NotImplementedError
+
+    def candidates(self, planned: Planned, near: Surroundings) -> Candidates:
+        """The candidates of the points ``near.rows``. Without gradient, except for the directions of estimates."""
+        raise NotImplementedError
+
+
+def positive(values: Tensor) -> Tensor:
+    """Values, with 1 for those that are not positive."""
+    return torch.where(values > 0, values, torch.ones_like(values))
+
+
+def rising(values: Tensor, start: float, end: float) -> Tensor:
+    """0 up to the start, 1 from the end on, linear in between."""
+    return ((values - start) / (end - start)).clamp(0, 1)
+
+
+def log_prior(probability: Tensor) -> Tensor:
+    """The logarithm of a probability, at least NEVER."""
+    return probability.clamp_min(1e-30).log().clamp_min(NEVER)
+
+
+def log_sine(squared_sine: Tensor) -> Tensor:
+    """Squared sines on a logarithmic scale, about -1 to 1; below 1e-6 (0.06 degrees) they are alike."""
+    return (squared_sine.clamp_min(0) + 1e-6).log() / 7 + 1
+
+
+def log_share(share: Tensor, least: float) -> Tensor:
+    """Shares on a logarithmic scale from ``least`` on, -1 to 1."""
+    return 1 - 2 * (share.clamp_min(0) + least).log() / math.log(least)
+
+
+def stacked(numbers: Sequence[Tensor]) -> Tensor:
+    """Numbers, each (M, C), side by side (M, C, F), but one after the other in memory: far faster to write."""
+    return torch.stack(list(numbers)).movedim(0, -1)

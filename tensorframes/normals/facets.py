@@ -1,0 +1,109 @@
+"""Whether the points that lie exactly in a plane are those of a facet, or what regular sampling leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry.eigen import closed_eigenvalues
+from tensorframes.normals.candidates import positive, rising
+from tensorframes.reps import full_precision
+
+SPREAD = (0.1, 0.3)  # isotropy of the inliers between which a plane's support becomes valid
+PORTION = (0.25, 0.4)  # share of the points around, the same
+RIVALRY = (0.3, 0.6)  # inliers of a rival over those of the plane, between which it ceases to be
+BALANCE = (0.4, 0.8)  # points around on the plane's emptier side over its inliers, the same
+FLAT = (0.3, 0.5)  # standard deviations, second axis over first, between which points come to spread over a plane
+ACROSS = (1.8, 2.5)  # log(n^T C n / smallest eigenvalue) between which a normal ceases to be the points'
+LEAST = 1e-30  # validity of a candidate that is not valid
+THIN = 1e-4  # share of the variance below which points are thin
+APART = 0.9  # cosine between normals below which planes are rivals, 26 degrees
+
+
+@dataclass(frozen=True)
+class Support:
+    """How the inliers of C planes through each of M points lie.
+
+    isotropy: (M, C) 4 det S / (tr S)^2 of the second moments S of the inliers in the plane, about the point: 1 where
+        they lie on all sides, 0 where they lie on a line.
+    portion: (M, C) inliers over the points that are not farther than the farthest inlier.
+    rivalry: (M, C) the most inliers, beyond the three points that define a plane, of a plane at more than 26 degrees,
+        over the plane's own.
+    balance: (M, C) of the points not farther than the farthest inlier and off the plane, those on the side that has
+        fewer of them, over the inliers: around a facet the surface bends away to one side, or is not reached.
+    """
+
+    isotropy: Tensor
+    portion: Tensor
+    rivalry: Tensor
+    balance: Tensor
+
+    def validity(self) -> Tensor:
+        """(M, C) in [0, 1]: 0 where the inliers lie along a curve, are few of the points around, are rivalled, or where
+        the surface goes through the plane."""
+        alone = (1 - rising(self.rivalry, *RIVALRY)) * (1 - rising(self.balance, *BALANCE))
+        return rising(self.isotropy, *SPREAD) * rising(self.portion, *PORTION) * alone
+
+    def features(self) -> tuple[Tensor, ...]:
+        """The four numbers as a network takes them, each in [0, 1]."""
+        numbers = (self.isotropy, self.portion, self.rivalry, self.balance)
+        return tuple(each.clamp(0, 1) for each in numbers)
+
+
+@full_precision
+def support(edge: Tensor, length: Tensor, normal: Tensor, tolerance: float) -> Support:
+    r"""The support of planes through points.
+
+    A surface that is sampled at random has points exactly in a plane where it is flat, and nowhere else. A lattice, a
+    scan line or rounded coordinates put points exactly into planes that cross the surface; there the plane meets the
+    surface in a curve, so that its inliers lie along a line and are few of the points around, and the lattice has
+    several such planes, where a point of a facet has one.
+
+    Args:
+        edge: (M, K, 3) from each point to its nearest, in units of the neighbourhood's size.
+        length: (M, K) of the edges; zero: no point.
+        normal: (M, C, 3) unit normals of planes through the point and two of the nearest.
+        tolerance: height tau below which a point is an inlier; one counts :math:`(1 - (n \cdot r / \tau)^2)_+`.
+    """
+    height = edge @ normal.transpose(1, 2)  # (M, K, C)
+    length = length.unsqueeze(-1)
+    inlier = height.square().mul_(-(tolerance**-2)).add_(1).clamp_min_(0).mul_(length > 0)
+    x, y, z = edge.unbind(-1)
+    moments = inlier.transpose(1, 2) @ torch.stack([x * x, y * y, z * z, x * y, y * z, z * x], dim=-1)  # (M, C, 6)
+    trace = moments[..., :3].sum(-1).square()
+    squares = moments[..., :3].square().sum(-1) + 2 * moments[..., 3:].square().sum(-1)
+    exact = inlier > 0
+    farthest = (exact * length).amax(1, keepdim=True)
+    within = (length <= farthest * (1 + 1e-6)) & (length > 0)
+    count, around = exact.to(edge.dtype).sum(1), within.to(edge.dtype).sum(1)
+    sides = height.sign_().mul_(within & ~exact).sum(1).abs_()
+    least = (around - count - sides) / 2
+    more = (count - 2).clamp_min(0)
+    rivals = (normal @ normal.transpose(1, 2)).abs_() < APART
+    most = (rivals * more.unsqueeze(1)).amax(-1)
+    return Support(
+        isotropy=2 * (trace - squares) / positive(trace),
+        portion=count / around.clamp_min(1),
+        rivalry=most / more.clamp_min(0.5),
+        balance=least / positive(count),
+    )
+
+
+def spread(edge: Tensor) -> Tensor:
+    """Covariances (M, 3, 3) of edges (M, K, 3), of trace 1: n^T C n is how thick the points are along n."""
+    centred = edge - edge.mean(1, keepdim=True)
+    covariance = centred.transpose(1, 2) @ centred
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).view(-1, 1, 1)
+    return covariance / positive(trace)
+
+
+def along(normal: Tensor, covariance: Tensor) -> Tensor:
+    """(M, C) in [LEAST, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
+    normals (M, C, 3) than along that plane's own: no surface stands across them. At edges n^T C n is about 2.5 times
+    the smallest eigenvalue."""
+    least, middling, largest = closed_eigenvalues(covariance).clamp_min(0).unbind(-1)
+    flat = rising((middling / positive(largest)).sqrt(), *FLAT)
+    ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(THIN) / (least + THIN).unsqueeze(-1)
+    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)

@@ -1,0 +1,140 @@
+"""The head that selects among planes and fits them: normals up to sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.frames import Frames
+from tensorframes.layers import MLP, Geometry, Requirements, planes_of_levels, smallest_eigenvector
+from tensorframes.normals.degenerate import RANK, fall_back
+from tensorframes.normals.heads import Head, mean_of
+from tensorframes.normals.neighbourhoods import Neighbourhoods
+from tensorframes.normals.select import Select
+from tensorframes.normals.weighted_fit import WeightedFit
+from tensorframes.reps import Representation, TensorReps
+
+CHUNK = {"cpu": 1024}  # points computed at once outside training: their intermediate values stay in the cache
+LARGEST_CHUNK = 16384  # on other devices: bounds memory
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The quantities that depend on the geometry alone."""
+
+    geometry: Geometry
+    rows: Tensor  # (M,) points whose normals are computed
+    planes: Tensor  # (N, levels, 3, 3) of the levels
+    guess: list[Any]  # the sources of the guess
+    fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
+    final: list[Any]  # the sources of the final selection
+
+
+class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
+    r"""Normals up to sign: a selection among planes, fits of planes in sequence, and a selection among all of them.
+
+    The network's features give each point an embedding and an axis, the principal axis of
+
+    .. math:: \sum_l a_{il}\, P_{il} + R_i^T\, (A_i + A_i^T)\, R_i, \qquad (a, A) = \mathrm{MLP}(f),
+
+    with a a softmax over the levels l and :math:`P_{il}` the planes of the neighbourhoods at level l. The guess selects
+    among this axis and the candidates of its sources (``Select``); each fit (``WeightedFit``) starts from the normals
+    before it, of the point and of its neighbours; the final selection is among the guess, the fits and the candidates of
+    its sources.
+
+    Where the fitted neighbours lie on a line the plane is that of four times the neighbours, then that of the whole
+    cloud; if that is a line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
+
+    Args:
+        reps: of the features.
+        guess, final: make the selections, of an embedding's width and a number of estimates.
+        fit: makes a fit, of an embedding's width.
+        fits: number of fits.
+        levels: number of levels whose planes the axis starts from.
+        embedding: width of the embedding.
+
+    Raises:
+        ValueError: a number is below 1.
+    """
+
+    def __init__(
+        self,
+        reps: Representation,
+        guess: Callable[[int, int], Select],
+        fit: Callable[[int], WeightedFit],
+        final: Callable[[int, int], Select],
+        fits: int = 1,
+        levels: int = 4,
+        embedding: int = 16,
+    ) -> None:
+        super().__init__()
+        if min(fits, levels, embedding) < 1:
+            raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
+        self.levels, self.tensor = levels, TensorReps("1x2", d=reps.d)
+        self.axis = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
+        self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
+        with torch.no_grad():  # starts close to the planes
+            for parameter in self.axis.layers[-1].parameters():
+                parameter.mul_(0.1)
+        self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
+        self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
+        nn.init.zeros_(self.seen.weight)
+        self.fits = nn.ModuleList(fit(embedding) for _ in range(fits))
+        self.requirements = self.guess.requirements | self.final.requirements
+        for each in self.fits:
+            self.requirements = self.requirements | each.requirements
+
+    def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
+        """The fitted points: of the last fit at the rows (M,), ascending, of the one before it at all points that the
+        last uses, and so on; the guess at all points."""
+        everyone = torch.arange(geometry.points, device=rows.device)
+        fitted = [self.fits[-1].plan(geometry, rows)]
+        for fit in list(self.fits)[-2::-1]:
+            used = torch.zeros_like(everyone, dtype=torch.bool)
+            used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
+            wanted = everyone[used]
+            fitted.insert(0, fitted[0] if len(wanted) == len(fitted[0].rows) else fit.plan(geometry, wanted))
+        planes = planes_of_levels(geometry, self.levels)
+        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
+
+    def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
+        """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
+        out = self.axis(x)
+        share = out[:, : plan.planes.shape[1]].softmax(-1).unsqueeze(1)
+        start = (share @ plan.planes.flatten(2)).view(-1, *plan.planes.shape[2:])
+        world = frames.to_world(out[:, self.levels :], self.tensor).view_as(start)
+        return start + world + world.transpose(-1, -2), self.embed(x)
+
+    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+        """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
+        guess, the fits."""
+        tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
+        axis, everyone = principal(tensor), torch.arange(len(tensor), device=tensor.device)
+        size = self._chunk(everyone)
+        normals, seen = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
+        embedding = embedding + self.seen(seen)
+        iterates, values = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)], None
+        for fit, near in zip(self.fits, plan.fitted, strict=True):
+            normal, values = fit(near, normals, embedding, size)
+            normals = normals.index_copy(0, near.rows, normal)
+            iterates.append(normals.index_select(0, plan.rows))
+        estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
+        normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
+        failed = values[:, 1] <= RANK * values[:, 2]
+        normal = fall_back(normal, failed, plan.rows, plan.geometry, sum(self.fits[-1].neighbours))
+        return normal, torch.stack(iterates)
+
+    def _chunk(self, rows: Tensor) -> int:
+        """Number of points that are computed at once: all of them in training."""
+        return max(len(rows), 1) if self.training else CHUNK.get(rows.device.type, LARGEST_CHUNK)
+
+
+def principal(tensor: Tensor) -> Tensor:
+    """Principal axes (N, 3) of symmetric tensors (N, 3, 3), of arbitrary sign, with gradient."""
+    size = tensor.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
+    axis, _ = smallest_eigenvector(size * torch.eye(3, dtype=tensor.dtype, device=tensor.device) - tensor)
+    return axis

@@ -1,0 +1,199 @@
+"""A choice among candidate normals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tensorframes.layers import Geometry, Requirements, silu, smallest_eigenvector
+from tensorframes.normals.candidates import (
+    NEAREST,
+    NEVER,
+    Candidates,
+    Source,
+    Surroundings,
+    log_prior,
+    log_share,
+    log_sine,
+    surroundings,
+)
+from tensorframes.normals.sources import Estimates
+from tensorframes.normals.facets import along, spread
+from tensorframes.parallel import parallel_map
+from tensorframes.reps import full_precision
+
+UNIT = 5.0  # unit of the scores
+THIN = 1e-4  # share of the variance below which points are thin
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is measured of all C candidates of M points alike."""
+
+    inliers: Tensor  # (M, C, T) for each tolerance, the share of inliers among the points around
+    rest: Tensor  # (M, C, 2 + S) thickness of the 15 and of all nearest points, angles to the S estimates
+    possible: Tensor  # (M, C) log prior: not across points that spread over a plane
+
+
+class Select(nn.Module):
+    r"""The principal axis of the mean of candidate normals, each as probable as a network says.
+
+    .. math:: n_i = \operatorname{axis} \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
+        p_i = \mathrm{softmax}_c (z_{ic} + \log \pi_{ic}),
+
+    with the priors :math:`\pi` of the sources. The scores z are a perceptron's, of what the source knows of a candidate,
+    of the embedding of the point, and of what is measured of all candidates alike: the counts of inliers
+
+    .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 - (n_{ic} \cdot r_{ij} / \tau_t l_i)^2\right)_+, \qquad
+        g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2),
+
+    of the nearest points j for tolerances :math:`\tau_t` (inliers as in RANSAC, Fischler and Bolles 1981; for normals at edges see Boulch
+    and Marlet 2012), the thickness :math:`n_{ic}^T C_i n_{ic}` of the points, and the angles to the estimates.
+    :math:`l_i` is the root mean square distance of the nearest points. A further input of all scores is what the
+    candidates of each source are like together: side by side where these are ordered, otherwise the largest of each
+    number.
+
+    Args:
+        embedding: width of the points' embedding.
+        estimates: number of normals estimated before, candidates themselves.
+        sources: of the other candidates, by name.
+        tolerances: heights of inliers, in units of the neighbourhood's size, ascending.
+        nearest: number of nearest points looked at. hidden: width of the network.
+    """
+
+    def __init__(
+        self,
+        embedding: int,
+        estimates: int,
+        sources: Mapping[str, Source[Any]],
+        tolerances: Sequence[float] = (0.0003, 0.003, 0.02, 0.1),
+        nearest: int = 23,
+        hidden: int = 16,
+    ) -> None:
+        super().__init__()
+        if not tolerances or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
+            raise ValueError(f"expected tolerances above 0, ascending, got {list(tolerances)}")
+        if nearest < NEAREST or hidden < 2:
+            raise ValueError(f"expected nearest >= {NEAREST} and hidden >= 2, got {nearest} and {hidden}")
+        self.sources: dict[str, Source[Any]] = {**sources, "estimates": Estimates(estimates)}
+        self.tolerances, self.nearest = tuple(tolerances), nearest
+        counts = len(self.tolerances)
+        known = counts + 2 + estimates
+        self.point = nn.Linear(embedding + 1, hidden)
+        self.measured = nn.Linear(known, hidden, bias=False)
+        self.known, self.together = nn.ModuleDict(), nn.ModuleDict()
+        kinds, leads, which, start = [], [], [], 0
+        for name, source in self.sources.items():
+            kind = source.count if source.ordered else 1
+            if source.width:
+                self.known[name] = nn.Linear(source.width, hidden, bias=False)
+            self.together[name] = nn.Linear((known + source.width + 1) * kind, hidden, bias=False)
+            leads.append(torch.full((kind,), source.prior / UNIT))
+            which.append(start + (torch.arange(kind) if source.ordered else torch.zeros(source.count, dtype=torch.long)))
+            start += kind
+        self.kind = nn.Parameter(0.3 * torch.randn(start, hidden))
+        self.lead = nn.Parameter(torch.cat(leads))
+        self.worth = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (counts - 2)))
+        self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
+        self.hidden = hidden
+        self.which: Tensor
+        self.register_buffer("which", torch.cat(which), persistent=False)
+        with torch.no_grad():  # begins with the priors and the exact inliers
+            for parameter in self.score[-1].parameters():
+                parameter.zero_()
+
+    @property
+    def requirements(self) -> Requirements:
+        """The quantities that it and its sources require of the geometry."""
+        own = Requirements(neighbours=self.nearest + 1, edges=self.nearest + 1)
+        for source in self.sources.values():
+            own = own | source.requirements
+        return own
+
+    def plan(self, geometry: Geometry) -> list[Any]:
+        """What the sources plan."""
+        return [source.plan(geometry) for source in self.sources.values()]
+
+    def forward(
+        self, geometry: Geometry, planned: list[Any], rows: Tensor, estimates: Tensor, embedding: Tensor, size: int
+    ) -> tuple[Tensor, Tensor]:
+        """Unit normals (M, 3), toward the latest estimates, and the mean hidden features (M, hidden) of what was selected.
+
+        Args:
+            planned: ``plan(geometry)``. rows: (M,) points. estimates: (M, S, 3). embedding: (M, E). size: number of
+                points that are computed at once.
+        """
+        parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
+
+        def selected(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+            rows, estimates, embedding = part
+            near = surroundings(geometry, rows, estimates, self.nearest)
+            return self.of(near, [source.candidates(each, near) for source, each in zip(self.sources.values(), planned, strict=True)], embedding)
+
+        normals, seen = zip(*parallel_map(selected, parts, embedding.device), strict=True)
+        return torch.cat(normals), torch.cat(seen)
+
+    def of(self, near: Surroundings, found: Sequence[Candidates], embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of some points, from the candidates of each source."""
+        directions = torch.cat([each.directions for each in found], dim=1)
+        evidence = self.evidence(near, directions)
+        prior = torch.cat([each.log_prior for each in found], dim=1) + evidence.possible
+        measured = torch.cat([evidence.inliers, evidence.rest], dim=-1).to(embedding.dtype)
+        hidden = self.measured(measured)
+        point = self.point(torch.cat([embedding, near.size.log().to(embedding.dtype) / 4], dim=-1))
+        start = 0
+        for (name, source), each in zip(self.sources.items(), found, strict=True):
+            part = slice(start, start + source.count)
+            features = each.features.to(embedding.dtype)
+            if source.width:
+                hidden[:, part] += self.known[name](features)
+            point = point + self.together[name](_together(source, measured[:, part], features, prior[:, part]))
+            start += source.count
+        hidden += self.kind[self.which]
+        hidden += point.unsqueeze(1)
+        hidden = self.score[0](hidden)
+        score = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
+        return self.mean(near, directions, evidence, score, prior, hidden)
+
+    @full_precision
+    def mean(
+        self, near: Surroundings, directions: Tensor, evidence: Evidence, score: Tensor, prior: Tensor, hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The axis (M, 3) of the candidates by their scores (M, C), and the mean of their hidden features (M, hidden)."""
+        z = UNIT * (score.to(directions.dtype) + evidence.inliers @ self.worth.to(directions.dtype))
+        share = (z + prior).softmax(-1)
+        tensor = (directions * share.unsqueeze(-1)).transpose(1, 2) @ directions
+        axis, _ = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
+        axis = axis * torch.where((axis * near.estimates[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
+        seen = (share.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
+        return axis, seen
+
+    @full_precision
+    @torch.no_grad()
+    def evidence(self, near: Surroundings, directions: Tensor) -> Evidence:
+        """What is measured of candidates (M, C, 3)."""
+        directions = directions.detach()
+        voices = ((-(near.length / 2).square()).exp() * (near.length > 0)).unsqueeze(1)
+        voices = voices / voices.sum(-1, keepdim=True).clamp_min(1e-6)
+        square = (near.edge @ directions.transpose(1, 2)).square_()  # of heights (M, K, C)
+        shares = [voices @ (each**2 - square).clamp_min_(0).mul_(each**-2) for each in self.tolerances]
+        about = [spread(near.edge[:, :NEAREST]), spread(near.edge)]
+        along_each = (directions @ torch.cat(about, dim=-1)).unflatten(-1, (2, 3))  # (M, C, 2, 3)
+        thin = log_share((along_each * directions.unsqueeze(2)).sum(-1), THIN)
+        turned = 1 - (directions @ near.estimates.detach().transpose(1, 2)).square()
+        return Evidence(
+            torch.cat(shares, dim=1).transpose(1, 2),
+            torch.cat([thin, log_sine(turned)], dim=-1),
+            log_prior(along(directions, about[1])),
+        )
+
+
+def _together(source: Source[Any], measured: Tensor, features: Tensor, prior: Tensor) -> Tensor:
+    """What the candidates of a source are like together (M, ...): all numbers of ordered ones, the largest of others."""
+    sound = (prior / NEVER).clamp(0, 1).unsqueeze(-1).to(features.dtype)  # 0: sound, 1: no plane
+    numbers = torch.cat([measured, features, sound], dim=-1)
+    return numbers.flatten(1) if source.ordered else torch.where(sound < 1, numbers, -1).amax(1)

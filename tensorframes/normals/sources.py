@@ -1,0 +1,240 @@
+"""Sources of candidate normals: planes of many sizes, minimal samples, jets, and estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tensorframes.geometry.eigen import principal_axis
+from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, Requirements, jet, planes_of_levels
+from tensorframes.layers.multiscale_planes import interpolated
+from tensorframes.layers.symmetric import smallest_eigenvector
+from tensorframes.normals.candidates import (
+    Candidates,
+    Source,
+    Surroundings,
+    log_prior,
+    log_share,
+    positive,
+    rising,
+    stacked,
+)
+from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.facets import support
+from tensorframes.parallel import parallel_map
+from tensorframes.reps import full_precision
+
+LINE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
+ROUND = (0.8, 0.9)  # smallest variance over the middle one between which points cease to lie about a plane
+SLENDER = (1e-3, 1e-2)  # squared sine of a triangle's angle between which it comes to define a plane
+EXACT = 1e-3  # height of exact inliers, in units of the neighbourhood's size
+JET = 23  # nearest neighbours that a jet is fitted to
+CHUNK = 1024  # points whose small planes are computed at once
+
+
+class LevelPlanes(Source[Tensor]):
+    """The planes of the neighbourhoods at each level, interpolated to the points (``planes_of_levels``).
+
+    Args:
+        levels: how many, from the finest.
+    """
+
+    def __init__(self, levels: int) -> None:
+        self.count, self.width = levels, 1
+
+    def plan(self, geometry: Geometry) -> Tensor:
+        """Planes (N, levels, 3, 3)."""
+        return planes_of_levels(geometry, self.count)
+
+    @full_precision
+    @torch.no_grad()
+    def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
+        """Known of each: |P|, 1 where the points lie in a plane."""
+        planes = planned.index_select(0, near.rows)
+        clear = planes.square().sum((-1, -2)).sqrt()  # of eigenvalues 1, 1, 0 over 2: 0.71
+        return Candidates(principal_axis(planes), clear.unsqueeze(-1), log_prior(rising(clear, 0.705, 0.75)))
+
+
+class _SizedPlanes(Source[MultiScalePlanes]):
+    """Planes of neighbourhoods of several sizes, with their shapes (``planes_around``)."""
+
+    depth: int
+
+    def __init__(self, counts: Sequence[Sequence[int]]) -> None:
+        self.sizes = PlaneSizes.checked(self.depth, counts)
+        self.count, self.width = self.sizes.planes, 4 - self.depth
+        self.requirements = Requirements(planes=(self.sizes,), moments=True)
+
+    @full_precision
+    @torch.no_grad()
+    def candidates(self, planned: MultiScalePlanes, near: Surroundings) -> Candidates:
+        """Known of each: the ratios of the standard deviations, and the logarithms of the sizes."""
+        found = planned.of(near.rows)
+        flat = found.shape[..., 0].square() / positive(found.shape[..., 1].square())
+        broad = rising(found.shape[..., 1].square(), RANK, LINE)
+        return Candidates(principal_axis(found.planes), found.shape, log_prior((1 - rising(flat, *ROUND)) * broad))
+
+
+class RegionPlanes(_SizedPlanes):
+    """Planes of wide neighbourhoods of the points of level 1, interpolated: noise is averaged before anything is fitted.
+
+    Args:
+        counts: for level 1, 2, ... of how many of its points, with all that they represent, a neighbourhood is made.
+    """
+
+    depth = 1
+
+    def plan(self, geometry: Geometry) -> MultiScalePlanes:
+        """The planes of all points."""
+        return interpolated(geometry.planes_of(self.sizes), geometry)
+
+
+class LocalPlanes(_SizedPlanes):
+    """Planes of neighbourhoods centred at the points themselves, from some ten points on.
+
+    Args:
+        counts: for level 0, 1, ... of how many of its points, with all that they represent, a neighbourhood is made.
+    """
+
+    depth = 0
+
+    def plan(self, geometry: Geometry) -> MultiScalePlanes:
+        """The planes of all points."""
+        return geometry.planes_of(self.sizes)
+
+
+@dataclass(frozen=True)
+class SmallPlanes:
+    """Planes through few points, one of each of N points."""
+
+    normal: Tensor  # (N, 3), up to sign
+    mean: Tensor  # (N, 3) from the point to the mean of the points fitted
+    variance: Tensor  # (N,) mean square height of these
+    sound: Tensor  # (N,) in [0, 1]: 0 where they lie on a line, or all around
+
+
+class NeighbourPlanes(Source[SmallPlanes]):
+    """Small planes, fitted to few nearest points, of a point and of its neighbours: beside an edge some neighbour's
+    plane lies within the facet that the point belongs to.
+
+    Args:
+        size: number of points that a plane is fitted to.
+        neighbours: number of neighbours whose planes are candidates, beside the point's own.
+    """
+
+    ordered = False
+
+    def __init__(self, size: int, neighbours: int) -> None:
+        if size < 3 or neighbours < 0:
+            raise ValueError(f"expected size >= 3 and neighbours >= 0, got {size} and {neighbours}")
+        self.size, self.count, self.width = size, neighbours + 1, 3
+        self.requirements = Requirements(neighbours=max(size, neighbours + 1))
+
+    def plan(self, geometry: Geometry) -> SmallPlanes:
+        """The small plane of every point."""
+        table = geometry.knn_index[:, : self.size]
+        parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), table.split(CHUNK), table.device)
+        return SmallPlanes(*(torch.cat(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
+
+    @full_precision
+    @torch.no_grad()
+    def candidates(self, planned: SmallPlanes, near: Surroundings) -> Candidates:
+        """Known of each: its thickness, its distance from the point, and how far the neighbour is."""
+        whose = near.table[:, : self.count]
+
+        def of(values: Tensor) -> Tensor:
+            return values.index_select(0, whose.flatten()).view(*whose.shape, *values.shape[1:])
+
+        normal, size = of(planned.normal), near.size
+        edge = torch.nn.functional.pad(near.edge[:, : self.count - 1], (0, 0, 1, 0))
+        far = torch.nn.functional.pad(near.length[:, : self.count - 1], (1, 0))
+        off = ((of(planned.mean) / size.unsqueeze(-1) + edge) * normal).sum(-1)
+        known = [log_share(of(planned.variance) / size.square(), 1e-6), log_share(off.square(), 1e-6), far]
+        return Candidates(normal, stacked(known), log_prior(of(planned.sound)))
+
+
+@full_precision
+def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
+    """The planes through the nearest points in each row (M, K) of a neighbour table, the point itself first."""
+    around = pos.index_select(0, table.flatten()).view(*table.shape, -1)
+    edge = around - around[:, :1]
+    mean = edge.mean(1)
+    centred = edge - mean.unsqueeze(1)
+    normal, values = smallest_eigenvector(centred.transpose(1, 2) @ centred / table.shape[1])
+    least, middle, largest = values.unbind(-1)
+    broad = rising(middle / positive(largest), RANK, LINE)
+    return SmallPlanes(normal, mean, least.clamp_min(0), broad * (1 - rising(least / positive(middle), *ROUND)))
+
+
+class MinimalSamples(Source[None]):
+    r"""The planes through the point and two of its nearest neighbours (minimal samples, as in RANSAC, Fischler and
+    Bolles 1981): of a facet that holds hardly more points than these.
+
+    A candidate's prior is 0 for slender triangles, and where its exact inliers show that it is no facet (``support``).
+
+    Args:
+        nearest: number of neighbours among which pairs are taken.
+    """
+
+    ordered, prior = False, -1.0
+
+    def __init__(self, nearest: int) -> None:
+        if nearest < 2:
+            raise ValueError(f"expected pairs of at least 2 neighbours, got {nearest}")
+        self.nearest, self.count, self.width = nearest, nearest * (nearest - 1) // 2, 6
+
+    def plan(self, geometry: Geometry) -> None:
+        """Nothing beside the surroundings."""
+
+    @full_precision
+    @torch.no_grad()
+    def candidates(self, planned: None, near: Surroundings) -> Candidates:
+        """Known of each: its angle, how far its farther point is, and four numbers of its support."""
+        a, b = torch.triu_indices(self.nearest, self.nearest, 1, device=near.edge.device)
+        normal = torch.linalg.cross(near.edge[:, a], near.edge[:, b])
+        square = normal.square().sum(-1)
+        sine = square / positive((near.length[:, a] * near.length[:, b]).square())
+        normal = normal / positive(square).sqrt().unsqueeze(-1)
+        held = support(near.edge, near.length, normal, EXACT)
+        known = [log_share(sine, 1e-4), torch.maximum(near.length[:, a], near.length[:, b]), *held.features()]
+        return Candidates(normal, stacked(known), log_prior(rising(sine, *SLENDER) * held.validity()))
+
+
+class Jet(Source[None]):
+    """The normal of a height field of order two over the plane of the latest estimate (``layers.jet``)."""
+
+    count, width, prior = 1, 1, 1.0
+
+    def plan(self, geometry: Geometry) -> None:
+        """Nothing beside the surroundings."""
+
+    @full_precision
+    @torch.no_grad()
+    def candidates(self, planned: None, near: Surroundings) -> Candidates:
+        """Known of it: the root mean square height of the neighbours above the field."""
+        normal, rough = jet(near.edge[:, :JET], near.estimates[:, -1].detach())
+        return Candidates(normal.unsqueeze(1), log_share(rough.square(), 1e-6).view(-1, 1, 1), torch.zeros_like(near.size))
+
+
+class Estimates(Source[None]):
+    """The normals estimated so far. With gradient.
+
+    Args:
+        count: their number.
+    """
+
+    width, prior = 0, 1.0
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def plan(self, geometry: Geometry) -> None:
+        """Nothing beside the surroundings."""
+
+    def candidates(self, planned: None, near: Surroundings) -> Candidates:
+        """Nothing is known of each, beside what ``Select`` measures of all candidates."""
+        prior = near.edge.new_zeros(len(near.edge), self.count)
+        return Candidates(near.estimates, prior.unsqueeze(-1)[..., :0], prior)
