@@ -12,7 +12,7 @@ from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
 from tensorframes.layers.probe import Probe
 from tensorframes.layers.profile_embedding import ProfileEmbedding
-from tensorframes.layers.symmetric import smallest_eigenvector
+from tensorframes.layers.symmetric import largest_eigenvector, smallest_eigenvector
 
 __all__ = [
     "MLP",
@@ -32,6 +32,7 @@ __all__ = [
     "Requirements",
     "check_widths",
     "jet",
+    "largest_eigenvector",
     "made_norm",
     "measured",
     "normalised_adjugate",

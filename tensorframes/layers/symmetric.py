@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.eigen import eigh
+from tensorframes.geometry.eigen import eigh, principal_axis
 from tensorframes.reps import full_precision
 
 
@@ -41,3 +41,16 @@ def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, T
     pull = ((matrices - fixed) @ n.unsqueeze(-1)).squeeze(-1)  # zero in value, dC n in gradient
     along = (vectors.transpose(-1, -2) @ pull.unsqueeze(-1)).squeeze(-1) * inverse
     return n + (vectors @ along.unsqueeze(-1)).squeeze(-1), values
+
+
+@full_precision
+def largest_eigenvector(matrices: Tensor) -> Tensor:
+    """The unit eigenvector (N, 3), of arbitrary sign, of the largest eigenvalue of symmetric matrices (N, 3, 3).
+
+    With the gradient of ``smallest_eigenvector``; where no gradient is asked for, in closed form, which is faster.
+    """
+    if not matrices.requires_grad:
+        return principal_axis(matrices)
+    size = matrices.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
+    axis, _ = smallest_eigenvector(size * torch.eye(3, dtype=matrices.dtype, device=matrices.device) - matrices)
+    return axis

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import Hierarchy, knn
-from tensorframes.layers import smallest_eigenvector
+from tensorframes.layers import Geometry, smallest_eigenvector
 
 RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
 WIDER = 4  # size of the larger neighbourhood, in numbers of neighbours
@@ -34,6 +34,18 @@ def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy
     near, flat = planes(level.pos[wider])
     far = cloud_normals(level.pos, level.batch, hierarchy.clouds)[level.batch[points]]
     return normal.index_copy(0, places, torch.where(flat.unsqueeze(-1), near, far))
+
+
+def on_line(geometry: Geometry, rows: Tensor) -> Tensor:
+    """(M,) whether the nearest points of rows (M,), at the ends of the geometry's edges, lie on a line."""
+    if geometry.edges is None:
+        raise ValueError("expected a geometry with edges, got one without")
+    edge = geometry.edges.index_select(0, rows)
+    edge = edge - edge.mean(1, keepdim=True)
+    covariance = edge.transpose(1, 2) @ edge
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).square()
+    second = (trace - covariance.square().sum((-2, -1))) / 2  # sum of the products of two eigenvalues
+    return second <= RANK * trace
 
 
 def cloud_normals(pos: Tensor, batch: Tensor, clouds: int) -> Tensor:

@@ -68,17 +68,17 @@ def support(edge: Tensor, length: Tensor, normal: Tensor, tolerance: float) -> S
         tolerance: height tau below which a point is an inlier; one counts :math:`(1 - (n \cdot r / \tau)^2)_+`.
     """
     height = edge @ normal.transpose(1, 2)  # (M, K, C)
-    length = length.unsqueeze(-1)
-    inlier = height.square().mul_(-(tolerance**-2)).add_(1).clamp_min_(0).mul_(length > 0)
+    length = torch.where(length > 0, length, torch.inf).unsqueeze(-1)
+    inlier = height.square().mul_(-(tolerance**-2)).add_(1).clamp_min_(0).mul_(length < torch.inf)
     x, y, z = edge.unbind(-1)
     moments = inlier.transpose(1, 2) @ torch.stack([x * x, y * y, z * z, x * y, y * z, z * x], dim=-1)  # (M, C, 6)
     trace = moments[..., :3].sum(-1).square()
     squares = moments[..., :3].square().sum(-1) + 2 * moments[..., 3:].square().sum(-1)
-    exact = inlier > 0
-    farthest = (exact * length).amax(1, keepdim=True)
-    within = (length <= farthest * (1 + 1e-6)) & (length > 0)
-    count, around = exact.to(edge.dtype).sum(1), within.to(edge.dtype).sum(1)
-    sides = height.sign_().mul_(within & ~exact).sum(1).abs_()
+    exact = (inlier > 0).to(edge.dtype)
+    farthest = torch.where(inlier > 0, length, 0).amax(1, keepdim=True)
+    within = (length <= farthest * (1 + 1e-6)).to(edge.dtype)
+    count, around = exact.sum(1), within.sum(1)
+    sides = height.sign_().mul_(within - exact).sum(1).abs_()
     least = (around - count - sides) / 2
     more = (count - 2).clamp_min(0)
     rivals = (normal @ normal.transpose(1, 2)).abs_() < APART

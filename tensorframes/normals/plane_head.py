@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.layers import MLP, Geometry, Requirements, planes_of_levels, smallest_eigenvector
-from tensorframes.normals.degenerate import RANK, fall_back
+from tensorframes.layers import MLP, Geometry, Requirements, largest_eigenvector, planes_of_levels
+from tensorframes.normals.degenerate import fall_back, on_line
 from tensorframes.normals.heads import Head, mean_of
 from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.normals.select import Select
@@ -72,19 +72,19 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         embedding: int = 16,
     ) -> None:
         super().__init__()
-        if min(fits, levels, embedding) < 1:
-            raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
+        if min(fits + 1, levels, embedding) < 1:
+            raise ValueError(f"expected fits >= 0, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
         self.levels, self.tensor = levels, TensorReps("1x2", d=reps.d)
         self.axis = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
         with torch.no_grad():  # starts close to the planes
             for parameter in self.axis.layers[-1].parameters():
                 parameter.mul_(0.1)
-        self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
+        self.guess, self.final = guess(embedding, 1), None if final is None else final(embedding, fits + 1)
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
         self.fits = nn.ModuleList(fit(embedding) for _ in range(fits))
-        self.requirements = self.guess.requirements | self.final.requirements
+        self.requirements = self.guess.requirements | (Requirements() if self.final is None else self.final.requirements)
         for each in self.fits:
             self.requirements = self.requirements | each.requirements
 
@@ -92,14 +92,17 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         """The fitted points: of the last fit at the rows (M,), ascending, of the one before it at all points that the
         last uses, and so on; the guess at all points."""
         everyone = torch.arange(geometry.points, device=rows.device)
-        fitted = [self.fits[-1].plan(geometry, rows)]
-        for fit in list(self.fits)[-2::-1]:
-            used = torch.zeros_like(everyone, dtype=torch.bool)
-            used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
-            wanted = everyone[used]
-            fitted.insert(0, fitted[0] if len(wanted) == len(fitted[0].rows) else fit.plan(geometry, wanted))
+        fitted: list[Neighbourhoods] = []
+        for fit in reversed(self.fits):
+            wanted = rows
+            if fitted:
+                used = torch.zeros_like(everyone, dtype=torch.bool)
+                used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
+                wanted = everyone[used]
+            same = bool(fitted) and len(wanted) == len(fitted[0].rows)
+            fitted.insert(0, fitted[0] if same else fit.plan(geometry, wanted))
         planes = planes_of_levels(geometry, self.levels)
-        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
+        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), [] if self.final is None else self.final.plan(geometry))
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
@@ -113,28 +116,23 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
         guess, the fits."""
         tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
-        axis, everyone = principal(tensor), torch.arange(len(tensor), device=tensor.device)
+        axis, everyone = largest_eigenvector(tensor), torch.arange(len(tensor), device=tensor.device)
         size = self._chunk(everyone)
         normals, seen = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
         embedding = embedding + self.seen(seen)
-        iterates, values = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)], None
+        iterates = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)]
         for fit, near in zip(self.fits, plan.fitted, strict=True):
-            normal, values = fit(near, normals, embedding, size)
+            normal = fit(near, normals, embedding, size)
             normals = normals.index_copy(0, near.rows, normal)
             iterates.append(normals.index_select(0, plan.rows))
         estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
-        normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
-        failed = values[:, 1] <= RANK * values[:, 2]
-        normal = fall_back(normal, failed, plan.rows, plan.geometry, sum(self.fits[-1].neighbours))
+        normal = estimates[:, -1]
+        if self.final is not None:
+            normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
+        normal = fall_back(normal, on_line(plan.geometry, plan.rows), plan.rows, plan.geometry, self.guess.nearest)
         return normal, torch.stack(iterates)
 
     def _chunk(self, rows: Tensor) -> int:
         """Number of points that are computed at once: all of them in training."""
         return max(len(rows), 1) if self.training else CHUNK.get(rows.device.type, LARGEST_CHUNK)
 
-
-def principal(tensor: Tensor) -> Tensor:
-    """Principal axes (N, 3) of symmetric tensors (N, 3, 3), of arbitrary sign, with gradient."""
-    size = tensor.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
-    axis, _ = smallest_eigenvector(size * torch.eye(3, dtype=tensor.dtype, device=tensor.device) - tensor)
-    return axis

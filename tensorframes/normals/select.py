@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tensorframes.layers import Geometry, Requirements, silu, smallest_eigenvector
+from tensorframes.layers import Geometry, Requirements, largest_eigenvector, silu
 from tensorframes.normals.candidates import (
     NEAREST,
     NEVER,
@@ -167,7 +167,7 @@ class Select(nn.Module):
         z = UNIT * (score.to(directions.dtype) + evidence.inliers @ self.worth.to(directions.dtype))
         share = (z + prior).softmax(-1)
         tensor = (directions * share.unsqueeze(-1)).transpose(1, 2) @ directions
-        axis, _ = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
+        axis = largest_eigenvector(tensor)
         axis = axis * torch.where((axis * near.estimates[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
         seen = (share.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
         return axis, seen

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tensorframes.layers import Geometry, Requirements, silu, smallest_eigenvector
+from tensorframes.layers import Geometry, Requirements, largest_eigenvector, silu
 from tensorframes.normals.candidates import positive, stacked
 from tensorframes.normals.degenerate import RANK
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
@@ -82,8 +82,8 @@ class WeightedFit(nn.Module):
         """The fitted points of rows (M,), ascending."""
         return neighbourhoods(geometry, rows, self.neighbours, geometry.moments)
 
-    def forward(self, near: Neighbourhoods, normals: Tensor, embedding: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """Unit normals (M, 3) of the M points, toward the estimates, and the eigenvalues (M, 3), ascending.
+    def forward(self, near: Neighbourhoods, normals: Tensor, embedding: Tensor, size: int) -> Tensor:
+        """Unit normals (M, 3) of the M points, toward the estimates.
 
         Args:
             near: ``plan``. normals: (N, 3) estimates at all points. embedding: (N, E) of all points. size: number of
@@ -91,10 +91,9 @@ class WeightedFit(nn.Module):
         """
         sent = self.sender(embedding)
         parts = parallel_map(lambda part: self.of(part, normals, embedding, sent), near.split(size), embedding.device)
-        normal, values = zip(*parts, strict=True)
-        return torch.cat(normal), torch.cat(values)
+        return torch.cat(parts)
 
-    def of(self, near: Neighbourhoods, normals: Tensor, embedding: Tensor, sent: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, near: Neighbourhoods, normals: Tensor, embedding: Tensor, sent: Tensor) -> Tensor:
         """The same of some points; sent (N, hidden) is ``sender(embedding)``."""
         flat, own = near.table.flatten(), normals.index_select(0, near.rows)
         sights = normals.detach().index_select(0, flat).view_as(near.edge)
@@ -112,13 +111,13 @@ class WeightedFit(nn.Module):
     @full_precision
     def plane(
         self, near: Neighbourhoods, own: Tensor, sights: Tensor, weight: Tensor, agreed: Tensor, prior: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) and eigenvalues (M, 3), from the weights (M, K), their c (M, K) and b (M, 1)."""
+    ) -> Tensor:
+        """Normals (M, 3), from the weights (M, K), their c (M, K) and b (M, 1)."""
         covariance = spread_covariance(near, weight)
         share = weight * agreed.clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
         held = prior.clamp(-8, 6).exp().unsqueeze(-1) * tangents(own.unsqueeze(1)) + tangents(sights, share)
-        normal, values = smallest_eigenvector(covariance + residual(covariance).view(-1, 1, 1) * held)
-        return normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1), values
+        normal = largest_eigenvector(-covariance - residual(covariance).view(-1, 1, 1) * held)
+        return normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
 
 
 @full_precision

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tensorframes.geometry.eigen import BATCH, eigh, eigvalsh, jacobi
+from tensorframes.geometry.eigen import BATCH, closed_eigenvalues, eigh, eigvalsh, jacobi, principal_axis
 
 
 def symmetric_matrices(dtype: torch.dtype) -> dict[str, torch.Tensor]:
@@ -49,3 +49,32 @@ def test_cuda_takes_more_matrices_than_its_library(dim):
     assert torch.allclose(values.cpu(), torch.linalg.eigvalsh(matrices), atol=1e-10)
     assert torch.allclose((vectors @ values.diag_embed() @ vectors.mT).cpu(), matrices, atol=1e-10)
     assert torch.allclose(eigvalsh(matrices.cuda()).cpu(), values.cpu(), atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["general", "flat", "thin", "diagonal", "large", "small"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_closed_eigenvalues_are_those_of_lapack(name: str, dtype: torch.dtype) -> None:
+    matrices = symmetric_matrices(dtype)[name]
+    expected = torch.linalg.eigvalsh(matrices.double())
+    size = expected.abs().amax(-1, keepdim=True)
+    error = (closed_eigenvalues(matrices).double() - expected).abs() / size
+    assert error.max() < 3 * torch.finfo(dtype).eps ** 0.5  # where two are equal
+    assert error.quantile(0.3) < 20 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("name", ["general", "line", "diagonal", "large", "small"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_principal_axis_is_the_eigenvector_of_lapack(name: str, dtype: torch.dtype) -> None:
+    matrices = symmetric_matrices(dtype)[name]
+    if name in ("large", "small"):  # flat: its two largest eigenvalues are equal
+        matrices = matrices.amax() * symmetric_matrices(dtype)["line"]
+    values, vectors = torch.linalg.eigh(matrices.double())
+    gap = (values[:, 2] - values[:, 1]) / values.abs().amax(-1)
+    sine = torch.linalg.cross(principal_axis(matrices).double(), vectors[..., 2]).norm(dim=-1)
+    assert (sine * gap).max() < 20 * torch.finfo(dtype).eps
+    assert (principal_axis(matrices).norm(dim=-1) - 1).abs().max() < 1e-6
+
+
+def test_the_axis_of_equal_eigenvalues_is_finite() -> None:
+    for name in ("equal", "zero"):
+        assert (principal_axis(symmetric_matrices(torch.float32)[name]) == 0).all()
