@@ -9,7 +9,7 @@ from tensorframes.normals.plane_head import PlaneHead
 from tensorframes.normals.predict import EstimatorMethod, normals_of
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
-from tensorframes.normals.sources import Jet, LevelPlanes, LocalPlanes, MinimalSamples, NeighbourPlanes, RegionPlanes
+from tensorframes.normals.sources import Jet, LocalPlanes, MinimalSamples, NeighbourPlanes, RegionPlanes
 from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.normals.weights import (
     PRETRAINED,
@@ -34,7 +34,6 @@ __all__ = [
     "Prediction",
     "VectorHead",
     "Jet",
-    "LevelPlanes",
     "LocalPlanes",
     "MinimalSamples",
     "NeighbourPlanes",

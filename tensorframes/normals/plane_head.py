@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.layers import MLP, Geometry, Requirements, largest_eigenvector, planes_of_levels
+from tensorframes.layers import MLP, Geometry, largest_eigenvector, planes_of_levels
 from tensorframes.normals.degenerate import fall_back, on_line
 from tensorframes.normals.heads import Head, mean_of
 from tensorframes.normals.neighbourhoods import Neighbourhoods
@@ -72,19 +72,19 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         embedding: int = 16,
     ) -> None:
         super().__init__()
-        if min(fits + 1, levels, embedding) < 1:
-            raise ValueError(f"expected fits >= 0, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
+        if min(fits, levels, embedding) < 1:
+            raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
         self.levels, self.tensor = levels, TensorReps("1x2", d=reps.d)
         self.axis = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
         with torch.no_grad():  # starts close to the planes
             for parameter in self.axis.layers[-1].parameters():
                 parameter.mul_(0.1)
-        self.guess, self.final = guess(embedding, 1), None if final is None else final(embedding, fits + 1)
+        self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
         self.fits = nn.ModuleList(fit(embedding) for _ in range(fits))
-        self.requirements = self.guess.requirements | (Requirements() if self.final is None else self.final.requirements)
+        self.requirements = self.guess.requirements | self.final.requirements
         for each in self.fits:
             self.requirements = self.requirements | each.requirements
 
@@ -102,7 +102,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             same = bool(fitted) and len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else fit.plan(geometry, wanted))
         planes = planes_of_levels(geometry, self.levels)
-        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), [] if self.final is None else self.final.plan(geometry))
+        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
@@ -126,9 +126,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             normals = normals.index_copy(0, near.rows, normal)
             iterates.append(normals.index_select(0, plan.rows))
         estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
-        normal = estimates[:, -1]
-        if self.final is not None:
-            normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
+        normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
         normal = fall_back(normal, on_line(plan.geometry, plan.rows), plan.rows, plan.geometry, self.guess.nearest)
         return normal, torch.stack(iterates)
 

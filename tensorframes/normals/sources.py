@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry.eigen import principal_axis
-from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, Requirements, jet, planes_of_levels
+from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, Requirements, jet
 from tensorframes.layers.multiscale_planes import interpolated
 from tensorframes.layers.symmetric import smallest_eigenvector
 from tensorframes.normals.candidates import (
@@ -33,29 +33,6 @@ SLENDER = (1e-3, 1e-2)  # squared sine of a triangle's angle between which it co
 EXACT = 1e-3  # height of exact inliers, in units of the neighbourhood's size
 JET = 23  # nearest neighbours that a jet is fitted to
 CHUNK = 1024  # points whose small planes are computed at once
-
-
-class LevelPlanes(Source[Tensor]):
-    """The planes of the neighbourhoods at each level, interpolated to the points (``planes_of_levels``).
-
-    Args:
-        levels: how many, from the finest.
-    """
-
-    def __init__(self, levels: int) -> None:
-        self.count, self.width = levels, 1
-
-    def plan(self, geometry: Geometry) -> Tensor:
-        """Planes (N, levels, 3, 3)."""
-        return planes_of_levels(geometry, self.count)
-
-    @full_precision
-    @torch.no_grad()
-    def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
-        """Known of each: |P|, 1 where the points lie in a plane."""
-        planes = planned.index_select(0, near.rows)
-        clear = planes.square().sum((-1, -2)).sqrt()  # of eigenvalues 1, 1, 0 over 2: 0.71
-        return Candidates(principal_axis(planes), clear.unsqueeze(-1), log_prior(rising(clear, 0.705, 0.75)))
 
 
 class _SizedPlanes(Source[MultiScalePlanes]):
