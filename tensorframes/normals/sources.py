@@ -160,7 +160,7 @@ class MinimalSamples(Source[None]):
 
     def __init__(self, nearest: int) -> None:
         if nearest < 2:
-            raise ValueError(f"expected pairs of at least 2 neighbours, got {nearest}")
+            raise ValueError(f"expected pairs of at least 2 neighbours, got pairs of {nearest}")
         self.nearest, self.count, self.width = nearest, nearest * (nearest - 1) // 2, 6
 
     def plan(self, geometry: Geometry) -> None:

@@ -1,0 +1,161 @@
+"""Candidates and the selection among them, before anything is learned."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.geometry import build_hierarchy, nearest_neighbours
+from tensorframes.layers import Geometry, measured
+from tensorframes.normals import Jet, LocalPlanes, MinimalSamples, NeighbourPlanes, RegionPlanes, Select
+from tensorframes.normals.candidates import NEVER, Source, log_prior, log_share, rising, surroundings
+from tensorframes.testing import assert_equivariant, random_orthogonal
+
+Cubes = Callable[[int], tuple[Tensor, Tensor]]
+
+
+def select(*sources: Source[Any], nearest: int = 20) -> Select:
+    """A selection with one estimate and embeddings of width 4, as at the start of training."""
+    torch.manual_seed(0)
+    named = {str(number): source for number, source in enumerate(sources)}
+    return Select(4, 1, named, (0.003, 0.02, 0.1), nearest, hidden=8).double()
+
+
+def geometry(pos: Tensor, part: Select) -> Geometry:
+    batch = torch.zeros(len(pos), dtype=torch.long)
+    table = nearest_neighbours(pos, batch, part.requirements.neighbours)
+    return measured(build_hierarchy(pos, batch, (1.5, 3.0), 8, knn_index=table), part.requirements)
+
+
+def selected(part: Select, pos: Tensor, estimates: Tensor | None = None, size: int = 64) -> Tensor:
+    """Normals of all points; the estimate is the direction from the middle by default."""
+    known = geometry(pos, part)
+    if estimates is None:
+        estimates = torch.nn.functional.normalize(pos - pos.mean(0), dim=-1).unsqueeze(1)
+    embedding = torch.linspace(-1, 1, 4).to(pos.dtype).expand(len(pos), 4)
+    rows = torch.arange(len(pos))
+    with torch.no_grad():
+        return part(known, part.plan(known), rows, estimates, embedding, size)[0]
+
+
+def roof(count: int = 400) -> tuple[Tensor, Tensor]:
+    """Two planes that meet at 100 degrees, and their normals."""
+    generator = torch.Generator().manual_seed(2)
+    u, v = (20 * torch.rand(2, count, generator=generator, dtype=torch.float64)).unbind()
+    angle = torch.deg2rad(torch.tensor(50.0, dtype=torch.float64))
+    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
+    pos = torch.stack([side * u * angle.sin(), v, -u * angle.cos()], dim=1)
+    normal = torch.stack([side * angle.cos(), torch.zeros(count).double(), angle.sin().expand(count)], dim=1)
+    return pos, normal
+
+
+def error(normal: Tensor, target: Tensor) -> Tensor:
+    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
+
+
+def rough(count: int = 120) -> Tensor:
+    return roof(count)[0] + 0.1 * torch.randn(count, 3, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+
+
+def every() -> Select:
+    """A selection among candidates of all sources, with random parameters."""
+    sources = (RegionPlanes([[4, 8]]), LocalPlanes([[8, 16], [4]]), NeighbourPlanes(5, 6), MinimalSamples(4), Jet())
+    part = select(*sources, nearest=23)
+    with torch.no_grad():
+        for parameter in part.parameters():
+            parameter.normal_(std=0.3)
+    return part
+
+
+def test_beside_an_edge_the_plane_of_some_neighbour_is_selected_before_training() -> None:
+    pos, normal = roof()
+    plane = selected(select(LocalPlanes([[16]])), pos)
+    found = selected(select(NeighbourPlanes(6, 12)), pos)
+    beside = error(plane, normal) > 5
+    assert int(beside.sum()) > 30
+    assert error(found, normal)[beside].median() < 3
+    assert error(found, normal)[~beside].max() < 1
+
+
+def test_minimal_samples_find_facets_of_few_points(cubes: Cubes) -> None:
+    pos, normal = cubes(1500)
+    without = error(selected(select(NeighbourPlanes(8, 10)), pos), normal)
+    found = error(selected(select(NeighbourPlanes(8, 10), MinimalSamples(6)), pos), normal)
+    assert (found > 15).double().mean() < 0.7 * (without > 15).double().mean()
+
+
+def test_selections_are_equivariant() -> None:
+    part = every()
+    assert_equivariant(lambda pos: selected(part, pos), rough(), "1x1", unoriented=True, tolerance=1e-8)
+
+
+def test_selections_do_not_depend_on_parts_or_order() -> None:
+    part, pos, order = every(), rough(), torch.randperm(120)
+    whole = selected(part, pos, size=120)
+    assert error(selected(part, pos, size=7), whole).max() < 1e-5
+    assert error(selected(part, pos[order], size=50), whole[order]).max() < 1e-5
+
+
+def test_the_normal_has_the_sign_of_the_latest_estimate() -> None:
+    part, pos = every(), rough()
+    estimates = torch.nn.functional.normalize(torch.randn(120, 1, 3, dtype=torch.float64), dim=-1)
+    here, there = selected(part, pos, estimates), selected(part, pos, -estimates)
+    assert ((here * estimates[:, 0]).sum(-1) >= 0).all()
+    assert torch.allclose(here, -there, atol=1e-9)
+
+
+def test_a_candidate_that_is_no_plane_is_not_selected() -> None:
+    line = torch.arange(40.0, dtype=torch.float64).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
+    estimates = torch.nn.functional.normalize(torch.randn(40, 1, 3, dtype=torch.float64), dim=-1)
+    part = select(LocalPlanes([[8, 16]]), NeighbourPlanes(5, 6), MinimalSamples(4))
+    known = geometry(line, part)
+    near = surroundings(known, torch.arange(40), estimates, part.nearest)
+    for source, planned in list(zip(part.sources.values(), part.plan(known), strict=True))[:3]:
+        assert (source.candidates(planned, near).log_prior < 0.9 * NEVER).all()
+    assert error(selected(part, line, estimates), estimates[:, 0]).max() < 1e-5
+
+
+def test_selections_stay_in_full_precision() -> None:
+    """Under autocast the scores are rounded to three digits, but no plane is."""
+    part, pos = every().float(), rough()
+    turn = random_orthogonal(1, determinant=-1)[0]
+    with torch.autocast("cpu", torch.bfloat16):
+        here, there = selected(part, pos.float()), selected(part, (pos @ turn.T).float())
+    assert here.dtype == torch.float32
+    assert error(here @ turn.T.float(), there).median() < 0.5
+
+
+def test_features_of_candidates_are_of_order_one() -> None:
+    part, pos = every(), 10 * rough()
+    known = geometry(pos, part)
+    near = surroundings(known, torch.arange(120), torch.nn.functional.normalize(pos, dim=-1).unsqueeze(1), part.nearest)
+    for source, planned in zip(part.sources.values(), part.plan(known), strict=True):
+        found = source.candidates(planned, near)
+        assert found.directions.shape == (120, source.count, 3)
+        assert found.features.shape == (120, source.count, source.width)
+        assert found.log_prior.shape == (120, source.count)
+        assert found.features.isfinite().all()
+        assert found.features.abs().amax() < 4 if source.width else True
+
+
+def test_scales_of_numbers() -> None:
+    assert rising(torch.tensor([0.0, 1.5, 9.0]), 1, 2).tolist() == [0, 0.5, 1]
+    assert log_prior(torch.tensor([1.0, 0.0])).tolist() == pytest.approx([0, -69.08], abs=0.01)
+    assert log_share(torch.tensor([0.0, 1.0]), 1e-4).tolist() == pytest.approx([-1, 1], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: NeighbourPlanes(2, 4), "expected size >= 3 and neighbours >= 0, got 2 and 4"),
+        (lambda: MinimalSamples(1), "expected pairs of at least 2 neighbours, got pairs of 1"),
+        (lambda: Select(4, 1, {}, tolerances=(0.1, 0.01)), "expected tolerances above 0, ascending"),
+        (lambda: Select(4, 1, {}, nearest=3), "expected nearest >= 15 and hidden >= 2, got 3 and 16"),
+        (lambda: LocalPlanes([[4, 0]]), "expected counts >= 1 for local planes"),
+    ],
+)
+def test_wrong_settings_are_refused(make: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
