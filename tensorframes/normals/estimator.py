@@ -60,7 +60,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         self.requirements = backbone.requirements | self.head.requirements
         self.requirements.check_levels(backbone.hierarchy_levels)
         self.needs_profile = self.requirements.profile
-        self.oriented = oriented
+        self.oriented, self.equivariant = oriented, frames.equivariant
         self.mirrors = frames.mirrors
 
     def forward(
