@@ -11,6 +11,7 @@ import torch
 from tensorframes.backbones import PointNet2
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
 from tensorframes.geometry import cloud_scale, variation_profiles
+from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import (
     Jet,
     LocalPlanes,
@@ -53,7 +54,9 @@ def plane_head(reps: Representation, **changes: object) -> PlaneHead:
 def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
     """A small network whose parameters are random, also where training begins with zeros."""
     torch.manual_seed(6)
-    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, variation_profile=head is None)
+    backbone = PointNet2(
+        features=PlaneFeatures((), variation_profile=head is None), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8
+    )
     network = NormalEstimator(LearnedFrames(group), backbone, head or plane_head, oriented).double().eval()
     with torch.no_grad():
         for parameter in network.parameters():
@@ -280,7 +283,7 @@ def test_wrong_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"multi-scale planes of at most 2 levels, got 3"):
         estimator(head=partial(plane_head, guess=with_source(RegionPlanes([[4], [4], [4]]))))(surface())
     with pytest.raises(ValueError, match="a backbone with coarse levels"):
-        PointNet2(widths=(8,), radii=(), variation_profile=True)
+        PointNet2(widths=(8,), radii=(), features=PlaneFeatures((), variation_profile=True))
     with pytest.raises(ValueError, match=r"local planes of at most 3 levels, got 4"):
         estimator(head=partial(plane_head, guess=with_source(LocalPlanes([[4], [4], [4], [4]]))))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):
