@@ -16,6 +16,8 @@ BACKBONES, FEATURES = (
     sorted(path.stem for path in (config_dir() / group).glob("*.yaml")) for group in ("backbone", "features")
 )
 
+REGIONS = "task.head.guess.sources.region_planes.counts=[[16,40],[16,32]]"  # not those of the features
+
 
 @pytest.fixture(autouse=True)
 def _configs() -> Iterator[None]:
@@ -24,21 +26,18 @@ def _configs() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize(
-    ("experiment", "weights"), [(None, "fast"), ("shapes_fast", "fast"), ("shapes_best_long", "best")]
-)
-def test_the_recipe_of_shipped_weights(experiment: str | None, weights: str) -> None:
+@pytest.mark.parametrize("experiment", [None, "fast"])
+def test_the_recipe_of_shipped_weights(experiment: str | None) -> None:
     cfg = compose("train", [] if experiment is None else [f"experiment={experiment}"])
-    with safe_open(str(pretrained_path(weights)), framework="pt") as content:
+    with safe_open(str(pretrained_path("fast")), framework="pt") as content:
         recipe = json.loads(content.metadata()["model"])
     assert OmegaConf.to_container(cfg.model, resolve=True) == recipe
 
 
 @pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_any_backbone_takes_any_features_and_the_head_of_the_best_weights(backbone: str, features: str) -> None:
-    cfg = compose("train", ["experiment=shapes_best_long", f"backbone={backbone}", f"features={features}"])
+def test_any_backbone_takes_any_features_and_the_head_of_the_large_network(backbone: str, features: str) -> None:
+    cfg = compose("train", ["experiment=best", f"backbone={backbone}", f"features={features}", REGIONS])
     estimator = build.component(cfg.model, "model")
-    assert estimator.head.local_planes is not None
+    assert {"region_planes", "local_planes", "neighbour_planes"} < set(estimator.head.guess.sources)
     assert estimator.needs_profile == cfg.data.samples.profile == (features == "planes_profile")
-    assert (estimator.head.multiscale_planes is None) == (features in ("constant", "moments"))
