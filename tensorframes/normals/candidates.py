@@ -69,6 +69,11 @@ class Source(Generic[Planned]):
     prior: float = 0.0
     requirements: Requirements = Requirements()
 
+    @property
+    def kinds(self) -> int:
+        """Number of kinds of candidates: each ordered one is a kind of its own."""
+        return self.count if self.ordered else 1
+
     def plan(self, geometry: Geometry) -> Planned:
         """What depends on the geometry alone, for all points, computed once."""
         raise NotImplementedError

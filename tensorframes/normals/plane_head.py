@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,9 +42,9 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     .. math:: \sum_l a_{il}\, P_{il} + R_i^T\, (A_i + A_i^T)\, R_i, \qquad (a, A) = \mathrm{MLP}(f),
 
     with a a softmax over the levels l and :math:`P_{il}` the planes of the neighbourhoods at level l. The guess selects
-    among this axis and the candidates of its sources (``Select``); each fit (``WeightedFit``) starts from the normals
-    before it, of the point and of its neighbours; the final selection is among the guess, the fits and the candidates of
-    its sources.
+    among this axis and the candidates of its sources (``Select``). Each fit (``WeightedFit``) starts from the normals
+    before it, of the point and of its neighbours. The final selection is among the guess, the fits and the candidates
+    of its sources. What the guess selected is added to the embedding, which the fits and the final selection use.
 
     Where the fitted neighbours lie on a line the plane is that of four times the neighbours, then that of the whole
     cloud; if that is a line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
@@ -83,10 +83,9 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
-        self.fits = nn.ModuleList(fit(embedding) for _ in range(fits))
-        self.requirements = self.guess.requirements | self.final.requirements
-        for each in self.fits:
-            self.requirements = self.requirements | each.requirements
+        made = [fit(embedding) for _ in range(fits)]
+        self.fits = nn.ModuleList(made)
+        self.requirements = self.guess.requirements | self.final.requirements | made[0].requirements
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
         """The fitted points: of the last fit at the rows (M,), ascending, of the one before it at all points that the
@@ -100,7 +99,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
                 used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
                 wanted = everyone[used]
             same = bool(fitted) and len(wanted) == len(fitted[0].rows)
-            fitted.insert(0, fitted[0] if same else fit.plan(geometry, wanted))
+            fitted.insert(0, fitted[0] if same else cast(WeightedFit, fit).plan(geometry, wanted))
         planes = planes_of_levels(geometry, self.levels)
         return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
 
@@ -133,4 +132,3 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     def _chunk(self, rows: Tensor) -> int:
         """Number of points that are computed at once: all of them in training."""
         return max(len(rows), 1) if self.training else CHUNK.get(rows.device.type, LARGEST_CHUNK)
-

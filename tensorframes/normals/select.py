@@ -21,8 +21,8 @@ from tensorframes.normals.candidates import (
     log_sine,
     surroundings,
 )
-from tensorframes.normals.sources import Estimates
 from tensorframes.normals.facets import along, spread
+from tensorframes.normals.sources import Estimates
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
@@ -34,8 +34,8 @@ THIN = 1e-4  # share of the variance below which points are thin
 class Evidence:
     """What is measured of all C candidates of M points alike."""
 
-    inliers: Tensor  # (M, C, T) for each tolerance, the share of inliers among the points around
-    rest: Tensor  # (M, C, 2 + S) thickness of the 15 and of all nearest points, angles to the S estimates
+    inliers: Tensor  # (M, C, T) for each tolerance, the share of inliers among the nearest points
+    rest: Tensor  # (M, C, 2 + S) thickness of the 15 nearest and of all nearest points, angles to the S estimates
     possible: Tensor  # (M, C) log prior: not across points that spread over a plane
 
 
@@ -45,24 +45,29 @@ class Select(nn.Module):
     .. math:: n_i = \operatorname{axis} \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
         p_i = \mathrm{softmax}_c (z_{ic} + \log \pi_{ic}),
 
-    with the priors :math:`\pi` of the sources. The scores z are a perceptron's, of what the source knows of a candidate,
-    of the embedding of the point, and of what is measured of all candidates alike: the counts of inliers
+    with the priors :math:`\pi` of the sources. The logits z are a perceptron's, of what the source knows of a
+    candidate, of the embedding of the point, and of what is measured of all candidates alike: the shares of inliers
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 - (n_{ic} \cdot r_{ij} / \tau_t l_i)^2\right)_+, \qquad
         g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2),
 
-    of the nearest points j for tolerances :math:`\tau_t` (inliers as in RANSAC, Fischler and Bolles 1981; for normals at edges see Boulch
-    and Marlet 2012), the thickness :math:`n_{ic}^T C_i n_{ic}` of the points, and the angles to the estimates.
-    :math:`l_i` is the root mean square distance of the nearest points. A further input of all scores is what the
-    candidates of each source are like together: side by side where these are ordered, otherwise the largest of each
-    number.
+    among the nearest points j for tolerances :math:`\tau_t` (inliers as in RANSAC, Fischler and Bolles 1981; for
+    normals at edges see Boulch and Marlet 2012), the thickness :math:`n_{ic}^T C_i n_{ic}` of the points, and the
+    angles to the estimates. :math:`l_i` is the root mean square distance of the 15 nearest points. A further input of
+    all logits of a point is what the candidates of each source are like together: side by side where these are ordered,
+    otherwise the largest of each number. Before training the logits are the priors and the shares at the two smallest
+    tolerances.
 
     Args:
         embedding: width of the points' embedding.
         estimates: number of normals estimated before, candidates themselves.
         sources: of the other candidates, by name.
         tolerances: heights of inliers, in units of the neighbourhood's size, ascending.
-        nearest: number of nearest points looked at. hidden: width of the network.
+        nearest: number of nearest points looked at.
+        hidden: width of the network.
+
+    Raises:
+        ValueError: tolerances that are not ascending or not above 0, or a number that is too small.
     """
 
     def __init__(
@@ -75,36 +80,38 @@ class Select(nn.Module):
         hidden: int = 16,
     ) -> None:
         super().__init__()
-        if not tolerances or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
-            raise ValueError(f"expected tolerances above 0, ascending, got {list(tolerances)}")
+        if len(tolerances) < 2 or min(tolerances) <= 0 or list(tolerances) != sorted(set(tolerances)):
+            raise ValueError(f"expected at least two tolerances above 0, ascending, got {list(tolerances)}")
         if nearest < NEAREST or hidden < 2:
             raise ValueError(f"expected nearest >= {NEAREST} and hidden >= 2, got {nearest} and {hidden}")
         self.sources: dict[str, Source[Any]] = {**sources, "estimates": Estimates(estimates)}
-        self.tolerances, self.nearest = tuple(tolerances), nearest
-        counts = len(self.tolerances)
-        known = counts + 2 + estimates
+        self.tolerances, self.nearest, self.hidden = tuple(tolerances), nearest, hidden
+        known = len(self.tolerances) + 2 + estimates
         self.point = nn.Linear(embedding + 1, hidden)
         self.measured = nn.Linear(known, hidden, bias=False)
         self.known, self.together = nn.ModuleDict(), nn.ModuleDict()
-        kinds, leads, which, start = [], [], [], 0
         for name, source in self.sources.items():
-            kind = source.count if source.ordered else 1
             if source.width:
                 self.known[name] = nn.Linear(source.width, hidden, bias=False)
-            self.together[name] = nn.Linear((known + source.width + 1) * kind, hidden, bias=False)
-            leads.append(torch.full((kind,), source.prior / UNIT))
-            which.append(start + (torch.arange(kind) if source.ordered else torch.zeros(source.count, dtype=torch.long)))
-            start += kind
-        self.kind = nn.Parameter(0.3 * torch.randn(start, hidden))
-        self.lead = nn.Parameter(torch.cat(leads))
-        self.worth = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (counts - 2)))
+            self.together[name] = nn.Linear((known + source.width + 1) * source.kinds, hidden, bias=False)
+        priors = [torch.full((source.kinds,), source.prior / UNIT) for source in self.sources.values()]
+        self.lead = nn.Parameter(torch.cat(priors))
+        self.kind = nn.Parameter(0.3 * torch.randn(len(self.lead), hidden))
+        self.worth = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (len(self.tolerances) - 2)))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
-        self.hidden = hidden
         self.which: Tensor
-        self.register_buffer("which", torch.cat(which), persistent=False)
-        with torch.no_grad():  # begins with the priors and the exact inliers
+        self.register_buffer("which", self._kinds(), persistent=False)
+        with torch.no_grad():
             for parameter in self.score[-1].parameters():
                 parameter.zero_()
+
+    def _kinds(self) -> Tensor:
+        """(C,) the kind of each candidate: of ordered ones each has its own, those of a set have one together."""
+        found: list[Tensor] = []
+        for source in self.sources.values():
+            first = 0 if not found else int(found[-1].max()) + 1
+            found.append(first + torch.arange(source.count).clamp(max=source.kinds - 1))
+        return torch.cat(found)
 
     @property
     def requirements(self) -> Requirements:
@@ -121,19 +128,21 @@ class Select(nn.Module):
     def forward(
         self, geometry: Geometry, planned: list[Any], rows: Tensor, estimates: Tensor, embedding: Tensor, size: int
     ) -> tuple[Tensor, Tensor]:
-        """Unit normals (M, 3), toward the latest estimates, and the mean hidden features (M, hidden) of what was selected.
+        """Unit normals (M, 3), toward the latest estimates, and the mean hidden features (M, hidden) of what was
+        selected.
 
         Args:
             planned: ``plan(geometry)``. rows: (M,) points. estimates: (M, S, 3). embedding: (M, E). size: number of
                 points that are computed at once.
         """
-        parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
+        sources = list(zip(self.sources.values(), planned, strict=True))
 
         def selected(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             rows, estimates, embedding = part
             near = surroundings(geometry, rows, estimates, self.nearest)
-            return self.of(near, [source.candidates(each, near) for source, each in zip(self.sources.values(), planned, strict=True)], embedding)
+            return self.of(near, [source.candidates(each, near) for source, each in sources], embedding)
 
+        parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
         normals, seen = zip(*parallel_map(selected, parts, embedding.device), strict=True)
         return torch.cat(normals), torch.cat(seen)
 
@@ -156,21 +165,12 @@ class Select(nn.Module):
         hidden += self.kind[self.which]
         hidden += point.unsqueeze(1)
         hidden = self.score[0](hidden)
-        score = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
-        return self.mean(near, directions, evidence, score, prior, hidden)
-
-    @full_precision
-    def mean(
-        self, near: Surroundings, directions: Tensor, evidence: Evidence, score: Tensor, prior: Tensor, hidden: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The axis (M, 3) of the candidates by their scores (M, C), and the mean of their hidden features (M, hidden)."""
-        z = UNIT * (score.to(directions.dtype) + evidence.inliers @ self.worth.to(directions.dtype))
+        z = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
+        z = UNIT * (z.to(directions.dtype) + evidence.inliers @ self.worth.to(directions.dtype))
         share = (z + prior).softmax(-1)
-        tensor = (directions * share.unsqueeze(-1)).transpose(1, 2) @ directions
-        axis = largest_eigenvector(tensor)
-        axis = axis * torch.where((axis * near.estimates[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
-        seen = (share.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
-        return axis, seen
+        return axis_of(directions, share, near.estimates[:, -1]), (
+            share.unsqueeze(1).to(hidden.dtype) @ hidden
+        ).squeeze(1)
 
     @full_precision
     @torch.no_grad()
@@ -182,8 +182,8 @@ class Select(nn.Module):
         square = (near.edge @ directions.transpose(1, 2)).square_()  # of heights (M, K, C)
         shares = [voices @ (each**2 - square).clamp_min_(0).mul_(each**-2) for each in self.tolerances]
         about = [spread(near.edge[:, :NEAREST]), spread(near.edge)]
-        along_each = (directions @ torch.cat(about, dim=-1)).unflatten(-1, (2, 3))  # (M, C, 2, 3)
-        thin = log_share((along_each * directions.unsqueeze(2)).sum(-1), THIN)
+        through = (directions @ torch.cat(about, dim=-1)).unflatten(-1, (2, 3))  # (M, C, 2, 3)
+        thin = log_share((through * directions.unsqueeze(2)).sum(-1), THIN)
         turned = 1 - (directions @ near.estimates.detach().transpose(1, 2)).square()
         return Evidence(
             torch.cat(shares, dim=1).transpose(1, 2),
@@ -192,8 +192,15 @@ class Select(nn.Module):
         )
 
 
+@full_precision
+def axis_of(directions: Tensor, share: Tensor, toward: Tensor) -> Tensor:
+    """Principal axes (M, 3) of sums of n n^T over directions (M, C, 3), by their shares (M, C), toward (M, 3)."""
+    axis = largest_eigenvector((directions * share.unsqueeze(-1)).transpose(1, 2) @ directions)
+    return axis * torch.where((axis * toward).sum(-1, keepdim=True) < 0, -1, 1)
+
+
 def _together(source: Source[Any], measured: Tensor, features: Tensor, prior: Tensor) -> Tensor:
-    """What the candidates of a source are like together (M, ...): all numbers of ordered ones, the largest of others."""
-    sound = (prior / NEVER).clamp(0, 1).unsqueeze(-1).to(features.dtype)  # 0: sound, 1: no plane
-    numbers = torch.cat([measured, features, sound], dim=-1)
-    return numbers.flatten(1) if source.ordered else torch.where(sound < 1, numbers, -1).amax(1)
+    """What the candidates of a source are like together (M, ...): ordered ones side by side, of a set the largest."""
+    missing = (prior / NEVER).clamp(0, 1).unsqueeze(-1).to(features.dtype)  # 0: a plane, 1: none
+    numbers = torch.cat([measured, features, missing], dim=-1)
+    return numbers.flatten(1) if source.ordered else torch.where(missing < 1, numbers, -1).amax(1)

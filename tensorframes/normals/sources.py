@@ -56,7 +56,7 @@ class _SizedPlanes(Source[MultiScalePlanes]):
 
 
 class RegionPlanes(_SizedPlanes):
-    """Planes of wide neighbourhoods of the points of level 1, interpolated: noise is averaged before anything is fitted.
+    """Planes of wide neighbourhoods of the points of level 1, interpolated. They average noise.
 
     Args:
         counts: for level 1, 2, ... of how many of its points, with all that they represent, a neighbourhood is made.
@@ -114,7 +114,9 @@ class NeighbourPlanes(Source[SmallPlanes]):
         """The small plane of every point."""
         table = geometry.knn_index[:, : self.size]
         parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), table.split(CHUNK), table.device)
-        return SmallPlanes(*(torch.cat(values) for values in zip(*(vars(part).values() for part in parts), strict=True)))
+        return SmallPlanes(
+            *(torch.cat(values) for values in zip(*(vars(part).values() for part in parts), strict=True))
+        )
 
     @full_precision
     @torch.no_grad()
@@ -193,7 +195,8 @@ class Jet(Source[None]):
     def candidates(self, planned: None, near: Surroundings) -> Candidates:
         """Known of it: the root mean square height of the neighbours above the field."""
         normal, rough = jet(near.edge[:, :JET], near.estimates[:, -1].detach())
-        return Candidates(normal.unsqueeze(1), log_share(rough.square(), 1e-6).view(-1, 1, 1), torch.zeros_like(near.size))
+        known = log_share(rough.square(), 1e-6).view(-1, 1, 1)
+        return Candidates(normal.unsqueeze(1), known, torch.zeros_like(near.size))
 
 
 class Estimates(Source[None]):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import Geometry, Requirements, largest_eigenvector, silu
-from tensorframes.normals.candidates import positive, stacked
+from tensorframes.normals.candidates import stacked
 from tensorframes.normals.degenerate import RANK
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.parallel import parallel_map
@@ -63,13 +63,14 @@ class WeightedFit(nn.Module):
         self.sender = nn.Linear(embedding, hidden, bias=False)
         self.edge = nn.Linear(INVARIANTS, hidden, bias=False)
         self.level = nn.Parameter(torch.zeros(levels, hidden))
-        self.net = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 2))
+        out = nn.Linear(hidden // 2, 2)
+        self.net = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), out)
         self.prior = nn.Linear(embedding, 1)
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
         self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
         with torch.no_grad():
-            self.net[-1].weight[1].zero_()
-            self.net[-1].bias[1].fill_(AGREED)
+            out.weight[1].zero_()
+            out.bias[1].fill_(AGREED)
             self.prior.weight.zero_()
             self.prior.bias.zero_()
 
