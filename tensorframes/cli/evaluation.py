@@ -1,5 +1,6 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
+import logging
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -15,7 +16,9 @@ from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report
 from tensorframes.normals import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
-from tensorframes.scoring import Method
+from tensorframes.scoring import Method, deviation
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
@@ -31,6 +34,10 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     protocol = build.protocol(cfg)
     clouds = build.data_set(cfg).test
     results = score_and_report([method], clouds, protocol, run.folder)
+    if found := deviation(method.name, results.get("per_cloud", {})):
+        log.info("%s", found)
+        results["published_differences"] = found.differences
+        write_metrics(run.folder, results)
     if cfg.equivariance:
         results |= report_equivariance(method, clouds, cfg.seed, run.folder)
         write_metrics(run.folder, results)

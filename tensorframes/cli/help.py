@@ -15,7 +15,7 @@ EXAMPLES = {
     "evaluate": (
         ("checkpoint=pretrained", "the weights that come with the package"),
         ("checkpoint=RUN/checkpoints/best.ckpt data=pcpnet data.root=DIR", "a run's, on a data set"),
-        ("checkpoint=pca", "a classical method: pca, jet, open3d"),
+        ("checkpoint=pca", "a classical method: pca, robust_pca, jet, open3d"),
     ),
     "download": (
         ("data=pcpnet data.root=DIR", "PCPNet's benchmark"),

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tensorframes.cli.checkpoint import read_checkpoint
@@ -61,6 +62,26 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
     assert min(largest[0]) > 10  # a perceptron on positions
     assert largest[1][0] < 0.1
     assert largest[1][1] < 0.01 * largest[1][0]
+
+
+def test_pcpnets_clouds_are_told_how_far_they_are_from_published_scores(app: App, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = ["sphere100k", "cylinder100k_ddist_minmax"]
+    for name in names:
+        normal = rng.normal(size=(200, 3))
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        np.savetxt(tmp_path / f"{name}.xyz", normal)
+        np.savetxt(tmp_path / f"{name}.normals", normal)
+        np.savetxt(tmp_path / f"{name}.pidx", np.arange(20), fmt="%d")
+    (tmp_path / "testset_all.txt").write_text("\n".join(names))
+    given = ("data=pcpnet", f"data.root={tmp_path}")
+    code, out, _ = app("evaluate", "checkpoint=pca", "methods.pca.k=112", *given)
+    assert code == 0
+    assert "published RMSE of 2 of 108 clouds: " in out
+    found = json.loads((only_run("evaluate") / "metrics.json").read_text())
+    measured = found["per_cloud"]["sphere100k"]["rmse"]
+    assert found["published_differences"]["sphere100k"] == pytest.approx(measured - 0.815)
+    assert "published" not in app("evaluate", "checkpoint=robust_pca", "methods.robust_pca.k=30", *given)[1]
 
 
 def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> None:
