@@ -6,7 +6,7 @@ group that depends on its name and a seed alone, so that a partial copy of the d
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,7 @@ from tensorframes.scoring.protocol import mean_or_none, warnings_of
 ROTATIONS = ("none", "z", "so3", "o3")
 AVERAGED = ("cosine_unoriented", "cosine_oriented", "rmse", "seconds")
 COUNTED = ("points", "scored", "no_normal", "not_finite")
+OF_CLOUDS = ("group", "cosine_unoriented", "cosine_oriented", "rmse")
 
 
 def score_rotated(
@@ -31,6 +32,7 @@ def score_rotated(
     clouds: Sequence[Cloud],
     rotations: Sequence[str] = ROTATIONS,
     seed: int = 0,
+    clouds_of_others: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Scores a method on clouds as they are and rotated.
@@ -40,29 +42,43 @@ def score_rotated(
         clouds: each with normals.
         rotations: of none, z (about the third axis), so3 (rotations), o3 (rotations and reflections).
         seed: of the rotations.
+        clouds_of_others: number of clouds, evenly spaced in the sequence, that all rotations but the first are scored
+            on; None: all. For methods that are equivariant, which a few clouds show.
         progress: called with the number of clouds that are scored and their total number.
 
     Returns:
         "per_rotation" by name, each with the means over the clouds of "cosine_unoriented", "cosine_oriented" (null
         unless the method and the cloud are oriented), "rmse" (degrees, unoriented), "seconds" (per cloud), the sums
-        "points", "scored", "no_normal", "not_finite", and "clouds". Further "method", "seed" and "warnings".
+        "points", "scored", "no_normal", "not_finite", "clouds", and "per_cloud": by name the cosines, the RMSE and the
+        "group" of the cloud, its class or else its category. Further "method", "seed" and "warnings".
 
     Raises:
-        UserError: a rotation is unknown, there are no clouds, or a cloud has no normals.
+        UserError: a rotation is unknown, there are no clouds, two have the same name, or one has no normals.
     """
     unknown = [name for name in rotations if name not in ROTATIONS]
     if unknown or not rotations:
         raise UserError(f"expected rotations of {', '.join(ROTATIONS)}, got {', '.join(unknown) or 'none'}")
     if len(clouds) == 0:
         raise UserError("expected at least one cloud to score, got none")
-    entries: dict[str, list[dict[str, Any]]] = {name: [] for name in rotations}
+    if clouds_of_others is not None and clouds_of_others < 1:
+        raise UserError(f"expected clouds_of_others >= 1 or null, got {clouds_of_others}")
+    entries: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in rotations}
     warnings: dict[str, None] = {}
-    for cloud in tracked(clouds, progress):
-        for name in rotations:
-            entries[name].append(score_turned(method, turned_cloud(cloud, name, seed)))
-            warnings |= dict.fromkeys(warnings_of(method, cloud, entries[name][-1]))
+    few = set(evenly_spaced(len(clouds), clouds_of_others))
+    for number, cloud in enumerate(tracked(clouds, progress)):
+        if cloud.name in entries[rotations[0]]:
+            raise UserError(f"expected clouds of different names, got {cloud.name!r} twice")
+        for name in rotations if number in few else rotations[:1]:
+            entry = entries[name][cloud.name] = score_turned(method, turned_cloud(cloud, name, seed))
+            warnings |= dict.fromkeys(warnings_of(method, cloud, entry))
     per_rotation = {name: summary(members) for name, members in entries.items()}
     return {"method": method.name, "seed": seed, "warnings": list(warnings), "per_rotation": per_rotation}
+
+
+def evenly_spaced(length: int, count: int | None) -> list[int]:
+    """At most ``count`` indices of a sequence, evenly spaced; all if it is None."""
+    most = length if count is None else min(count, length)
+    return [index * length // most for index in range(most)]
 
 
 def turned_cloud(cloud: Cloud, rotation: str, seed: int) -> Cloud:
@@ -90,6 +106,7 @@ def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
     checked = check_predictions(normal)
     cosine = np.einsum("ni,ni->n", checked.normal, truth) / np.linalg.norm(truth, axis=1)
     return {
+        "group": cloud.category if cloud.label is None else str(cloud.label),
         "cosine_unoriented": float(np.abs(cosine).mean()),
         "cosine_oriented": float(cosine.mean()) if method.oriented and cloud.oriented else None,
         "rmse": rmse(angles(normal, truth)),
@@ -101,7 +118,10 @@ def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
     }
 
 
-def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over the clouds, nulls left out, and sums of the counts."""
-    means = {key: mean_or_none([entry[key] for entry in entries]) for key in AVERAGED}
-    return {**means, "clouds": len(entries), **{key: sum(entry[key] for entry in entries) for key in COUNTED}}
+def summary(entries: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Means over the clouds, nulls left out, sums of the counts, and the scores cloud by cloud."""
+    members = list(entries.values())
+    means = {key: mean_or_none([entry[key] for entry in members]) for key in AVERAGED}
+    counts = {key: sum(entry[key] for entry in members) for key in COUNTED}
+    per_cloud = {name: {key: entry[key] for key in OF_CLOUDS} for name, entry in entries.items()}
+    return {**means, "clouds": len(entries), **counts, "per_cloud": per_cloud}

@@ -90,8 +90,8 @@ class RobustPCA:
 
 
 def weighted_plane(near: Floats, weights: Floats, floor: float) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Centre (B, 3) and normal (B, 3) of the weighted least-squares planes of points (B, k, 3), and whether there is one
-    (B,), as in ``classical.plane``."""
+    """Centre (B, 3) and normal (B, 3) of the weighted least-squares planes of points (B, k, 3), and whether there is
+    one (B,), as in ``classical.plane``."""
     share = weights / weights.sum(1, keepdims=True)
     centre = np.einsum("bk,bki->bi", share, near)
     centred = near - centre[:, None]

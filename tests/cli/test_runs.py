@@ -11,9 +11,10 @@ import pytest
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
+from tests.cli.wandb_file import sent
 
 App = Callable[..., tuple[int, str, str]]
-LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
+LEFT = {"command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
 
 
 def only_run(name: str, top: str = "outputs") -> Path:
@@ -185,6 +186,41 @@ def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> N
         )
     scores = [json.loads((folder / "metrics.json").read_text())["average"]["rmse"] for folder in (two, one)]
     assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+
+
+def test_wandb_groups_and_tags_the_runs_of_a_sweep_and_a_continued_one_stays_the_same(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    given = ("experiment=tiny", "logger=wandb", "trainer.max_steps=1", "test_clouds=1", "baselines.pca_112=null")
+    assert app("train", "-m", *given, "data/augmentation=o3")[0] == 0
+    (sweep,) = Path("multirun").iterdir()
+    folder = sweep / "0"
+    run, config, summary = sent(folder / "wandb")
+    assert (run["group"], "data/augmentation=o3" in run["name"]) == (sweep.name, True)
+    expected = ["trained=o3", "frames=learned_small", "messages=tensor", "backbone=pointnet2_small", "seed=0"]
+    assert set(run["tags"]) == set(expected)
+    assert config["choices"]["data/augmentation"] == "o3"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert summary["test/rmse"] == pytest.approx(metrics["average"]["rmse"])
+    assert summary["baselines/PCA 18/test/rmse"] == pytest.approx(metrics["baselines"]["PCA 18"]["average"]["rmse"])
+    assert summary["parameters"] > 0
+    assert list((folder / "wandb").rglob("test/errors*.png"))
+
+    last = folder / "checkpoints" / "last.ckpt"
+    assert app("train", f"ckpt_path={last}", "trainer.max_steps=2", "trusted=[standin]", "test=false")[0] == 0
+    assert sent(folder / "wandb").run == run
+
+
+def test_a_run_that_was_ended_before_its_test_is_scored_without_another_step(app: App) -> None:
+    assert app("train", "experiment=tiny")[0] == 0
+    folder = only_run("tiny")
+    scores, rows = (folder / "metrics.json").read_text(), rows_of(folder)
+    (folder / "metrics.json").unlink()
+    assert app("train", f"ckpt_path={folder}/checkpoints/last.ckpt", "trusted=[standin]")[0] == 0
+    found, expected = json.loads((folder / "metrics.json").read_text()), json.loads(scores)
+    assert found["average"]["rmse"] == expected["average"]["rmse"]
+    assert rows_of(folder) == rows
 
 
 def test_wandb_without_an_account_is_offline_and_silent(
