@@ -12,7 +12,8 @@ DESCRIPTION = """\
 Tables of runs: tensorframes compare RUN RUN ...
 
 A RUN is the folder of a run, a folder of such folders (a sweep's, multirun/TIME, is one), or a metrics.json; NAME=RUN
-names it, and the runs of a sweep are named by the overrides in which they differ. First come the settings that are not the same in all runs, then the scores, of either protocol.
+names it, and the runs of a sweep are named by the overrides in which they differ. First come the settings that are
+not the same in all runs, then the scores, of either protocol.
 """
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from omegaconf import DictConfig
 
@@ -93,6 +94,7 @@ def overrides_of(run: PlannedRun, cfg: DictConfig, given: Sequence[str], first: 
     Those given come last, and of several of one key the last counts.
     """
     few = [] if not run.network.exact else [f"data.protocol.clouds_of_others={cfg.scale.few_clouds}"]
+    group = [f"logger.wandb.group={Path(cfg.folder).name}"] if "wandb" in cfg.logger else []
     size = [] if run.clouds is None else [*cfg.scale.narrow, f"++{cfg.scale.sized_by}={run.clouds}"]
     return merged(
         [
@@ -103,6 +105,7 @@ def overrides_of(run: PlannedRun, cfg: DictConfig, given: Sequence[str], first: 
             *run.network.overrides(cfg.target.frames),
             *size,
             *given,
+            *group,
             f"data.protocol.rotations=[{','.join(run.rotations)}]",
             *few,
             *([] if first else [f"baselines.{name}=null" for name in BASELINES]),
