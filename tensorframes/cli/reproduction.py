@@ -109,6 +109,7 @@ def report(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictC
         score=cfg.target.score,
         rotation=cfg.rotation,
         counts=counts(runs[0], folder),
+        data=next(word.removeprefix("data=") for word in runs[0].overrides if word.startswith("data=")),
     )
     write_report(records, setup, folder)
     log.info("%s: report.md, results.csv, tables and figures", shown(folder))

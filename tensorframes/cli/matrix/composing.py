@@ -27,7 +27,9 @@ def apart() -> Iterator[None]:
 
 
 def own_folders() -> list[str]:
-    """The folders of the user's own configurations, from --config-dir."""
+    """The folders of the user's own configurations, from --config-dir; none outside a command."""
+    if not HydraConfig.initialized():
+        return []
     sources = HydraConfig.get().runtime.config_sources
     return [source.path for source in sources if source.provider == "command-line"]
 

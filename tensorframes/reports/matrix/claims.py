@@ -117,10 +117,8 @@ def same_under_rotations(records: Sequence[Record], setup: Setup) -> Verdict:
     changes = [change for each in records if each.exact and (change := largest_change(each, setup)) is not None]
     if not changes:
         return Verdict(text, NOT_RUN)
-    judged = CONFIRMED if max(changes) <= SAME else REFUTED
-    return Verdict(
-        text, judged, f"the mean cosine of a cloud changes by at most {max(changes):.1e} ({len(changes)} runs)"
-    )
+    judged, runs = CONFIRMED if max(changes) <= SAME else REFUTED, f"{len(changes)} run{'s' * (len(changes) > 1)}"
+    return Verdict(text, judged, f"the mean cosine of a cloud changes by at most {max(changes):.1e} ({runs})")
 
 
 def largest_change(record: Record, setup: Setup) -> float | None:

@@ -82,7 +82,7 @@ class Setup:
     Args:
         command: that made them. commit: of the code. machine: that wrote the report. planned: number of runs.
         score: main score, cosine_oriented or cosine_unoriented. rotation: main test rotation.
-        counts: clouds of each split.
+        counts: clouds of each split. data: name of the data set.
     """
 
     command: str
@@ -92,6 +92,7 @@ class Setup:
     score: str
     rotation: str
     counts: Mapping[str, int]
+    data: str = "modelnet40"
 
     @property
     def symbol(self) -> str:

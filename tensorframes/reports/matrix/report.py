@@ -69,6 +69,8 @@ def data_text(setup: Setup) -> str:
     """The clouds that were used, and which part of ModelNet40 they are."""
     train, val, test = (setup.counts[split] for split in ("train", "val", "test"))
     text = f"Clouds: {train:,} to train, {val:,} to validate, {test:,} to test."
+    if setup.data != "modelnet40":
+        return f"{text} They are those of data={setup.data}, not the paper's: numbers cannot be compared with it."
     if train + val == WHOLE["train"] and test == WHOLE["test"]:
         return f"{text} This is all of ModelNet40."
     share = f"{(train + val) / WHOLE['train']:.1%} of the training and {test / WHOLE['test']:.1%} of the test clouds"
