@@ -11,8 +11,8 @@ from torch import Tensor
 from tensorframes.backbones.edge_conv import FrameEdgeConv, GlobalFeature
 from tensorframes.backbones.graph_stack import GraphStack
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy, Level, knn
-from tensorframes.layers import MLP, Norm
+from tensorframes.geometry import Level, knn
+from tensorframes.layers import MLP, Geometry, NodeFeatures, Norm
 from tensorframes.messages import Messages, Pooling
 
 
@@ -33,6 +33,8 @@ class DGCNN(GraphStack):
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
         refine: turn the frames after each layer (``FrameRefinement``).
+        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class DGCNN(GraphStack):
         directional: int = 0,
         norm: Norm = "layer",
         refine: bool = False,
+        features: NodeFeatures | None = None,
+        radii: Sequence[float] = (1.5, 3.0, 6.0),
     ) -> None:
         conv = partial(
             FrameEdgeConv,
@@ -57,19 +61,18 @@ class DGCNN(GraphStack):
             directional=directional,
             norm=norm,
         )
-        super().__init__(messages, widths, width, neighbours, conv, refine)
+        super().__init__(messages, widths, width, neighbours, conv, refine, features, radii)
         if pooled < 0:
             raise ValueError(f"expected pooled >= 0, got {pooled}")
         self.dynamic = dynamic
         self.whole = GlobalFeature(sum(widths), pooled, norm) if pooled else None
         self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
-        level = hierarchy.levels[0]
-        outputs, last = self.features(level, frames[0])
+        outputs, last = self.convolved(geometry, frames[0])
         if self.whole is not None:
-            outputs = torch.cat([outputs, self.whole(outputs, level.batch, hierarchy.clouds)], dim=-1)
+            outputs = torch.cat([outputs, self.whole(outputs, geometry.levels[0].batch, geometry.clouds)], dim=-1)
         return self.probes[-1](self.join(outputs), last), last
 
     @torch.no_grad()

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from tensorframes.backbones.graph_stack import GraphStack
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy
-from tensorframes.layers import MLP, EdgeEncoding, Norm
+from tensorframes.layers import MLP, EdgeEncoding, Geometry, NodeFeatures, Norm
 from tensorframes.messages import (
     Messages,
     Pooling,
@@ -79,6 +78,8 @@ class GIN(GraphStack):
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
         refine: turn the frames after each layer (``FrameRefinement``).
+        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class GIN(GraphStack):
         directional: int = 0,
         norm: Norm = "layer",
         refine: bool = False,
+        features: NodeFeatures | None = None,
+        radii: Sequence[float] = (1.5, 3.0, 6.0),
     ) -> None:
         conv = partial(
             FrameGINConv,
@@ -101,10 +104,10 @@ class GIN(GraphStack):
             directional=directional,
             norm=norm,
         )
-        super().__init__(messages, widths, width, neighbours, conv, refine)
+        super().__init__(messages, widths, width, neighbours, conv, refine, features, radii)
         self.join = MLP([sum(widths), 2 * width, width], norm=norm)
 
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
-        outputs, last = self.features(hierarchy.levels[0], frames[0])
+        outputs, last = self.convolved(geometry, frames[0])
         return self.probes[-1](self.join(outputs), last), last

@@ -12,13 +12,13 @@ from tensorframes.backbones.backbone import Backbone
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import NeighbourhoodMoments, Probe, check_widths
+from tensorframes.layers import Geometry, NodeFeatures, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 from tensorframes.reps import Representation
 
 
 class GraphStack(Backbone):
-    """Convolutions in sequence, from the moments of each neighbourhood; a subclass combines their outputs.
+    """Convolutions in sequence, from the node features; a subclass combines their outputs.
 
     Args:
         messages: which representation features of a given width have.
@@ -26,6 +26,7 @@ class GraphStack(Backbone):
         neighbours: of every point, in every graph.
         conv: makes a convolution from the representations before and after.
         refine: turn the frames after each convolution (``FrameRefinement``).
+        features, radii: see ``Backbone``.
     """
 
     def __init__(
@@ -36,25 +37,29 @@ class GraphStack(Backbone):
         neighbours: int,
         conv: Callable[[Representation, Representation], nn.Module],
         refine: bool,
+        features: NodeFeatures | None,
+        radii: Sequence[float],
     ) -> None:
-        super().__init__()
+        super().__init__(features, radii)
         check_count(neighbours, "neighbours")
         check_widths(widths, width)
         self.neighbours = neighbours
         kinds = messages or TensorMessages()
-        self.moments = NeighbourhoodMoments()
-        reps = [self.moments.reps_for(kinds), *(kinds.reps(each) for each in widths)]
+        reps = [self.features.reps_for(kinds), *(kinds.reps(each) for each in widths)]
         self.reps = kinds.reps(width)
         self.convs = nn.ModuleList(conv(a, b) for a, b in pairwise(reps))
+        self.embeddings = self.features.embeddings(widths[0])
         self.probes = nn.ModuleList(Probe(each) for each in [*reps[1:], self.reps])
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps[1:]) if refine else None
 
-    def features(self, level: Level, frames: Frames) -> tuple[Tensor, Frames]:
+    def convolved(self, geometry: Geometry, frames: Frames) -> tuple[Tensor, Frames]:
         """The outputs of all convolutions, concatenated (N, sum of widths), and the frames after the last."""
-        x = frames.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
+        level, x = geometry.levels[0], self.features(geometry, 0, frames)
         outputs: list[Tensor] = []
         for depth, conv in enumerate(self.convs):
             x = conv(x, table_edges(self.graph(depth, x, level)), level.pos, frames)
+            if depth == 0:
+                x = self.embeddings(x, geometry, 0, frames)
             if self.refinements is not None:
                 x, frames = self.refinements[depth](x, frames)
             x = self.probes[depth](x, frames)

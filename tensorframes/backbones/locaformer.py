@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from tensorframes.backbones.backbone import Backbone
 from tensorframes.frames import FrameRefinement, Frames
-from tensorframes.geometry import Hierarchy, table_edges
+from tensorframes.geometry import table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, EdgeEncoding, NeighbourhoodMoments, Norm, Probe, check_widths, made_norm
+from tensorframes.layers import MLP, EdgeEncoding, Geometry, NodeFeatures, Norm, Probe, check_widths, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
 from tensorframes.reps import Representation
 
@@ -79,8 +79,7 @@ class LoCaFormer(Backbone):
     """Attention layers on one graph in space, in frames, after LoCaFormer (Lippmann et al., arXiv 2405.15389).
 
     Attention with tensorial messages between local frames is theirs. The published network takes molecules; this one
-    starts from the moments of each point's neighbourhood, with the pre-norm transformer layer
-    ``FrameTransformerLayer``.
+    starts from node features, with the pre-norm transformer layer ``FrameTransformerLayer``.
 
     Args:
         messages: which representation features of a given width have.
@@ -91,6 +90,8 @@ class LoCaFormer(Backbone):
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"`` as published, or ``"batch"``.
         refine: turn the frames after each layer (``FrameRefinement``).
+        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 
     def __init__(
@@ -104,15 +105,17 @@ class LoCaFormer(Backbone):
         directional: int = 2,
         norm: Norm = "layer",
         refine: bool = False,
+        features: NodeFeatures | None = None,
+        radii: Sequence[float] = (1.5, 3.0, 6.0),
     ) -> None:
-        super().__init__()
+        super().__init__(features, radii)
         check_count(neighbours, "neighbours")
         check_count(layers, "layers")
         check_widths([width])
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(width)
-        self.moments = NeighbourhoodMoments()
-        self.embed = MLP([self.moments.reps.dim, width, width])
+        self.embed = MLP([self.features.reps.dim, width, width])
+        self.embeddings = self.features.embeddings(width)
         self.layers = nn.ModuleList(
             FrameTransformerLayer(self.reps, neighbours, heads, radial, directional, norm) for _ in range(layers)
         )
@@ -120,10 +123,10 @@ class LoCaFormer(Backbone):
         self.refinements = nn.ModuleList(FrameRefinement(self.reps) for _ in range(layers)) if refine else None
         self.norm = made_norm(norm, width)
 
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
-        (level,), own = hierarchy.levels, frames[0]
-        x = self.embed(own.to_local(self.moments(level.pos, level.neighbours), self.moments.reps))
+        level, own = geometry.levels[0], frames[0]
+        x = self.embeddings(self.embed(self.features(geometry, 0, own)), geometry, 0, own)
         for depth, layer in enumerate(self.layers):
             x = layer(x, table_edges(level.neighbours), level.pos, own)
             if self.refinements is not None:

@@ -11,7 +11,7 @@ from tensorframes.backbones.pointnet2 import PointNet2
 from tensorframes.backbones.set_abstraction import SetAbstraction
 from tensorframes.frames import Frames
 from tensorframes.geometry import Level, table_edges
-from tensorframes.layers import MLP, Norm, made_norm
+from tensorframes.layers import MLP, NodeFeatures, Norm, made_norm
 from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
 from tensorframes.reps import Representation
 
@@ -62,7 +62,7 @@ class PointTransformer(PointNet2):
     transition, which samples farthest points), then attend to their neighbours; going up they are interpolated.
 
     Args:
-        messages, widths, radii, neighbours, norm, refine: as in ``PointNet2``.
+        messages, widths, radii, neighbours, norm, refine, features: as in ``PointNet2``.
     """
 
     def __init__(
@@ -73,9 +73,10 @@ class PointTransformer(PointNet2):
         neighbours: int = 16,
         norm: Norm = "layer",
         refine: bool = False,
+        features: NodeFeatures | None = None,
     ) -> None:
         gather = partial(SetAbstraction, aggregations="max", norm=norm)
-        super().__init__(messages, widths, radii, neighbours, gather, 0, norm, refine)
+        super().__init__(messages, widths, radii, neighbours, gather, 0, norm, refine, features=features)
         kinds, lengths = messages or TensorMessages(), [1.0, *radii]
         self.attend = nn.ModuleList(
             FrameAttention(kinds.reps(width), neighbours, length, norm)

@@ -10,17 +10,17 @@ from torch import Tensor
 from tensorframes.backbones.backbone import Backbone
 from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
-from tensorframes.geometry import Hierarchy
 from tensorframes.geometry.checks import check_count
-from tensorframes.layers import MLP, NeighbourhoodMoments, Norm, Probe, check_widths
+from tensorframes.layers import MLP, Geometry, NodeFeatures, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
 
 
 class PointNet(Backbone):
     """PointNet's segmentation network (Qi et al. 2017, arXiv 1612.00593, figure 2): a perceptron and a global maximum.
 
-    There are no messages, so frames enter only through the moments of each point's neighbourhood. These replace the
-    coordinates and the learned transforms of the published network, which are not equivariant.
+    There are no messages, so frames enter only through the node features. By default these are the moments of each
+    point's neighbourhood, in place of the coordinates and the learned transforms of the published network, which are
+    not equivariant. With ``ConstantFeatures`` all points have the same features.
 
     Args:
         messages: which representation features of a given width have.
@@ -28,6 +28,8 @@ class PointNet(Backbone):
         pooled: width of the cloud's feature.
         neighbours: of every point, for the frames and the moments.
         norm: ``"layer"``, or ``"batch"`` as published.
+        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 
     def __init__(
@@ -37,22 +39,23 @@ class PointNet(Backbone):
         pooled: int = 256,
         neighbours: int = 16,
         norm: Norm = "layer",
+        features: NodeFeatures | None = None,
+        radii: Sequence[float] = (1.5, 3.0, 6.0),
     ) -> None:
-        super().__init__()
+        super().__init__(features, radii)
         check_count(neighbours, "neighbours")
         check_widths(widths, pooled)
         self.neighbours = neighbours
         self.reps = (messages or TensorMessages()).reps(widths[-1])
         self.probe = Probe(self.reps)
-        self.moments = NeighbourhoodMoments()
-        self.each = MLP([self.moments.reps.dim, *widths], norm=norm)
+        self.each = MLP([self.features.reps.dim, *widths], norm=norm)
+        self.embeddings = self.features.embeddings(widths[-1])
         self.whole = GlobalFeature(widths[-1], pooled, norm)
         self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
 
-    def forward(self, hierarchy: Hierarchy, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
+    def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
-        (level,) = hierarchy.levels
-        own = frames[0].to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
-        x = self.each(own)
-        x = self.join(torch.cat([x, self.whole(x, level.batch, hierarchy.clouds)], dim=-1))
+        x = self.each(self.features(geometry, 0, frames[0]))
+        x = self.embeddings(x, geometry, 0, frames[0])
+        x = self.join(torch.cat([x, self.whole(x, geometry.levels[0].batch, geometry.clouds)], dim=-1))
         return self.probe(x, frames[0]), frames[0]

@@ -14,21 +14,9 @@ from tensorframes.backbones.set_abstraction import FeaturePropagation, Gathering
 from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
-from tensorframes.geometry.hierarchy import check_radii
-from tensorframes.layers import (
-    MLP,
-    Geometry,
-    MultiScalePlanes,
-    NeighbourhoodMoments,
-    Norm,
-    PlaneSizes,
-    Probe,
-    ProfileEmbedding,
-    Requirements,
-    check_widths,
-)
+from tensorframes.layers import MLP, Geometry, NodeFeatures, Norm, Probe, check_widths
 from tensorframes.messages import Messages, TensorMessages
-from tensorframes.reps import Representation, TensorReps
+from tensorframes.reps import Representation
 
 
 class Rounds(nn.Module):
@@ -53,7 +41,7 @@ class Rounds(nn.Module):
         return x
 
 
-class OwnMoments(nn.Module):
+class OwnFeatures(nn.Module):
     """A perceptron of each point's own features, without messages; called like ``SetAbstraction``.
 
     Args:
@@ -70,34 +58,12 @@ class OwnMoments(nn.Module):
         return out
 
 
-class PlaneEmbedding(nn.Module):
-    """A perceptron of the multi-scale planes around points, in their frames. Zero at initialisation.
-
-    Args:
-        planes: number of planes around each point. width: of the embedding.
-    """
-
-    def __init__(self, planes: int, width: int) -> None:
-        super().__init__()
-        self.reps = TensorReps(f"{3 * planes}x0 + {planes}x2")
-        self.net = MLP([self.reps.dim, width, width])
-        with torch.no_grad():
-            for parameter in self.net.layers[-1].parameters():
-                parameter.zero_()
-
-    def forward(self, planes: MultiScalePlanes, frames: Frames) -> Tensor:
-        """(N, width) of the planes around N points."""
-        world = torch.cat([planes.shape.flatten(1), planes.planes.flatten(1)], dim=-1)
-        out: Tensor = self.net(frames.to_local(world, self.reps))
-        return out
-
-
 class PointNet2(Backbone):
     """PointNet++ for per-point features: set abstraction down the levels, feature propagation back up.
 
-    The first set abstraction works on all points, and at every level the moments of each neighbourhood are further
-    inputs. The published network starts from coordinates, and samples points from its first layer on. Levels are
-    sampled by ``independent_set`` instead of farthest point sampling, which depends on the order of the points.
+    The first set abstraction works on all points, and at every level the node features are further inputs. The
+    published network starts from coordinates, and samples points from its first layer on. Levels are sampled by
+    ``independent_set`` instead of farthest point sampling, which depends on the order of the points.
 
     Args:
         messages: which representation features of a given width have.
@@ -110,13 +76,11 @@ class PointNet2(Backbone):
         rounds: numbers of rounds of messages among the points of level 1, 2, ..., each with a skip (``Rounds``), in the
             encoder and, except for the coarsest level, again in the decoder; none as published.
         encoder_layers: rounds of messages among the points of level 0 at the beginning: 1, or 0 as published. With 0
-            their features are the moments of their own neighbourhood, which is faster.
+            their features are a perceptron of their node features, which is faster.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
         refine: turn each level's frames by its features (``FrameRefinement``).
-        multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods whose planes are
-            inputs at level 1 (``planes_around``, ``PlaneEmbedding``); empty: none.
-        variation_profile: whether the surface-variation profile of the whole cloud is an input at level 1
-            (``ProfileEmbedding``).
+        features: what the points of every level start from, see ``NodeFeatures``; by default their moments. Embeddings
+            of further features are added at level 1.
     """
 
     def __init__(
@@ -131,10 +95,8 @@ class PointNet2(Backbone):
         refine: bool = False,
         rounds: Sequence[int] = (),
         encoder_layers: int = 1,
-        multiscale_planes: Sequence[Sequence[int]] = (),
-        variation_profile: bool = False,
+        features: NodeFeatures | None = None,
     ) -> None:
-        super().__init__()
         check_widths(widths)
         if encoder_layers not in (0, 1):
             raise ValueError(f"expected encoder_layers 0 or 1, got {encoder_layers}")
@@ -144,33 +106,32 @@ class PointNet2(Backbone):
             raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
         if len(rounds) > len(radii) or min(rounds, default=0) < 0:
             raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
-        check_radii(radii)
         check_count(neighbours, "neighbours")
-        self.radii, self.neighbours, self.levels = tuple(radii), neighbours, len(widths)
+        super().__init__(features, radii, len(widths))
+        self.neighbours = neighbours
         kinds = messages or TensorMessages()
         reps = [kinds.reps(width) for width in widths]
         self.reps = reps[0]
-        self.moments = NeighbourhoodMoments()
-        sources, lengths = [self.moments.reps_for(kinds), *reps[:-1]], [1.0, *radii]
+        own = self.features.reps.dim
+        sources, lengths = [self.features.reps_for(kinds), *reps[:-1]], [1.0, *radii]
         make = layer or partial(SetAbstraction, norm=norm)
         self.down = nn.ModuleList(
-            make(source, target, degree=neighbours, length=length, own=self.moments.reps.dim)
+            make(source, target, degree=neighbours, length=length, own=own)
             for source, target, length in zip(sources, reps, lengths, strict=True)
         )
         if encoder_layers == 0:
-            self.down[0] = OwnMoments(self.moments.reps.dim, reps[0], norm)
+            self.down[0] = OwnFeatures(own, reps[0], norm)
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
         self.probes_down = nn.ModuleList(Probe(each) for each in reps)
         self.probes_up = nn.ModuleList(Probe(each) for each in reps[:-1])
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine, norm=norm) for fine, coarse in pairwise(reps))
 
         self.decoder = nn.ModuleList(
-            make(reps[0], reps[0], degree=neighbours, length=1.0, own=self.moments.reps.dim)
-            for _ in range(decoder_layers)
+            make(reps[0], reps[0], degree=neighbours, length=1.0, own=own) for _ in range(decoder_layers)
         )
         self.probes_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
 
-        counts, own = [0, *rounds, *[0] * (len(radii) - len(rounds))], self.moments.reps.dim
+        counts = [0, *rounds, *[0] * (len(radii) - len(rounds))]
 
         def among(depth: int) -> Rounds:
             layer = partial(make, reps[depth], reps[depth], degree=neighbours, length=lengths[depth], own=own)
@@ -178,30 +139,21 @@ class PointNet2(Backbone):
 
         self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
         self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
-
-        sizes = PlaneSizes.checked(1, multiscale_planes) if multiscale_planes else None
-        self.requirements = Requirements(planes=() if sizes is None else (sizes,), profile=variation_profile)
-        self.requirements.check_levels(self.levels)
-        self.multiscale_planes = None if sizes is None else PlaneEmbedding(sizes.planes, reps[1].dim)
-        self.variation_profile = ProfileEmbedding(reps[1].dim) if variation_profile else None
+        self.embedded = min(1, self.levels - 1)  # level at which embeddings of features are added
+        self.embeddings = self.features.embeddings(reps[self.embedded].dim)
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim) of level 0, and the frames they are expressed in."""
         levels, frames = geometry.levels, list(frames)
-        own = [
-            frame.to_local(self.moments(level.pos, level.neighbours), self.moments.reps)
-            for frame, level in zip(frames, levels, strict=True)
-        ]
+        own = [self.features(geometry, depth, frame) for depth, frame in enumerate(frames)]
         x = own[0]
         features: list[Tensor] = []
         for depth, (level, layer) in enumerate(zip(levels, self.down, strict=True)):
             below = max(depth - 1, 0)
             ends = (levels[below].pos, level.pos), (frames[below], frames[depth])
             x = layer(x, table_edges(level.below), *ends, own[depth])
-            if depth == 1 and self.multiscale_planes is not None:
-                x = x + self.multiscale_planes(geometry.planes_of(self.requirements.planes[0]), frames[depth])
-            if depth == 1 and self.variation_profile is not None:
-                x = x + self.variation_profile(geometry.profile, level.batch)
+            if depth == self.embedded:
+                x = self.embeddings(x, geometry, depth, frames[depth])
             x = self.within(depth, self.rounds_down[depth](x, level, frames[depth], own[depth]), level, frames[depth])
             if self.refinements is not None:
                 x, frames[depth] = self.refinements[depth](x, frames[depth])

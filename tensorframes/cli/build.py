@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tensorframes.cli.checks import BESIDE_DATA
-from tensorframes.data import DataSet
+from tensorframes.data import DataSet, part_of
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
@@ -60,7 +60,8 @@ def data_module(cfg: DictConfig, clouds: DataSet) -> CloudDataModule:
     """The data module: training and validation batches of the data set ``clouds``."""
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         component(cfg.data[key], f"data.{key}")
-    samples = component(cfg.data.samples, "data.samples", clouds=clouds.train)
+    chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
+    samples = component(cfg.data.samples, "data.samples", clouds=chosen)
     module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
     return module
 
@@ -103,6 +104,11 @@ def recipe(cfg: DictConfig) -> dict[str, Any]:
 def each(nodes: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
     """The objects of a group of several components by name, without those that are null."""
     return {name: component(node, f"{key}.{name}") for name, node in (nodes or {}).items() if node is not None}
+
+
+def parameters_of(module: torch.nn.Module) -> dict[str, int]:
+    """Numbers of trainable parameters: in total, and of each part (backbone, frames, head)."""
+    return {"total": parameter_count(module), **{name: parameter_count(part) for name, part in module.named_children()}}
 
 
 def parameter_count(module: torch.nn.Module) -> int:

@@ -14,8 +14,8 @@ from tensorframes.cli.explain import not_allowed
 from tensorframes.errors import UserError
 
 SPECIAL = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
-BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol")
-"""Keys of ``data`` that are not arguments of the data set: training samples and the scoring protocol."""
+BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol", "train_clouds")
+"""Keys of ``data`` that are not arguments of the data set: training samples, their clouds, the scoring protocol."""
 
 PLAIN = (bool, int, float, str)
 
@@ -48,6 +48,16 @@ def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
             raise UserError(f"expected {key} to be {described(hint)}, got none: it was deleted")
         if not fits(plain(cfg[key]), hint):
             raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
+
+
+def check_test_clouds(cfg: DictConfig) -> None:
+    """Check the number of test clouds.
+
+    Raises:
+        UserError: it is below 1.
+    """
+    if cfg.test_clouds is not None and cfg.test_clouds < 1:
+        raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
 
 
 def check_components(cfg: DictConfig, keys: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from tensorframes.training import NormalTraining
 
 log = logging.getLogger(__name__)
 
-MODEL = ("backbone", "frames", "messages", "task", "model")
+MODEL = ("backbone", "features", "frames", "messages", "task", "model")
 """The keys of the configuration that describe the model and its task; a continued run must not change them."""
 
 STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimizer_states", "lr_schedulers")

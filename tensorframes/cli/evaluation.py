@@ -7,13 +7,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
-from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings
+from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings, check_test_clouds
 from tensorframes.cli.cli import Run
 from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import SHIPPED, named_estimator
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report
+from tensorframes.data import evenly_spaced
 from tensorframes.normals import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
 from tensorframes.scoring import Method, deviation
@@ -26,14 +27,21 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     silence_libraries()
     check_added(cfg, run.overrides)
     plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
-    check_plain(cfg, plain)
+    check_plain(cfg, {**plain, "test_clouds": int | None})
+    check_test_clouds(cfg)
     check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)
     method = chosen_method(cfg)
     replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
-    clouds = build.data_set(cfg).test
+    whole = build.data_set(cfg).test
+    clouds = evenly_spaced(whole, cfg.test_clouds)
+    if len(clouds) < len(whole):
+        log.info("%d of the %d test clouds are scored", len(clouds), len(whole))
     results = score_and_report([method], clouds, protocol, run.folder)
+    if isinstance(method, EstimatorMethod):
+        results["parameters"] = build.parameters_of(method.estimator)
+        write_metrics(run.folder, results)
     if found := deviation(method.name, results.get("per_cloud", {})):
         log.info("%s", found)
         results["published_differences"] = found.differences

@@ -73,13 +73,22 @@ def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]
 
 
 def flat(results: Mapping[str, Any]) -> dict[str, float]:
-    """The main scores of the test, by their names in loggers."""
+    """The main scores of the test and the cost of the training, by their names in loggers."""
     if "per_rotation" in results:
-        return {
+        scores = {
             f"test/{key.removesuffix('_unoriented')}/{name}": entry[key]
             for key in ("cosine_unoriented", "cosine_oriented", "rmse")
             for name, entry in results["per_rotation"].items()
             if entry[key] is not None
         }
+        return scores | flat_cost(results)
     by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}
-    return {"test/rmse": results["average"]["rmse"], **by_category}
+    return {"test/rmse": results["average"]["rmse"], **by_category} | flat_cost(results)
+
+
+def flat_cost(results: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of what the training cost, by their names in loggers; empty without training."""
+    cost = results.get("training", {})
+    parameters = {f"cost/parameters/{name}": float(count) for name, count in cost.get("parameters", {}).items()}
+    rest = {f"cost/{key}": cost.get(key) for key in ("seconds_per_step", "peak_memory_bytes")}
+    return parameters | {name: float(value) for name, value in rest.items() if value is not None}

@@ -3,13 +3,12 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint, ProgressBar
-from torch.utils.data import Subset
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
@@ -36,12 +35,12 @@ from tensorframes.cli.tracking import (
     wandb_errors_in_one_line,
 )
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
-from tensorframes.data import Cloud, DataSet
+from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import UserError
 from tensorframes.normals import EstimatorMethod
-from tensorframes.reports import methods_of
+from tensorframes.reports import methods_of, write_metrics
 from tensorframes.scoring import Method
-from tensorframes.training import Diverged, FinalValidation, MetricsFile, NormalTraining
+from tensorframes.training import Cost, Diverged, FinalValidation, MetricsFile, NormalTraining
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     with wandb_errors_in_one_line():
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
-    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation()]
+    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation(), Cost()]
     # Without a checkpoint callback Lightning would add one, in a folder of its own.
     added = {
         "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -174,7 +173,7 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
         UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
     """
     protocol, baselines = build.protocol(cfg), list(build.each(cfg.get("baselines"), "baselines").values())
-    tested = evenly_chosen(clouds.test, cfg.test_clouds)
+    tested = evenly_spaced(clouds.test, cfg.test_clouds)
     if len(tested) == 0:
         raise UserError("expected at least one test cloud, got none; without a test: test=false")
     if len(tested) < len(clouds.test):
@@ -193,6 +192,8 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
     network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
     results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
     step = trainer.global_step or (read_checkpoint(checkpoint)["global_step"] if checkpoint else 0)
+    results["training"] = cost_of(module, trainer) | {"steps": step}
+    write_metrics(folder, results)
     for logger in trainer.loggers:
         logger.log_metrics(flat(results), step=step)
     scores = {name: flat(entry) for name, entry in methods_of(results).items()}
@@ -200,9 +201,13 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
     return results
 
 
-def evenly_chosen(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]:
-    """At most ``count`` clouds, evenly spaced in the sequence; all if it is None."""
-    if count is None or len(clouds) <= count:
-        return clouds
-    chosen = Subset(cast(Any, clouds), [index * len(clouds) // count for index in range(count)])
-    return cast(Sequence[Cloud], chosen)
+def cost_of(module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
+    """What a run cost: parameters by part, steps, seconds per step, and the largest memory in bytes."""
+    (cost,) = (callback for callback in trainer.callbacks if isinstance(callback, Cost))  # type: ignore[attr-defined]
+    return {
+        "parameters": build.parameters_of(module.estimator),
+        "steps": trainer.global_step,
+        "seconds_per_step": cost.seconds_per_step,
+        "peak_memory_bytes": cost.peak_bytes,
+        "device": place(trainer),
+    }

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 
-from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings
+from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings, check_test_clouds
 from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
@@ -40,8 +40,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
         raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
     if cfg.start_from is not None and cfg.ckpt_path is not None:
         raise UserError(f"expected start_from or ckpt_path, got both: {cfg.start_from} and {cfg.ckpt_path}")
-    if cfg.test_clouds is not None and cfg.test_clouds < 1:
-        raise UserError(f"expected test_clouds >= 1 or null, got {cfg.test_clouds}")
+    check_test_clouds(cfg)
     check_trainer(cfg.trainer)
     parts(cfg, "logger")
     parts(cfg, "baselines")

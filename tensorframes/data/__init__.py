@@ -8,7 +8,9 @@ from tensorframes.data.datasets import (
     Folder,
     ModelNet40,
     PCPNet,
+    evenly_spaced,
     fetch,
+    part_of,
     unpack,
 )
 from tensorframes.data.io import Columns, read_cloud, write_cloud
@@ -44,7 +46,9 @@ __all__ = [
     "Shapes",
     "TrainingSamples",
     "ValidationClouds",
+    "evenly_spaced",
     "fetch",
+    "part_of",
     "read_cloud",
     "unpack",
     "write_cloud",

@@ -13,10 +13,12 @@ class FrameFinder(nn.Module):
     Attributes:
         mirrors: whether a reflection of the cloud mirrors the frames, to S R_i g^T in place of R_i g^T. Then exact
             O(d)-equivariance takes two passes, with R_i and with S R_i.
+        equivariant: whether the frames are exactly O(d)-equivariant, in two passes where ``mirrors``.
         per_level: whether coarse levels of a hierarchy find frames of their own; otherwise they inherit each point's.
     """
 
     mirrors: bool = False
+    equivariant: bool = False
     per_level: bool = False
 
     def forward(

@@ -41,6 +41,8 @@ class GravityFrames(VectorFrames):
         group, hidden, radial: as in ``LearnedFrames``.
     """
 
+    equivariant = False
+
     def __init__(
         self,
         axis: Sequence[float] = (0.0, 0.0, 1.0),

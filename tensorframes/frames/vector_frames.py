@@ -41,6 +41,7 @@ class VectorFrames(FrameFinder):
         d: dimension of space.
     """
 
+    equivariant = True
     per_level = True
 
     def __init__(self, vectors: nn.Module, group: Literal["so", "o"] = "so", d: int = 3) -> None:

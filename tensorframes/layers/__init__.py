@@ -1,4 +1,4 @@
-"""Parts of networks: perceptrons, encodings of edges, moments and planes of neighbourhoods, and the geometry record."""
+"""Parts of networks: perceptrons, encodings of edges, node features, planes of neighbourhoods, the geometry record."""
 
 from tensorframes.layers.any_dimension import AnyDimensionConv, AnyDimensionFit, principal_axes
 from tensorframes.layers.edges import EdgeEncoding
@@ -8,6 +8,8 @@ from tensorframes.layers.jets import jet
 from tensorframes.layers.mlp import MLP, Norm, check_widths, made_norm, silu
 from tensorframes.layers.moments import NeighbourhoodMoments, normalised_adjugate, sharpened
 from tensorframes.layers.multiscale_planes import MultiScalePlanes, PlaneSizes, planes_around
+from tensorframes.layers.node_features import ConstantFeatures, Embeddings, MomentFeatures, NodeFeatures
+from tensorframes.layers.plane_features import PlaneEmbedding, PlaneFeatures
 from tensorframes.layers.planes import planes_of_levels
 from tensorframes.layers.pooled_moments import PooledMoments, pooled_moments
 from tensorframes.layers.probe import Probe
@@ -18,13 +20,19 @@ __all__ = [
     "MLP",
     "AnyDimensionConv",
     "AnyDimensionFit",
+    "ConstantFeatures",
     "EdgeEncoding",
     "EdgeProduct",
+    "Embeddings",
     "Fusion",
     "Geometry",
+    "MomentFeatures",
     "MultiScalePlanes",
     "NeighbourhoodMoments",
+    "NodeFeatures",
     "Norm",
+    "PlaneEmbedding",
+    "PlaneFeatures",
     "PlaneSizes",
     "PooledMoments",
     "Probe",

@@ -42,11 +42,13 @@ class Requirements:
         )
 
     def check_levels(self, levels: int) -> None:
-        """Raise ValueError if a backbone with this number of levels cannot meet them."""
+        """Raise ValueError if a hierarchy with this number of levels cannot meet them."""
         for sizes in self.planes:
             sizes.check_levels(levels)
         if self.profile and levels < 2:
-            raise ValueError("expected a backbone with coarse levels, where profiles are measured, got one level")
+            raise ValueError(
+                "expected a backbone with coarse levels, where profiles are measured, got one without radii"
+            )
 
 
 @dataclass(frozen=True)

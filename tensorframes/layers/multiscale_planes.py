@@ -67,7 +67,10 @@ class PlaneSizes:
         """Raise ValueError if a hierarchy with this number of levels has too few."""
         if self.levels > levels:
             most, got = levels - self.depth, len(self.counts)
-            raise ValueError(f"expected {NAMES[self.depth]} planes of at most {most} levels, got {got}")
+            raise ValueError(
+                f"expected {NAMES[self.depth]} planes of at most {most} levels, got {got}: each radius of a backbone "
+                "is one coarse level"
+            )
 
 
 NAMES = ("local", "multi-scale")  # of planes, by the level of their centres

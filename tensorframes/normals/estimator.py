@@ -58,9 +58,9 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         self.backbone = backbone
         self.head = head(backbone.reps)
         self.requirements = backbone.requirements | self.head.requirements
-        self.requirements.check_levels(backbone.levels)
+        self.requirements.check_levels(backbone.hierarchy_levels)
         self.needs_profile = self.requirements.profile
-        self.oriented = oriented
+        self.oriented, self.equivariant = oriented, frames.equivariant
         self.mirrors = frames.mirrors
 
     def forward(
@@ -119,8 +119,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         return variation_profiles(exact, batch, self.backbone.coarsest_rows(exact, batch)).to(parameter)
 
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
-        """The frames of every level."""
-        levels = hierarchy.levels
+        """The frames of every level that the backbone works on."""
+        levels = hierarchy.levels[: self.backbone.levels]
         first: Frames = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
         if len(self.frames) == 1:
             return [first.index_select(level.rows) for level in levels]

@@ -14,6 +14,7 @@ class Estimator(nn.Module):
 
     Attributes:
         oriented: whether the signs of its normals carry information.
+        equivariant: whether the normals are exactly O(3)-equivariant (up to their signs, unless oriented).
         accepts_float64: whether positions may be float64 whatever the network's own precision. Otherwise they are
             rounded to that precision first.
         needs_profile: whether it uses the surface-variation profile of the whole cloud. Patches and blocks of a cloud
@@ -21,6 +22,7 @@ class Estimator(nn.Module):
     """
 
     oriented: bool = False
+    equivariant: bool = False
     accepts_float64: bool = False
     needs_profile: bool = False
 

@@ -147,6 +147,11 @@ class EstimatorMethod:
         """Whether the signs of the normals carry information."""
         return self.estimator.oriented
 
+    @property
+    def equivariant(self) -> bool:
+        """Whether the normals are exactly O(3)-equivariant."""
+        return self.estimator.equivariant
+
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> NDArray[np.float32]:
         """Normals (N, 3) of the points (N, 3), or (M, 3) of the rows (M,)."""
         return normals_of(self.estimator, points, rows)

@@ -97,7 +97,19 @@ def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
     ]
     entries = [next(iter(metrics["per_rotation"].values())) for metrics in results.values()]
     text = "Mean cosine similarity (|cos| unoriented, cos oriented) and RMSE in degrees (unoriented), by test rotation."
-    return Grid(tuple(columns), tuple(rows), f"{text} {extent(entries[0])}{differences(results, entries)}")
+    footer = f"{text} {extent(entries[0])}{differences(results, entries)}{equal_rotations(results)}"
+    return Grid(tuple(columns), tuple(rows), footer)
+
+
+def equal_rotations(results: Mapping[str, Metrics]) -> str:
+    """Which methods were shown to be equal under all rotations on some clouds and then scored once, as text."""
+    return "".join(
+        f" {method} is exactly equivariant: on {found['clouds']} clouds |cos| differs by at most "
+        f"{found['largest_difference']['cosine_unoriented']:.1e} between rotations; all clouds were scored under "
+        f"rotation {found['rotation']} alone."
+        for method, metrics in results.items()
+        if (found := metrics.get("equal_rotations"))
+    )
 
 
 def in_protocol_order(names: Sequence[str]) -> list[str]:

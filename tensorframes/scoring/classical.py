@@ -28,6 +28,7 @@ class PCA:
     """
 
     oriented = False
+    equivariant = True
 
     def __init__(self, k: int = 18) -> None:
         self.k = checked_k(k, least=3)
@@ -55,6 +56,7 @@ class Jet:
     """
 
     oriented = False
+    equivariant = True
 
     def __init__(self, k: int = 112, order: int = 2) -> None:
         if order < 1:
@@ -90,6 +92,7 @@ class Open3D:
     """
 
     oriented = False
+    equivariant = True
 
     def __init__(self, k: int = 18) -> None:
         self.k = checked_k(k, least=3)

@@ -22,6 +22,10 @@ class Method(Protocol):
     def oriented(self) -> bool:
         """Whether the signs of its normals carry information."""
 
+    @property
+    def equivariant(self) -> bool:
+        """Whether its normals are exactly O(3)-equivariant, up to rounding."""
+
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> NDArray:
         """Normals (M, 3) of the rows (M,) of points (N, 3), in their order; of all points if ``rows`` is None.
 

@@ -54,6 +54,7 @@ class RobustPCA:
     """
 
     oriented = False
+    equivariant = True
 
     def __init__(self, k: int = 224) -> None:
         self.k = checked_k(k, least=21)

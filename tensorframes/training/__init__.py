@@ -1,6 +1,6 @@
 """Training: losses, data module, LightningModule, schedules and callbacks."""
 
-from tensorframes.training.callbacks import EMA, ErrorClouds, FinalValidation, ProgressBar
+from tensorframes.training.callbacks import EMA, Cost, ErrorClouds, FinalValidation, ProgressBar
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.finite import Diverged
@@ -11,6 +11,7 @@ from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, para
 __all__ = [
     "EMA",
     "CloudDataModule",
+    "Cost",
     "CountedBatches",
     "Diverged",
     "ErrorClouds",

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tensorframes.backbones import FeaturePropagation, PointNet2, SetAbstraction
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
-from tensorframes.layers import measured
+from tensorframes.layers import PlaneFeatures, measured
 from tensorframes.messages import IrrepMessages, Messages, ScalarMessages, TensorMessages
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, assert_transports
@@ -23,13 +23,13 @@ def small(messages: object = None, refine: bool = False, **more: object) -> Poin
     for rounds in (*network.rounds_down, *network.rounds_up):  # so do these
         for gain in rounds.gains:
             torch.nn.init.normal_(gain)
-    if network.multiscale_planes is not None:
-        torch.nn.init.normal_(network.multiscale_planes.net.layers[-1].weight)
+    for embedding in network.embeddings.children():  # and these
+        torch.nn.init.normal_(embedding.net.layers[-1].weight)
     return network.double()
 
 
 COARSE = {"rounds": (1, 2), "encoder_layers": 0, "decoder_layers": 0}
-PLANES = {"multiscale_planes": ((4, 8), (3,))}
+PLANES = {"features": PlaneFeatures(((4, 8), (3,)))}
 KINDS = pytest.mark.parametrize(
     "more", [{}, {"refine": True}, COARSE, PLANES], ids=["plain", "refined", "coarse", "planes"]
 )
@@ -128,7 +128,7 @@ def test_multiscale_planes_begin_as_nothing_and_then_count() -> None:
     plain, added = small(), small(**PLANES)
     added.load_state_dict(plain.state_dict(), strict=False)
     with_planes = run(added, finder, pos)[0]
-    for parameter in added.multiscale_planes.net.layers[-1].parameters():
+    for parameter in added.embeddings.multiscale_planes.net.layers[-1].parameters():
         torch.nn.init.zeros_(parameter)
     without, expected = run(added, finder, pos)[0], run(plain, finder, pos)[0]
     assert torch.equal(without, expected)
@@ -150,7 +150,7 @@ def test_levels_and_radii_must_agree() -> None:
         PointNet2(neighbours=0)
     for counts in ([[]], [[4, 0]], [[4], [4], [4]]):
         with pytest.raises(ValueError, match=r"expected .*multi-scale planes"):
-            small(multiscale_planes=counts)
+            small(features=PlaneFeatures(counts))
     for rounds in ((1, 1), (-1,)):
         with pytest.raises(ValueError, match="expected rounds >= 0 of at most 1 levels"):
             PointNet2(widths=(8, 8), radii=(1.0,), rounds=rounds)

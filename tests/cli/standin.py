@@ -112,7 +112,7 @@ class Interrupted(pl.Callback):
 class InterruptedMethod:
     """Ctrl-C while it is scored."""
 
-    name, oriented = "interrupted", False
+    name, oriented, equivariant = "interrupted", False, False
 
     def __call__(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         raise KeyboardInterrupt

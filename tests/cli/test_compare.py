@@ -18,7 +18,7 @@ CATEGORIES = {"a": "no_noise", "b": "no_noise", "c": "high_noise"}
 class Off:
     """Off by some degrees everywhere."""
 
-    oriented = False
+    oriented, equivariant = False, False
 
     def __init__(self, degrees: float, name: str = "network") -> None:
         self.name, self.angle = name, np.radians(degrees)

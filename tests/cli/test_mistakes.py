@@ -13,6 +13,7 @@ from tensorframes.backbones import PointNet2
 from tensorframes.cli.values import check_profile
 from tensorframes.errors import UserError
 from tensorframes.frames import LearnedFrames
+from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import NormalEstimator, VectorHead
 
 App = Callable[..., tuple[int, str, str]]
@@ -111,9 +112,8 @@ def test_training_mistakes(app: App, override: str) -> None:
 
 
 def test_profiles_are_measured_on_whole_clouds_in_training_too() -> None:
-    estimator = NormalEstimator(
-        LearnedFrames(), PointNet2(widths=(8, 8), radii=(1.5,), neighbours=4, variation_profile=True), VectorHead
-    )
+    backbone = PointNet2(widths=(8, 8), radii=(1.5,), features=PlaneFeatures((), variation_profile=True))
+    estimator = NormalEstimator(LearnedFrames(), backbone, VectorHead)
     module, cfg = SimpleNamespace(estimator=estimator), OmegaConf.create({"data": {"samples": {"profile": False}}})
     with pytest.raises(UserError, match=r"expected data\.samples\.profile=true .*, got false"):
         check_profile(cfg, module)

@@ -101,6 +101,34 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
 
 
+def test_scores_of_some_clouds_alone(app: App) -> None:
+    code, out, _ = app("evaluate", "data=tiny", "checkpoint=pca", "test_clouds=1")
+    assert code == 0
+    assert "1 of the 2 test clouds are scored" in out
+    assert json.loads((only_run("evaluate") / "metrics.json").read_text())["average"]["clouds"] == 1
+    code, _, err = app("evaluate", "data=tiny", "checkpoint=pca", "test_clouds=0")
+    assert (code, err) == (2, "error: expected test_clouds >= 1 or null, got 0\n")
+
+
+def test_the_cost_of_a_run_is_in_its_metrics(app: App) -> None:
+    assert app("train", "experiment=tiny", "trainer.max_steps=3")[0] == 0
+    cost = json.loads((only_run("tiny") / "metrics.json").read_text())["training"]
+    assert cost["steps"] == 3
+    assert 0 < cost["seconds_per_step"] < 10
+    assert cost["peak_memory_bytes"] > 1e7
+    assert cost["parameters"]["total"] == sum(n for name, n in cost["parameters"].items() if name != "total") > 0
+    assert float(rows_of(only_run("tiny"))[-1]["cost/seconds_per_step"]) == pytest.approx(cost["seconds_per_step"])
+
+
+def test_training_may_be_of_some_clouds_alone(app: App) -> None:
+    few = ("experiment=tiny", "trainer.max_steps=1", "test=false")
+    assert app("train", *few, "data.train_clouds=0.5")[0] == 0
+    for wrong in ("7", "0", "1.5", "few", "true"):
+        code, _, err = app("train", *few, f"data.train_clouds={wrong}")
+        assert (code, err.count("\n")) == (2, 1), err
+        assert "expected data.train_clouds to be a number of clouds from 1 to 6 or a share in (0, 1], got" in err
+
+
 def test_without_validation_clouds_the_last_weights_are_scored(app: App, recwarn: pytest.WarningsRecorder) -> None:
     code, out, err = app("train", "experiment=tiny", "data.validated=0")
     assert (code, err) == (0, "")

@@ -9,6 +9,7 @@ import torch
 from tensorframes.backbones import PointNet2
 from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
 from tensorframes.geometry import cloud_scale, variation_profiles
+from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import NormalEstimator, PlaneFitHead, VectorHead
 from tensorframes.normals.fit import Fit
 from tensorframes.reps import TensorReps
@@ -17,7 +18,8 @@ from tensorframes.testing import assert_equivariant, random_orthogonal
 
 def estimator(group: str = "so", head: object = None, oriented: bool = False, robust: bool = True) -> NormalEstimator:
     torch.manual_seed(6)
-    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, variation_profile=robust)
+    features = PlaneFeatures((), variation_profile=robust)
+    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, features=features)
     votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
     planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,)), "pooled_moments": True}
     more = {"bilateral_prior": True, "offsets": True, "variation_profile": True, "final_selection": 5}
@@ -257,7 +259,7 @@ def test_wrong_input_is_refused() -> None:
             partial(PlaneFitHead, variation_profile=True),
         )
     with pytest.raises(ValueError, match="a backbone with coarse levels"):
-        PointNet2(widths=(8,), radii=(), variation_profile=True)
+        PointNet2(widths=(8,), radii=(), features=PlaneFeatures((), variation_profile=True))
     with pytest.raises(ValueError, match=r"local planes of at most 3 levels, got 4"):
         estimator(head=partial(PlaneFitHead, neighbours=(12, 4, 4), local_planes=[[4], [4], [4], [4]]))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):

@@ -18,7 +18,7 @@ NORMAL = np.stack([np.sin(ANGLES), 0 * ANGLES, np.cos(ANGLES)], axis=1)
 class Up:
     """Always +z."""
 
-    name, oriented = "up", True
+    name, oriented, equivariant = "up", True, False
 
     def __call__(self, points, rows=None):
         return np.tile([0, 0, 1.0], (len(points if rows is None else rows), 1))
@@ -27,7 +27,7 @@ class Up:
 class Radial:
     """The direction from the origin: equivariant under all of O(3)."""
 
-    name, oriented = "radial", True
+    name, oriented, equivariant = "radial", True, True
 
     def __call__(self, points, rows=None):
         return points if rows is None else points[rows]
@@ -49,6 +49,58 @@ def test_an_equivariant_method_keeps_its_score_under_every_rotation():
     for found in score_rotated(Radial(), [cloud("a"), cloud("b")])["per_rotation"].values():
         assert found["cosine_oriented"] == pytest.approx(1)
         assert found["rmse"] < 1e-4
+
+
+class Counted:
+    """Another method, and the number of clouds it was called with."""
+
+    def __init__(self, method, equivariant: bool) -> None:
+        self.method, self.equivariant, self.calls = method, equivariant, 0
+        self.name, self.oriented = method.name, method.oriented
+
+    def __call__(self, points, rows=None):
+        self.calls += 1
+        return self.method(points, rows)
+
+
+def test_an_equivariant_method_is_shown_to_be_so_on_a_few_clouds_and_scored_once_on_the_others():
+    clouds = [cloud(str(number)) for number in range(7)]
+    method = Counted(Radial(), True)
+    found, whole = score_rotated(method, clouds), score_rotated(Radial(), clouds, equal_on=None)
+    assert method.calls == 3 * 4 + 4
+    shown = found["equal_rotations"]
+    assert (shown["rotation"], shown["clouds"]) == ("none", 3)
+    assert set(shown["largest_difference"]) == {"cosine_unoriented", "cosine_oriented", "rmse"}
+    assert 0 < shown["largest_difference"]["rmse"] < 1e-3
+    assert "equal_rotations" not in whole
+    for name, entry in found["per_rotation"].items():
+        assert {key: entry[key] for key in ("clouds", "points", "scored")} == {"clouds": 7, "points": 28, "scored": 28}
+        assert entry["cosine_oriented"] == pytest.approx(whole["per_rotation"][name]["cosine_oriented"], abs=1e-6)
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_method_that_is_not_as_equivariant_as_it_says_is_scored_under_every_rotation():
+    clouds = [cloud(str(number)) for number in range(7)]
+    method = Counted(Up(), True)
+    found = score_rotated(method, clouds)
+    assert method.calls == 7 * 4
+    assert "equal_rotations" not in found
+    assert "up: its scores depend on the rotation" in found["warnings"]
+    assert found["per_rotation"] == without_seconds(found, score_rotated(Up(), clouds))
+
+
+def without_seconds(found: dict, other: dict) -> dict:
+    """The scores of ``other``, with the seconds of ``found``."""
+    seconds = {name: entry["seconds"] for name, entry in found["per_rotation"].items()}
+    return {name: {**entry, "seconds": seconds[name]} for name, entry in other["per_rotation"].items()}
+
+
+def test_few_clouds_are_scored_under_every_rotation():
+    method = Counted(Radial(), True)
+    assert "equal_rotations" not in score_rotated(method, [cloud("a"), cloud("b"), cloud("c")])
+    assert method.calls == 3 * 4
+    with pytest.raises(UserError, match="expected equal_on >= 1 or null, got 0"):
+        score_rotated(method, [cloud()], equal_on=0)
 
 
 def test_a_method_tied_to_the_axes_loses_it_but_not_about_its_own_axis():
@@ -120,16 +172,6 @@ def test_scores_are_kept_cloud_by_cloud_with_the_class():
         assert np.mean([its["cosine_oriented"] for its in each.values()]) == pytest.approx(entry["cosine_oriented"])
     with pytest.raises(UserError, match="'a' twice"):
         score_rotated(Up(), [cloud("a"), cloud("a")])
-
-
-def test_other_rotations_may_be_scored_on_fewer_clouds():
-    clouds = [cloud(name) for name in "abcdef"]
-    found = score_rotated(Radial(), clouds, rotations=["o3", "none"], clouds_of_others=2)["per_rotation"]
-    assert list(found["o3"]["per_cloud"]) == list("abcdef")
-    assert list(found["none"]["per_cloud"]) == ["a", "d"]
-    assert found["none"]["clouds"] == 2
-    with pytest.raises(UserError, match="clouds_of_others >= 1"):
-        score_rotated(Radial(), clouds, clouds_of_others=0)
 
 
 @pytest.mark.parametrize("rotations", [["none", "so2"], []])

@@ -12,7 +12,9 @@ from safetensors import safe_open
 from tensorframes.cli import build, config_dir
 from tensorframes.normals import pretrained_path
 
-BACKBONES = sorted(path.stem for path in (config_dir() / "backbone").glob("*.yaml"))
+BACKBONES, FEATURES = (
+    sorted(path.stem for path in (config_dir() / group).glob("*.yaml")) for group in ("backbone", "features")
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,11 @@ def test_the_recipe_of_shipped_weights(experiment: str | None, weights: str) -> 
     assert OmegaConf.to_container(cfg.model, resolve=True) == recipe
 
 
+@pytest.mark.parametrize("features", FEATURES)
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_the_default_head_fits_every_backbone(backbone: str) -> None:
-    assert build.component(compose("train", [f"backbone={backbone}"]).model, "model").head.fits
+def test_any_backbone_takes_any_features_and_the_head_of_the_best_weights(backbone: str, features: str) -> None:
+    cfg = compose("train", ["experiment=shapes_best_long", f"backbone={backbone}", f"features={features}"])
+    estimator = build.component(cfg.model, "model")
+    assert estimator.head.local_planes is not None
+    assert estimator.needs_profile == cfg.data.samples.profile == (features == "planes_profile")
+    assert (estimator.head.multiscale_planes is None) == (features in ("constant", "moments"))

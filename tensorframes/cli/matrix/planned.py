@@ -93,7 +93,7 @@ def overrides_of(run: PlannedRun, cfg: DictConfig, given: Sequence[str], first: 
 
     Those given come last, and of several of one key the last counts.
     """
-    few = [] if not run.network.exact else [f"data.protocol.clouds_of_others={cfg.scale.few_clouds}"]
+    few = [] if not run.network.exact else [f"data.protocol.equal_on={cfg.scale.few_clouds}"]
     group = [f"logger.wandb.group={Path(cfg.folder).name}"] if "wandb" in cfg.logger else []
     size = [] if run.clouds is None else [*cfg.scale.narrow, f"++{cfg.scale.sized_by}={run.clouds}"]
     return merged(

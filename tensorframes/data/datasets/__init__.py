@@ -1,6 +1,7 @@
 """Data sets: PCPNet, ModelNet40, a folder of clouds; their download, cleaning and cache."""
 
 from tensorframes.data.datasets.archives import unpack
+from tensorframes.data.datasets.chosen import evenly_spaced, part_of
 from tensorframes.data.datasets.download import fetch
 from tensorframes.data.datasets.folder import Folder
 from tensorframes.data.datasets.interface import DataSet, Downloadable
@@ -8,4 +9,15 @@ from tensorframes.data.datasets.modelnet40 import ModelNet40
 from tensorframes.data.datasets.pcpnet import PCPNet
 from tensorframes.data.datasets.sequence import CachedClouds
 
-__all__ = ["CachedClouds", "DataSet", "Downloadable", "Folder", "ModelNet40", "PCPNet", "fetch", "unpack"]
+__all__ = [
+    "CachedClouds",
+    "DataSet",
+    "Downloadable",
+    "Folder",
+    "ModelNet40",
+    "PCPNet",
+    "evenly_spaced",
+    "fetch",
+    "part_of",
+    "unpack",
+]

@@ -123,6 +123,8 @@ def same_under_rotations(records: Sequence[Record], setup: Setup) -> Verdict:
 
 def largest_change(record: Record, setup: Setup) -> float | None:
     """The largest change of a cloud's score from the main rotation to others; None if only one was scored."""
+    if shown := record.metrics.get("equal_rotations"):
+        return float(shown["largest_difference"][setup.score])
     main = record.scores(setup.rotation, setup.score)
     others = [name for name in record.metrics["per_rotation"] if name != setup.rotation]
     changes = [abs(score - main[cloud]) for name in others for cloud, score in record.scores(name, setup.score).items()]

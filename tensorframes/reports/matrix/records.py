@@ -57,7 +57,7 @@ class Record:
         return fmean(fmean(members) for members in groups.values()) if groups else None
 
     def cost(self, name: str) -> float | None:
-        """The parameters, the seconds of a step or the peak memory; None if they were not measured."""
+        """The parameters, the seconds of a step or the peak memory in bytes; None if they were not measured."""
         if name == "parameters":
             return float(self.parameters)
         found = (value for key, value in plain_values(self.metrics) if key.startswith(COSTS[name]))

@@ -65,7 +65,7 @@ def block_lines(records: Sequence[Record], setup: Setup) -> Lines:
     """A row for each network of a block: scores, and what they cost; then the baselines."""
     rotation = setup.rotation
     head = ["network", "runs", f"{setup.symbol} {rotation}", "mean over classes", "RMSE", "parameters"]
-    lines = [[*head, "seconds a step", "peak memory"]]
+    lines = [[*head, "seconds a step", "peak memory, MB"]]
     several = len({record.backbone for record in records}) > 1
     for (backbone, _, _), members in by_key(records).items():
         line = [f"{backbone}, {members[0].title}" if several else members[0].title, str(len(members))]
@@ -73,8 +73,14 @@ def block_lines(records: Sequence[Record], setup: Setup) -> Lines:
         line += [cell(members, lambda record: record.class_mean(rotation, setup.score))]
         line += [cell(members, lambda record: record.rotation(rotation).get("rmse"), 2)]
         line += [f"{members[0].parameters:,}", cell(members, lambda record: record.cost("seconds_per_step"), 3)]
-        lines.append([*line, cell(members, lambda record: record.cost("memory"), 0)])
+        lines.append([*line, cell(members, megabytes, 0)])
     return [*lines, *baseline_lines(records, setup)]
+
+
+def megabytes(record: Record) -> float | None:
+    """The peak memory of a run."""
+    size = record.cost("memory")
+    return None if size is None else size / 1e6
 
 
 def baseline_lines(records: Sequence[Record], setup: Setup) -> Lines:
