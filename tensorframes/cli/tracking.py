@@ -18,7 +18,10 @@ MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
 SECONDS = "30"
 """Seconds that the server may take to respond when a run begins; WANDB_INIT_TIMEOUT overrides it."""
 
-TAGGED = {"frames": "frames", "messages": "messages", "backbone": "backbone", "trained": "data/augmentation"}
+TAGGED = {
+    **{group: group for group in ("frames", "messages", "features", "backbone")},
+    "trained": "data/augmentation",
+}
 """Names of tags, and the groups whose choices they show."""
 
 
@@ -62,7 +65,7 @@ def tracked(cfg: DictConfig, started: Started) -> DictConfig:
 
 
 def tags_of(started: Started, seed: int) -> list[str]:
-    """Tags of a run: its frames, messages, backbone, training rotation and seed."""
+    """Tags of a run: its frames, messages, features, backbone, training rotation and seed."""
     shown = {name: started.choices.get(group) for name, group in TAGGED.items()}
     return [*(f"{name}={choice}" for name, choice in shown.items() if choice is not None), f"seed={seed}"]
 

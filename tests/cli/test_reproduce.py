@@ -97,12 +97,12 @@ def test_workers_share_gpus_and_cores() -> None:
 def test_a_claimed_run_is_left_to_its_claimant(tmp_path: Path, matrix: Callable[..., list[PlannedRun]]) -> None:
     (run, *_), started = matrix("blocks=[networks]"), []
 
-    def start(words: object, folder: Path) -> int:
+    def start(words: object, folder: Path, claim: int) -> int:
         started.append(words)
         return 0
 
-    with claimed(tmp_path) as own:
-        assert own
+    with claimed(tmp_path) as claim:
+        assert claim is not None
         assert make(run, tmp_path, start) is None
     assert make(run, tmp_path, start) == 0
     assert len(started) == 1

@@ -226,7 +226,14 @@ def test_wandb_groups_and_tags_the_runs_of_a_sweep_and_a_continued_one_stays_the
     folder = sweep / "0"
     run, config, summary = sent(folder / "wandb")
     assert (run["group"], "data/augmentation=o3" in run["name"]) == (sweep.name, True)
-    expected = ["trained=o3", "frames=learned_small", "messages=tensor", "backbone=pointnet2_small", "seed=0"]
+    expected = [
+        "trained=o3",
+        "frames=learned_small",
+        "messages=tensor",
+        "backbone=pointnet2_small",
+        "features=planes",
+        "seed=0",
+    ]
     assert set(run["tags"]) == set(expected)
     assert config["choices"]["data/augmentation"] == "o3"
     metrics = json.loads((folder / "metrics.json").read_text())

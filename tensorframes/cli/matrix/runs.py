@@ -1,31 +1,35 @@
 """Runs of the matrix made: in processes of their own or in this one, each once, continued where they ended."""
 
 import json
-import logging
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli.cli import SUCCESS, command_line
 from tensorframes.cli.matrix.composing import apart, own_folders
 from tensorframes.cli.matrix.planned import PlannedRun
 from tensorframes.cli.training import train
-from tensorframes.errors import UserError
+from tensorframes.errors import INTERRUPTED, UserError
 
-log = logging.getLogger(__name__)
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
 
 RECORD, LOCK, OUTPUT = "matrix.json", "claimed.lock", "output.txt"
-Start = Callable[[Sequence[str], Path], int]
-"""Makes ``tensorframes train`` with words in a folder; returns the exit code."""
+SECONDS = 1.0  # between looks at whether to stop
+Start = Callable[[Sequence[str], Path, int], int]
+"""Makes ``tensorframes train`` with words in a folder, under a claim; returns the exit code."""
 
 
 def is_finished(folder: Path) -> bool:
@@ -61,32 +65,34 @@ def check_same_matrix(runs: Sequence[PlannedRun], folder: Path) -> None:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
-    """A context with the claim on a run: False if another process has it. It ends with the process at the latest."""
+def claimed(folder: Path) -> Iterator[int | None]:
+    """A context with the claim on a run, a lock on an open file; None if another process has it.
+
+    Processes that inherit the file's descriptor hold the claim, too, so that a run whose parent was killed is not made
+    a second time beside it. The system ends the claim with the last of them. There are no claims on Windows.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+    with (folder / LOCK).open("a") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+        yield file.fileno()
 
 
 def make(run: PlannedRun, folder: Path, start: Start) -> int | None:
     """Make a run or what is left of it; returns its exit code, None if there was nothing to do or another makes it."""
     if is_finished(folder):
         return None
-    with claimed(folder) as own:
-        if not own or is_finished(folder):
+    with claimed(folder) as claim:
+        if claim is None or is_finished(folder):
             return None
         begun, before = time.perf_counter(), seconds_of(folder)
         note = {"overrides": list(run.overrides), "seconds": before}
         replace_text(folder / RECORD, json.dumps(note, indent=2))
-        code = start(words_of(run, folder), folder)
+        code = start(words_of(run, folder), folder, claim)
         note["seconds"] = before + time.perf_counter() - begun
         replace_text(folder / RECORD, json.dumps(note, indent=2))
         return code
@@ -107,26 +113,31 @@ def quoted(path: Path) -> str:
     return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def start_here(words: Sequence[str], folder: Path) -> int:
+def start_here(words: Sequence[str], folder: Path, claim: int) -> int:
     """``tensorframes train`` in this process."""
     with apart():
         return command_line(train, "train", list(words), ("train",))
 
 
-def starter(worker: int, workers: int) -> Start:
-    """``tensorframes train`` in a process of its own, its output in output.txt, on the worker's device or cores."""
+def starter(worker: int, workers: int, stopped: Event) -> Start:
+    """``tensorframes train`` in a process of its own, its output in output.txt, on the worker's device or cores.
+
+    It is interrupted when ``stopped`` is set.
+    """
     environment = device_of(worker, workers, os.environ, torch.cuda.device_count(), os.cpu_count() or 1)
 
-    def start(words: Sequence[str], folder: Path) -> int:
+    def start(words: Sequence[str], folder: Path, claim: int) -> int:
         command = [sys.executable, "-m", "tensorframes", "train", *words]
         with (folder / OUTPUT).open("a", encoding="utf-8") as output:
-            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-            try:
-                return process.wait()
-            except BaseException:
-                process.terminate()
-                process.wait()
-                raise
+            kept = (claim,) if os.name == "posix" else ()
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, pass_fds=kept)
+            while not stopped.is_set():
+                try:
+                    return process.wait(timeout=SECONDS)
+                except subprocess.TimeoutExpired:
+                    continue
+            process.send_signal(signal.SIGINT)
+            return process.wait()
 
     return start
 
@@ -144,7 +155,13 @@ def device_of(worker: int, workers: int, environment: Mapping[str, str], gpus: i
 
 
 def outcome(run: PlannedRun, code: int | None, folder: Path) -> str:
-    """A line about a run that was made."""
+    """A line about a run that was made.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+    """
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt(f"{run.name} and what is left go on with the same command")
     if code is None:
         return f"{run.name}: done already, or another process makes it"
     if code == SUCCESS:

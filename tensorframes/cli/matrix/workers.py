@@ -40,13 +40,13 @@ def make_all(runs: Sequence[PlannedRun], folder: Path, workers: int) -> list[str
         try:
             return [name for each in waiting for name in each.result()]
         except BaseException:
-            stopped.set()  # Ctrl-C reaches the runs themselves, too
+            stopped.set()
             raise
 
 
 def work(worker: int, workers: int, queue: "SimpleQueue[PlannedRun]", folder: Path, stopped: Event) -> list[str]:
     """Make runs of the queue, one after another, until there are none; returns the names of those that failed."""
-    failed, start = [], starter(worker, workers)
+    failed, start = [], starter(worker, workers, stopped)
     while not stopped.is_set():
         try:
             run = queue.get_nowait()
