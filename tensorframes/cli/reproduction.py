@@ -41,8 +41,18 @@ log = logging.getLogger(__name__)
 OWN = ("scale", "target", "dry_run", "blocks", "rotation", "shard", "workers", "seed", "folder", "name", "hydra")
 """Settings of the matrix; all others are those of its runs."""
 
-VARIED = ("frames", "messages", "backbone", "data/augmentation", "task", "experiment", "ckpt_path", "start_from")
-"""Settings that differ between the runs, or that only a single run can have."""
+VARIED = (
+    "frames",
+    "messages",
+    "backbone",
+    "data/augmentation",
+    "task",
+    "experiment",
+    "ckpt_path",
+    "start_from",
+    "test",
+)
+"""Settings that differ between the runs, that only a single run can have, or without which there are no scores."""
 
 
 def reproduce(cfg: DictConfig, run: Run) -> None:
@@ -79,7 +89,7 @@ def passed_on(overrides: Sequence[str]) -> list[str]:
     for override in overrides:
         key = override.partition("=")[0].lstrip("+~")
         if key in VARIED:
-            raise UserError(f"expected settings of all runs, got {override}, which differs between them")
+            raise UserError(f"expected settings of all runs, got {override}, which is not one")
         if key.partition(".")[0].partition("/")[0] not in OWN:
             found.append(override)
     return found

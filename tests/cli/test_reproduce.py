@@ -146,23 +146,27 @@ def steps_of(folder: Path) -> list[list[str]]:
         return [[row["step"], row["train/loss"]] for row in csv.DictReader(file) if row["train/loss"]]
 
 
-def test_a_run_goes_on_where_it_ended(app: App) -> None:
-    given, folder = (*SMOKE, "scale.networks=[plain_so3]", "baselines.pca_112=null"), ROOT / "runs" / RUNS[0]
+def test_a_killed_run_goes_on_from_its_last_checkpoint(app: App) -> None:
+    copied = "+callbacks.ending={_target_:standin.Copied,folder:'${folder}',steps:[3]}"
+    given = (*SMOKE, "scale.networks=[plain_so3]", "trainer.max_steps=4", "baselines.pca_112=null", copied)
+    folder = ROOT / "runs" / RUNS[0]
     assert app("reproduce", *given)[0] == 0
-    whole, overrides = steps_of(folder), json.loads((folder / "matrix.json").read_text())["overrides"]
+    whole = steps_of(folder)
     shutil.rmtree(folder)
-    assert app("train", *overrides, "trainer.max_steps=1", "test=false", f"hydra.run.dir={folder}")[0] == 0
-    begun = steps_of(folder)
+    shutil.move("left_after_3", folder)  # what a process that is killed after step 3 leaves
+    assert not (folder / "metrics.json").exists()
+    when = (folder / "command.yaml").read_text()
     assert app("reproduce", *given)[0] == 0
-    assert (len(begun), len(steps_of(folder)), len(whole)) == (1, 2, 2)
-    assert steps_of(folder)[0] == begun[0]
+    assert steps_of(folder) == whole
+    assert len(whole) == 4
+    assert (folder / "command.yaml").read_text() == when
     assert (folder / "metrics.json").is_file()
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
     {
-        "frames=pca": "expected settings of all runs, got frames=pca, which differs between them",
+        "frames=pca": "expected settings of all runs, got frames=pca, which is not one",
         "blocks=[network]": "expected blocks of networks, frames, backbones, tensors, rotations, data, got network",
         "blocks=[data]": "expected runs in the blocks data, got none",
         "shard=2/2": "expected shard=i/n with 0 <= i < n, got 2/2",
