@@ -178,7 +178,7 @@ def exists(command: Command) -> bool:
 def test_every_command_exists() -> None:
     assert [command.words for command in commands() if not exists(command)] == []
     programs = {command.program for command in commands() if command.words[0] == "tensorframes"}
-    assert programs == {"train", "evaluate", "normals", "compare", "download"}
+    assert programs == {"train", "evaluate", "normals", "compare", "reproduce", "download"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)

@@ -14,8 +14,8 @@ from sphinx.errors import SphinxError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PLACE = "% configuration"
-PROGRAMS = ("train", "evaluate", "download")
-LAST = ("launcher", "experiment")  # Hydra's own settings, and overrides of the other groups
+PROGRAMS = ("train", "evaluate", "reproduce", "download")
+LAST = ("launcher", "scale", "target", "experiment")  # Hydra's own settings, those of `reproduce`, and overrides
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tensorframes.cli.evaluation import evaluate
     from tensorframes.cli.folders import config_dir
     from tensorframes.cli.main import main
+    from tensorframes.cli.reproduction import reproduce
     from tensorframes.cli.training import train
 
 _FILE_OF = {
@@ -21,10 +22,11 @@ _FILE_OF = {
     "download": "downloading",
     "evaluate": "evaluation",
     "main": "main",
+    "reproduce": "reproduction",
     "train": "training",
 }
 
-__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", "train"]
+__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", "reproduce", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -170,7 +170,8 @@ def current_run(cfg: DictConfig) -> Run:
     rank = process_rank()
     if rank > 0:
         logging.getLogger().handlers = [logging.NullHandler()]
-    return Run(Path(state.runtime.output_dir), tuple(state.overrides.task), rank)
+    overrides = OmegaConf.to_container(state.overrides.task, resolve=False)  # as typed, interpolations and all
+    return Run(Path(state.runtime.output_dir), tuple(map(str, overrides)), rank)  # type: ignore[arg-type]
 
 
 def _restore(name: str, value: str | None) -> None:

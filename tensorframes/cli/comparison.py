@@ -12,7 +12,8 @@ DESCRIPTION = """\
 Tables of runs: tensorframes compare RUN RUN ...
 
 A RUN is the folder of a run, a folder of such folders (a sweep's, multirun/TIME, is one), or a metrics.json; NAME=RUN
-names it. First come the settings that are not the same in all runs, then the scores, of either protocol.
+names it, and the runs of a sweep are named by the overrides in which they differ. First come the settings that are
+not the same in all runs, then the scores, of either protocol.
 """
 
 
@@ -114,11 +115,21 @@ def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
     from rich.console import Console
 
     from tensorframes.reports.grid import grid_of
-    from tensorframes.reports.others import categories_of, cloud_grid, ratio_grid, read_scores, scores_of, with_others
+    from tensorframes.reports.others import (
+        categories_of,
+        cloud_grid,
+        cosine_grid,
+        ratio_grid,
+        read_scores,
+        scores_of,
+        with_others,
+    )
     from tensorframes.reports.table import markdown, table_of
 
     grids = [grid_of(results)]
-    if given.csv or given.clouds:
+    if given.clouds and not given.csv and all("per_rotation" in metrics for metrics in results.values()):
+        grids.append(cosine_grid(results))
+    elif given.csv or given.clouds:
         if any("per_cloud" not in metrics for metrics in results.values()):
             raise UserError("expected scores cloud by cloud (the PCPNet protocol) for --csv and --clouds, got others")
         category = categories_of(results)

@@ -88,7 +88,8 @@ def check_whole(config: dict[str, Any], cfg: DictConfig) -> None:
 
 
 def check_continues(cfg: DictConfig) -> None:
-    """Check that a checkpoint holds the state of training of the configured model, with steps left to train.
+    """Check that a checkpoint holds the state of training of the configured model, with steps left to train or its
+    test left to do.
 
     Raises:
         UserError: it holds weights only, of another model, or training is finished.
@@ -97,11 +98,20 @@ def check_continues(cfg: DictConfig) -> None:
     content = read_checkpoint(path)
     if missing := [key for key in STATE if key not in content]:
         raise UserError(f"expected a checkpoint to continue from, got {path}, which has no {missing[0]}")
-    if content["global_step"] >= max_steps:
+    if content["global_step"] >= max_steps and not is_unscored(cfg):
         raise UserError(
             f"expected trainer.max_steps above the {content['global_step']} steps already trained, got {max_steps}"
         )
     check_same(content["tensorframes"]["model"], OmegaConf.to_container(cfg.model, resolve=True), "model", path)
+
+
+def is_unscored(cfg: DictConfig) -> bool:
+    """Whether a run to continue is trained, but was ended before its test had scores."""
+    if cfg.ckpt_path is None or not cfg.test:
+        return False
+    path = Path(cfg.ckpt_path)
+    of_run = path.parent.name == "checkpoints" and not (path.parent.parent / "metrics.json").is_file()
+    return of_run and bool(read_checkpoint(path)["global_step"] == cfg.trainer.max_steps)
 
 
 def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:

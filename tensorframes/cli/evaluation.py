@@ -1,6 +1,7 @@
 """Score a checkpoint or a classical method by a data set's protocol."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,7 +18,7 @@ from tensorframes.cli.results import score_and_report
 from tensorframes.data import evenly_spaced
 from tensorframes.normals import EstimatorMethod, chosen_device
 from tensorframes.reports import write_metrics
-from tensorframes.scoring import Method
+from tensorframes.scoring import Method, deviation, published_rmse
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,15 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
     check_added(cfg, run.overrides)
-    plain = {"seed": int, "name": str, "checkpoint": str, "device": str, "trusted": list[str], "equivariance": bool}
+    plain = {
+        "seed": int,
+        "name": str,
+        "checkpoint": str,
+        "device": str,
+        "trusted": list[str],
+        "equivariance": bool,
+        "published": str | None,
+    }
     check_plain(cfg, {**plain, "test_clouds": int | None})
     check_test_clouds(cfg)
     check_components(cfg, ("data", "data.protocol"))
@@ -41,6 +50,11 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     results = score_and_report([method], clouds, protocol, run.folder)
     if isinstance(method, EstimatorMethod):
         results["parameters"] = build.parameters_of(method.estimator)
+        write_metrics(run.folder, results)
+    if cfg.published is not None:
+        found = deviation(published_rmse(Path(cfg.published)), results.get("per_cloud", {}))
+        log.info("%s", found)
+        results["published_differences"] = found.differences
         write_metrics(run.folder, results)
     if cfg.equivariance:
         results |= report_equivariance(method, clouds, cfg.seed, run.folder)

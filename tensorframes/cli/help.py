@@ -15,7 +15,14 @@ EXAMPLES = {
     "evaluate": (
         ("checkpoint=pretrained", "the weights that come with the package"),
         ("checkpoint=RUN/checkpoints/best.ckpt data=pcpnet data.root=DIR", "a run's, on a data set"),
-        ("checkpoint=pca", "a classical method: pca, jet, open3d"),
+        ("checkpoint=pca", "a classical method: pca, robust_pca, jet, open3d"),
+    ),
+    "reproduce": (
+        ("data.root=DIR dry_run=true", "what would be run: parameters, hours, disk space"),
+        ("scale=laptop data.root=DIR", "the matrix at the size of a laptop; again, and it goes on where it stopped"),
+        ("scale=gpu data.root=DIR logger=wandb", "settings of train hold for all runs"),
+        ("scale=full data.root=DIR workers=4", "four runs side by side, on GPUs in turn"),
+        ("-m scale=full data.root=DIR shard=0/8,1/8,2/8", "parts of it, for a launcher of jobs on a cluster"),
     ),
     "download": (
         ("data=pcpnet data.root=DIR", "PCPNet's benchmark"),
@@ -25,6 +32,7 @@ EXAMPLES = {
 LEAVES = {
     "train": "A run leaves its settings, log, checkpoints, scores and pictures in outputs/NAME/TIME.",
     "evaluate": "A run leaves its settings, log, scores and a picture in outputs/NAME/TIME.",
+    "reproduce": "It leaves report.md, results.csv, tables, figures and all runs in outputs/reproduce/SCALE_TARGET.",
     "download": "Files that are there already are not fetched again.",
 }
 OPTIONS = (
@@ -34,7 +42,8 @@ OPTIONS = (
     ("--hydra-help", "Hydra's other options"),
 )
 DOWNLOADED = ("pcpnet", "modelnet40")
-NOT_CHOSEN = ("launcher", "model")  # groups of one
+NOT_CHOSEN = ("launcher", "model", "scale", "target")  # groups of one, and those of another command
+VARIED = ("frames", "messages", "backbone", "data/augmentation", "task", "experiment")  # between the runs of reproduce
 
 
 def help_of(name: str, summary: str) -> str:
@@ -59,6 +68,9 @@ def choices(name: str) -> dict[str, list[str]]:
     found = groups(config_dir())
     if name == "evaluate":
         return {group: names for group, names in found.items() if group in ("data", "data/protocol")}
+    if name == "reproduce":
+        own = {group: found[group] for group in ("scale", "target")}
+        return own | {group: names for group, names in found.items() if group not in (*NOT_CHOSEN, *VARIED)}
     return {group: names for group, names in found.items() if group not in NOT_CHOSEN}
 
 

@@ -41,6 +41,10 @@ COMMANDS = {
         *("evaluation", "evaluate", "evaluation", (*CONFIGURED, *DATA, "matplotlib")),
     ),
     "compare": Command("tables of runs, and which settings varied between them", "comparison", "main", composed=False),
+    "reproduce": Command(
+        "train and score the paper's matrix of networks, and judge its claims",
+        *("reproduction", "reproduce", "the benchmark", (*CONFIGURED, *DATA, "matplotlib")),
+    ),
     "download": Command("fetch a data set", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
 }
 

@@ -75,8 +75,13 @@ def pictured(results: Mapping[str, Any], clouds: Sequence[Cloud]) -> list[Cloud]
 def flat(results: Mapping[str, Any]) -> dict[str, float]:
     """The main scores of the test and the cost of the training, by their names in loggers."""
     if "per_rotation" in results:
-        turned = results["per_rotation"].items()
-        return {f"test/cosine/{name}": entry["cosine_unoriented"] for name, entry in turned} | flat_cost(results)
+        scores = {
+            f"test/{key.removesuffix('_unoriented')}/{name}": entry[key]
+            for key in ("cosine_unoriented", "cosine_oriented", "rmse")
+            for name, entry in results["per_rotation"].items()
+            if entry[key] is not None
+        }
+        return scores | flat_cost(results)
     by_category = {f"test/rmse/{name}": entry["rmse"] for name, entry in results["per_category"].items()}
     return {"test/rmse": results["average"]["rmse"], **by_category} | flat_cost(results)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorframes.errors import UserError, needed_for
 
-METRICS, CONFIG = "metrics.json", "config.yaml"
+METRICS, CONFIG, COMMAND = "metrics.json", "config.yaml", "command.yaml"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ def found_runs(arguments: Sequence[str]) -> list[ScoredRun]:
         for file in files:
             inner = file.parent.relative_to(path).as_posix() if several else ""
             named.append((name and "/".join(filter(None, (name, inner))), file))
+        if several and name is None:
+            named[-len(files) :] = zip(labels(files), files, strict=True)
     names = [name or short for (name, _), short in zip(named, short_names([file for _, file in named]), strict=True)]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"expected each run once and each name once, got {twice[0]} twice")
@@ -92,6 +94,17 @@ def short_names(files: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(set(places)):
             break
     return names
+
+
+def labels(files: Sequence[Path]) -> list[str | None]:
+    """Names of the runs of a sweep: their overrides that not all of them have.
+
+    None for each if a run has no command.yaml, or if two would have the same name.
+    """
+    given = [read_settings(file.parent / COMMAND).get("overrides") or [] for file in files]
+    shared = set(given[0]).intersection(*given[1:])
+    found = [" ".join(str(override) for override in overrides if override not in shared) for overrides in given]
+    return list(found) if all(found) and len(set(found)) == len(found) else [None] * len(files)
 
 
 def read_metrics(file: Path) -> dict[str, Any]:

@@ -2,16 +2,27 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from netrc import NetrcParseError, netrc
+from pathlib import Path
 from typing import Any
 
+from omegaconf import DictConfig, open_dict
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+from tensorframes.cli.started import Started
 from tensorframes.errors import UserError, needed_for
 
 MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
 SECONDS = "30"
 """Seconds that the server may take to respond when a run begins; WANDB_INIT_TIMEOUT overrides it."""
+
+TAGGED = {
+    **{group: group for group in ("frames", "messages", "features", "backbone")},
+    "trained": "data/augmentation",
+}
+"""Names of tags, and the groups whose choices they show."""
 
 
 def prepare_wandb() -> None:
@@ -33,6 +44,62 @@ def prepare_wandb() -> None:
         import wandb
     with wandb_errors_in_one_line():
         wandb.setup()  # here, so that the settings hold before the first run
+
+
+def tracked(cfg: DictConfig, started: Started) -> DictConfig:
+    """The configuration with the name, group, tags and id of the run in its Weights & Biases loggers.
+
+    What the configuration sets itself stays, tags beside those of the run. A continued run has the id of the first.
+    """
+    cfg = cfg.copy()
+    for node in (cfg.get("logger") or {}).values():
+        if node is None or "WandbLogger" not in node.get("_target_", ""):
+            continue
+        with open_dict(node):
+            if node.get("name") in (None, cfg.name):
+                node.name = started.name
+            node.group = node.get("group") or started.group
+            node.tags = list(dict.fromkeys([*(node.get("tags") or []), *tags_of(started, cfg.seed)]))
+            node.id = node.get("id") or started.id
+    return cfg
+
+
+def tags_of(started: Started, seed: int) -> list[str]:
+    """Tags of a run: its frames, messages, features, backbone, training rotation and seed."""
+    shown = {name: started.choices.get(group) for name, group in TAGGED.items()}
+    return [*(f"{name}={choice}" for name, choice in shown.items() if choice is not None), f"seed={seed}"]
+
+
+def of_wandb(loggers: Sequence[Logger]) -> list[WandbLogger]:
+    """The loggers that are Weights & Biases'."""
+    return [logger for logger in loggers if isinstance(logger, WandbLogger)]
+
+
+def send_start(loggers: Sequence[Logger], started: Started, parameters: int) -> None:
+    """Send the choice of each group, beside the settings, and the number of trained parameters."""
+    for logger in of_wandb(loggers):
+        logger.experiment.config.update({"choices": started.choices}, allow_val_change=True)
+        logger.experiment.summary["parameters"] = parameters
+
+
+def send_results(loggers: Sequence[Logger], scores: Mapping[str, Mapping[str, float]], picture: Path) -> None:
+    """Send scores as summary values, and the picture of errors.
+
+    Args:
+        loggers: of the run. scores: by method, the run's own first, then by their names in loggers.
+        picture: a file.
+    """
+    for logger in of_wandb(loggers):
+        import wandb
+
+        own, *others = scores
+        logger.experiment.summary.update(dict(scores[own]))
+        for other in others:
+            logger.experiment.summary.update(
+                {f"baselines/{other}/{key}": value for key, value in scores[other].items()}
+            )
+        if picture.is_file():
+            logger.experiment.log({"test/errors": wandb.Image(str(picture))})
 
 
 @contextmanager

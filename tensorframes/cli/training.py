@@ -14,16 +14,31 @@ from tensorframes.atomic import replace_text
 from tensorframes.cli import build
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
-from tensorframes.cli.continuing import begin_with, check_continues, continued, load_weights, trusted_packages
+from tensorframes.cli.continuing import (
+    begin_with,
+    check_continues,
+    continued,
+    is_unscored,
+    load_weights,
+    trusted_packages,
+)
 from tensorframes.cli.launch import one_run
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
-from tensorframes.cli.tracking import finish_wandb, prepare_wandb, wandb_errors_in_one_line
+from tensorframes.cli.started import started_with
+from tensorframes.cli.tracking import (
+    finish_wandb,
+    prepare_wandb,
+    send_results,
+    send_start,
+    tracked,
+    wandb_errors_in_one_line,
+)
 from tensorframes.cli.values import check_all, check_profile, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import UserError
 from tensorframes.normals import EstimatorMethod
-from tensorframes.reports import write_metrics
+from tensorframes.reports import methods_of, write_metrics
 from tensorframes.scoring import Method
 from tensorframes.training import Cost, Diverged, FinalValidation, MetricsFile, NormalTraining
 
@@ -51,7 +66,8 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
 
 def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
     """Train ``module`` and test it; all settings are checked before the first step."""
-    trainer = make_trainer(cfg, run.folder)
+    started = started_with(cfg, run)
+    trainer = make_trainer(tracked(cfg, started), run.folder)
     clouds = build.data_set(cfg)
     data = build.data_module(cfg, clouds)
     check_profile(cfg, module)
@@ -60,8 +76,21 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
         replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-        parameters = f"{build.parameter_count(module):,}"
-        log.info("%s: %s trained parameters on %s", shown(run.folder), parameters, place(trainer))
+        started.write(run.folder)
+        parameters = build.parameter_count(module)
+        send_start(trainer.loggers, started, parameters)
+        log.info("%s: %s trained parameters on %s", shown(run.folder), f"{parameters:,}", place(trainer))
+    if not is_unscored(cfg):
+        fit(cfg, run, module, data, trainer)
+    return None if comparison is None else test(run.folder, comparison, module, trainer)
+
+
+def fit(cfg: DictConfig, run: Run, module: NormalTraining, data: pl.LightningDataModule, trainer: pl.Trainer) -> None:
+    """Train.
+
+    Raises:
+        UserError: the loss is not finite any more, or a process of the loader was killed.
+    """
     try:
         with one_run(run):
             trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
@@ -78,7 +107,6 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         ) from error
     except Diverged as error:
         raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
-    return None if comparison is None else test(run.folder, comparison, module, trainer)
 
 
 def is_lost_worker(error: RuntimeError) -> bool:
@@ -163,10 +191,13 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
         log.info("scoring %s", shown(checkpoint))
     network = EstimatorMethod(module.estimator, device=trainer.strategy.root_device)
     results = score_and_report([network, *comparison.baselines], comparison.clouds, comparison.protocol, folder)
-    results["training"] = cost_of(module, trainer)
+    step = trainer.global_step or (read_checkpoint(checkpoint)["global_step"] if checkpoint else 0)
+    results["training"] = cost_of(module, trainer) | {"steps": step}
     write_metrics(folder, results)
     for logger in trainer.loggers:
-        logger.log_metrics(flat(results), step=trainer.global_step)
+        logger.log_metrics(flat(results), step=step)
+    scores = {name: flat(entry) for name, entry in methods_of(results).items()}
+    send_results(trainer.loggers, scores, folder / "errors.png")
     return results
 
 

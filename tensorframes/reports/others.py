@@ -84,3 +84,20 @@ def cloud_grid(scores: Scores, category: Mapping[str, str]) -> Grid:
     """A row for each cloud, a column for each method."""
     rows = [(cloud, tuple(clouds.get(cloud) for clouds in scores.values())) for cloud in category]
     return Grid(tuple(Column(name, best="") for name in scores), tuple(rows), "RMSE in degrees.", corner="cloud")
+
+
+def cosine_grid(results: Mapping[str, Metrics]) -> Grid:
+    """Mean cosine similarity (unoriented) of each cloud, a column for each method, by its first test rotation.
+
+    Raises:
+        UserError: a method's scores do not hold those of single clouds, as those written by earlier versions.
+    """
+    rotations = {method: next(iter(metrics["per_rotation"])) for method, metrics in results.items()}
+    scores = {method: results[method]["per_rotation"][name].get("per_cloud") for method, name in rotations.items()}
+    if without := [method for method, clouds in scores.items() if clouds is None]:
+        raise UserError(f"expected scores cloud by cloud for --clouds, got none in {without[0]}")
+    names = list(dict.fromkeys(cloud for clouds in scores.values() for cloud in clouds))
+    rows = [(n, tuple(its.get(n, {}).get("cosine_unoriented") for its in scores.values())) for n in names]
+    heads = [f"{method} {rotation}" for method, rotation in rotations.items()]
+    footer = "Mean |cos| of each cloud, by the first test rotation."
+    return Grid(tuple(Column(head, 4, best="") for head in heads), tuple(rows), footer, corner="cloud")

@@ -8,22 +8,28 @@ from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
 from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
 from tensorframes.scoring.protocol import score
+from tensorframes.scoring.published import Deviation, deviation, published_rmse
+from tensorframes.scoring.robust_pca import RobustPCA
 
 __all__ = [
     "PCA",
     "ROTATIONS",
+    "Deviation",
     "EquivarianceError",
     "Jet",
     "LieDerivative",
     "Method",
     "Open3D",
+    "RobustPCA",
     "angles",
+    "deviation",
     "equivariance_error",
     "flipped",
     "lie_derivative",
     "normals_at",
     "oracle_lower_bound",
     "pgp",
+    "published_rmse",
     "rmse",
     "score",
     "score_rotated",

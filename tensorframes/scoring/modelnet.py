@@ -28,6 +28,7 @@ ROTATIONS = ("none", "z", "so3", "o3")
 AVERAGED = ("cosine_unoriented", "cosine_oriented", "rmse", "seconds")
 COUNTED = ("points", "scored", "no_normal", "not_finite")
 DIFFERING = ("cosine_unoriented", "cosine_oriented", "rmse")
+OF_CLOUDS = ("group", *DIFFERING)
 EQUAL = 1e-3
 """Largest difference of a cloud's cosine between rotations that are equal up to rounding."""
 
@@ -55,12 +56,14 @@ def score_rotated(
     Returns:
         "per_rotation" by name, each with the means over the clouds of "cosine_unoriented", "cosine_oriented" (null
         unless the method and the cloud are oriented), "rmse" (degrees, unoriented), "seconds" (per cloud), the sums
-        "points", "scored", "no_normal", "not_finite", and "clouds". Further "method", "seed" and "warnings"; and where
+        "points", "scored", "no_normal", "not_finite", "clouds", and "per_cloud": by name the cosines, the RMSE and the
+        "group" of the cloud, its class or else its category. Further "method", "seed" and "warnings"; and where
         rotations were shown to be equal "equal_rotations": the "rotation" that was scored on all clouds, the number of
         "clouds" scored under the others, and the "largest_difference" between rotations of the scores of a cloud.
 
     Raises:
-        UserError: a rotation is unknown, there are no clouds, or a cloud has no normals; equal_on is below 1.
+        UserError: a rotation is unknown, there are no clouds, a cloud has no normals, two have the same name, or
+            equal_on is below 1.
     """
     unknown = [name for name in rotations if name not in ROTATIONS]
     if unknown or not rotations:
@@ -131,6 +134,8 @@ def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
     checked = check_predictions(normal)
     cosine = np.einsum("ni,ni->n", checked.normal, truth) / np.linalg.norm(truth, axis=1)
     return {
+        "name": cloud.name,
+        "group": cloud.category if cloud.label is None else str(cloud.label),
         "cosine_unoriented": float(np.abs(cosine).mean()),
         "cosine_oriented": float(cosine.mean()) if method.oriented and cloud.oriented else None,
         "rmse": rmse(angles(normal, truth)),
@@ -143,6 +148,15 @@ def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:
 
 
 def summary(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Means over the clouds, nulls left out, and sums of the counts."""
+    """Means over the clouds, nulls left out, sums of the counts, and the scores cloud by cloud.
+
+    Raises:
+        UserError: two clouds have the same name.
+    """
+    per_cloud = {entry["name"]: {key: entry[key] for key in OF_CLOUDS} for entry in entries}
+    if len(per_cloud) < len(entries):
+        names = [entry["name"] for entry in entries]
+        raise UserError(f"expected clouds of different names, got {max(names, key=names.count)!r} twice")
     means = {key: mean_or_none([entry[key] for entry in entries]) for key in AVERAGED}
-    return {**means, "clouds": len(entries), **{key: sum(entry[key] for entry in entries) for key in COUNTED}}
+    counts = {key: sum(entry[key] for entry in entries) for key in COUNTED}
+    return {**means, "clouds": len(entries), **counts, "per_cloud": per_cloud}

@@ -59,6 +59,19 @@ def test_a_sweep_is_taken_as_it_is(tmp_path: Path) -> None:
     assert baseline[1:4] == ["12.00"] * 3
 
 
+def test_the_runs_of_a_sweep_are_named_by_what_differs(tmp_path: Path) -> None:
+    for job, frames in enumerate(("pca", "learned")):
+        folder = left(tmp_path / "sweep" / str(job), 3 + job, protocol=score_rotated)
+        (folder / "command.yaml").write_text(f"overrides: [data=modelnet40, frames={frames}, seed={job}]\n")
+    out = run_command("compare", tmp_path / "sweep", "--clouds", "--markdown").out
+    assert "\n| frames=pca seed=0 |" in out
+    assert "| cloud | frames=pca seed=0 none | frames=learned seed=1 none | PCA none |" in out
+    cosines = [f"{np.cos(np.radians(degrees)):.4f}" for degrees in (3, 4, 12)]
+    assert f"| b | {' | '.join(cosines)} |" in out
+    (tmp_path / "sweep" / "1" / "command.yaml").unlink()
+    assert "\n| 0 |" in run_command("compare", tmp_path / "sweep", "--markdown").out
+
+
 def test_runs_without_scores_are_named(tmp_path: Path) -> None:
     left(tmp_path / "sweep" / "0", 3)
     (tmp_path / "sweep" / "1").mkdir()
@@ -130,7 +143,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (mine, "--csv", tmp_path / "less.csv"): "expected all methods on the same clouds, got no b for first",
         (mine, "--csv", tmp_path / "words.csv"): "expected a CSV with the columns",
         (mine, "--csv", tmp_path / "none.csv"): "No such file",
-        (rotated, "--clouds"): "expected scores cloud by cloud",
+        (rotated, "--csv", tmp_path / "less.csv"): "expected scores cloud by cloud",
         (mine, "--picture", mine / "metrics.json" / "a.png"): "expected a file that can be written",
         (mine, "--picture", tmp_path / "a.doc"): "expected a picture of type .png, .pdf, .svg, got",
     }.items():

@@ -12,7 +12,7 @@ from tensorframes.cli import build, config_dir
 from tensorframes.cli.checks import check_settings
 
 CONFIGS = config_dir()
-NOT_BUILT = {"launcher", "experiment"}  # Hydra's own settings; overrides of the other groups
+NOT_BUILT = {"launcher", "experiment", "scale", "target"}  # Hydra's own settings; overrides; of `reproduce`
 COMPONENTS = sorted(
     (str(path.parent.relative_to(CONFIGS)), path.stem)
     for path in CONFIGS.rglob("*.yaml")

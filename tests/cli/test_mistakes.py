@@ -91,7 +91,7 @@ ABOUT_THE_TEST = {
 
 EVALUATING = {
     "data=tiny": "expected a value for checkpoint",
-    "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, jet, open3d, got foo",
+    "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, robust_pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
     "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",

@@ -6,13 +6,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
+from tests.cli.wandb_file import sent
 
 App = Callable[..., tuple[int, str, str]]
-LEFT = {"config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
+LEFT = {"command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
 
 
 def only_run(name: str, top: str = "outputs") -> Path:
@@ -61,6 +63,26 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
     assert min(largest[0]) > 10  # a perceptron on positions
     assert largest[1][0] < 0.1
     assert largest[1][1] < 0.01 * largest[1][0]
+
+
+def test_pcpnets_clouds_are_told_how_far_they_are_from_published_scores(app: App, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = ["sphere100k", "cylinder100k_ddist_minmax"]
+    for name in names:
+        normal = rng.normal(size=(200, 3))
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        np.savetxt(tmp_path / f"{name}.xyz", normal)
+        np.savetxt(tmp_path / f"{name}.normals", normal)
+        np.savetxt(tmp_path / f"{name}.pidx", np.arange(20), fmt="%d")
+    (tmp_path / "testset_all.txt").write_text("\n".join(names))
+    (tmp_path / "published.csv").write_text("cloud,rmse\nsphere100k,0.8\ncube100k,1\n")
+    given = ("data=pcpnet", f"data.root={tmp_path}", f"published={tmp_path / 'published.csv'}")
+    code, out, _ = app("evaluate", "checkpoint=pca", "methods.pca.k=112", *given)
+    assert code == 0
+    assert "published RMSE of 1 of 2 clouds: " in out
+    found = json.loads((only_run("evaluate") / "metrics.json").read_text())
+    measured = found["per_cloud"]["sphere100k"]["rmse"]
+    assert found["published_differences"] == {"sphere100k": pytest.approx(measured - 0.8)}
 
 
 def test_no_name_holds_what_overrides_cannot_take(app: App, tmp_path: Path) -> None:
@@ -192,6 +214,49 @@ def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> N
         )
     scores = [json.loads((folder / "metrics.json").read_text())["average"]["rmse"] for folder in (two, one)]
     assert scores[0] == pytest.approx(scores[1], rel=1e-5)
+
+
+def test_wandb_groups_and_tags_the_runs_of_a_sweep_and_a_continued_one_stays_the_same(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    given = ("experiment=tiny", "logger=wandb", "trainer.max_steps=1", "test_clouds=1", "baselines.pca_112=null")
+    assert app("train", "-m", *given, "data/augmentation=o3")[0] == 0
+    (sweep,) = Path("multirun").iterdir()
+    folder = sweep / "0"
+    run, config, summary = sent(folder / "wandb")
+    assert (run["group"], "data/augmentation=o3" in run["name"]) == (sweep.name, True)
+    expected = [
+        "trained=o3",
+        "frames=learned_small",
+        "messages=tensor",
+        "backbone=pointnet2_small",
+        "features=planes",
+        "seed=0",
+    ]
+    assert set(run["tags"]) == set(expected)
+    assert config["choices"]["data/augmentation"] == "o3"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert summary["test/rmse"] == pytest.approx(metrics["average"]["rmse"])
+    assert summary["baselines/PCA 18/test/rmse"] == pytest.approx(metrics["baselines"]["PCA 18"]["average"]["rmse"])
+    assert summary["parameters"] > 0
+    assert list((folder / "wandb").rglob("test/errors*.png"))
+
+    last = folder / "checkpoints" / "last.ckpt"
+    assert app("train", f"ckpt_path={last}", "trainer.max_steps=2", "trusted=[standin]", "test=false")[0] == 0
+    assert sent(folder / "wandb").run == run
+
+
+def test_a_run_that_was_ended_before_its_test_is_scored_without_another_step(app: App) -> None:
+    assert app("train", "experiment=tiny")[0] == 0
+    folder = only_run("tiny")
+    scores, rows = (folder / "metrics.json").read_text(), rows_of(folder)
+    (folder / "metrics.json").unlink()
+    assert app("train", f"ckpt_path={folder}/checkpoints/last.ckpt", "trusted=[standin]")[0] == 0
+    found, expected = json.loads((folder / "metrics.json").read_text()), json.loads(scores)
+    assert found["average"]["rmse"] == expected["average"]["rmse"]
+    kept = [[(row["step"], row["train/loss"], row["test/rmse"]) for row in each] for each in (rows_of(folder), rows)]
+    assert kept[0] == kept[1]
 
 
 def test_wandb_without_an_account_is_offline_and_silent(

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import ortho_group
 
 from tensorframes.errors import UserError
-from tensorframes.scoring import PCA, Jet, Open3D, angles, rmse
+from tensorframes.scoring import PCA, Jet, Open3D, RobustPCA, angles, rmse
 
-METHODS = [PCA(10), Jet(20), Jet(30, order=3), Jet(12, order=1)]
+METHODS = [PCA(10), Jet(20), Jet(30, order=3), Jet(12, order=1), RobustPCA(100)]
 
 
 def names(method) -> str:
@@ -67,6 +67,15 @@ def test_normals_turn_with_the_cloud_rotated_or_mirrored(method):
     for seed in range(4):
         turn = ortho_group.rvs(3, random_state=seed)
         assert angles(method(pos @ turn.T + [5, -3, 2]), normal @ turn.T).max() < 1e-6
+
+
+def test_beside_an_edge_the_robust_plane_is_that_of_one_face():
+    flat = np.random.default_rng(4).uniform(-1, 1, size=(4000, 2))
+    roof = np.stack([flat[:, 0], flat[:, 1], -np.abs(flat[:, 0])], axis=1)
+    beside = np.flatnonzero((np.abs(flat[:, 0] - 0.08) < 0.02) & (np.abs(flat[:, 1]) < 0.7))
+    truth = np.tile([1, 0, 1], (len(beside), 1))
+    assert rmse(angles(PCA(112)(roof, beside), truth)) > 10
+    assert rmse(angles(RobustPCA(224)(roof, beside), truth)) < 2
 
 
 @pytest.mark.parametrize("method", METHODS, ids=names)

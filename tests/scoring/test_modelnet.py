@@ -164,6 +164,16 @@ def test_unlabelled_points_turn_along_and_are_not_scored():
         assert (entry["points"], entry["scored"]) == (4, 2)
 
 
+def test_scores_are_kept_cloud_by_cloud_with_the_class():
+    found = score_rotated(Up(), [cloud("a", label=3), cloud("b", category="low_noise")], rotations=["none", "o3"])
+    for entry in found["per_rotation"].values():
+        each = entry["per_cloud"]
+        assert {name: its["group"] for name, its in each.items()} == {"a": "3", "b": "low_noise"}
+        assert np.mean([its["cosine_oriented"] for its in each.values()]) == pytest.approx(entry["cosine_oriented"])
+    with pytest.raises(UserError, match="'a' twice"):
+        score_rotated(Up(), [cloud("a"), cloud("a")])
+
+
 @pytest.mark.parametrize("rotations", [["none", "so2"], []])
 def test_unknown_rotations_are_named(rotations):
     with pytest.raises(UserError, match="none, z, so3, o3, got"):

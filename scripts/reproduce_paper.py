@@ -1,0 +1,8 @@
+"""The paper's benchmark of normals: ``python scripts/reproduce_paper.py ...`` is ``tensorframes reproduce ...``."""
+
+import sys
+
+from tensorframes.cli.main import run
+
+if __name__ == "__main__":
+    sys.exit(run("reproduce", sys.argv[1:]))
