@@ -17,8 +17,6 @@ from scipy.sparse.csgraph import connected_components
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-PATIENCE = 0.5
-
 
 @dataclass(frozen=True)
 class Clusters:
@@ -43,27 +41,28 @@ def singletons(count: int, a: Indices, b: Indices, coupling: Floats) -> Clusters
     return Clusters(np.arange(count), np.ones(count), count, a, b, coupling)
 
 
-def contracted(clusters: Clusters, most: int) -> list[Clusters]:
+def contracted(clusters: Clusters, most: int, patience: float) -> list[Clusters]:
     """The clusters, merged round after round until there are at most ``most`` or no couplings; all rounds' clusters.
 
-    In every round each cluster merges with the one that it is most strongly coupled to (Boruvka's algorithm).
+    In every round each cluster merges with the one that it is most strongly coupled to (Boruvka's algorithm), unless
+    that has couplings of which ``patience`` times the strongest is stronger: then it waits. When these have merged,
+    their couplings to it are added.
+
+    Args:
+        patience: in [0, 1). 0: nobody waits, and clusters are about equally large.
     """
     rounds = [clusters]
     while rounds[-1].count > most:
         now = rounds[-1]
-        best = _strongest(now)
+        best = _strongest(now, patience)
         if len(best) == 0:
             break
         rounds.append(_merged(now, best))
     return rounds
 
 
-def _strongest(clusters: Clusters) -> Indices:
-    """The pairs that are the strongest of one of their clusters and at least PATIENCE times that of the other.
-
-    Among equally strong pairs the first counts. A cluster waits for a stronger one that has stronger pairs: when these
-    have merged, their couplings to it are added.
-    """
+def _strongest(clusters: Clusters, patience: float) -> Indices:
+    """The pairs that merge; among equally strong ones the first counts."""
     strength = np.abs(clusters.coupling)
     order = np.argsort(-strength, kind="stable")
     order = order[strength[order] > 0]
@@ -73,7 +72,7 @@ def _strongest(clusters: Clusters) -> Indices:
     strongest[found] = strength[order[first // 2]]
     best = np.unique(order[first // 2])
     most = np.maximum(strongest[clusters.a[best]], strongest[clusters.b[best]])
-    return best[strength[best] >= PATIENCE * most]
+    return best[strength[best] > patience * most]
 
 
 def _merged(clusters: Clusters, pairs: Indices) -> Clusters:

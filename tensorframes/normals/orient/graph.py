@@ -85,6 +85,13 @@ def couplings(graph: Graph, smoothing: float) -> Floats:
     return ((n * m).sum(axis=1) - 3 * across / square) / square**1.5
 
 
+def roughness(graph: Graph) -> float:
+    """Median of |n_a . r| / |r| over the pairs: near 0 on a surface, near 1/2 where noise exceeds the spacing."""
+    r = graph.pos[graph.b] - graph.pos[graph.a]
+    height = np.abs((graph.normal[graph.a] * r).sum(axis=1))
+    return float(np.median(height / np.linalg.norm(r, axis=1)))
+
+
 def spanning_tree_signs(graph: Graph) -> tuple[Indices, Floats]:
     """Component and sign (N,) of each point, along the minimum spanning forest with weights 1 - |n_a . n_b|.
 

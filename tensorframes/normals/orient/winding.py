@@ -52,6 +52,12 @@ def patches(graph: Graph, sign: Floats, label: Indices) -> Patches:
     return Patches(centre, mean * capped(spacing)[:, None] ** 2, float(np.median(spacing)))
 
 
+def unit_rows(vectors: Floats) -> Floats:
+    """Rows (N, 3) divided by their lengths; zero rows stay zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1.0)
+
+
 def _sums(values: Floats, label: Indices) -> Floats:
     return np.bincount(label, values)
 
