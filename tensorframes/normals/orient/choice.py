@@ -121,7 +121,7 @@ class Field:
         patch = np.unique(self.source, return_index=True)[1]
         energy = Energy.of(value, slope, finest[patch], finest[self.query], len(places))
         turn, least = energy.descended(masks)
-        correlation = energy.correlation(turn)
+        correlation = float(energy.correlation(turn[None])[0])
         turn = turn if correlation >= 0 else -turn
         return Signs(sign * turn[finest], least, abs(correlation) >= EVIDENCE)
 
@@ -153,8 +153,11 @@ class Energy:
     def of(cls, value: Singles, slope: Singles, column: Indices, row: Indices, count: int) -> Energy:
         """Of (M, P) arrays, with the clusters of the patches (P,) and of the points (M,)."""
         total = max(float(np.abs(slope).sum(dtype=np.float64)), 1e-30)
-        columns = np.eye(count)[column]
-        return cls(value @ columns, np.eye(count)[row].T @ (slope @ columns) / total)
+        one_hot = np.eye(count, dtype=np.float32)
+        return cls(
+            (value @ one_hot[column]).astype(np.float64),
+            (one_hot[row].T @ (slope @ one_hot[column])).astype(np.float64) / total,
+        )
 
     def __call__(self, turn: Floats) -> Floats:
         """E (K,) of signs (K, C): with the best c the first term is 1 - r^2, where r is the correlation."""

@@ -59,7 +59,8 @@ def unit_rows(vectors: Floats) -> Floats:
 
 
 def _sums(values: Floats, label: Indices) -> Floats:
-    return np.bincount(label, values)
+    total: Floats = np.bincount(label, values).astype(np.float64, copy=False)
+    return total
 
 
 def medoids(graph: Graph, label: Indices) -> Indices:
