@@ -1,10 +1,10 @@
 """Signs by local and by global evidence, and the better of them.
 
-Three candidates, each from the neighbour graph:
+Candidates, each from the neighbour graph:
 
 - the minimum spanning tree of Hoppe et al.;
 - winding: contraction with couplings that average noise, down to patches; then contraction of all pairs of patches with
-  the gradient of the winding number, which does not flip whole parts;
+  the gradient of the winding number, which does not flip whole parts; in noise, with several sizes and smoothings;
 - dipoles, if there is little noise: contraction of the graph with couplings that see sharp edges and thin sheets.
 
 In each, clusters that the winding number w shows to be inside out are turned. The best has the least
@@ -39,9 +39,13 @@ SHARP, BLUNT = 0.3, 3.0
 PATIENCE = 0.5
 """See ``contracted``; for couplings that see sharp edges."""
 
-COARSE, SOURCES, QUERIES, TURNED = 3000, 10_000, 1500, 64
-"""Largest numbers of patches that all interact, of patches that make the winding number, of points where it is
-computed, and of clusters that may be turned."""
+COARSE = ((3000, 1.0), (3000, 2.0), (1000, 1.0))
+"""Largest number of patches that all interact, and the smoothing of their interaction, in spacings of the patches; the
+first alone if there is little noise."""
+
+SOURCES, QUERIES, TURNED = 10_000, 1500, 64
+"""Largest numbers of patches that make the winding number, of points where it is computed, and of clusters that may be
+turned."""
 
 GAIN = 0.005
 """Least decrease of E that turns a cluster."""
@@ -61,12 +65,16 @@ class Signs:
 
 def best_signs(graph: Graph) -> tuple[Signs, Indices]:
     """The candidate of least E, the first of several; and the connected part (N,) of each point."""
-    points = len(graph.pos)
-    blunt = contracted(singletons(points, graph.a, graph.b, couplings(graph, BLUNT)), COARSE, 0.0)[-1]
+    points, noisy = len(graph.pos), roughness(graph) > NOISY
+    fewest = min(count for count, _ in COARSE)
+    blunt = contracted(singletons(points, graph.a, graph.b, couplings(graph, BLUNT)), fewest, 0.0)
+    candidates = [
+        winding_levels(graph, at_most(blunt, count), smoothing) for count, smoothing in COARSE[: None if noisy else 1]
+    ]
     tree = spanning_tree_signs(graph)
-    candidates = [winding_levels(graph, blunt), [tree]]
-    if roughness(graph) > NOISY:
-        field = Field.of_patches(blunt.label)
+    candidates.append([tree])
+    if noisy:
+        field = Field.of_patches(at_most(blunt, COARSE[0][0]).label)
     else:
         sharp = contracted(singletons(points, graph.a, graph.b, couplings(graph, SHARP)), 1, PATIENCE)
         field = Field.of_points(graph, sharp)
@@ -75,10 +83,19 @@ def best_signs(graph: Graph) -> tuple[Signs, Indices]:
     return min(found, key=lambda each: each.energy), tree[0]
 
 
-def winding_levels(graph: Graph, clusters: Clusters) -> list[Level]:
-    """Contraction of all pairs of clusters with the gradient of the winding number: labels and signs (N,) by round."""
+def at_most(rounds: list[Clusters], count: int) -> Clusters:
+    """The first of the rounds with at most so many clusters, or the last."""
+    return next((each for each in rounds if each.count <= count), rounds[-1])
+
+
+def winding_levels(graph: Graph, clusters: Clusters, smoothing: float) -> list[Level]:
+    """Contraction of all pairs of clusters with the gradient of the winding number: labels and signs (N,) by round.
+
+    Args:
+        smoothing: in spacings of the clusters.
+    """
     dipole = patches(graph, clusters.sign, clusters.label)
-    coupling = fields(dipole, dipole.centre, dipole.vector, dipole.spacing)[1].astype(np.float64)
+    coupling = fields(dipole, dipole.centre, dipole.vector, smoothing * dipole.spacing)[1].astype(np.float64)
     np.fill_diagonal(coupling, 0.0)
     rounds = contracted_dense((coupling + coupling.T) / 2, 1)
     return [(label[clusters.label], clusters.sign * sign[clusters.label]) for label, sign in rounds]
@@ -104,11 +121,7 @@ class Field:
     @classmethod
     def of_points(cls, graph: Graph, rounds: list[Clusters]) -> Field:
         """Small clusters of a contraction, and the medoids of larger ones, for little noise."""
-
-        def at_most(count: int) -> Indices:
-            return next((each.label for each in rounds if each.count <= count), rounds[-1].label)
-
-        return cls(at_most(SOURCES), medoids(graph, at_most(QUERIES)), False)
+        return cls(at_most(rounds, SOURCES).label, medoids(graph, at_most(rounds, QUERIES).label), False)
 
     def judged(self, graph: Graph, levels: list[Level]) -> Signs:
         """The last of a candidate's levels, with clusters turned, and its E."""
