@@ -43,6 +43,9 @@ COARSE = ((3000, 1.0), (3000, 2.0), (1000, 1.0))
 """Largest number of patches that all interact, and the smoothing of their interaction, in spacings of the patches; the
 first alone if there is little noise."""
 
+PAIRED = 6000
+"""Number of unconnected parts above which these are not all paired: memory is quadratic in it."""
+
 SOURCES, QUERIES, TURNED = 10_000, 1500, 64
 """Largest numbers of patches that make the winding number, of points where it is computed, and of clusters that may be
 turned."""
@@ -94,6 +97,8 @@ def winding_levels(graph: Graph, clusters: Clusters, smoothing: float) -> list[L
     Args:
         smoothing: in spacings of the clusters.
     """
+    if clusters.count > PAIRED:
+        return [(clusters.label, clusters.sign)]
     dipole = patches(graph, clusters.sign, clusters.label)
     coupling = fields(dipole, dipole.centre, dipole.vector, smoothing * dipole.spacing)[1].astype(np.float64)
     np.fill_diagonal(coupling, 0.0)
@@ -121,7 +126,8 @@ class Field:
     @classmethod
     def of_points(cls, graph: Graph, rounds: list[Clusters]) -> Field:
         """Small clusters of a contraction, and the medoids of larger ones, for little noise."""
-        return cls(at_most(rounds, SOURCES).label, medoids(graph, at_most(rounds, QUERIES).label), False)
+        query = medoids(graph, at_most(rounds, QUERIES).label)
+        return cls(at_most(rounds, SOURCES).label, query[:: -(-len(query) // QUERIES)], False)
 
     def judged(self, graph: Graph, levels: list[Level]) -> Signs:
         """The last of a candidate's levels, with clusters turned, and its E."""
