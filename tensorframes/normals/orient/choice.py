@@ -17,7 +17,8 @@ best, and how much of its gradient is not along -n.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,9 @@ turned."""
 GAIN = 0.005
 """Least decrease of E that turns a cluster."""
 
+ENOUGH = 0.06
+"""An E that no other candidate need try to lower."""
+
 EVIDENCE = 0.2
 """Correlation of the winding number on the surface with 1/2, below which there is no inside."""
 
@@ -66,24 +70,36 @@ class Signs:
     closed: bool
 
 
-def best_signs(graph: Graph) -> tuple[Signs, Indices]:
-    """The candidate of least E, the first of several; and the connected part (N,) of each point."""
-    points, noisy = len(graph.pos), roughness(graph) > NOISY
-    fewest = min(count for count, _ in COARSE)
-    blunt = contracted(singletons(points, graph.a, graph.b, couplings(graph, BLUNT)), fewest, 0.0)
-    candidates = [
-        winding_levels(graph, at_most(blunt, count), smoothing) for count, smoothing in COARSE[: None if noisy else 1]
-    ]
-    tree = spanning_tree_signs(graph)
-    candidates.append([tree])
-    if noisy:
-        field = Field.of_patches(at_most(blunt, COARSE[0][0]).label)
+def best_signs(graph: Graph) -> Signs:
+    """The candidate of least E, the first of several; the first with an E below ENOUGH ends the search."""
+    start = singletons(len(graph.pos), graph.a, graph.b, couplings(graph, BLUNT))
+    if roughness(graph) > NOISY:
+        rounds = contracted(start, COARSE[-1][0], 0.0)
+        field, candidates = Field.of_patches(at_most(rounds, COARSE[0][0]).label), in_noise(graph, rounds)
     else:
-        sharp = contracted(singletons(points, graph.a, graph.b, couplings(graph, SHARP)), 1, PATIENCE)
-        field = Field.of_points(graph, sharp)
-        candidates.insert(0, [(each.label, each.sign) for each in sharp])
-    found = [field.judged(graph, levels) for levels in candidates]
-    return min(found, key=lambda each: each.energy), tree[0]
+        rounds = contracted(replace(start, coupling=couplings(graph, SHARP)), 1, PATIENCE)
+        field, candidates = Field.of_points(graph, rounds), on_surfaces(graph, rounds, start)
+    found: list[Signs] = []
+    for levels in candidates:
+        found.append(field.judged(graph, levels))
+        if found[-1].energy < ENOUGH:
+            break
+    return min(found, key=lambda each: each.energy)
+
+
+def in_noise(graph: Graph, rounds: list[Clusters]) -> Iterator[list[Level]]:
+    """Candidates from the rounds of a contraction that averages noise."""
+    for count, smoothing in COARSE:
+        yield winding_levels(graph, at_most(rounds, count), smoothing)
+    yield [spanning_tree_signs(graph)]
+
+
+def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterator[list[Level]]:
+    """Candidates from the rounds of a contraction that sees edges, and from single points with blunt couplings."""
+    yield [(each.label, each.sign) for each in rounds]
+    count, smoothing = COARSE[0]
+    yield winding_levels(graph, contracted(blunt, count, 0.0)[-1], smoothing)
+    yield [spanning_tree_signs(graph)]
 
 
 def at_most(rounds: list[Clusters], count: int) -> Clusters:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
 from tensorframes.normals.orient.contraction import forest_signs
@@ -92,8 +92,15 @@ def roughness(graph: Graph) -> float:
     return float(np.median(height / np.linalg.norm(r, axis=1)))
 
 
+def connected_parts(graph: Graph) -> Indices:
+    """(N,) the connected part of each point, 0, 1, ..."""
+    edges = csr_array((np.ones(len(graph.a)), (graph.a, graph.b)), shape=(len(graph.pos), len(graph.pos)))
+    part: Indices = connected_components(edges, directed=False)[1].astype(np.int64)
+    return part
+
+
 def spanning_tree_signs(graph: Graph) -> tuple[Indices, Floats]:
-    """Component and sign (N,) of each point, along the minimum spanning forest with weights 1 - |n_a . n_b|.
+    """Connected part and sign (N,) of each point, along the minimum spanning forest with weights 1 - |n_a . n_b|.
 
     Hoppe et al.: "Surface Reconstruction from Unorganized Points", 1992, section 3.3.
     """

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.geometry.outliers import within_range
 from tensorframes.normals.orient.choice import best_signs
-from tensorframes.normals.orient.graph import nearest, neighbour_graph
+from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
 
 Floats = NDArray[np.float64]
 Normals = TypeVar("Normals", NDArray, torch.Tensor)
@@ -127,8 +127,9 @@ def _distinct_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
 def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     if len(pos) < 2:
         return np.ones(len(pos))
-    best, part = best_signs(neighbour_graph(pos, normal))
-    return best.sign if outward and best.closed else as_given(best.sign, part)
+    graph = neighbour_graph(pos, normal)
+    best = best_signs(graph)
+    return best.sign if outward and best.closed else as_given(best.sign, connected_parts(graph))
 
 
 def as_given(sign: Floats, part: NDArray[np.int64]) -> Floats:
