@@ -32,6 +32,9 @@ def parser() -> LineParser:
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
     reader.add_argument(
+        "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
+    )
+    reader.add_argument(
         "--trusted",
         action="append",
         default=[],
@@ -44,12 +47,12 @@ def parser() -> LineParser:
 def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(arguments)
+    given = reader.parse_args(joined(arguments))
     with loading():
         from tensorframes.data.io import expect_target
     try:
         expect_target(given.target)
-        normals = written(given)
+        normals = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     without = int((normals == 0).all(axis=1).sum())
@@ -61,11 +64,43 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def written(given: argparse.Namespace) -> "NDArray":
-    """Write the target, with a progress bar on a terminal; returns the normals (N, 3)."""
+def joined(arguments: Sequence[str]) -> list[str]:
+    """The arguments, with the two words of ``--orient viewpoint X,Y,Z`` made one; the second may begin with a minus."""
+    words = list(arguments)
+    for place in range(1, len(words) - 1):
+        if words[place - 1 : place + 1] == ["--orient", "viewpoint"]:
+            words[place : place + 2] = [f"viewpoint={words[place + 1]}"]
+            break
+    return words
+
+
+def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
+    """Method of orientation, and its viewpoint.
+
+    Raises:
+        ValueError: it is none of those that there are.
+    """
+    method, _, place = text.partition("=")
+    try:
+        viewpoint = tuple(map(float, place.split(","))) if method == "viewpoint" else None
+    except ValueError:
+        viewpoint = ()
+    wrong = len(viewpoint or ()) != 3 if method == "viewpoint" else text not in ("none", "up", "outward", "consistent")
+    if wrong:
+        expected = "none, viewpoint X,Y,Z, up, outward or consistent"
+        raise ValueError(f"expected --orient {expected}, got {text.replace('=', ' ')!r}")
+    return method, viewpoint
+
+
+def written(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]) -> "NDArray":
+    """Write the target, with a progress bar on a terminal; returns the normals (N, 3).
+
+    Args:
+        given: the arguments. orient: method and viewpoint, see ``orientation``.
+    """
     with loading():
         from tensorframes.data.io import lost_line, read_cloud, unkept, write_cloud
-        from tensorframes.normals import estimate_normals
+        from tensorframes.normals import estimate_normals, orient_normals
         from tensorframes.progress import progress_bar
     with progress_bar(f"reading {given.source}"):
         cloud = read_cloud(given.source)
@@ -79,6 +114,9 @@ def written(given: argparse.Namespace) -> "NDArray":
             progress=progress,
             **({} if given.block is None else {"block": given.block}),
         )
+    if orient[0] != "none":
+        with progress_bar("orienting"):
+            normals = orient_normals(cloud.pos, normals, *orient)
     write_cloud(given.target, cloud.without(lost).with_normals(normals))
     return normals
 

@@ -4,6 +4,7 @@ from tensorframes.normals.estimate import estimate_normals
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
 from tensorframes.normals.interface import Estimator
+from tensorframes.normals.orient import orient_normals
 from tensorframes.normals.plane_fit import PlaneFitHead
 from tensorframes.normals.plane_head import PlaneHead
 from tensorframes.normals.predict import EstimatorMethod, normals_of
@@ -47,6 +48,7 @@ __all__ = [
     "estimate_normals",
     "load_weights",
     "normals_of",
+    "orient_normals",
     "pretrained",
     "pretrained_path",
     "recipe_of",

@@ -16,13 +16,14 @@ def published_rmse(path: Path) -> dict[str, float]:
     """
     try:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
-        rows = list(csv.DictReader(lines))
-        return {row["cloud"]: float(row["rmse"]) for row in rows}
+        found = {row["cloud"]: float(row["rmse"]) for row in csv.DictReader(lines)}
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"expected published to be a CSV file, got {path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        found = lines[0] if lines else "no line"
-        raise UserError(f"{path}: expected columns cloud,rmse with numbers below rmse, got {found}") from error
+        raise UserError(f"{path}: expected columns cloud,rmse with numbers below rmse, got {lines[0]}") from error
+    if not found:
+        raise UserError(f"{path}: expected columns cloud,rmse with numbers below rmse, got no row")
+    return found
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,22 @@ def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.xyz"]
 
 
+@pytest.mark.parametrize(
+    ("orient", "toward"),
+    [(("outward",), 1), (("viewpoint", "1e5,-3,7"), -1), (("viewpoint", "-9e9,0,0"), None), (("up",), None)],
+)
+def test_signs(tmp_path: Path, orient: tuple[str, ...], toward: int | None) -> None:
+    pos = sphere()
+    np.savetxt(tmp_path / "a.xyz", pos)
+    code, _, err = run("--orient", *orient, tmp_path / "a.xyz", tmp_path / "b.npy", "--weights", "fast")
+    assert (code, err) == (0, "")
+    normal = np.load(tmp_path / "b.npy")[:, 3:]
+    if toward is None:
+        assert (normal[:, 2] >= 0 if orient == ("up",) else normal[:, 0] <= 1e-3).all()
+    else:
+        assert ((normal * (pos - [1e5, -3, 7])).sum(1) * toward > 0).all()
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
@@ -152,6 +168,9 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--weights", "worst"): "worst",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--device", "abacus"): "abacus",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "0"): "expected block >= 1 or None, got 0",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "inward"): "expected --orient none, viewpoint X,Y,Z",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint", "1,2"): "got 'viewpoint 1,2'",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint"): "got 'viewpoint'",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)

@@ -1,0 +1,140 @@
+"""Oriented normals: a sign for each."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from tensorframes.geometry.distances import distinct_points
+from tensorframes.geometry.outliers import within_range
+from tensorframes.normals.orient.choice import best_signs
+from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
+
+Floats = NDArray[np.float64]
+Normals = TypeVar("Normals", NDArray, torch.Tensor)
+
+METHODS = ("viewpoint", "up", "outward", "consistent")
+
+MOST = 200_000
+"""Points of the neighbour graph. The other points of a larger cloud take the sign that their neighbours vote for."""
+
+VOTERS = 4
+
+
+def orient_normals(
+    points: ArrayLike | torch.Tensor,
+    normals: Normals,
+    method: str = "outward",
+    viewpoint: ArrayLike | None = None,
+    up: ArrayLike = (0.0, 0.0, 1.0),
+) -> Normals:
+    """The normals, each with the sign that the method gives it.
+
+    - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say.
+    - ``up``: toward a direction d, n . d >= 0.
+    - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). Surfaces without
+      an inside, such as flat sheets, get the sign of most of their given normals.
+    - ``consistent``: equal along the surface; each connected part gets the sign of most of its given normals.
+
+    Signs do not depend on scale, offset, pose and order of the cloud, and change with a reflection as the normals do,
+    but for ties. A row of zeros or a row that is not finite has no sign and stays as it is.
+
+    Args:
+        points: (N, 3) numbers, an array or a tensor.
+        normals: (N, 3), of any length; an array or a tensor on any device.
+        method: see above.
+        viewpoint: (3,) for the method of that name.
+        up: (3,) direction of the method of that name.
+
+    Returns:
+        (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``.
+
+    Raises:
+        ValueError: shapes or values are not these, or the method is unknown.
+    """
+    pos, normal = _rows(points, "points"), _rows(normals, "normals")
+    if len(pos) != len(normal):
+        raise ValueError(f"expected one normal for each of {len(pos)} points, got {len(normal)}")
+    if method not in METHODS:
+        raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+    usable = np.isfinite(pos).all(1) & np.isfinite(normal).all(1) & (normal != 0).any(1)
+    sign = np.ones(len(pos))
+    if method == "viewpoint":
+        direction = _vector(viewpoint, "viewpoint") - pos[usable]
+        sign[usable] = _toward(normal[usable], direction)
+    elif method == "up":
+        sign[usable] = _toward(normal[usable], _vector(up, "up"))
+    elif usable.any():
+        unit = normal[usable] / np.linalg.norm(normal[usable], axis=1, keepdims=True)
+        with torch.no_grad():
+            sign[usable] = surface_signs(within_range(pos[usable]), unit, outward=method == "outward")
+    if isinstance(normals, torch.Tensor):
+        return normals * torch.from_numpy(sign).to(normals)[:, None]
+    given = np.asarray(normals)
+    return given * sign.astype(given.dtype if given.dtype.kind == "f" else np.float64)[:, None]
+
+
+def _toward(normal: Floats, direction: Floats) -> Floats:
+    return np.where((normal * direction).sum(axis=1) < 0, -1.0, 1.0)
+
+
+def _rows(values: ArrayLike | torch.Tensor, name: str) -> Floats:
+    """(N, 3) float64."""
+    array = values.detach().cpu().double().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
+        raise ValueError(f"expected {name} (N, 3) of numbers, got shape {array.shape} of {array.dtype}")
+    return array.astype(np.float64)
+
+
+def _vector(values: ArrayLike | None, name: str) -> Floats:
+    """(3,) float64, finite."""
+    if values is None:
+        raise ValueError(f"expected a {name} of three numbers, got none")
+    array = np.asarray(values)
+    if array.shape != (3,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise ValueError(f"expected {name} of three finite numbers, got {values}")
+    return array.astype(np.float64)
+
+
+def surface_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
+    """Signs (N,) of unit normals (N, 3) at finite points (N, 3); equal points are merged, large clouds thinned."""
+    groups = distinct_points(torch.from_numpy(pos), torch.zeros(len(pos), dtype=torch.long))
+    first, group = groups.first.numpy(), groups.index.numpy()
+    follows = _toward(normal, normal[first][group])  # of a copy, relative to the first
+    mean = np.stack([np.bincount(group, follows * column) for column in normal.T], axis=1)
+    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    mean = np.where(length > 0, mean / np.maximum(length, 1e-30), normal[first])
+    sign: Floats = _distinct_signs(pos[first], mean, outward)[group] * follows
+    return sign
+
+
+def _distinct_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
+    """The same of distinct points."""
+    if len(pos) <= MOST:
+        return _graph_signs(pos, normal, outward)
+    # Evenly in the order of their distance from the mean, which neither pose nor order of the points changes.
+    order = np.argsort(((pos - pos.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
+    kept = order[np.linspace(0, len(order) - 1, MOST).astype(np.int64)]
+    sign = _graph_signs(pos[kept], normal[kept], outward)
+    near = nearest(pos[kept], VOTERS, pos)[1]
+    votes = np.einsum("nka,na,nk->n", normal[kept][near], normal, sign[near])
+    return np.where(votes < 0, -1.0, 1.0)
+
+
+def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
+    if len(pos) < 2:
+        return np.ones(len(pos))
+    graph = neighbour_graph(pos, normal)
+    best = best_signs(graph)
+    return best.sign if outward and best.closed else as_given(best.sign, connected_parts(graph))
+
+
+def as_given(sign: Floats, part: NDArray[np.int64]) -> Floats:
+    """Signs (N,) of which in each part (N,) at least half are 1; where half are, its first is 1."""
+    total = np.bincount(part, sign)
+    first = sign[np.unique(part, return_index=True)[1]]
+    turn = np.where(total == 0, first, np.sign(total))
+    return sign * turn[part]

@@ -1,0 +1,208 @@
+"""Oriented normals: right on closed shapes, consistent on open ones, and what has no normal keeps none."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+import tensorframes
+from tensorframes.normals.orient.contraction import contracted, contracted_dense, singletons
+
+Cloud = tuple[np.ndarray, np.ndarray]
+
+
+def sphere(count: int, radius: float = 1.0, seed: int = 0) -> Cloud:
+    normal = np.random.default_rng(seed).normal(size=(count, 3))
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return radius * normal, normal
+
+
+def torus(count: int) -> Cloud:
+    u, v = np.random.default_rng(0).uniform(0, 2 * np.pi, (2, count))
+    normal = np.stack([np.cos(v) * np.cos(u), np.cos(v) * np.sin(u), np.sin(v)], axis=1)
+    return np.stack([np.cos(u), np.sin(u), 0 * u], axis=1) + 0.4 * normal, normal
+
+
+def box(count: int, *half: float) -> Cloud:
+    """Points on the faces of a box, evenly by area."""
+    rng = np.random.default_rng(0)
+    sides = np.array(half)
+    face = rng.choice(3, count, p=(1 / sides) / (1 / sides).sum())
+    pos, side = rng.uniform(-1, 1, (count, 3)), rng.choice([-1.0, 1.0], count)
+    pos[np.arange(count), face] = side
+    return pos * sides, np.eye(3)[face] * side[:, None]
+
+
+def two_spheres(count: int) -> Cloud:
+    """Apart, of different sizes."""
+    (a, n), (b, m) = sphere(count), sphere(count // 2, 0.5, seed=1)
+    return np.concatenate([a, b + [2.0, 0, 0]]), np.concatenate([n, m])
+
+
+def hollow(count: int) -> Cloud:
+    """A ball with a cavity: the normals of the inner sphere point inward, out of the material."""
+    (a, n), (b, m) = sphere(count), sphere(count // 2, 0.6, seed=1)
+    return np.concatenate([a, b]), np.concatenate([n, -m])
+
+
+def noisy(count: int) -> Cloud:
+    """A torus with noise of several spacings, and normals with errors of about ten degrees."""
+    pos, normal = torus(count)
+    rng = np.random.default_rng(1)
+    rough = normal + 0.12 * rng.normal(size=normal.shape)
+    return pos + 0.03 * rng.normal(size=pos.shape), rough / np.linalg.norm(rough, axis=1, keepdims=True)
+
+
+def shuffled(normal: np.ndarray) -> np.ndarray:
+    """The normals with random signs."""
+    return normal * np.random.default_rng(7).choice([-1.0, 1.0], len(normal))[:, None]
+
+
+def right(found: np.ndarray, normal: np.ndarray) -> float:
+    return float(((found * normal).sum(axis=1) > 0).mean())
+
+
+CLOSED = {
+    "sphere": (sphere(1500), 1.0),
+    "torus": (torus(3000), 1.0),
+    "cube": (box(3000, 1, 1, 1), 0.99),
+    "sheet of a fiftieth": (box(6000, 1, 1, 0.02), 0.98),
+    "two spheres": (two_spheres(1500), 1.0),
+    "hollow ball": (hollow(2000), 1.0),
+    "noisy torus": (noisy(4000), 0.98),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_closed_shapes_come_out_outward(name: str) -> None:
+    (pos, normal), least = CLOSED[name]
+    found = tensorframes.orient_normals(pos, shuffled(normal))
+    assert right(found, normal) >= least
+    assert np.array_equal(np.abs(found), np.abs(normal))
+
+
+def test_open_sheets_are_consistent_and_keep_most_of_their_signs() -> None:
+    xy = np.random.default_rng(0).uniform(-1, 1, (1500, 2))
+    pos = np.column_stack([xy, 0 * xy[:, :1]])
+    given = np.tile([0.0, 0.0, -1.0], (1500, 1))
+    given[::3] *= -1
+    for method in ("outward", "consistent"):
+        assert (tensorframes.orient_normals(pos, given, method)[:, 2] == -1).all()
+        assert (tensorframes.orient_normals(pos, -given, method)[:, 2] == 1).all()
+
+
+def test_consistent_keeps_the_signs_of_most_points_of_each_part() -> None:
+    pos, normal = two_spheres(1000)
+    given = normal.copy()
+    given[:1000] *= -1
+    given[::4] *= -1
+    found = tensorframes.orient_normals(pos, given, "consistent")
+    assert right(found[:1000], normal[:1000]) == 0
+    assert right(found[1000:], normal[1000:]) == 1
+
+
+@pytest.mark.parametrize("name", ["cube", "hollow ball"])
+def test_pose_scale_and_order_do_not_matter(name: str) -> None:
+    (pos, normal), _ = CLOSED[name]
+    given = shuffled(normal)
+    sign = (tensorframes.orient_normals(pos, given) * given).sum(axis=1)
+    turn = Rotation.random(random_state=3).as_matrix() * [1, -1, 1]
+    turned = tensorframes.orient_normals(1e5 + 30 * pos @ turn.T, given @ turn.T)
+    order = np.random.default_rng(5).permutation(len(pos))
+    other = tensorframes.orient_normals(pos[order], given[order])
+    assert ((turned * (given @ turn.T)).sum(axis=1) * sign > 0).mean() > 0.998
+    assert ((other * given[order]).sum(axis=1) * sign[order] > 0).mean() > 0.998
+    again = tensorframes.orient_normals(pos, given)
+    assert np.array_equal((again * given).sum(axis=1), sign)
+
+
+def test_toward_a_viewpoint_and_up() -> None:
+    pos, normal = sphere(300)
+    given = shuffled(normal)
+    toward = tensorframes.orient_normals(pos, given, "viewpoint", viewpoint=[0.2, 0, 0])
+    assert right(toward, -normal) == 1
+    assert (tensorframes.orient_normals(pos, given, "up")[:, 2] >= 0).all()
+    assert (tensorframes.orient_normals(pos, given, "up", up=(0, -2, 0))[:, 1] <= 0).all()
+
+
+@pytest.mark.parametrize("method", ["outward", "consistent", "up"])
+def test_points_without_a_normal_stay_so_and_copies_agree(method: str) -> None:
+    pos, normal = sphere(800)
+    given = shuffled(normal)
+    given[:20] = 0
+    pos, given = np.concatenate([pos, pos[100:300]]), np.concatenate([given, -given[100:300]])
+    pos[50], given[60] = np.nan, np.inf
+    found = tensorframes.orient_normals(pos, given, method)
+    assert not found[:20].any()
+    assert np.array_equal(found[[50, 60]], given[[50, 60]])
+    assert np.array_equal(found[800:], found[100:300])
+    if method == "outward":
+        assert right(found[61:800], normal[61:]) == 1
+
+
+@pytest.mark.parametrize("method", ["outward", "consistent"])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 20])
+def test_a_few_points(method: str, count: int) -> None:
+    pos, normal = sphere(count)
+    found = tensorframes.orient_normals(pos, shuffled(normal), method)
+    assert np.array_equal(np.abs(found), np.abs(normal))
+    line = np.arange(count)[:, None] * [1.0, 0, 0]
+    found = tensorframes.orient_normals(line, np.tile([0.0, 1.0, 0.0], (count, 1)), method)
+    assert (found[:, 1] == 1).all()
+    same = tensorframes.orient_normals(np.zeros((count, 3)), np.tile([0.0, 1.0, 0.0], (count, 1)), method)
+    assert (same[:, 1] == 1).all()
+
+
+def test_points_beyond_the_graph_take_the_sign_of_their_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorframes.normals.orient.orient.MOST", 1000)
+    pos, normal = torus(5000)
+    assert right(tensorframes.orient_normals(pos, shuffled(normal)), normal) == 1
+
+
+def test_type_and_precision_are_those_of_the_normals() -> None:
+    pos, normal = sphere(300)
+    given = torch.from_numpy(shuffled(normal)).float()
+    found = tensorframes.orient_normals(torch.from_numpy(pos), given)
+    assert isinstance(found, torch.Tensor)
+    assert found.dtype == torch.float32
+    array = tensorframes.orient_normals(pos.tolist(), given.numpy())
+    assert isinstance(array, np.ndarray)
+    assert array.dtype == np.float32
+    assert np.array_equal(array, found.numpy())
+
+
+@pytest.mark.parametrize(
+    ("points", "options", "message"),
+    [
+        (np.zeros((5, 2)), {}, "expected points"),
+        (np.zeros((4, 3)), {}, "expected one normal for each of 4 points, got 5"),
+        (np.zeros((5, 3)), {"method": "inward"}, "expected a method of viewpoint, up, outward, consistent"),
+        (np.zeros((5, 3)), {"method": "viewpoint"}, "expected a viewpoint of three numbers, got none"),
+        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": [1, 2]}, "expected viewpoint of three finite numbers"),
+        (np.zeros((5, 3)), {"method": "up", "up": [0, 0, np.nan]}, "expected up of three finite numbers"),
+    ],
+)
+def test_mistakes_are_refused(points: np.ndarray, options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tensorframes.orient_normals(points, np.ones((5, 3)), **options)
+
+
+def test_wrong_couplings_are_outvoted() -> None:
+    """Point 3 has two right couplings to a group, and a stronger one that is wrong."""
+    a, b = np.array([0, 0, 1, 0, 1, 2, 2]), np.array([1, 2, 2, 3, 3, 3, 4])
+    coupling = np.array([9.0, 9, 9, 2, 2, -3, -4])
+    last = contracted(singletons(5, a, b, coupling), 1, 0.5)[-1]
+    assert last.count == 1
+    assert last.sign.tolist() == [1, 1, 1, 1, -1]
+    hasty = contracted(singletons(5, a, b, coupling), 1, 0.0)[-1]
+    assert hasty.sign.tolist() == [1, 1, 1, -1, -1]
+
+
+def test_all_pairs_contract_as_a_graph_of_them() -> None:
+    random = np.random.default_rng(0).normal(size=(40, 40))
+    coupling = np.triu(random, 1) + np.triu(random, 1).T
+    a, b = np.triu_indices(40, 1)
+    last = contracted(singletons(40, a, b, coupling[a, b]), 1, 0.0)[-1]
+    label, sign = contracted_dense(coupling, 1)[-1]
+    assert (label == 0).all()
+    assert np.array_equal(sign * sign[0], last.sign * last.sign[0])
