@@ -7,13 +7,41 @@ from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.ragged import CHUNK, chunks
 
 
+MANY = 12  # dimensions from which on a product of matrices finds the candidates
+SPARE = 8  # candidates beyond k
+
+
 def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
     rows = torch.arange(len(points), device=points.device)
     neighbours = []
     for chunk in chunks(query, max(1, CHUNK // len(points))):
-        square = squared_distance(chunk[:, None], points)
-        neighbours.append(nearest(square, rows.expand_as(square), k)[0])
+        if points.shape[1] > MANY and len(points) > k + SPARE:
+            neighbours.append(_by_product(points, chunk, k))
+        else:
+            square = squared_distance(chunk[:, None], points)
+            neighbours.append(nearest(square, rows.expand_as(square), k)[0])
     return torch.cat(neighbours)
+
+
+def _by_product(points: Tensor, query: Tensor, k: int) -> Tensor:
+    """The same result in many dimensions: candidates by |x|^2 + |y|^2 - 2 x.y, then their distances.
+
+    The product is off by rounding, at most ``error``. Where a point that is no candidate could be as near as the k-th,
+    all distances are computed.
+    """
+    centre = points.mean(0)
+    p, q = points - centre, query - centre
+    length, own = p.square().sum(1), q.square().sum(1)
+    rough = torch.addmm(length, q, p.T, alpha=-2)  # without |q|^2, the same for all candidates
+    best = torch.topk(rough, k + SPARE, dim=1, largest=False)
+    found, least = nearest(squared_distance(query[:, None], points[best.indices]), best.indices, k)
+    error = 4 * (points.shape[1] + 8) * torch.finfo(points.dtype).eps * (own + length.amax())
+    unsure = (best.values[:, -1] + own - error <= least[:, -1]).nonzero()[:, 0]
+    if len(unsure):
+        square = squared_distance(query[unsure, None], points)
+        rows = torch.arange(len(points), device=points.device)
+        found[unsure] = nearest(square, rows.expand_as(square), k)[0]
+    return found
 
 
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:

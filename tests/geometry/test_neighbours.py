@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import knn, knn_graph, radius_graph
+from tensorframes.geometry.brute import brute_knn
 
 DEVICES = [
     "cpu",
@@ -168,3 +169,23 @@ def test_mistakes_are_named(arguments: dict, message: str) -> None:
 def test_a_wrong_radius_is_named(radius: float | Tensor) -> None:
     with pytest.raises(ValueError, match="expected"):
         radius_graph(torch.randn(6, 3), radius, torch.tensor([0, 0, 1, 1, 2, 2]))
+
+
+@pytest.mark.parametrize("kind", ["random", "far", "lattice", "repeated"])
+def test_in_many_dimensions_candidates_of_a_product_give_the_exact_neighbours(kind: str) -> None:
+    generator = torch.Generator().manual_seed(4)
+    points = torch.randn(300, 20, generator=generator, dtype=torch.float64)
+    if kind == "far":
+        points = points * 1e-6 + 1e3
+    if kind == "lattice":  # many equal distances
+        points = (points > 0).double()
+        points[:, 6:] = 0
+    if kind == "repeated":
+        points = points[torch.arange(300) % 100]
+    batch = torch.zeros(300, dtype=torch.long)
+    found = brute_knn(points, batch, points, batch, 9)
+    square = (points[:, None] - points).square().sum(-1)
+    expected = torch.sort(square, dim=1, stable=True).indices[:, :9]
+    assert torch.equal(square.gather(1, found), square.gather(1, expected))
+    if kind != "far":
+        assert torch.equal(found, expected)
