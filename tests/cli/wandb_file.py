@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +19,18 @@ class Sent(NamedTuple):
     summary: dict[str, Any]
 
 
-def sent(folder: Path) -> Sent:
-    """What was sent of the run whose offline files are in a folder; of several the later ones continue the first."""
+def sent(folder: Path, patience: float = 20.0) -> Sent:
+    """What was sent of the run whose offline files are in a folder; of several the later ones continue the first.
+
+    A process of Weights & Biases writes the files. On a busy machine it is still at it when the run has ended.
+    """
+    end = time.monotonic() + patience
+    while not (found := _written(folder)).run and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
+def _written(folder: Path) -> Sent:
     found = Sent({}, {}, {})
     for file in sorted(folder.glob("offline-run-*/*.wandb")):
         for record in records(file):

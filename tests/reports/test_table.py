@@ -17,6 +17,7 @@ class Off:
 
     def __init__(self, degrees: float, oriented: bool = False) -> None:
         self.name, self.oriented, self.angle = f"off {degrees}", oriented, np.radians(degrees)
+        self.equivariant = False
 
     def __call__(self, points, rows=None):
         return np.tile([np.sin(self.angle), 0, np.cos(self.angle)], (len(points if rows is None else rows), 1))
