@@ -6,7 +6,6 @@ from torch import Tensor
 from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.ragged import CHUNK, chunks
 
-
 MANY = 12  # dimensions from which on a product of matrices finds the candidates
 SPARE = 8  # candidates beyond k
 
