@@ -10,7 +10,7 @@ from tensorframes.normals.plane_head import PlaneHead
 from tensorframes.normals.predict import EstimatorMethod, normals_of
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
-from tensorframes.normals.sources import Jet, LocalPlanes, MinimalSamples, NeighbourPlanes, RegionPlanes
+from tensorframes.normals.sources import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes
 from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.normals.weights import (
     PRETRAINED,
@@ -32,7 +32,6 @@ __all__ = [
     "Head",
     "Jet",
     "LocalPlanes",
-    "MinimalSamples",
     "NeighbourPlanes",
     "NormalEstimator",
     "PlaneFitHead",

@@ -10,10 +10,14 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from tensorframes.geometry.eigen import closed_eigenvalues
 from tensorframes.layers import Geometry, Requirements
 from tensorframes.reps import full_precision
 
 NEAREST = 15  # neighbours that the size of a neighbourhood is measured by
+FLAT = (0.3, 0.5)  # standard deviations, second axis over first, between which points come to spread over a plane
+ACROSS = (1.8, 2.5)  # log(n^T C n / smallest eigenvalue) between which a normal ceases to be the points'
+THIN = 1e-4  # share of the variance below which points are thin
 NEVER = -70.0  # log prior of a candidate that is not a plane: exp(NEVER) is negligible, and finite in float32
 
 Planned = TypeVar("Planned")
@@ -111,3 +115,23 @@ def log_share(share: Tensor, least: float) -> Tensor:
 def stacked(numbers: Sequence[Tensor]) -> Tensor:
     """Numbers, each (M, C), side by side (M, C, F), but one after the other in memory: far faster to write."""
     return torch.stack(list(numbers)).movedim(0, -1)
+
+
+@full_precision
+def spread(edge: Tensor) -> Tensor:
+    """Covariances (M, 3, 3) of edges (M, K, 3), of trace 1: n^T C n is how thick the points are along n."""
+    centred = edge - edge.mean(1, keepdim=True)
+    covariance = centred.transpose(1, 2) @ centred
+    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).view(-1, 1, 1)
+    return covariance / positive(trace)
+
+
+@full_precision
+def along(normal: Tensor, covariance: Tensor) -> Tensor:
+    """(M, C) in [1e-30, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
+    normals (M, C, 3) than along that plane's own: no surface stands across them. At edges n^T C n is about 2.5 times
+    the smallest eigenvalue."""
+    least, middling, largest = closed_eigenvalues(covariance).clamp_min(0).unbind(-1)
+    flat = rising((middling / positive(largest)).sqrt(), *FLAT)
+    ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(THIN) / (least + THIN).unsqueeze(-1)
+    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(1e-30)

@@ -13,21 +13,22 @@ from tensorframes.layers import Geometry, Requirements, largest_eigenvector, sil
 from tensorframes.normals.candidates import (
     NEAREST,
     NEVER,
+    THIN,
     Candidates,
     Source,
     Surroundings,
+    along,
     log_prior,
     log_share,
     log_sine,
+    spread,
     surroundings,
 )
-from tensorframes.normals.facets import along, spread
 from tensorframes.normals.sources import Estimates
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
 UNIT = 5.0  # unit of the scores
-THIN = 1e-4  # share of the variance below which points are thin
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Sources of candidate normals: planes of many sizes, minimal samples, jets, and estimates."""
+"""Sources of candidate normals: planes of many sizes, jets, and estimates."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ from tensorframes.normals.candidates import (
     stacked,
 )
 from tensorframes.normals.degenerate import RANK
-from tensorframes.normals.facets import support
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
 LINE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
 ROUND = (0.8, 0.9)  # smallest variance over the middle one between which points cease to lie about a plane
-SLENDER = (1e-3, 1e-2)  # squared sine of a triangle's angle between which it comes to define a plane
-EXACT = 1e-3  # height of exact inliers, in units of the neighbourhood's size
 JET = 23  # nearest neighbours that a jet is fitted to
 CHUNK = 1024  # points whose small planes are computed at once
 
@@ -146,40 +143,6 @@ def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
     least, middle, largest = values.unbind(-1)
     broad = rising(middle / positive(largest), RANK, LINE)
     return SmallPlanes(normal, mean, least.clamp_min(0), broad * (1 - rising(least / positive(middle), *ROUND)))
-
-
-class MinimalSamples(Source[None]):
-    r"""The planes through the point and two of its nearest neighbours (minimal samples, as in RANSAC, Fischler and
-    Bolles 1981): of a facet that holds hardly more points than these.
-
-    A candidate's prior is 0 for slender triangles, and where its exact inliers show that it is no facet (``support``).
-
-    Args:
-        nearest: number of neighbours among which pairs are taken.
-    """
-
-    ordered, prior = False, -1.0
-
-    def __init__(self, nearest: int) -> None:
-        if nearest < 2:
-            raise ValueError(f"expected pairs of at least 2 neighbours, got pairs of {nearest}")
-        self.nearest, self.count, self.width = nearest, nearest * (nearest - 1) // 2, 6
-
-    def plan(self, geometry: Geometry) -> None:
-        """Nothing beside the surroundings."""
-
-    @full_precision
-    @torch.no_grad()
-    def candidates(self, planned: None, near: Surroundings) -> Candidates:
-        """Known of each: its angle, how far its farther point is, and four numbers of its support."""
-        a, b = torch.triu_indices(self.nearest, self.nearest, 1, device=near.edge.device)
-        normal = torch.linalg.cross(near.edge[:, a], near.edge[:, b])
-        square = normal.square().sum(-1)
-        sine = square / positive((near.length[:, a] * near.length[:, b]).square())
-        normal = normal / positive(square).sqrt().unsqueeze(-1)
-        held = support(near.edge, near.length, normal, EXACT)
-        known = [log_share(sine, 1e-4), torch.maximum(near.length[:, a], near.length[:, b]), *held.features()]
-        return Candidates(normal, stacked(known), log_prior(rising(sine, *SLENDER) * held.validity()))
 
 
 class Jet(Source[None]):

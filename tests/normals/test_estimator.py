@@ -15,7 +15,6 @@ from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import (
     Jet,
     LocalPlanes,
-    MinimalSamples,
     NeighbourPlanes,
     NormalEstimator,
     PlaneFitHead,
@@ -39,7 +38,7 @@ def plane_head(reps: Representation, **changes: object) -> PlaneHead:
         "local": local,
         "neighbours": NeighbourPlanes(5, 6),
     }
-    final = {"local": local, "samples": MinimalSamples(4), "jet": Jet()}
+    final = {"local": local, "jet": Jet()}
     parts = {
         "guess": partial(Select, sources=guess, **width),
         "fit": partial(WeightedFit, neighbours=(12, 4, 4), hidden=8),
