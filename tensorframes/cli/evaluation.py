@@ -40,6 +40,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_test_clouds(cfg)
     check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)
+    published = None if cfg.published is None else published_rmse(Path(cfg.published))
     method = chosen_method(cfg)
     replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
@@ -51,8 +52,8 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     if isinstance(method, EstimatorMethod):
         results["parameters"] = build.parameters_of(method.estimator)
         write_metrics(run.folder, results)
-    if cfg.published is not None:
-        found = deviation(published_rmse(Path(cfg.published)), results.get("per_cloud", {}))
+    if published is not None:
+        found = deviation(published, results.get("per_cloud", {}))
         log.info("%s", found)
         results["published_differences"] = found.differences
         write_metrics(run.folder, results)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import MultiScalePlanes, jet, sharpened, silu, smallest_eigenvector
+from tensorframes.normals.candidates import rising, spread
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.plane_votes import (
     NEAREST,
@@ -16,9 +17,8 @@ from tensorframes.normals.plane_votes import (
     checked_tolerances,
     faded,
     inliers,
-    rising,
 )
-from tensorframes.normals.support import along, spread, support
+from tensorframes.normals.support import along, support
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 

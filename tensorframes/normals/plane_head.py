@@ -46,7 +46,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     before it, of the point and of its neighbours. The final selection is among the guess, the fits and the candidates
     of its sources. What the guess selected is added to the embedding, which the fits and the final selection use.
 
-    Where the fitted neighbours lie on a line the plane is that of four times the neighbours, then that of the whole
+    Where the nearest points lie on a line the plane is that of four times as many points, then that of the whole
     cloud; if that is a line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
 
     Args:

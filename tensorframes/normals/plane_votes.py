@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tensorframes.geometry import Hierarchy
 from tensorframes.layers import silu, smallest_eigenvector
+from tensorframes.normals.candidates import rising
 from tensorframes.normals.degenerate import RANK
 from tensorframes.normals.joined import joined
 from tensorframes.parallel import parallel_map
@@ -241,11 +242,6 @@ def across(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     sine = square / torch.where(both > 0, both, torch.ones_like(both))
     length = torch.where(square > 0, square, torch.ones_like(square)).sqrt()
     return normal / length.unsqueeze(-1), sine
-
-
-def rising(values: Tensor, start: float, end: float) -> Tensor:
-    """0 up to the start, 1 from the end on, linear in between."""
-    return ((values - start) / (end - start)).clamp(0, 1)
 
 
 @full_precision

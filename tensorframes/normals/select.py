@@ -85,6 +85,8 @@ class Select(nn.Module):
             raise ValueError(f"expected at least two tolerances above 0, ascending, got {list(tolerances)}")
         if nearest < NEAREST or hidden < 2:
             raise ValueError(f"expected nearest >= {NEAREST} and hidden >= 2, got {nearest} and {hidden}")
+        if "estimates" in sources:
+            raise ValueError("expected sources of other names than estimates, which are candidates already")
         self.sources: dict[str, Source[Any]] = {**sources, "estimates": Estimates(estimates)}
         self.tolerances, self.nearest, self.hidden = tuple(tolerances), nearest, hidden
         known = len(self.tolerances) + 2 + estimates
@@ -166,12 +168,15 @@ class Select(nn.Module):
         hidden += self.kind[self.which]
         hidden += point.unsqueeze(1)
         hidden = self.score[0](hidden)
-        z = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
-        z = UNIT * (z.to(directions.dtype) + evidence.inliers @ self.worth.to(directions.dtype))
-        share = (z + prior).softmax(-1)
-        return axis_of(directions, share, near.estimates[:, -1]), (
-            share.unsqueeze(1).to(hidden.dtype) @ hidden
-        ).squeeze(1)
+        score = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
+        share = self.share(score.to(prior.dtype), evidence.inliers, prior)
+        seen = (share.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
+        return axis_of(directions, share, near.estimates[:, -1]), seen
+
+    @full_precision
+    def share(self, score: Tensor, inliers: Tensor, prior: Tensor) -> Tensor:
+        """The probabilities (M, C) of candidates: scores and log priors (M, C), shares of inliers (M, C, T)."""
+        return (UNIT * (score + inliers @ self.worth.to(score.dtype)) + prior).softmax(-1)
 
     @full_precision
     @torch.no_grad()

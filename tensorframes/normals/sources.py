@@ -23,6 +23,7 @@ from tensorframes.normals.candidates import (
     stacked,
 )
 from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.joined import joined
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
@@ -111,9 +112,7 @@ class NeighbourPlanes(Source[SmallPlanes]):
         """The small plane of every point."""
         table = geometry.knn_index[:, : self.size]
         parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), table.split(CHUNK), table.device)
-        return SmallPlanes(
-            *(torch.cat(values) for values in zip(*(vars(part).values() for part in parts), strict=True))
-        )
+        return joined(parts)
 
     @full_precision
     @torch.no_grad()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.layers import smallest_eigenvector
-from tensorframes.normals.plane_votes import rising
+from tensorframes.normals.candidates import positive, rising
 from tensorframes.reps import full_precision
 
 SPREAD = (0.1, 0.3)  # isotropy of the inliers between which a plane's support becomes valid
@@ -72,7 +72,7 @@ def support(edge: Tensor, normal: Tensor, tolerance: float) -> Support:
     moment = (edge.unsqueeze(-1) * edge.unsqueeze(-2)).flatten(2)
     moments = inlier.transpose(1, 2) @ moment  # (M, C, 9)
     trace = moments[..., 0::4].sum(-1).square()
-    isotropy = 2 * (trace - moments.square().sum(-1)) / _positive(trace)
+    isotropy = 2 * (trace - moments.square().sum(-1)) / positive(trace)
     farthest = ((inlier > 0.5) * length).amax(1, keepdim=True)
     within = length <= farthest * (1 + 1e-6)
     off = within & (inlier <= 0.5)
@@ -82,15 +82,7 @@ def support(edge: Tensor, normal: Tensor, tolerance: float) -> Support:
     rivals = (normal @ normal.transpose(1, 2)).abs_() < APART
     most = torch.where(rivals, more.unsqueeze(1), 0).amax(-1)
     portion = count / within.sum(1).clamp_min(1)
-    return Support(isotropy, portion, most / more.clamp_min(0.5), least / _positive(count))
-
-
-def spread(edge: Tensor) -> Tensor:
-    """Covariances (M, 3, 3) of edges (M, K, 3), of trace 1: n^T C n is how thick the points are along n."""
-    centred = edge - edge.mean(1, keepdim=True)
-    covariance = centred.transpose(1, 2) @ centred
-    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).view(-1, 1, 1)
-    return covariance / _positive(trace)
+    return Support(isotropy, portion, most / more.clamp_min(0.5), least / positive(count))
 
 
 def along(normal: Tensor, covariance: Tensor) -> Tensor:
@@ -99,10 +91,6 @@ def along(normal: Tensor, covariance: Tensor) -> Tensor:
     the smallest eigenvalue."""
     _, values = smallest_eigenvector(covariance)
     least, middling, largest = values.clamp_min(0).unbind(-1)
-    flat = rising((middling / _positive(largest)).sqrt(), *FLAT)
+    flat = rising((middling / positive(largest)).sqrt(), *FLAT)
     ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(THIN) / (least + THIN).unsqueeze(-1)
     return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)
-
-
-def _positive(values: Tensor) -> Tensor:
-    return torch.where(values > 0, values, torch.ones_like(values))

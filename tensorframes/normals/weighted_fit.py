@@ -114,7 +114,7 @@ class WeightedFit(nn.Module):
         self, near: Neighbourhoods, own: Tensor, sights: Tensor, weight: Tensor, agreed: Tensor, prior: Tensor
     ) -> Tensor:
         """Normals (M, 3), from the weights (M, K), their c (M, K) and b (M, 1)."""
-        covariance = spread_covariance(near, weight)
+        _, covariance = spread_covariance(near, weight)
         share = weight * agreed.clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
         held = prior.clamp(-8, 6).exp().unsqueeze(-1) * tangents(own.unsqueeze(1)) + tangents(sights, share)
         normal = largest_eigenvector(-covariance - residual(covariance).view(-1, 1, 1) * held)
@@ -129,7 +129,7 @@ def known(near: Neighbourhoods, sights: Tensor, own: Tensor) -> tuple[Tensor, Te
     length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
     height, far_height = (near.edge @ own).squeeze(-1), (near.edge * sights).sum(-1).abs()
     agreement = (sights @ own).squeeze(-1).square()
-    reach = _reach(length, near.kind)
+    reach = reach_of(length, near.kind)
     nearest = height[:, : min(FIRST, int((near.kind == 0).sum()))]
     centre = nearest.mean(-1, keepdim=True)
     thickness = (nearest - centre).square().mean(-1, keepdim=True).sqrt()
@@ -139,40 +139,39 @@ def known(near: Neighbourhoods, sights: Tensor, own: Tensor) -> tuple[Tensor, Te
         reach.log1p(),
         (off / unit).clamp(max=FAR) / 2,
         (height / unit).clamp(max=FAR) / 2,
-        _logarithm(height / reach[:, :1]),
-        _logarithm(far_height / reach[:, :1]),
+        logarithm(height / reach[:, :1]),
+        logarithm(far_height / reach[:, :1]),
         (1 - agreement + 1e-4).log() / 4 + 1,
     ]
-    return stacked(numbers), _logarithm(thickness / reach[:, :1])
+    return stacked(numbers), logarithm(thickness / reach[:, :1])
 
 
-def _logarithm(share: Tensor) -> Tensor:
+def logarithm(share: Tensor) -> Tensor:
     """A share in [0, 1] on a logarithmic scale from the floor up, about -1 to 1."""
     return (share + FLOOR).log() / 3 + 1
 
 
 @full_precision
-def weighted_covariance(edge: Tensor, weight: Tensor) -> Tensor:
-    """Covariance (M, 3, 3) of edges (M, K, 3), with weights (M, K) that need not sum to one."""
+def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (M, d) and covariance (M, d, d) of edges (M, K, d), with weights (M, K) that need not sum to one."""
     share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(-1)
     mean = (share * edge).sum(1)
     centred = edge - mean.unsqueeze(1)
-    return (share * centred).transpose(1, 2) @ centred
+    return mean, (share * centred).transpose(1, 2) @ centred
 
 
 @full_precision
-def spread_covariance(near: Neighbourhoods, weight: Tensor) -> Tensor:
-    """Covariances (M, 3, 3) of all the points that the neighbours stand for, with weights (M, K) that need not sum to
-    one."""
+def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """``weighted_covariance`` of all the points that coarse ones stand for, where their pooled moments are given."""
     if near.coarse is None or near.moments is None or near.moments.covariance is None:
         return weighted_covariance(near.edge, weight)
     flat, coarse = near.coarse.flatten(), weight[:, -near.coarse.shape[1] :]
     coarse = coarse * near.moments.count.index_select(0, flat).view_as(near.coarse)
     weight = torch.cat([weight[:, : -near.coarse.shape[1]], coarse], dim=1)
-    fit = weighted_covariance(near.edge, weight)
+    mean, fit = weighted_covariance(near.edge, weight)
     inner = near.moments.covariance.flatten(1).index_select(0, flat).view(*near.coarse.shape, fit.shape[1:].numel())
     share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
-    return fit + (share @ inner).view_as(fit)
+    return mean, fit + (share @ inner).view_as(fit)
 
 
 @full_precision
@@ -214,7 +213,7 @@ def residual(covariance: Tensor) -> Tensor:
     return torch.where(usable, determinant, 0) / torch.where(usable, second, torch.ones_like(second))
 
 
-def _reach(length: Tensor, kind: Tensor) -> Tensor:
+def reach_of(length: Tensor, kind: Tensor) -> Tensor:
     """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
     found = []
     for each in length.split(torch.unique_consecutive(kind, return_counts=True)[1].tolist(), dim=1):

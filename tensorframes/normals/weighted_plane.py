@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import silu, smallest_eigenvector
-from tensorframes.normals.degenerate import RANK
+from tensorframes.normals.candidates import stacked
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
+from tensorframes.normals.weighted_fit import (
+    AGREED,
+    FAR,
+    FIRST,
+    FLOOR,
+    least_weight,
+    logarithm,
+    reach_of,
+    residual,
+    spread_covariance,
+    tangents,
+)
 from tensorframes.reps import full_precision
-
-FIRST = 18  # nearest points that tell how thick the cloud is before anything was fitted
-FLOOR = 3e-3  # of the reach: below it heights are alike, well above what float32 leaves of a flat cloud
-AGREED = -4.0  # logarithm of what the normals of fitted points count to begin with
-LEAST = 1e-4  # weight of a point, so that some always count
-MOST_COUNTED = 3.0  # mean counts of a level that a coarse point's least weight stands for at most,
-FARTHEST = 24.0  # and how far it is, in reaches of the fine points, when that fades
-FAR = 8.0  # thicknesses; from there on a height is simply far
 
 
 class PlaneFit(nn.Module):
@@ -111,7 +114,7 @@ class PlaneFit(nn.Module):
     def known(self, near: Neighbourhoods, sights: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
         """What is known of the edges (M, K, of_edge), their lengths first, and of the points (M, of_point)."""
         edges = _edges(near, sights, before.normal)
-        return _columns(edges.plain()), _shape(before, near)
+        return stacked(edges.plain()), _shape(before, near)
 
 
 class RobustPlaneFit(PlaneFit):
@@ -145,22 +148,12 @@ class RobustPlaneFit(PlaneFit):
             off / edges.reach,
             (off / unit).clamp(max=FAR) / 2,
             (edges.height.abs() / unit).clamp(max=FAR) / 2,
-            _logarithm(edges.height.abs() / reach),
-            _logarithm(edges.far_height.abs() / reach),
+            logarithm(edges.height.abs() / reach),
+            logarithm(edges.far_height.abs() / reach),
             (1 - edges.agreement + 1e-4).log() / 4 + 1,
         ]
-        shape = torch.cat([_shape(before, near), _logarithm(thickness / reach)], dim=-1)
-        return _columns([*edges.plain(), *more]), shape
-
-
-def _columns(numbers: Sequence[Tensor]) -> Tensor:
-    """Numbers, each (M, K), side by side (M, K, C), but one after the other in memory: far faster to write."""
-    return torch.stack(list(numbers)).movedim(0, -1)
-
-
-def _logarithm(share: Tensor) -> Tensor:
-    """A share in [0, 1] on a logarithmic scale from the floor up, about -1 to 1."""
-    return (share + FLOOR).log() / 3 + 1
+        shape = torch.cat([_shape(before, near), logarithm(thickness / reach)], dim=-1)
+        return stacked([*edges.plain(), *more]), shape
 
 
 def _shape(before: Fit, near: Neighbourhoods) -> Tensor:
@@ -194,79 +187,8 @@ def _edges(near: Neighbourhoods, sights: Tensor, own: Tensor) -> _Edges:
     length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
     return _Edges(
         length,
-        _reach(length, near.kind),
+        reach_of(length, near.kind),
         (near.edge @ own).squeeze(-1),
         (near.edge * sights).sum(-1),
         (sights @ own).squeeze(-1).square(),
     )
-
-
-@full_precision
-def weighted_covariance(edge: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (M, d) and covariance (M, d, d) of edges (M, K, d), with weights (M, K) that need not sum to one."""
-    share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(-1)
-    mean = (share * edge).sum(1)
-    centred = edge - mean.unsqueeze(1)
-    return mean, (share * centred).transpose(1, 2) @ centred
-
-
-@full_precision
-def spread_covariance(near: Neighbourhoods, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """``weighted_covariance`` of all the points that coarse ones stand for, where their pooled moments are given."""
-    if near.coarse is None or near.moments is None or near.moments.covariance is None:
-        return weighted_covariance(near.edge, weight)
-    flat, coarse = near.coarse.flatten(), weight[:, -near.coarse.shape[1] :]
-    coarse = coarse * near.moments.count.index_select(0, flat).view_as(near.coarse)
-    weight = torch.cat([weight[:, : -near.coarse.shape[1]], coarse], dim=1)
-    mean, fit = weighted_covariance(near.edge, weight)
-    inner = near.moments.covariance.flatten(1).index_select(0, flat).view(*near.coarse.shape, fit.shape[1:].numel())
-    share = (coarse / weight.sum(-1, keepdim=True)).unsqueeze(1)
-    return mean, fit + (share @ inner).view_as(fit)
-
-
-@full_precision
-def least_weight(near: Neighbourhoods) -> Tensor:
-    """What is added to the weights (M, K) of fitted points, so that some always count.
-
-    Where density spans decades a coarse point stands for thousands of points, thousands of reaches away: what is added
-    to its weight is divided by its count above MOST_COUNTED, and fades beyond FARTHEST reaches.
-    """
-    fine = int((near.kind == 0).sum())
-    added = torch.full_like(near.edge[..., 0], LEAST)
-    if fine == 0 or fine == added.shape[1]:
-        return added
-    square = near.edge.square().sum(-1)
-    reach = square[:, :fine].amax(-1, keepdim=True)
-    reach = torch.where(reach > 0, reach, torch.ones_like(reach))
-    added[:, fine:] *= (-square[:, fine:] / (reach * FARTHEST**2)).exp()
-    if near.coarse is not None and near.moments is not None:
-        count = near.moments.count.index_select(0, near.coarse.flatten()).view_as(near.coarse)
-        added[:, fine:] /= (count / MOST_COUNTED).clamp_min(1)
-    return added
-
-
-@full_precision
-def tangents(normal: Tensor, share: Tensor | None = None) -> Tensor:
-    """Sums of I - n n^T (M, 3, 3) over normals (M, K, 3), each with its share (M, K), or 1."""
-    shared = normal if share is None else share.unsqueeze(-1) * normal
-    trace = normal.shape[1] if share is None else share.sum(-1).view(-1, 1, 1)
-    return trace * torch.eye(3, dtype=normal.dtype, device=normal.device) - shared.transpose(1, 2) @ normal
-
-
-def residual(covariance: Tensor) -> Tensor:
-    r"""det C / tr adj C = 1 / tr C^{-1} (M,): a third of the smallest eigenvalue up to all of it; 0 where singular."""
-    a, b, c = covariance.unbind(-1)
-    determinant = (a * torch.linalg.cross(b, c)).sum(-1)
-    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1)
-    second = (trace.square() - (covariance * covariance).sum((-2, -1))) / 2
-    usable = (second > RANK * trace.square()) & (determinant > 0)
-    return torch.where(usable, determinant, 0) / torch.where(usable, second, torch.ones_like(second))
-
-
-def _reach(length: Tensor, kind: Tensor) -> Tensor:
-    """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
-    found = []
-    for each in length.split(torch.unique_consecutive(kind, return_counts=True)[1].tolist(), dim=1):
-        longest = each.amax(-1, keepdim=True)
-        found.append(torch.where(longest > 0, longest, torch.ones_like(longest)).expand_as(each))
-    return torch.cat(found, dim=1)

@@ -142,6 +142,7 @@ def test_scales_of_numbers() -> None:
     [
         (lambda: NeighbourPlanes(2, 4), "expected size >= 3 and neighbours >= 0, got 2 and 4"),
         (lambda: Select(4, 1, {}, tolerances=(0.1, 0.01)), "expected at least two tolerances above 0, ascending"),
+        (lambda: Select(4, 1, {"estimates": Jet()}), "expected sources of other names than estimates"),
         (lambda: Select(4, 1, {}, nearest=3), "expected nearest >= 15 and hidden >= 2, got 3 and 16"),
         (lambda: LocalPlanes([[4, 0]]), "expected counts >= 1 for local planes"),
     ],

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import nearest_neighbours
-from tensorframes.normals.support import Support, along, spread, support
+from tensorframes.normals.candidates import spread
+from tensorframes.normals.support import Support, along, support
 from tensorframes.testing import random_orthogonal
 
 TOLERANCE = 1e-4

@@ -1,14 +1,11 @@
 """One plane fit: what it fits, and what its prior holds."""
 
-import math
-
 import pytest
 import torch
 
-from tensorframes.layers import PooledMoments
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
-from tensorframes.normals.weighted_plane import LEAST, PlaneFit, RobustPlaneFit, least_weight, tangents
+from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 
 
 def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
@@ -71,25 +68,3 @@ def test_filtering_begins_weak() -> None:
     pos, normals = slab(0.3), leaning(40, 0.4)
     without = fitted(made(RobustPlaneFit, filtering=False), pos, normals)
     assert ((fitted(fit, pos, normals) * without).sum(-1).abs() > 1 - 1e-6).all()
-
-
-def test_tangents_are_sums_of_projectors() -> None:
-    normal = torch.nn.functional.normalize(torch.randn(5, 7, 3, dtype=torch.float64), dim=-1)
-    share = torch.rand(5, 7, dtype=torch.float64)
-    eye = torch.eye(3, dtype=torch.float64)
-    projectors = eye - normal.unsqueeze(-1) * normal.unsqueeze(-2)
-    assert torch.allclose(tangents(normal, share), (share[..., None, None] * projectors).sum(1))
-    assert torch.allclose(tangents(normal), projectors.sum(1))
-
-
-def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
-    edge = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [6, 0, 0], [0, 6, 0], [600, 0, 0]]], dtype=torch.float64)
-    counts = torch.tensor([1.0, 300.0, 1.0], dtype=torch.float64)
-    moments = PooledMoments(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
-    kind, table = torch.tensor([0, 0, 1, 1, 1]), torch.zeros(1, 5, dtype=torch.long)
-    near = Neighbourhoods(torch.tensor([0]), table, edge, kind, moments, torch.arange(3).unsqueeze(0))
-    found = least_weight(near)[0] / LEAST
-    assert found[:2].tolist() == [1, 1]
-    assert found[2] == pytest.approx(math.exp(-1 / 16))
-    assert found[3] == pytest.approx(found[2] / 100)
-    assert found[4] < 1e-100
