@@ -81,9 +81,10 @@ def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from tensorframes.reports.markdown import markdown_table
+
     if markdown:
-        head, *rows = lines
-        print("\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)) + "\n")
+        print(markdown_table(lines, rest="---") + "\n")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in lines[0]:

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.layers import MLP, Geometry, largest_eigenvector, planes_of_levels
+from tensorframes.layers import MLP, Geometry, largest_eigenvector
 from tensorframes.normals.degenerate import fall_back, on_line
-from tensorframes.normals.heads import Head, mean_of
+from tensorframes.normals.heads import AxisHead, Head, mean_of
 from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.normals.select import Select
 from tensorframes.normals.weighted_fit import WeightedFit
-from tensorframes.reps import Representation, TensorReps
+from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 1024}  # points computed at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
@@ -28,7 +28,7 @@ class Plan:
 
     geometry: Geometry
     rows: Tensor  # (M,) points whose normals are computed
-    planes: Tensor  # (N, levels, 3, 3) of the levels
+    axis: tuple[Tensor, Tensor]  # the plan of the network's axis, at all points
     guess: list[Any]  # the sources of the guess
     fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
     final: list[Any]  # the sources of the final selection
@@ -37,11 +37,7 @@ class Plan:
 class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     r"""Normals up to sign: a selection among planes, fits of planes in sequence, and a selection among all of them.
 
-    The network's features give each point an embedding and an axis, the principal axis of
-
-    .. math:: \sum_l a_{il}\, P_{il} + R_i^T\, (A_i + A_i^T)\, R_i, \qquad (a, A) = \mathrm{MLP}(f),
-
-    with a a softmax over the levels l and :math:`P_{il}` the planes of the neighbourhoods at level l. The guess selects
+    The network's features give each point an embedding and an axis, that of an ``AxisHead``. The guess selects
     among this axis and the candidates of its sources (``Select``). Each fit (``WeightedFit``) starts from the normals
     before it, of the point and of its neighbours. The final selection is among the guess, the fits and the candidates
     of its sources. What the guess selected is added to the embedding, which the fits and the final selection use.
@@ -74,12 +70,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         super().__init__()
         if min(fits, levels, embedding) < 1:
             raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
-        self.levels, self.tensor = levels, TensorReps("1x2", d=reps.d)
-        self.axis = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")
+        self.axis = AxisHead(reps, levels)
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
-        with torch.no_grad():  # starts close to the planes
-            for parameter in self.axis.layers[-1].parameters():
-                parameter.mul_(0.1)
         self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
@@ -100,16 +92,12 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
                 wanted = everyone[used]
             same = bool(fitted) and len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else cast(WeightedFit, fit).plan(geometry, wanted))
-        planes = planes_of_levels(geometry, self.levels)
-        return Plan(geometry, rows, planes, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
+        axis = self.axis.plan(geometry, everyone)
+        return Plan(geometry, rows, axis, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
-        out = self.axis(x)
-        share = out[:, : plan.planes.shape[1]].softmax(-1).unsqueeze(1)
-        start = (share @ plan.planes.flatten(2)).view(-1, *plan.planes.shape[2:])
-        world = frames.to_world(out[:, self.levels :], self.tensor).view_as(start)
-        return start + world + world.transpose(-1, -2), self.embed(x)
+        return self.axis.read(x, frames, plan.axis), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the

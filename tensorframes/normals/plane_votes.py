@@ -10,15 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import Hierarchy
-from tensorframes.layers import silu, smallest_eigenvector
+from tensorframes.layers import silu
 from tensorframes.normals.candidates import rising
 from tensorframes.normals.degenerate import RANK
 from tensorframes.normals.joined import joined
+from tensorframes.normals.sources import LINE
+from tensorframes.normals.sources import small_planes as planes_of_size
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
-RISE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
-ROUND = (0.8, 0.9)  # share of the middle variance between which the smallest ceases to be a plane's
 FLOOR = 1e-3  # heights below it are alike, in the same unit
 NEAREST = 16  # points that the unit is measured by
 CLOSEST = 12  # neighbours whose votes are also counted by themselves
@@ -197,7 +197,7 @@ class PlaneVotes(nn.Module):
         if nearest > 1:
             a, b = 1 + torch.triu_indices(nearest, nearest, 1, device=table.device)
             normal, sine = across(edge[:, a], edge[:, b])
-            sound = rising(sine, RANK, RISE)
+            sound = rising(sine, RANK, LINE)
             nothing, far = torch.zeros_like(sound), torch.maximum(length[:, a], length[:, b])
             yield normal, nothing, nothing, sound, far, numbered(3, far)
 
@@ -244,24 +244,11 @@ def across(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return normal / length.unsqueeze(-1), sine
 
 
-@full_precision
 def small_planes(pos: Tensor, table: Tensor, sizes: Sequence[int]) -> SmallPlanes:
     """The planes through the nearest points in each row (M, K) of a neighbour table, the point itself first."""
-    edge = edges(pos, table[:, : max(sizes)])
-    middles, covariances = [], []
-    for size in sizes:
-        points = edge[:, :size]
-        middle = points.mean(1, keepdim=True)
-        centred = points - middle
-        middles.append(middle.squeeze(1))
-        covariances.append(centred.transpose(1, 2) @ centred / points.shape[1])
-    covariance = torch.stack(covariances, dim=1)
-    normal, values = smallest_eigenvector(covariance.flatten(0, 1))
-    least, middling, largest = values.view(covariance.shape[:-1]).unbind(-1)
-    flat = rising(middling / torch.where(largest > 0, largest, torch.ones_like(largest)), RANK, RISE)
-    solid = rising(least / torch.where(middling > 0, middling, torch.ones_like(middling)), *ROUND)
-    normal = normal.view(covariance.shape[:-1])
-    return SmallPlanes(normal, torch.stack(middles, dim=1), least.clamp_min(0), flat * (1 - solid))
+    found = [planes_of_size(pos, table[:, :size]) for size in sizes]
+    normals, means, variances, sound = zip(*(vars(each).values() for each in found), strict=True)
+    return SmallPlanes(*(torch.stack(values, dim=1) for values in (normals, means, variances, sound)))
 
 
 def edges(pos: Tensor, table: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tensorframes.reports.grid import Grid, Metrics, grid_of
+from tensorframes.reports.markdown import markdown_table
 
 WIDEST = 110
 """Largest width of the columns of scores, in characters."""
@@ -49,8 +50,8 @@ def width(grid: Grid) -> int:
 
 def markdown(grid: Grid) -> str:
     """The grid as a table in Markdown, its footer below."""
-    lines = [[grid.corner, *(column.head for column in grid.columns)], ["---", *["---:"] * len(grid.columns)]]
+    lines = [[grid.corner, *(column.head for column in grid.columns)]]
     for name, values in grid.rows:
         lines.append([name, *(column.text(value) for column, value in zip(grid.columns, values, strict=True))])
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    text = markdown_table(lines)
     return f"{text}\n\n{grid.footer}" if grid.footer else text

@@ -46,8 +46,8 @@ class RobustPCA:
     A fit whose points with weight have no plane is left out.
 
     All constants are those of the finalist of a search on PCPNet's training clouds by A. Kapetanović
-    (github.com/akapet00/point-cloud-central, experiments/normal-estimation, commit c529cef, MIT licence), whose RMSE
-    for each of PCPNet's test clouds ``published_rmse`` holds. Neighbourhoods without a plane have no normal (see PCA).
+    (github.com/akapet00/point-cloud-central, experiments/normal-estimation, commit c529cef, MIT licence).
+    Neighbourhoods without a plane have no normal (see PCA).
 
     Args:
         k: neighbours, the point itself included; the other numbers of points are shares of it.

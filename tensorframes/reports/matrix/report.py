@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tensorframes.atomic import replace_text
+from tensorframes.reports.markdown import markdown_table
 from tensorframes.reports.matrix.claims import ERRORS, verdicts
 from tensorframes.reports.matrix.figures import data_figure, network_figure, rotation_figure
 from tensorframes.reports.matrix.records import Record, Setup
-from tensorframes.reports.matrix.tables import block_lines, data_lines, markdown, results_csv, rotation_lines
+from tensorframes.reports.matrix.tables import block_lines, data_lines, results_csv, rotation_lines
 
 BLOCKS = {
     "networks": "Networks",
@@ -40,7 +41,7 @@ def write_report(records: Sequence[Record], setup: Setup, folder: Path) -> Path:
         members = [record for record in records if block in record.blocks]
         if not members:
             continue
-        table = markdown(LINES.get(block, block_lines)(members, setup))
+        table = markdown_table(LINES.get(block, block_lines)(members, setup))
         replace_text(folder / "tables" / f"{block}.md", table + "\n")
         FIGURES.get(block, network_figure)(members, setup, folder / "figures" / f"{block}.png")
         parts += [f"## {title}\n", table + "\n", f"![{title}](figures/{block}.png)\n"]

@@ -36,12 +36,6 @@ def results_csv(records: Sequence[Record], setup: Setup) -> str:
     return text.getvalue()
 
 
-def markdown(lines: Lines) -> str:
-    """A table in Markdown, numbers at the right."""
-    head, *rows = lines
-    return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---", *["---:"] * (len(head) - 1)], *rows))
-
-
 def cell(records: Sequence[Record], value: Callable[[Record], float | None], digits: int = 4) -> str:
     """Mean and spread over seeds; the mean alone of one run, a dash of none."""
     return spread_cell([found for record in records if (found := value(record)) is not None], digits)
