@@ -1,6 +1,6 @@
 """One point cloud and its attributes: what data sets return and what scoring takes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,11 @@ class Cloud:
     def labelled(self) -> np.ndarray:
         """(N,) bool, the points that have a normal."""
         return np.zeros(len(self), dtype=bool) if self.normal is None else (self.normal != 0).any(axis=1)
+
+    def first(self, count: int) -> "Cloud":
+        """The same with at most its first ``count`` points, and the rows to score among these."""
+        normal = None if self.normal is None else self.normal[:count]
+        return replace(self, pos=self.pos[:count], normal=normal, eval_index=self.eval_index[self.eval_index < count])
 
     def _convert(self, field: str) -> np.ndarray | None:
         """Stores a field as a finite (rows, 3) float32 array and returns it; None stays None."""

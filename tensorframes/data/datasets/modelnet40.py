@@ -10,6 +10,7 @@ Both are for academic use. There is no validation list: it is held out of the tr
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class ModelNet40:
         root: the folder of the release, or its parent; it is downloaded to it if it is absent.
         source: txt or hdf5, which release.
         allow_partial: use the available clouds of the lists; otherwise an incomplete copy is an error.
+        points: take the first so many points of each cloud, as PointNet's and PointNet++'s authors do; None: all.
         val_share: part of the training list held out for validation.
         seed: of val_share.
         archive: a local ZIP file of the release.
@@ -51,7 +53,7 @@ class ModelNet40:
         cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
 
     Raises:
-        UserError: the source is not one of the two.
+        UserError: the source is not one of the two, or points is below 1.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ModelNet40:
         root: str | Path,
         source: str = "txt",
         allow_partial: bool = False,
+        points: int | None = None,
         val_share: float = 0.05,
         seed: int = 0,
         archive: str | Path | None = None,
@@ -69,6 +72,9 @@ class ModelNet40:
     ) -> None:
         if source not in ARCHIVES:
             raise UserError(f"data.source: expected one of {', '.join(ARCHIVES)}, got {source}")
+        if points is not None and points < 1:
+            raise UserError(f"expected data.points >= 1 or null, got {points}")
+        self.points = points
         self.root, self.source, self.allow_partial = Path(root), source, allow_partial
         self.val_share, self.seed, self.cache_dir = val_share, seed, cache_dir
         addresses = (STANFORD + ARCHIVES[source],) if sources is None else tuple(sources)
@@ -109,7 +115,8 @@ class ModelNet40:
         return held_out((entry.name for entry in self._listed_train), self.val_share, self.seed)
 
     def _entries(self, split: str) -> list[Entry]:
-        return self._text_entries(split) if self.source == "txt" else self._hdf5_entries(split)
+        entries = self._text_entries(split) if self.source == "txt" else self._hdf5_entries(split)
+        return [replace(entry, points=self.points) for entry in entries]
 
     def _text_entries(self, split: str) -> list[Entry]:
         classes = _classes(self.folder)

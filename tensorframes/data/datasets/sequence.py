@@ -11,18 +11,20 @@ from tensorframes.data.datasets.cache import read_cached
 
 @dataclass(frozen=True)
 class Entry:
-    """One cloud of a split: the cache file of its arrays, and its other attributes."""
+    """One cloud of a split: the cache file of its arrays, and its other attributes; ``points``: only its first ones."""
 
     name: str
     cache: Path
     oriented: bool = True
     category: str = "no_noise"
     label: int | None = None
+    points: int | None = None
 
     def read(self) -> Cloud:
         """The cloud, from the cache."""
         arrays = read_cached(self.cache, self.name)
-        return Cloud(self.name, oriented=self.oriented, category=self.category, label=self.label, **arrays)
+        cloud = Cloud(self.name, oriented=self.oriented, category=self.category, label=self.label, **arrays)
+        return cloud if self.points is None else cloud.first(self.points)
 
 
 class CachedClouds(Sequence[Cloud]):
