@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.explain import explain, is_mistake, system_error
 from tensorframes.cli.folders import config_dir, find_plugins
 from tensorframes.cli.runlog import write_to_log
-from tensorframes.errors import INTERRUPTED, UserError
+from tensorframes.errors import UserError, ending, signals_raise
 
 SUCCESS, FAILED, MISTAKE = 0, 1, 2
 
@@ -49,9 +50,9 @@ def command_line(
 ) -> int:
     """Compose the configuration from the command line, run ``task``, return the exit code.
 
-    0: success. 1: the run failed, with a traceback. 2: a user error, one line on stderr. 130: Ctrl-C, one line. In a
-    sweep the other jobs run even if one fails, and the worst code is returned. With HYDRA_FULL_ERROR=1 user errors show
-    their traceback, too.
+    0: success. 1: the run failed, with a traceback. 2: a user error, one line on stderr. 130, 143: Ctrl-C, SIGTERM, one
+    line. In a sweep the other jobs run even if one fails, and the worst code is returned. With HYDRA_FULL_ERROR=1 user
+    errors show their traceback, too.
 
     Args:
         task: called with the configuration and the run. config_name: of its configuration.
@@ -77,7 +78,8 @@ def command_line(
         find_plugins()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
+        with signals_raise((signal.SIGINT, signal.SIGTERM)):
+            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
         codes.append(report(error))
     except KeyboardInterrupt as error:
@@ -129,11 +131,11 @@ class ErrorReporter:
 
     def interrupted(self, error: KeyboardInterrupt) -> int:
         """Report an interrupt, once for all processes of a run; returns the exit code."""
-        line = f"interrupted: {error}" if error.args else "interrupted"
+        line, code = ending(error)
         if process_rank() == 0:
             print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
         write_to_log(line, logging.ERROR)
-        return INTERRUPTED
+        return code
 
 
 def run_folder(checkpoint: str | None, fresh: str) -> str:

@@ -47,6 +47,7 @@ __all__ = [
     "TrainingSamples",
     "ValidationClouds",
     "evenly_spaced",
+    "first_of",
     "fetch",
     "part_of",
     "read_cloud",

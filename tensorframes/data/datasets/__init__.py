@@ -1,7 +1,7 @@
 """Data sets: PCPNet, ModelNet40, a folder of clouds; their download, cleaning and cache."""
 
 from tensorframes.data.datasets.archives import unpack
-from tensorframes.data.datasets.chosen import evenly_spaced, part_of
+from tensorframes.data.datasets.chosen import evenly_spaced, first_of, part_of
 from tensorframes.data.datasets.download import fetch
 from tensorframes.data.datasets.folder import Folder
 from tensorframes.data.datasets.interface import DataSet, Downloadable
@@ -17,6 +17,7 @@ __all__ = [
     "ModelNet40",
     "PCPNet",
     "evenly_spaced",
+    "first_of",
     "fetch",
     "part_of",
     "unpack",
