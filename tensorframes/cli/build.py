@@ -62,7 +62,9 @@ def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataMo
         component(cfg.data[key], f"data.{key}")
     chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
     samples = component(cfg.data.samples, "data.samples", clouds=chosen)
-    module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=first_of(clouds.val, validated))
+    module: CloudDataModule = component(
+        cfg.loader, "loader", samples=samples, validation=first_of(clouds.val, validated)
+    )
     return module
 
 

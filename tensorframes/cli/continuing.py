@@ -134,6 +134,14 @@ def is_unscored(cfg: DictConfig) -> bool:
     return of_run and bool(read_checkpoint(path)["global_step"] == cfg.trainer.max_steps)
 
 
+def is_over(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the run in a folder is trained, and scored if it is to be."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file() or (cfg.test and not (folder / "metrics.json").is_file()):
+        return False
+    return bool(read_checkpoint(last)["global_step"] >= cfg.trainer.max_steps)
+
+
 def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:
     """Check that two recipes of a model agree in the keys that both have; that of a newer version may have more.
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
-from tensorframes.cli.explain import FULL
+from tensorframes.cli.explain import FULL, first_line
 from tensorframes.cli.launch import one_run
 from tensorframes.cli.results import shown
 from tensorframes.errors import Stopped, UserError
@@ -45,6 +45,8 @@ def fit(
         stopped(signals, run)
     except Diverged as error:
         raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
+    except UserError as error:
+        raise UserError(f"{first_line(error)}; {last_checkpoint(run.folder)}") from error
     except (RuntimeError, OSError) as error:
         if signals.received is not None and is_lost_worker(error):
             stopped(signals, run)

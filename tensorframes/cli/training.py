@@ -17,9 +17,11 @@ from tensorframes.cli import build
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
 from tensorframes.cli.continuing import (
+    LAST,
     begin_with,
     check_continues,
     continued,
+    is_over,
     is_unscored,
     load_weights,
     trusted_packages,
@@ -68,6 +70,9 @@ def train(cfg: DictConfig, run: Run) -> float | None:
 
 def checked(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train."""
+    if cfg.ckpt_path == LAST and is_over(cfg, run.folder):
+        log.info("%s: finished before", shown(run.folder))
+        return lowest_score(run.folder / "metrics.csv")
     cfg = continued(with_last(cfg, run.folder), run.overrides)
     check_all(cfg, run.overrides)
     if cfg.ckpt_path is not None:

@@ -101,7 +101,9 @@ def check_processes(world_size: int, environment: Mapping[str, str]) -> None:
     for name, launcher in (("WORLD_SIZE", "torchrun"), ("SLURM_NTASKS", "srun")):
         started = environment.get(name, "")
         if started.isdigit() and int(started) > 1 and world_size == 1:
-            raise UserError(f"expected trainer=ddp and trainer.devices for the {started} processes of {launcher}, got one")
+            raise UserError(
+                f"expected trainer=ddp and trainer.devices for the {started} processes of {launcher}, got one"
+            )
 
 
 def check_profile(cfg: DictConfig, module: NormalTraining) -> None:

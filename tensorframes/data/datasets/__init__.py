@@ -17,8 +17,8 @@ __all__ = [
     "ModelNet40",
     "PCPNet",
     "evenly_spaced",
-    "first_of",
     "fetch",
+    "first_of",
     "part_of",
     "unpack",
 ]

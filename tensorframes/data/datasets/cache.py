@@ -144,9 +144,16 @@ def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
     """The arrays of one cloud: pos and, where stored, normal and eval_index.
 
     The file is opened for each call (about a millisecond), so that data workers may be forked at any time.
+
+    Raises:
+        UserError: the file is gone, or is not the cache that was written.
     """
-    with _opened(file) as store:
-        return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+    try:
+        with _opened(file) as store:
+            return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+    except (OSError, KeyError) as error:
+        reason = "it is gone" if not file.exists() else " ".join(str(error).split())
+        raise UserError(f"{file}: expected the cloud {name}, which was cached before, got none ({reason})") from error
 
 
 def eval_count(file: Path, name: str) -> int | None:
