@@ -35,6 +35,11 @@ def refusal(conv: nn.Module) -> str | None:
     if "x" not in parameters:
         return "it takes no features x of the points"
     if not accepts_pairs(conv):
+        if not type(conv).__module__.startswith("torch_geometric."):
+            return (
+                "its forward is annotated x: Tensor, and it will be called with a pair (senders, receivers); if it takes "
+                "one, annotate x: Tensor | tuple[Tensor, Tensor]"
+            )
         return "it takes no pair (senders, receivers): it needs every sender once, for its degree or its own update"
     return None
 
