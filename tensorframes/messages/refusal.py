@@ -37,7 +37,7 @@ def refusal(conv: nn.Module) -> str | None:
     if not accepts_pairs(conv):
         if not type(conv).__module__.startswith("torch_geometric."):
             return (
-                "its forward is annotated x: Tensor, and it will be called with a pair (senders, receivers); if it takes "
+                "its forward is annotated x: Tensor, and it gets a pair (senders, receivers); if it takes "
                 "one, annotate x: Tensor | tuple[Tensor, Tensor]"
             )
         return "it takes no pair (senders, receivers): it needs every sender once, for its degree or its own update"

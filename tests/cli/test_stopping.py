@@ -137,6 +137,13 @@ def test_a_full_disk_is_one_line_and_the_old_checkpoint_whole(app: App) -> None:
     assert [path.name for path in folder.iterdir()] == ["last.ckpt"]
 
 
+@pytest.mark.slow
+def test_a_run_that_is_killed_anywhere_goes_on_as_if_undisturbed(script: App) -> None:
+    ended = script("kill_points", "--points", "5")
+    assert ended.code == 0, ended.err
+    assert "the same losses as undisturbed" in ended.out
+
+
 def test_data_that_disappear_are_one_line(app: App) -> None:
     from tensorframes.data.datasets.cache import read_cached
 
