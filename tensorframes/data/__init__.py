@@ -10,6 +10,7 @@ from tensorframes.data.datasets import (
     PCPNet,
     evenly_spaced,
     fetch,
+    first_of,
     part_of,
     unpack,
 )
