@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Checkpoint, ProgressBar
+from pytorch_lightning.callbacks import ProgressBar
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
@@ -49,6 +49,7 @@ from tensorframes.scoring import Method
 from tensorframes.training import (
     Cost,
     FinalValidation,
+    LastCheckpoint,
     MetricsFile,
     NormalTraining,
     StopAtSignal,
@@ -125,14 +126,14 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
     with wandb_errors_in_one_line():
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
-    own = [FinalValidation(), Cost(), StopAtSignal(signals, folder / "checkpoints" / "last.ckpt")]
-    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), *own]
-    # Without a checkpoint callback Lightning would add one, in a folder of its own.
-    added = {
-        "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
-        "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
-    }
-    given = {name: value for name, value in added.items() if name not in cfg.trainer}
+    last = folder / "checkpoints" / "last.ckpt"
+    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation(), Cost()]
+    if not any(isinstance(callback, LastCheckpoint) for callback in callbacks):
+        callbacks.append(LastCheckpoint(last))
+    callbacks.append(StopAtSignal(signals, last))
+    given: dict[str, Any] = {}
+    if "enable_progress_bar" not in cfg.trainer:  # without one Lightning would add its own
+        given["enable_progress_bar"] = any(isinstance(callback, ProgressBar) for callback in callbacks)
     if type(limit := cfg.trainer.get("limit_val_batches")) is float and 0 < limit <= 1:
         given["limit_val_batches"] = 1.0  # Lightning would take this share of each process's own; ours is of the clouds
     given["default_root_dir"] = folder  # under SLURM Lightning would continue any hpc_ckpt of the current folder

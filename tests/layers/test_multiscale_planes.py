@@ -144,9 +144,7 @@ def test_requirements_of_two_parts_are_joined() -> None:
 def test_neighbours_of_levels_that_are_not_there_are_refused() -> None:
     required = Requirements() | WeightedFit(4, [12, 4, 4]).requirements
     required.check_levels(3)
-    with pytest.raises(
-        ValueError, match="at most 2 levels, those of the backbone, got those of 3"
-    ):
+    with pytest.raises(ValueError, match="at most 2 levels, those of the backbone, got those of 3"):
         required.check_levels(2)
 
 

@@ -180,9 +180,7 @@ def test_a_convolution_of_ones_own_is_told_what_it_gets() -> None:
     with pytest.raises(ValueError, match=r"Annotated: its forward is annotated x: Tensor, and it gets a pair"):
         InLocalFrames(Annotated(), REPS)
     frames = Frames(torch.eye(3).expand(4, 3, 3))
-    with pytest.raises(
-        TypeError, match=r"expected Own.forward to take x as a pair \(senders, receivers\)"
-    ):
+    with pytest.raises(TypeError, match=r"expected Own.forward to take x as a pair \(senders, receivers\)"):
         InLocalFrames(Own(), REPS)(torch.ones(4, W), torch.tensor([[0, 1], [1, 2]]), frames)
 
 

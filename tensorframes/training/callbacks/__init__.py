@@ -1,7 +1,8 @@
-"""Callbacks: averaged weights, the cost, the progress bar, a final validation, pictures, the end by a signal."""
+"""Callbacks: averaged weights, cost, progress bar, final validation, last.ckpt, pictures, the end by a signal."""
 
 from tensorframes.training.callbacks.averaging import EMA
 from tensorframes.training.callbacks.cost import Cost
+from tensorframes.training.callbacks.last import LastCheckpoint
 from tensorframes.training.callbacks.pictures import ErrorClouds
 from tensorframes.training.callbacks.progress import ProgressBar
 from tensorframes.training.callbacks.signals import StopAtSignal, StopSignals, stop_signals
@@ -12,6 +13,7 @@ __all__ = [
     "Cost",
     "ErrorClouds",
     "FinalValidation",
+    "LastCheckpoint",
     "ProgressBar",
     "StopAtSignal",
     "StopSignals",

@@ -9,8 +9,10 @@ from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
 
 from tensorframes.errors import Stopped
+from tensorframes.training.callbacks.last import validation_follows
 
 
 def stop_signals(environment: Mapping[str, str]) -> tuple[int, ...]:
@@ -74,11 +76,11 @@ class StopSignals:
         self.received = signum
 
 
-class StopAtSignal(pl.Callback):
+class StopAtSignal(Checkpoint):
     """Saves a checkpoint at the end of the step in which a signal came, and raises ``Stopped`` once it is logged.
 
-    A signal during a validation counts for the step after it. At the last step nothing is saved: the run ends anyway,
-    with a validation. In a run of several processes one that has the signal is enough.
+    Where a validation follows, the run stops after that, at which ``LastCheckpoint`` saves it. At the last step nothing
+    is stopped: the run ends anyway. In a run of several processes one that has the signal is enough.
 
     Args:
         signals: in whose context the run is. path: of the checkpoint.
@@ -86,37 +88,38 @@ class StopAtSignal(pl.Callback):
 
     def __init__(self, signals: StopSignals, path: str | Path) -> None:
         self.signals, self.path = signals, Path(path)
-        self._step, self._saved = 0, False
+        self._step, self._stops = 0, False
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Puts the handlers in the place of Lightning's, which would broadcast from within, or write elsewhere."""
         self.signals.listen()
-        self._step, self._saved = trainer.global_step, False
+        self._step, self._stops = trainer.global_step, False
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves, unless gradients are still accumulated."""
+        """Saves, unless gradients are still accumulated or a validation follows."""
         if trainer.global_step == self._step:
             return
         self._step = trainer.global_step
-        wanted = self.signals.received is not None
-        if trainer.world_size > 1:
-            wanted = trainer.strategy.reduce_boolean_decision(wanted, all=False)
-        if wanted and not 0 <= trainer.max_steps <= trainer.global_step:
+        if not validation_follows(trainer) and self._step != trainer.max_steps and self._wanted(trainer):
             trainer.save_checkpoint(self.path)
-            self._saved = True
+            self._stops = True
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes a signal that came before the validation or during it."""
+        self._stops = self._wanted(trainer)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Stops a run that is saved; Lightning has logged the step by now."""
-        self._stop_if_saved()
-
-    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Stops a run that is saved before the validation of that step."""
-        self._stop_if_saved()
-
-    def _stop_if_saved(self) -> None:
-        if self._saved:
+        if self._stops:
             raise Stopped(self.signals.received or signal.SIGTERM)
+
+    def _wanted(self, trainer: pl.Trainer) -> bool:
+        """Whether a process of the run has the signal."""
+        wanted = self.signals.received is not None
+        if trainer.world_size > 1:
+            wanted = trainer.strategy.reduce_boolean_decision(wanted, all=False)
+        return wanted
