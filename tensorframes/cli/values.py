@@ -98,7 +98,7 @@ def check_processes(world_size: int, environment: Mapping[str, str]) -> None:
     Raises:
         UserError: there are others.
     """
-    for name, launcher in (("WORLD_SIZE", "torchrun"), ("SLURM_NTASKS", "srun")):
+    for name, launcher in (("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")):
         started = environment.get(name, "")
         if started.isdigit() and int(started) > 1 and world_size == 1:
             raise UserError(

@@ -65,6 +65,17 @@ def test_a_stopped_run_goes_on_as_if_undisturbed(app: App) -> None:
         assert (code, "finished before" in out) == (0, True)
 
 
+@pytest.mark.parametrize("validated", [0, 3])
+def test_a_finished_run_goes_on_wherever_it_ended(app: App, validated: int) -> None:
+    given = (*RARELY, "schedule.warmup=0", "schedule.floor=1", f"data.validated={validated}")
+    assert app("train", *given, "trainer.max_steps=9", "hydra.run.dir=whole")[0] == 0
+    for steps in (7, 9):  # a validation every five, and at the last
+        assert app("train", *given, f"trainer.max_steps={steps}", "hydra.run.dir=parts", "ckpt_path=last")[0] == 0
+    whole, parts = rows_of(Path("whole")), rows_of(Path("parts"))
+    assert [row["train/loss"] for row in parts] == [row["train/loss"] for row in whole]
+    assert parts[-1] == whole[-1]
+
+
 def test_a_signal_in_the_last_step_leaves_nothing_but_the_test_undone(app: App) -> None:
     once = ("train", "experiment=tiny", "trainer.max_steps=2", "test_clouds=1", "hydra.run.dir=run", "ckpt_path=last")
     assert_one_line(app(*once, signalled(1, "SIGTERM")), 143, "goes on from step 2")

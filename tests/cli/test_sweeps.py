@@ -87,7 +87,7 @@ def test_a_job_that_is_pre_empted_is_requeued_and_goes_on(process: App, tmp_path
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 400
 
 
-@pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_NTASKS", "srun")])
+@pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")])
 def test_processes_that_would_each_train_alone_are_refused(variable: str, launcher: str) -> None:
     with pytest.raises(UserError, match=rf"expected trainer=ddp .* for the 2 processes of {launcher}, got one"):
         check_processes(1, {variable: "2"})

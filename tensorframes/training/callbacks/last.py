@@ -50,5 +50,6 @@ class LastCheckpoint(Checkpoint):
 
 def validation_follows(trainer: pl.Trainer) -> bool:
     """Whether Lightning validates after the batch that has just been trained on."""
-    due = trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch == 0
-    return bool(trainer.enable_validation and due)
+    if not trainer.enable_validation:
+        return False
+    return trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch == 0
