@@ -12,6 +12,7 @@ from tensorframes.errors import LineParser, UserError, interruptible, loading
 def main() -> None:
     with loading():
         from tensorframes.cli.checkpoint import load_estimator
+        from tensorframes.cli.folders import find_plugins
         from tensorframes.data import CATEGORIES, Shapes
         from tensorframes.normals import EstimatorMethod
         from tensorframes.reports import error_picture
@@ -21,9 +22,12 @@ def main() -> None:
     parser.add_argument("shape", type=int, help="which of the test shapes")
     parser.add_argument("picture", type=Path, help="the file to write")
     parser.add_argument("--root", default="data/shapes", help="where the shapes are kept")
+    trusted = "a package whose classes the checkpoint may name"
+    parser.add_argument("--trusted", action="append", default=[], metavar="PACKAGE", help=trusted)
     arguments = parser.parse_args()
+    find_plugins()
     try:
-        network = EstimatorMethod(load_estimator(arguments.checkpoint))
+        network = EstimatorMethod(load_estimator(arguments.checkpoint, arguments.trusted))
         clouds = Shapes(arguments.root, test_points=50_000).test
     except (UserError, OSError) as error:
         parser.error(str(error))

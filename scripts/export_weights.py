@@ -9,18 +9,22 @@ from pathlib import Path
 
 from tensorframes.errors import LineParser, UserError, interruptible, loading
 
+TRUSTED = "a package whose classes the checkpoint may name"
 HOME = Path(__file__).resolve().parents[1] / "tensorframes" / "weights"
 
 
 def main() -> None:
     with loading():
         from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
+        from tensorframes.cli.folders import find_plugins
         from tensorframes.normals import PRETRAINED, save_weights
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")
     parser.add_argument("--experiment", help="what the weights were trained as; by default the name of the run")
+    parser.add_argument("--trusted", action="append", default=[], metavar="PACKAGE", help=TRUSTED)
     given = parser.parse_args()
+    find_plugins()
     target = HOME / f"{given.target}.safetensors" if given.target in PRETRAINED else Path(given.target)
     try:
         content = read_checkpoint(given.checkpoint)
@@ -30,7 +34,7 @@ def main() -> None:
             "steps": content["global_step"],
             "seed": config.get("seed"),
         }
-        save_weights(load_estimator(given.checkpoint), recipe, target, about)
+        save_weights(load_estimator(given.checkpoint, given.trusted), recipe, target, about)
     except (UserError, OSError) as error:
         parser.error(str(error))
     print(f"{target}: {target.stat().st_size / 1e6:.2f} MB, {about}")

@@ -1,20 +1,72 @@
-"""Mistakes of the user, reported in one line with exit code 2; Ctrl-C; libraries that are not installed."""
+"""Mistakes of the user, reported in one line with exit code 2; signals that end a program; libraries that are not
+installed."""
 
 import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
-INTERRUPTED = 130
-"""The exit code of a program that Ctrl-C ended."""
+INTERRUPTED, TERMINATED = 130, 143
+"""The exit codes of programs that Ctrl-C and SIGTERM ended."""
 
 
 class UserError(ValueError):
     """A mistake that the user can correct; the message says what was expected and what was found."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ended the program.
+
+    Args:
+        signum: number of the signal. message: what is kept, and how to go on; empty if there is nothing to say.
+    """
+
+    def __init__(self, signum: int, message: str = "") -> None:
+        super().__init__(signum, message)
+        self.signum, self.message = signum, message
+
+
+def ending(error: KeyboardInterrupt) -> tuple[str, int]:
+    """The line about a program that Ctrl-C or another signal ended, and its exit code: 128 and the signal's number."""
+    signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
+    message = error.message if isinstance(error, Stopped) else " ".join(map(str, error.args))
+    verb = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}.get(signum) or (
+        f"stopped by {signal.Signals(signum).name}"
+    )
+    return f"{verb}: {message}" if message else verb, 128 + signum
+
+
+@contextmanager
+def signals_raise(signals: Sequence[int]) -> Iterator[None]:
+    """A context in which these signals raise ``Stopped``, also where they were ignored.
+
+    A shell starts the background programs of a script with SIGINT ignored. Processes that this one forks have the
+    handlers of before. There is no effect outside the main thread, where Python allows no handlers.
+    """
+    owner = os.getpid()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner:
+            raise Stopped(signum)
+        signal.signal(signum, before[signum])
+        os.kill(os.getpid(), signum)
+
+    before = {signum: signal.getsignal(signum) for signum in signals}
+    for signum in signals:
+        signal.signal(signum, stop)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 @contextmanager
@@ -39,15 +91,16 @@ def loading() -> Iterator[None]:
 def interruptible(main: Callable[[], int | None]) -> int:
     """Run a program; returns its exit code.
 
-    It is 0 if ``main`` returns None, 130 (with one line on stderr) after Ctrl-C, and 0 if the reader of the output has
-    closed it, as ``head`` does.
+    It is 0 if ``main`` returns None, 130 or 143 (with one line on stderr) after Ctrl-C or SIGTERM, and 0 if the reader
+    of the output has closed it, as ``head`` does.
     """
     try:
         code = main() or 0
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as error:
+        line, code = ending(error)
+        print(line, file=sys.stderr)
+        return code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
         return 0

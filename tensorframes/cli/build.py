@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from tensorframes.cli.checks import BESIDE_DATA
-from tensorframes.data import DataSet, part_of
+from tensorframes.data import DataSet, first_of, part_of
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
@@ -56,13 +56,15 @@ def data_set(cfg: DictConfig) -> DataSet:
     return clouds
 
 
-def data_module(cfg: DictConfig, clouds: DataSet) -> CloudDataModule:
-    """The data module: training and validation batches of the data set ``clouds``."""
+def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataModule:
+    """The data module: training batches of the data set ``clouds``, and its first ``validated`` validation clouds."""
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         component(cfg.data[key], f"data.{key}")
     chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
     samples = component(cfg.data.samples, "data.samples", clouds=chosen)
-    module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=clouds.val)
+    module: CloudDataModule = component(
+        cfg.loader, "loader", samples=samples, validation=first_of(clouds.val, validated)
+    )
     return module
 
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import traceback
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.explain import explain, is_mistake, system_error
 from tensorframes.cli.folders import config_dir, find_plugins
 from tensorframes.cli.runlog import write_to_log
-from tensorframes.errors import INTERRUPTED, UserError
+from tensorframes.errors import UserError, ending, signals_raise
 
 SUCCESS, FAILED, MISTAKE = 0, 1, 2
 
@@ -49,18 +50,19 @@ def command_line(
 ) -> int:
     """Compose the configuration from the command line, run ``task``, return the exit code.
 
-    0: success. 1: the run failed, with a traceback. 2: a user error, one line on stderr. 130: Ctrl-C, one line. In a
-    sweep the other jobs run even if one fails, and the worst code is returned. With HYDRA_FULL_ERROR=1 user errors show
-    their traceback, too.
+    0: success. 1: the run failed, with a traceback. 2: a user error, one line on stderr. 130, 143: Ctrl-C, SIGTERM, one
+    line. In a sweep the other jobs run even if one fails, and the worst code is returned; of jobs in processes of a
+    launcher the first error is reported. With HYDRA_FULL_ERROR=1 user errors show their traceback, too.
 
     Args:
         task: called with the configuration and the run. config_name: of its configuration.
         arguments: of the command line; by default those of the process.
         words: of the command line that come before them, for processes that repeat it.
     """
-    argv = sys.argv
+    argv, owner = sys.argv, os.getpid()
     wanted = os.environ.get("HYDRA_FULL_ERROR")
-    report = ErrorReporter(config_name, full=wanted == "1")
+    given = list(argv[1:] if arguments is None else arguments)
+    report = ErrorReporter(config_name, given, full=wanted == "1")
     codes = [SUCCESS]
 
     def job(cfg: DictConfig) -> Any:
@@ -68,18 +70,23 @@ def command_line(
         try:
             return task(cfg, replace(current_run(cfg), words=words))
         except Exception as error:
+            if os.getpid() != owner:
+                report.noted(error)
+                raise
             codes.append(report(error))
         finally:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        sys.argv = [argv[0], *options_first(list(argv[1:] if arguments is None else arguments))]
+        sys.argv = [argv[0], *options_first(given), *apart_in_sweeps(given)]
         find_plugins()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
         OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
-        hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
+        with signals_raise((signal.SIGINT, signal.SIGTERM)):
+            hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
-        codes.append(report(error))
+        if "No trials are completed" not in str(error) or codes == [SUCCESS]:  # of Optuna, after jobs that all failed
+            codes.append(report(error))
     except KeyboardInterrupt as error:
         return report.interrupted(error)
     finally:
@@ -105,35 +112,47 @@ def options_first(arguments: list[str]) -> list[str]:
     return [argument for argument in arguments if argument not in overrides] + overrides
 
 
+def apart_in_sweeps(arguments: Sequence[str]) -> list[str]:
+    """The override that gives each process of a sweep but the first a folder of its own: only the first writes."""
+    if process_rank() == 0 or not any(word in ("-m", "--multirun") for word in arguments):
+        return []
+    return [f"hydra.sweep.dir={tempfile.mkdtemp(prefix='tensorframes_')}"]
+
+
 @dataclass(frozen=True)
 class ErrorReporter:
     """Reports an error on stderr and in the run's log: a user error in one line, a failure with its traceback.
 
     Args:
-        config_name: of the program's configuration. full: whether user errors show their traceback, too.
+        config_name: of the program's configuration. arguments: of the command line.
+        full: whether user errors show their traceback, too.
     """
 
     config_name: str
+    arguments: list[str]
     full: bool
 
     def __call__(self, error: Exception) -> int:
         """Report the error; returns the exit code."""
+        print(self.noted(error), file=sys.stderr)
+        return MISTAKE if system_error(error) is not None or is_mistake(error) else FAILED
+
+    def noted(self, error: Exception) -> str:
+        """What is printed about an error, added to the run's log: the line of a user error, else the traceback."""
         system, whole = system_error(error), "".join(traceback.format_exception(error)).rstrip()
-        mistake = system is not None or is_mistake(error)
         line = whole
-        if mistake and not self.full:
-            line = f"error: {system or explain(error, self.config_name, config_dir(), sys.argv[1:])}"
-        print(line, file=sys.stderr)
+        if (system is not None or is_mistake(error)) and not self.full:
+            line = f"error: {system or explain(error, self.config_name, config_dir(), self.arguments)}"
         write_to_log(line if system is None else whole, logging.ERROR)
-        return MISTAKE if mistake else FAILED
+        return line
 
     def interrupted(self, error: KeyboardInterrupt) -> int:
         """Report an interrupt, once for all processes of a run; returns the exit code."""
-        line = f"interrupted: {error}" if error.args else "interrupted"
+        line, code = ending(error)
         if process_rank() == 0:
             print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
         write_to_log(line, logging.ERROR)
-        return INTERRUPTED
+        return code
 
 
 def run_folder(checkpoint: str | None, fresh: str) -> str:

@@ -28,10 +28,30 @@ STATE = ("epoch", "global_step", "pytorch-lightning_version", "loops", "optimize
 SETTINGS = ("trainer.max_steps", "loader.batch_size", "task.loss", "data.samples", "data.protocol")
 
 
+LAST = "last"
+"""Value of ``ckpt_path``: last.ckpt of the run's own folder, if there is one."""
+
+
+def with_last(cfg: DictConfig, folder: Path) -> DictConfig:
+    """The configuration with the checkpoint that ``ckpt_path=last`` means: that of the run in ``folder``, or none.
+
+    So one command begins a run, and continues it where that was ended; a launcher of jobs can repeat it.
+    """
+    if cfg.ckpt_path != LAST:
+        return cfg
+    last = folder / "checkpoints" / "last.ckpt"
+    cfg = cfg.copy()
+    cfg.ckpt_path = str(last) if last.is_file() else None
+    if cfg.ckpt_path is not None:
+        cfg.start_from = None
+    return cfg
+
+
 def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     """The configuration of a continued run: that in the checkpoint, with the overrides of this command line.
 
-    If the command line names an experiment, it is used alone, without the configuration in the checkpoint.
+    If the command line names an experiment or ``ckpt_path=last``, it is used alone, without the configuration in the
+    checkpoint.
 
     Raises:
         UserError: the checkpoint can't be read or lacks settings, or the command line changes the model.
@@ -40,7 +60,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         return cfg
     config = read_checkpoint(cfg.ckpt_path)["tensorframes"]["config"]
     given = OverridesParser.create().parse_overrides(list(overrides))
-    if any(override.key_or_group == "experiment" for override in given):
+    if any(override.key_or_group == "experiment" or override.input_line == f"ckpt_path={LAST}" for override in given):
         return cfg
     check_whole(config, cfg)
     saved = OmegaConf.create({**config, "start_from": None})
@@ -112,6 +132,14 @@ def is_unscored(cfg: DictConfig) -> bool:
     path = Path(cfg.ckpt_path)
     of_run = path.parent.name == "checkpoints" and not (path.parent.parent / "metrics.json").is_file()
     return of_run and bool(read_checkpoint(path)["global_step"] == cfg.trainer.max_steps)
+
+
+def is_over(cfg: DictConfig, folder: Path) -> bool:
+    """Whether the run in a folder is trained, and scored if it is to be."""
+    last = folder / "checkpoints" / "last.ckpt"
+    if not last.is_file() or (cfg.test and not (folder / "metrics.json").is_file()):
+        return False
+    return bool(read_checkpoint(last)["global_step"] >= cfg.trainer.max_steps)
 
 
 def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:

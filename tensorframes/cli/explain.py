@@ -34,7 +34,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {QUOTING}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return f"expected {group} to be one of {', '.join(error.options)}, got {choice}"
+        hint = "; pip install 'tensorframes[sweeps]'" if group.startswith("hydra/") else ""
+        return f"expected {group} to be one of {', '.join(error.options)}, got {choice}{hint}"
     if GROUP_VALUE in str(error):
         return group_value(arguments, configs)
     if isinstance(error, MissingMandatoryValue):

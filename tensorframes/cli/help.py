@@ -9,7 +9,7 @@ EXAMPLES = {
         ("", "the default: generated shapes, ten minutes on two cores"),
         ("experiment=pcpnet data.root=DIR", "an experiment, its data in DIR"),
         ("frames=pca trainer.max_steps=100", "another choice of a group, another value of a setting"),
-        ("-m frames=learned,pca,identity", "a sweep: one run after the other, compared by tensorframes compare"),
+        ("-m frames=learned,pca,identity", "a sweep: one run after the other, and their table"),
         ("ckpt_path=RUN/checkpoints/last.ckpt", "continue a run"),
     ),
     "evaluate": (
@@ -42,7 +42,7 @@ OPTIONS = (
     ("--hydra-help", "Hydra's other options"),
 )
 DOWNLOADED = ("pcpnet", "modelnet40")
-NOT_CHOSEN = ("launcher", "model", "scale", "target")  # groups of one, and those of another command
+NOT_CHOSEN = ("model", "scale", "target")  # groups of one, and those of another command
 VARIED = ("frames", "messages", "backbone", "data/augmentation", "task", "experiment")  # between the runs of reproduce
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from tensorframes.normals import NormalEstimator
 
+SMALLEST_BLOCK = 100
+"""Smaller blocks are all margin."""
+
 DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
 
@@ -52,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
         from tensorframes.data.io import expect_target
     try:
         expect_target(given.target)
+        if given.block is not None and given.block < SMALLEST_BLOCK:
+            raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
         normals = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))

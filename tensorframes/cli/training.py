@@ -1,28 +1,34 @@
 """Train, then test against the classical methods on the same points."""
 
 import logging
+import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import Checkpoint, ProgressBar
+from pytorch_lightning.callbacks import ProgressBar
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
 from tensorframes.cli.continuing import (
+    LAST,
     begin_with,
     check_continues,
     continued,
+    is_over,
     is_unscored,
     load_weights,
     trusted_packages,
+    with_last,
 )
-from tensorframes.cli.launch import one_run
+from tensorframes.cli.fitting import fit
+from tensorframes.cli.lock import locked
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
 from tensorframes.cli.started import started_with
@@ -34,21 +40,41 @@ from tensorframes.cli.tracking import (
     tracked,
     wandb_errors_in_one_line,
 )
-from tensorframes.cli.values import check_all, check_profile, check_validation, parts
+from tensorframes.cli.values import SCORE, check_all, check_processes, check_profile, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import UserError
 from tensorframes.normals import EstimatorMethod
 from tensorframes.reports import methods_of, write_metrics
 from tensorframes.scoring import Method
-from tensorframes.training import Cost, Diverged, FinalValidation, MetricsFile, NormalTraining
+from tensorframes.training import (
+    Cost,
+    FinalValidation,
+    LastCheckpoint,
+    MetricsFile,
+    NormalTraining,
+    StopAtSignal,
+    StopSignals,
+    WholeCheckpoints,
+    read_rows,
+    stop_signals,
+)
 
 log = logging.getLogger(__name__)
 
 
-def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
-    """Train by ``cfg`` into ``run.folder``; returns the test results (None without a test, and on ranks above 0)."""
+def train(cfg: DictConfig, run: Run) -> float | None:
+    """Train by ``cfg`` into ``run.folder``; returns the lowest ``val/rmse`` for sweepers, None without a validation."""
     silence_libraries()
-    cfg = continued(cfg, run.overrides)
+    with locked(run.folder) if run.rank == 0 else nullcontext():
+        return checked(cfg, run)
+
+
+def checked(cfg: DictConfig, run: Run) -> float | None:
+    """Check all settings, then train."""
+    if cfg.ckpt_path == LAST and is_over(cfg, run.folder):
+        log.info("%s: finished before", shown(run.folder))
+        return lowest_score(run.folder / "metrics.csv")
+    cfg = continued(with_last(cfg, run.folder), run.overrides)
     check_all(cfg, run.overrides)
     if cfg.ckpt_path is not None:
         check_continues(cfg)
@@ -64,14 +90,16 @@ def train(cfg: DictConfig, run: Run) -> dict[str, Any] | None:
         finish_wandb()
 
 
-def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any] | None:
+def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     """Train ``module`` and test it; all settings are checked before the first step."""
     started = started_with(cfg, run)
-    trainer = make_trainer(tracked(cfg, started), run.folder)
+    signals = StopSignals(stop_signals(os.environ))
+    trainer = make_trainer(tracked(cfg, started), run.folder, signals)
     clouds = build.data_set(cfg)
-    data = build.data_module(cfg, clouds)
     check_profile(cfg, module)
-    if check_validation(cfg, clouds.val) == 0:
+    validated = check_validation(cfg, clouds.val)
+    data = build.data_module(cfg, clouds, validated)
+    if validated == 0:
         log.info("no validation clouds: last.ckpt is scored")
     comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
     if run.rank == 0:
@@ -81,49 +109,14 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> dict[str, Any]
         send_start(trainer.loggers, started, parameters)
         log.info("%s: %s trained parameters on %s", shown(run.folder), f"{parameters:,}", place(trainer))
     if not is_unscored(cfg):
-        fit(cfg, run, module, data, trainer)
-    return None if comparison is None else test(run.folder, comparison, module, trainer)
+        fit(cfg, run, module, data, trainer, signals)
+    if comparison is not None:
+        test(run.folder, comparison, module, trainer)
+    return lowest_score(run.folder / "metrics.csv") if run.rank == 0 else None
 
 
-def fit(cfg: DictConfig, run: Run, module: NormalTraining, data: pl.LightningDataModule, trainer: pl.Trainer) -> None:
-    """Train.
-
-    Raises:
-        UserError: the loss is not finite any more, or a process of the loader was killed.
-    """
-    try:
-        with one_run(run):
-            trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
-    except SystemExit:
-        if trainer.interrupted:  # Lightning raises SystemExit after an interrupt
-            raise KeyboardInterrupt(last_checkpoint(run.folder)) from None
-        raise
-    except RuntimeError as error:
-        if not is_lost_worker(error):
-            raise
-        kept = last_checkpoint(run.folder)
-        raise UserError(
-            f"expected the data loader's processes to go on, got: {str(error).rstrip('. ')}; {kept}"
-        ) from error
-    except Diverged as error:
-        raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
-
-
-def is_lost_worker(error: RuntimeError) -> bool:
-    """Whether a process of the data loader was killed, for instance for lack of memory: not an error of its own."""
-    return str(error).startswith("DataLoader worker (pid")
-
-
-def last_checkpoint(folder: Path) -> str:
-    """A message that names the last checkpoint of a run that ended early."""
-    last = folder / "checkpoints" / "last.ckpt"
-    if not last.is_file():
-        return "no checkpoint was written yet"
-    return f"{shown(last)} is of step {read_checkpoint(last)['global_step']}"
-
-
-def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
-    """The trainer, with metrics.csv whatever the loggers, and a validation at the last step."""
+def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trainer:
+    """The trainer, with metrics.csv whatever the loggers, a validation at the last step, and an end by signals."""
     if any("WandbLogger" in node._target_ for node in parts(cfg, "logger").values()):
         prepare_wandb()
     with wandb_errors_in_one_line():
@@ -133,14 +126,20 @@ def make_trainer(cfg: DictConfig, folder: Path) -> pl.Trainer:
     with wandb_errors_in_one_line():
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+    last = folder / "checkpoints" / "last.ckpt"
     callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation(), Cost()]
-    # Without a checkpoint callback Lightning would add one, in a folder of its own.
-    added = {
-        "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
-        "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
-    }
-    given = {name: value for name, value in added.items() if name not in cfg.trainer}
+    if not any(isinstance(callback, LastCheckpoint) for callback in callbacks):
+        callbacks.append(LastCheckpoint(last))
+    callbacks.append(StopAtSignal(signals, last))
+    given: dict[str, Any] = {}
+    if "enable_progress_bar" not in cfg.trainer:  # without one Lightning would add its own
+        given["enable_progress_bar"] = any(isinstance(callback, ProgressBar) for callback in callbacks)
+    if type(limit := cfg.trainer.get("limit_val_batches")) is float and 0 < limit <= 1:
+        given["limit_val_batches"] = 1.0  # Lightning would take this share of each process's own; ours is of the clouds
+    given["default_root_dir"] = folder  # under SLURM Lightning would continue any hpc_ckpt of the current folder
     trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
+    check_processes(trainer.world_size, os.environ)
+    trainer.strategy.checkpoint_io = WholeCheckpoints()
     if cfg.trainer.get("precision") is not None and not trainer.precision.startswith(str(cfg.trainer.precision)):
         raise UserError(f"expected trainer.precision={trainer.precision} on this device, got {cfg.trainer.precision}")
     if cfg.loader.batch_size % trainer.world_size:
@@ -182,7 +181,7 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     return Comparison(tested, baselines, protocol)
 
 
-def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:
+def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: pl.Trainer) -> None:
     """Score the checkpoint with the best validation score (the last one without validation) and the baselines."""
     checkpoints = [folder / "checkpoints" / name for name in ("best.ckpt", "last.ckpt")]
     checkpoint = next((path for path in checkpoints if path.is_file()), None)
@@ -198,7 +197,11 @@ def test(folder: Path, comparison: Comparison, module: NormalTraining, trainer: 
         logger.log_metrics(flat(results), step=step)
     scores = {name: flat(entry) for name, entry in methods_of(results).items()}
     send_results(trainer.loggers, scores, folder / "errors.png")
-    return results
+
+
+def lowest_score(file: Path) -> float | None:
+    """The lowest ``val/rmse`` in a metrics.csv; None without any."""
+    return min((float(row[SCORE]) for row in read_rows(file) if SCORE in row), default=None)
 
 
 def cost_of(module: NormalTraining, trainer: pl.Trainer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tensorframes.data.datasets import (
     PCPNet,
     evenly_spaced,
     fetch,
+    first_of,
     part_of,
     unpack,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "ValidationClouds",
     "evenly_spaced",
     "fetch",
+    "first_of",
     "part_of",
     "read_cloud",
     "unpack",

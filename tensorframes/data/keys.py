@@ -31,5 +31,8 @@ ORIENTED = "oriented"
 CATEGORY = "category"
 """(B,) list of str: the protocol's category of each cloud, as in Cloud; validation only."""
 
+NAME = "name"
+"""(B,) list of str: the name of each cloud, for messages."""
+
 PLACE = "place"
 """(B,) int64: the index of each cloud in its split; validation only."""

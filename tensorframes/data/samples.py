@@ -105,6 +105,7 @@ class TrainingSamples(Dataset[Data]):
         patch, loss_mask = self._patch(pos, centre, scale)
         loss_mask &= (normal[patch] != 0).any(1)
         data = tensors(turned(pos[patch] - centre, g), turned(normal[patch], g), scale, loss_mask, cloud.oriented)
+        data[keys.NAME] = cloud.name
         data[keys.NOISE] = torch.tensor([corruption.noise], dtype=torch.float32)
         if self.profile:
             data[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
@@ -143,7 +144,8 @@ class CachedCloud:
     def __init__(self, cloud: Cloud, seed: tuple[int, int]) -> None:
         if cloud.normal is None or not cloud.labelled.any():
             raise UserError(f"expected normals to train on, got none for {cloud.name}")
-        self.pos, self.normal, self.oriented, self.seed = cloud.pos, cloud.normal, cloud.oriented, seed
+        self.name, self.seed = cloud.name, seed
+        self.pos, self.normal, self.oriented = cloud.pos, cloud.normal, cloud.oriented
         self.sampled = cloud.category not in CATEGORIES
         self.labelled = cloud.labelled
         self.diagonal = diagonal(cloud.pos)
@@ -204,7 +206,7 @@ class ValidationClouds(Dataset[Data]):
         loss_mask = np.zeros(len(pos), dtype=bool)
         loss_mask[cloud.eval_index] = True
         data = tensors(pos, cloud.normal, scale, loss_mask, cloud.oriented)
-        data[keys.CATEGORY], data[keys.PLACE] = cloud.category, index
+        data[keys.NAME], data[keys.CATEGORY], data[keys.PLACE] = cloud.name, cloud.category, index
         return data
 
 

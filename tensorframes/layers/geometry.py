@@ -23,6 +23,7 @@ class Requirements:
         moments: whether the part uses pooled moments.
         edges: columns of ``knn_index`` along which edge vectors are used; 0: none.
         profile: whether the part uses the surface-variation profile of each cloud.
+        levels: of the hierarchy that the part reads points of.
     """
 
     neighbours: int = 0
@@ -30,6 +31,7 @@ class Requirements:
     moments: bool = False
     edges: int = 0
     profile: bool = False
+    levels: int = 1
 
     def __or__(self, other: Requirements) -> Requirements:
         """The requirements of both."""
@@ -39,12 +41,17 @@ class Requirements:
             self.moments or other.moments,
             max(self.edges, other.edges),
             self.profile or other.profile,
+            max(self.levels, other.levels),
         )
 
     def check_levels(self, levels: int) -> None:
         """Raise ValueError if a hierarchy with this number of levels cannot meet them."""
         for sizes in self.planes:
             sizes.check_levels(levels)
+        if self.levels > levels:
+            raise ValueError(
+                f"expected neighbours of at most {levels} levels, those of the backbone, got those of {self.levels}"
+            )
         if self.profile and levels < 2:
             raise ValueError(
                 "expected a backbone with coarse levels, where profiles are measured, got one without radii"

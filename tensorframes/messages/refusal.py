@@ -8,6 +8,8 @@ import typing
 from torch import nn
 from torch_geometric.nn import HeteroConv, MessagePassing
 
+from tensorframes.messages.tensorial import TensorialMessagePassing
+
 
 def refusal(conv: nn.Module) -> str | None:
     """The reason, in one line; None where the convolution may be wrapped.
@@ -20,6 +22,8 @@ def refusal(conv: nn.Module) -> str | None:
         return "it holds a convolution for each kind of edges; in_local_frames wraps them all"
     if not isinstance(conv, MessagePassing):
         return "it is not a MessagePassing"
+    if isinstance(conv, TensorialMessagePassing):
+        return "it transports its features itself; call it with frames"
     if conv.flow != "source_to_target":
         return 'its flow is "target_to_source"; turn edge_index around instead'
     if getattr(conv, "add_self_loops", False):
@@ -35,6 +39,11 @@ def refusal(conv: nn.Module) -> str | None:
     if "x" not in parameters:
         return "it takes no features x of the points"
     if not accepts_pairs(conv):
+        if not type(conv).__module__.startswith("torch_geometric."):
+            return (
+                "its forward is annotated x: Tensor, and it gets a pair (senders, receivers); if it takes "
+                "one, annotate x: Tensor | tuple[Tensor, Tensor]"
+            )
         return "it takes no pair (senders, receivers): it needs every sender once, for its degree or its own update"
     return None
 

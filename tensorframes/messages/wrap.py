@@ -93,7 +93,17 @@ class InLocalFrames(nn.Module):
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         if "size" in self.names:
             arguments["size"] = (edges.shape[1], len(receivers))
-        return self.conv(x=x, edge_index=edges, **arguments)
+        if torch.compiler.is_compiling():
+            return self.conv(x=x, edge_index=edges, **arguments)
+        try:
+            return self.conv(x=x, edge_index=edges, **arguments)
+        except (TypeError, AttributeError) as error:
+            if "tuple" not in str(error):
+                raise
+            raise TypeError(
+                f"expected {type(self.conv).__name__}.forward to take x as a pair (senders, receivers) and map each of "
+                f"the two by itself before propagate, got one that takes x as one tensor ({error})"
+            ) from error
 
     def reps_of(self, x: Tensor) -> Representation:
         """The representation of features x."""

@@ -77,7 +77,7 @@ class WeightedFit(nn.Module):
     @property
     def requirements(self) -> Requirements:
         """The quantities that it requires of the geometry."""
-        return Requirements(neighbours=self.neighbours[0], moments=True)
+        return Requirements(neighbours=self.neighbours[0], moments=True, levels=len(self.neighbours))
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Neighbourhoods:
         """The fitted points of rows (M,), ascending."""

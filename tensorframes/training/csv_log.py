@@ -77,8 +77,11 @@ class MetricsFile(Logger):
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file without empty cells; an empty list if there is no file."""
+    """The rows of a metrics file without empty cells; an empty list if there is no file.
+
+    A last line without an end is left out: it was cut off, as on a full disk.
+    """
     if not path.is_file():
         return []
-    with path.open(newline="") as file:
-        return [{key: value for key, value in row.items() if value not in ("", None)} for row in csv.DictReader(file)]
+    lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [{key: value for key, value in row.items() if value not in ("", None)} for row in csv.DictReader(lines)]

@@ -1,5 +1,6 @@
 """The data module, and a sampler whose state is one counter."""
 
+import signal
 from collections.abc import Iterator, Sequence
 
 import pytorch_lightning as pl
@@ -39,6 +40,11 @@ class CountedBatches:
 def collate(items: list[Data]) -> Batch:
     """Concatenates clouds of different sizes; ``batch`` holds the index of each row's cloud."""
     return Batch.from_data_list(items)
+
+
+def ignore_interrupts(worker: int) -> None:
+    """Ignores Ctrl-C, which reaches all processes of a terminal: a loader's process serves the step that is left."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class CloudDataModule(pl.LightningDataModule):
@@ -95,5 +101,6 @@ class CloudDataModule(pl.LightningDataModule):
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
+            worker_init_fn=ignore_interrupts,
             **sampling,  # type: ignore[arg-type]
         )

@@ -17,6 +17,7 @@ from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
 
 FORMAT = 3  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
+SHOWN = 4  # clouds of a batch in messages
 FALLBACKS = ("wider", "cloud", "world")  # sources of the frames of degenerate neighbourhoods, Frames.fallback 1 to 3
 
 
@@ -70,7 +71,7 @@ class NormalTraining(pl.LightningModule):
         shares of points with fallback frames (``Frames.fallback``).
 
         Raises:
-            Diverged: the loss, or a feature of the network, is not finite.
+            Diverged: the loss, or a feature of the network, is not finite; it names the clouds of the batch.
         """
         prediction = self._predict(batch)
         loss = self._logged_loss(prediction, batch)
@@ -83,7 +84,7 @@ class NormalTraining(pl.LightningModule):
     def _logged_loss(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The finite loss of a prediction, logged with the error and the learning rate."""
         loss, sync = self.loss(prediction, batch), self.trainer.world_size > 1
-        self._check_finite(loss, "loss")
+        self._check_finite(loss, "loss", batch)
         rmse = mean_where(rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented), batch)
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
@@ -125,19 +126,19 @@ class NormalTraining(pl.LightningModule):
             prediction: Prediction = call()
         except (RuntimeError, ValueError) as error:
             if isinstance(error, torch.linalg.LinAlgError) or not gives_finite_values(self.estimator, call):
-                raise self._diverged("finite features", "NaN or infinity") from error
+                raise self._diverged("finite features", "NaN or infinity", batch) from error
             raise
         return prediction
 
-    def _check_finite(self, value: Tensor, what: str) -> None:
+    def _check_finite(self, value: Tensor, what: str, batch: Batch | None = None) -> None:
         """Raises Diverged, on all ranks, if a number is not finite on any."""
         value, trainer = value.detach().clone(), self.trainer  # a copy: the reduction overwrites it
         total = float(trainer.strategy.reduce(value, reduce_op="sum") if trainer.world_size > 1 else value)
         if not math.isfinite(total):
-            raise self._diverged(f"a finite {what}", str(total))
+            raise self._diverged(f"a finite {what}", str(total), batch)
 
-    def _diverged(self, expected: str, got: str) -> Diverged:
-        return Diverged(f"expected {expected}, got {got} at step {self.global_step}")
+    def _diverged(self, expected: str, got: str, batch: Batch | None) -> Diverged:
+        return Diverged(f"expected {expected}, got {got} at step {self.global_step}{clouds_of(batch)}")
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of all ranks in the order of the clouds, each cloud once."""
@@ -160,7 +161,7 @@ class NormalTraining(pl.LightningModule):
             if "without overflow" not in str(error):
                 raise
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-            raise self._diverged("a step within float32", f"a learning rate of {rate:.3g}") from error
+            raise self._diverged("a step within float32", f"a learning rate of {rate:.3g}", None) from error
 
     def loss_of(self, batch: Batch) -> Tensor:
         """The loss of one batch, without logging."""
@@ -176,12 +177,19 @@ class NormalTraining(pl.LightningModule):
             Diverged: the loss or a weight is not finite.
         """
         if not all_finite(*checkpoint["state_dict"].values()):
-            raise self._diverged("finite weights", "NaN or infinity")
+            raise self._diverged("finite weights", "NaN or infinity", self._last)
         if self._last is not None:
             training = self.training
             self.eval()
             with torch.no_grad(), self.trainer.precision_plugin.forward_context():
-                self._check_finite(self.loss_of(self._last), "loss")
+                self._check_finite(self.loss_of(self._last), "loss", self._last)
             self.train(training)
             self._last = None  # checked once per step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}
+
+
+def clouds_of(batch: Batch | None) -> str:
+    """The clouds of a batch, for messages; empty where they have no names."""
+    names = list(dict.fromkeys(getattr(batch, keys.NAME, None) or []))
+    shown = [*names[:SHOWN], *([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else [])]
+    return f" (batch of {', '.join(shown)})" if shown else ""

@@ -1,6 +1,7 @@
 """A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
 
 import os
+import resource
 import shutil
 import signal
 from collections.abc import Sequence
@@ -143,3 +144,27 @@ class LostWorker(pl.Callback):
 
     def on_train_batch_end(self, *_: object) -> None:
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+
+class Signalled(pl.Callback):
+    """Sends this process a signal in the middle of a step, and one more if it is told so."""
+
+    def __init__(self, step: int, name: str = "SIGTERM", again: bool = False) -> None:
+        self.step, self.signum, self.again = step, getattr(signal, name), again
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            for _ in range(1 + self.again):
+                os.kill(os.getpid(), self.signum)
+
+
+class FullDisk(pl.Callback):
+    """From the end of a step on no file may grow beyond a size."""
+
+    def __init__(self, step: int, size: int) -> None:
+        self.step, self.size = step, size
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_step == self.step:
+            _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, most))

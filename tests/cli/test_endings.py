@@ -59,8 +59,8 @@ def test_bad_weights_end_the_run_and_replace_no_checkpoint(app: App, value: str,
 def test_a_loss_that_is_not_finite_ends_the_run_with_the_step(app: App) -> None:
     spoiled = "+callbacks.spoiled={_target_:standin.Spoiled,step:5,value:nan}"
     ended = app("train", *EACH_STEP, "callbacks.last.every_n_train_steps=2", spoiled)
-    assert_one_line(ended, 2, "expected a finite loss, got nan at step 5: a lower optimizer.lr may help; outputs/tiny/")
-    assert "last.ckpt is of step 4" in ended.err
+    assert_one_line(ended, 2, "expected a finite loss, got nan at step 5 (batch of ellipsoid")
+    assert f": a lower optimizer.lr may help; ckpt_path={last()} goes on from step 4" in ended.err
 
 
 def test_a_validation_that_is_not_finite_ends_the_run(app: App) -> None:
@@ -79,7 +79,7 @@ def test_absurd_learning_rates(app: App, rate: str) -> None:
 def test_ctrl_c_in_training_says_what_is_kept(app: App) -> None:
     before = signal.getsignal(signal.SIGINT)
     stop = "+callbacks.stop={_target_:standin.Interrupted,step:5}"
-    assert_one_line(app("train", *EACH_STEP, stop), 130, "interrupted: outputs/tiny/")
+    assert_one_line(app("train", *EACH_STEP, stop), 130, "interrupted: ckpt_path=outputs/tiny/")
     assert signal.getsignal(signal.SIGINT) is before
     assert read_checkpoint(last())["global_step"] == 4
 

@@ -167,7 +167,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         ("none.ply", tmp_path / "none" / "out.ply"): f"expected a folder {tmp_path / 'none'}, got none",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--weights", "worst"): "worst",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--device", "abacus"): "abacus",
-        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "0"): "expected block >= 1 or None, got 0",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--block", "99"): "expected --block >= 100, got 99",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "inward"): "expected --orient none, viewpoint X,Y,Z",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint", "1,2"): "got 'viewpoint 1,2'",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint"): "got 'viewpoint'",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.commands import Ended, run_command
+from tests.cli.commands import Ended, run_command, run_script
 
 PARTS = """
 from collections.abc import Sequence
@@ -131,3 +131,23 @@ def test_mistakes_name_the_settings_of_ones_own(run: Path) -> None:
         code, _, err = run_command("train", *WITH_CONFIGS, *OWN, override)
         assert (code, err.count("\n")) == (2, 1), err
         assert message in err
+
+
+def test_scripts_take_a_checkpoint_of_ones_own(run: Path) -> None:
+    best = run / "checkpoints" / "best.ckpt"
+    assert_told_of_trust(run_script("export_weights", best, "own.safetensors"))
+    ended = run_script("export_weights", best, "own.safetensors", "--trusted", "plugin_parts")
+    assert (ended.code, ended.err) == (0, "")
+    assert_told_of_trust(run_script("draw_errors", best, 0, "errors.png"))
+    ended = run_script("draw_errors", best, 99, "errors.png", "--trusted", "plugin_parts")
+    assert "expected a shape from 0 to " in ended.err
+
+
+def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) -> None:
+    experiment = Path("my configs/experiment/whole.yaml")
+    experiment.parent.mkdir(exist_ok=True)
+    experiment.write_text("# @package _global_\ndefaults: [override /backbone: own]\n")
+    ended = run_command("train", *WITH_CONFIGS, "experiment=whole", "backbone.widht=3")
+    assert "one of messages, width; got widht" in ended.err
+    ended = run_command("train", *WITH_CONFIGS, *OWN, "backbone.widht=3", "data.cuont=1", "optimizer=none")
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err

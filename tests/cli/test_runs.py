@@ -14,7 +14,7 @@ from tensorframes.cli.equivariance import STORED
 from tests.cli.wandb_file import sent
 
 App = Callable[..., tuple[int, str, str]]
-LEFT = {"command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
+LEFT = {".lock", "command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
 
 
 def only_run(name: str, top: str = "outputs") -> Path:

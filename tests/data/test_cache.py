@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tensorframes.data.datasets import cache
-from tensorframes.data.datasets.cache import cache_folder, ensure_cache, read_cached, read_counts
+from tensorframes.data.datasets.cache import cache_folder, ensure_cache, generated_folder, read_cached, read_counts
 from tensorframes.data.datasets.cleaning import Counts, clean
 from tensorframes.errors import UserError
 
@@ -154,11 +154,13 @@ def test_where_it_lies(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     root = tmp_path / "root"
     root.mkdir()
-    assert cache_folder(root) == root / ".tensorframes_cache"
+    assert generated_folder(root) == root / ".tensorframes_cache"
     given = cache_folder(root, tmp_path / "given")
     assert given.parent == tmp_path / "given"
-    root.chmod(0o555)
+    assert generated_folder(root, tmp_path / "given") == given
     assert cache_folder(root).parent == tmp_path / "xdg" / "tensorframes"
+    root.chmod(0o555)
+    assert generated_folder(root) == cache_folder(root)
     assert cache_folder(root).name == given.name
     other = tmp_path / "deep" / "root"
     other.mkdir(parents=True, mode=0o555)

@@ -16,6 +16,7 @@ from tensorframes.layers import (
     pooled_moments,
 )
 from tensorframes.layers.pooled_moments import covariances_around
+from tensorframes.normals import WeightedFit
 from tensorframes.testing import assert_equivariant
 
 Counts = tuple[tuple[int, ...], ...]
@@ -138,6 +139,13 @@ def test_requirements_of_two_parts_are_joined() -> None:
         both.check_levels(2)
     with pytest.raises(ValueError, match="with coarse levels"):
         Requirements(profile=True).check_levels(1)
+
+
+def test_neighbours_of_levels_that_are_not_there_are_refused() -> None:
+    required = Requirements() | WeightedFit(4, [12, 4, 4]).requirements
+    required.check_levels(3)
+    with pytest.raises(ValueError, match="at most 2 levels, those of the backbone, got those of 3"):
+        required.check_levels(2)
 
 
 def test_local_planes_are_those_of_the_points_themselves() -> None:

@@ -7,7 +7,7 @@ from torch_geometric.nn import EdgeConv, GATv2Conv, HeteroConv, MessagePassing, 
 
 from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
-from tensorframes.messages import InLocalFrames, refusal
+from tensorframes.messages import InLocalFrames, TensorialMessagePassing, refusal
 from tensorframes.reps import TensorReps
 from tensorframes.testing import Layer, assert_equivariant, assert_transports
 from tests.marks import slow_except
@@ -158,3 +158,35 @@ def test_the_state_is_that_of_the_convolution() -> None:
     assert list(wrapped.state_dict()) == list(plain.state_dict())
     wrapped.load_state_dict(plain.state_dict())
     assert torch.equal(wrapped.conv.lin_l.weight, plain.lin_l.weight)
+
+
+class Own(MessagePassing):
+    """A convolution of one's own that maps its features before it propagates."""
+
+    def __init__(self) -> None:
+        super().__init__("sum")
+        self.lin = torch.nn.Linear(W, W)
+
+    def forward(self, x, edge_index, size=None):  # type: ignore[no-untyped-def]
+        return self.propagate(edge_index, x=self.lin(x), size=size)
+
+
+class Annotated(Own):
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.propagate(edge_index, x=x)
+
+
+def test_a_convolution_of_ones_own_is_told_what_it_gets() -> None:
+    with pytest.raises(ValueError, match=r"Annotated: its forward is annotated x: Tensor, and it gets a pair"):
+        InLocalFrames(Annotated(), REPS)
+    frames = Frames(torch.eye(3).expand(4, 3, 3))
+    with pytest.raises(TypeError, match=r"expected Own.forward to take x as a pair \(senders, receivers\)"):
+        InLocalFrames(Own(), REPS)(torch.ones(4, W), torch.tensor([[0, 1], [1, 2]]), frames)
+
+
+def test_a_convolution_that_transports_by_itself_is_not_wrapped() -> None:
+    class Transports(TensorialMessagePassing):
+        def forward(self, x, edge_index, frames):  # type: ignore[no-untyped-def]
+            return self.propagate(edge_index, x=x, frames=frames)
+
+    assert refusal(Transports({"x": REPS})) == "it transports its features itself; call it with frames"

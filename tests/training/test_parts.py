@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from tensorframes.data import Cloud, ValidationClouds
+from tensorframes.data import Cloud, ValidationClouds, first_of
 from tensorframes.errors import UserError
 from tensorframes.training import (
     EMA,
@@ -118,3 +118,12 @@ def test_metrics_file_replaces_the_rows_a_continued_run_repeats(tmp_path: Path) 
     rows = read_rows(tmp_path / "metrics.csv")
     assert [int(row["step"]) for row in rows] == list(range(7))
     assert [row["train/loss"] for row in rows] == ["5.0"] * 3 + ["4.0"] * 4
+
+
+def test_validation_clouds_are_counted_over_all_processes() -> None:
+    module = CloudDataModule([], first_of(list("abcdefg"), 5))  # type: ignore[arg-type]
+    shares = []
+    for rank in (0, 1):
+        module.trainer = SimpleNamespace(global_step=0, accumulate_grad_batches=1, global_rank=rank, world_size=2)
+        shares.append(list(module.val_dataloader().batch_sampler.sampler))
+    assert shares == [[0, 2, 4], [1, 3, 0]]

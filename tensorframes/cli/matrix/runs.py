@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ from tensorframes.cli.cli import SUCCESS, command_line
 from tensorframes.cli.matrix.composing import apart, own_folders
 from tensorframes.cli.matrix.planned import PlannedRun
 from tensorframes.cli.training import train
-from tensorframes.errors import INTERRUPTED, UserError
+from tensorframes.errors import INTERRUPTED, TERMINATED, UserError
 
 try:
     import fcntl
@@ -122,7 +121,7 @@ def start_here(words: Sequence[str], folder: Path, claim: int) -> int:
 def starter(worker: int, workers: int, stopped: Event) -> Start:
     """``tensorframes train`` in a process of its own, its output in output.txt, on the worker's device or cores.
 
-    It is interrupted when ``stopped`` is set.
+    It is terminated when ``stopped`` is set; a process started in the background may ignore SIGINT.
     """
     environment = device_of(worker, workers, os.environ, torch.cuda.device_count(), os.cpu_count() or 1)
 
@@ -136,7 +135,7 @@ def starter(worker: int, workers: int, stopped: Event) -> Start:
                     return process.wait(timeout=SECONDS)
                 except subprocess.TimeoutExpired:
                     continue
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             return process.wait()
 
     return start
@@ -160,7 +159,7 @@ def outcome(run: PlannedRun, code: int | None, folder: Path) -> str:
     Raises:
         KeyboardInterrupt: it was interrupted.
     """
-    if code == INTERRUPTED:
+    if code in (INTERRUPTED, TERMINATED):
         raise KeyboardInterrupt(f"{run.name} and what is left go on with the same command")
     if code is None:
         return f"{run.name}: done already, or another process makes it"

@@ -1,7 +1,7 @@
 """Data sets: PCPNet, ModelNet40, a folder of clouds; their download, cleaning and cache."""
 
 from tensorframes.data.datasets.archives import unpack
-from tensorframes.data.datasets.chosen import evenly_spaced, part_of
+from tensorframes.data.datasets.chosen import evenly_spaced, first_of, part_of
 from tensorframes.data.datasets.download import fetch
 from tensorframes.data.datasets.folder import Folder
 from tensorframes.data.datasets.interface import DataSet, Downloadable
@@ -18,6 +18,7 @@ __all__ = [
     "PCPNet",
     "evenly_spaced",
     "fetch",
+    "first_of",
     "part_of",
     "unpack",
 ]

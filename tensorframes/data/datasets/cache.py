@@ -42,18 +42,23 @@ class Source:
 
 
 def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
-    """Where the clouds under `root` are cached.
+    """Where the clouds under `root` are cached: below cache_dir in a folder named after root's path.
 
-    Below cache_dir if given, else in root itself, or, if that is read-only, below $XDG_CACHE_HOME/tensorframes
-    (~/.cache/tensorframes); outside root in a folder named after root's path.
+    By default that is the user's cache, $XDG_CACHE_HOME/tensorframes or ~/.cache/tensorframes: nothing is written into
+    a folder of data.
     """
     if cache_dir is None:
-        if _may_write(root):
-            return root / ".tensorframes_cache"
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         cache_dir = Path(base) / "tensorframes"
     path = str(root.resolve())
     return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+
+
+def generated_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
+    """Where clouds that are generated for `root` are kept: in root, unless cache_dir is given or root is read-only."""
+    if cache_dir is None and _may_write(root):
+        return root / ".tensorframes_cache"
+    return cache_folder(root, cache_dir)
 
 
 def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]:
@@ -144,9 +149,16 @@ def read_cached(file: Path, name: str) -> dict[str, np.ndarray]:
     """The arrays of one cloud: pos and, where stored, normal and eval_index.
 
     The file is opened for each call (about a millisecond), so that data workers may be forked at any time.
+
+    Raises:
+        UserError: the file is gone, or is not the cache that was written.
     """
-    with _opened(file) as store:
-        return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+    try:
+        with _opened(file) as store:
+            return {key: array[()] for key, array in store["clouds"][_key(name)].items()}
+    except (OSError, KeyError) as error:
+        reason = "it is gone" if not file.exists() else " ".join(str(error).split())
+        raise UserError(f"{file}: expected the cloud {name}, which was cached before, got none ({reason})") from error
 
 
 def eval_count(file: Path, name: str) -> int | None:

@@ -19,6 +19,11 @@ def evenly_spaced(clouds: Sequence[Cloud], count: int | None) -> Sequence[Cloud]
     return cast(Sequence[Cloud], chosen)
 
 
+def first_of(clouds: Sequence[Cloud], count: int) -> Sequence[Cloud]:
+    """The first ``count`` clouds."""
+    return clouds if len(clouds) <= count else cast(Sequence[Cloud], Subset(cast(Any, clouds), range(count)))
+
+
 def part_of(clouds: Sequence[Cloud], amount: int | float | None, key: str = "amount") -> Sequence[Cloud]:
     """A number (int) or a share (float) of the clouds, in their order; all if it is None.
 

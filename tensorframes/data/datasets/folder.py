@@ -37,7 +37,7 @@ class Folder:
         seed: of the shares.
         unoriented: names or patterns of clouds whose normals have inconsistent signs, beside those in
             ROOT/unoriented.txt.
-        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+        cache_dir: folder for the parsed clouds; None: the user's cache (``cache_folder``).
     """
 
     def __init__(

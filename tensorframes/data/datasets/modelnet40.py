@@ -50,7 +50,7 @@ class ModelNet40:
         sources: addresses of that file, tried in order; None takes Stanford's.
         sha256: the archive's checksum, if known.
         size: the archive's size in bytes, if known.
-        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+        cache_dir: folder for the parsed clouds; None: the user's cache (``cache_folder``).
 
     Raises:
         UserError: the source is not one of the two, or points is below 1.

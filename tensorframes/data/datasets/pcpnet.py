@@ -46,7 +46,7 @@ class PCPNet:
         sources: addresses of pclouds.zip, tried in order.
         sha256: the archive's checksum, if known.
         size: the archive's size in bytes, if known.
-        cache_dir: folder for the parsed clouds; None takes root, or the user's cache where root is read-only.
+        cache_dir: folder for the parsed clouds; None: the user's cache (``cache_folder``).
     """
 
     def __init__(

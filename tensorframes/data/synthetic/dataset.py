@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tensorframes.data.cloud import CATEGORIES
-from tensorframes.data.datasets.cache import cache_folder, ensure_cache
+from tensorframes.data.datasets.cache import ensure_cache, generated_folder
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.synthetic.categories import CORRUPTIONS, InCategories
 from tensorframes.data.synthetic.making import SPLITS, CleanShapes, SampledShapes, made_by
@@ -122,5 +122,6 @@ class Shapes:
         except OSError as error:
             raise UserError(f"{self.root}: expected a folder for generated shapes, got: {error.strerror}") from error
         name = f"shapes_{made.split}_{hashlib.sha256(made.mark.encode()).hexdigest()[:12]}.h5"
-        file = ensure_cache(cache_folder(self.root, self.cache_dir) / name, (), lambda: made_by(made, self.workers))
+        folder = generated_folder(self.root, self.cache_dir)
+        file = ensure_cache(folder / name, (), lambda: made_by(made, self.workers))
         return CachedClouds(Entry(made.name(index), file, category=made.category(index)) for index in range(len(made)))

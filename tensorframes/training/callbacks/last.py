@@ -1,0 +1,55 @@
+"""last.ckpt: from which a run that was ended, in whatever way, goes on as if undisturbed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Checkpoint
+
+
+class LastCheckpoint(Checkpoint):
+    """Saves the run every so many steps, after each validation, and at its last step.
+
+    At a step with a validation it is saved after that, not before: Lightning would leave the validation out when the
+    run goes on. A run that is killed during a validation repeats the steps since the checkpoint before it.
+
+    Args:
+        path: of the file. every_n_train_steps: steps between checkpoints; None: only the others.
+
+    Raises:
+        ValueError: there are fewer than one step between them.
+    """
+
+    def __init__(self, path: str | Path, every_n_train_steps: int | None = None) -> None:
+        if every_n_train_steps is not None and every_n_train_steps < 1:
+            raise ValueError(f"expected every_n_train_steps >= 1, got {every_n_train_steps}")
+        self.path, self.every = Path(path), every_n_train_steps
+        self._step = 0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Notes the first step."""
+        self._step = trainer.global_step
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves, unless gradients are still accumulated or a validation follows."""
+        step = trainer.global_step
+        if step == self._step or validation_follows(trainer):
+            return
+        self._step = step
+        if (self.every is not None and step % self.every == 0) or step == trainer.max_steps:
+            trainer.save_checkpoint(self.path)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves."""
+        if not trainer.sanity_checking:
+            self._step = trainer.global_step
+            trainer.save_checkpoint(self.path)
+
+
+def validation_follows(trainer: pl.Trainer) -> bool:
+    """Whether Lightning validates after the batch that has just been trained on."""
+    if not trainer.enable_validation:
+        return False
+    return trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch == 0

@@ -1,0 +1,103 @@
+"""Sweeps: their table, searches, and jobs in processes of their own."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import yaml
+
+from tensorframes.cli.checkpoint import read_checkpoint
+from tensorframes.cli.cli import apart_in_sweeps
+from tensorframes.cli.values import check_processes
+from tensorframes.errors import UserError
+from tests.cli.test_runs import rows_of
+
+App = Callable[..., Any]
+SHORT = ("experiment=tiny", "loader.workers=0", "trainer.max_steps=2", "test_clouds=1", "~callbacks.progress")
+
+
+def sweep() -> Path:
+    (folder,) = Path("multirun").iterdir()
+    return folder
+
+
+def test_a_sweep_ends_with_its_table(app: App) -> None:
+    code, out, err = app("train", "-m", *SHORT, "seed=1,2", "baselines=null")
+    assert (code, err) == (0, "")
+    assert "seed=1" in out.split(f"{sweep()}/1")[-1]
+    assert f"tensorframes compare {sweep()}" in out
+
+
+def test_a_sweep_of_nothing_is_one_run(app: App) -> None:
+    assert app("train", "-m", *SHORT, "test=false")[0] == 0
+    assert [path.name for path in sweep().iterdir() if path.is_dir()] == ["0"]
+
+
+def test_a_search_gets_the_lowest_score_of_each_run(app: App) -> None:
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
+    given = ("hydra.sweeper.sampler.seed=1", "optimizer.lr=tag(log,interval(0.001,0.1))", "test=false")
+    code, _, err = app("train", "-m", *search, *SHORT, *given)
+    assert (code, err) == (0, "")
+    best = yaml.safe_load((sweep() / "optimization_results.yaml").read_text())["best_value"]
+    scores = [min(float(row["val/rmse"]) for row in rows_of(sweep() / name) if row["val/rmse"]) for name in "01"]
+    assert best == min(scores)
+
+
+def test_a_search_of_which_every_run_fails_is_told_once_each(app: App) -> None:
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
+    code, _, err = app("train", "-m", *search, *SHORT, "model.dropout=interval(2,3)")
+    assert (code, err.count("\n")) == (2, 1), err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_jobs_in_processes_of_a_launcher(process: App, launcher: str, tmp_path: Path) -> None:
+    more = ("hydra.launcher.n_jobs=1",) if launcher == "joblib" else ()
+    code, out, err = process("-m", *SHORT, "baselines=null", f"hydra/launcher={launcher}", *more, "seed=1,2")
+    assert code == 0, err
+    assert "tensorframes compare" in out
+    failed = process("-m", *SHORT, f"hydra/launcher={launcher}", *more, "model.dropout=2", "hydra.sweep.dir=wrong")
+    assert failed.code == 2, failed.err
+    assert "error: model: " in failed.err
+
+
+@pytest.mark.slow
+def test_a_job_that_is_pre_empted_is_requeued_and_goes_on(process: App, tmp_path: Path) -> None:
+    slow = ("trainer.max_steps=400", "test=false", "ckpt_path=last", "callbacks.last.every_n_train_steps=1000")
+    folder = tmp_path / "swept" / "0"
+
+    def pre_empt() -> None:
+        while len(rows_of(folder) if (folder / "metrics.csv").is_file() else ()) < 20:
+            time.sleep(0.1)
+        os.kill(int((folder / ".lock").read_text().split()[1]), signal.SIGUSR2)
+
+    thread = Thread(target=pre_empt)
+    thread.start()
+    code, _, err = process("-m", *SHORT, *slow, "hydra/launcher=submitit_local", "hydra.sweep.dir=swept")
+    thread.join()
+    assert code == 0, err
+    assert "goes on" not in err
+    assert any("Requeued job" in path.read_text() for path in (tmp_path / "swept" / ".submitit").rglob("*.err"))
+    assert [int(row["step"]) for row in rows_of(folder)] == list(range(400))
+    assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 400
+
+
+@pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")])
+def test_processes_that_would_each_train_alone_are_refused(variable: str, launcher: str) -> None:
+    with pytest.raises(UserError, match=rf"expected trainer=ddp .* for the 2 processes of {launcher}, got one"):
+        check_processes(1, {variable: "2"})
+    check_processes(2, {variable: "2"})
+    check_processes(1, {variable: "1"})
+
+
+def test_only_the_first_process_of_a_sweep_has_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert apart_in_sweeps(["-m", "seed=1,2"]) == []
+    monkeypatch.setenv("RANK", "1")
+    assert apart_in_sweeps(["seed=1"]) == []
+    (override,) = apart_in_sweeps(["-m", "seed=1,2"])
+    assert override.startswith("hydra.sweep.dir=")
