@@ -1,5 +1,6 @@
 """Normal estimation: frames, backbone and head in one network, prediction of whole clouds, and weights files."""
 
+from tensorframes.normals.confidence import ErrorModel, confidence, expected_error
 from tensorframes.normals.estimate import estimate_normals
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
@@ -27,6 +28,7 @@ from tensorframes.normals.weights import (
 __all__ = [
     "PRETRAINED",
     "AxisHead",
+    "ErrorModel",
     "Estimator",
     "EstimatorMethod",
     "Head",
@@ -44,7 +46,9 @@ __all__ = [
     "about",
     "built",
     "chosen_device",
+    "confidence",
     "estimate_normals",
+    "expected_error",
     "load_weights",
     "normals_of",
     "orient_normals",

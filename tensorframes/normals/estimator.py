@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic
 
 import torch
@@ -88,12 +89,10 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(geometry, needed)
         frames = self.find_frames(geometry)
-        normal, iterates = self._passes(geometry, frames, plan)
+        found = self._passes(geometry, frames, plan)
         source = frames[0].fallback
         fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
-        return Prediction(
-            normal.index_select(0, place), iterates.index_select(1, place), fallback.index_select(0, place)
-        )
+        return replace(found, fallback=fallback).of(place)
 
     def geometry(
         self, pos: Tensor, batch: Tensor, scale: Tensor | None = None, profile: Tensor | None = None
@@ -130,8 +129,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         ]
         return [first, *coarse]
 
-    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) and iterates (S, M, 3): from one reading in training, from one for each of the equivalent
+    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
+        """Normals (M, 3) and iterates (S, M, 3), from one reading in training, from one for each of the equivalent
         frames in evaluation."""
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
@@ -144,5 +143,5 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             return self.head.read(features, last, plan)
 
         readings = parallel_map(read, passes, geometry.levels[0].pos.device)
-        normal, iterates = self.head(readings, plan)
-        return normal, iterates
+        found: Prediction = self.head(readings, plan)
+        return found

@@ -19,6 +19,7 @@ from tensorframes.normals.last_choice import LastChoice
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.normals.offset import Offset
 from tensorframes.normals.plane_votes import PlaneVotes, Search
+from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
@@ -162,7 +163,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), of all points."""
         return self.guess.read(x, frames, plan.guess), self.embed(x)
 
-    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
         """Normals (M, 3) of the planned rows, and the iterates before them: the guess and all fits but the last,
         (fits, M, 3); with a final selection also the last fit, (fits + 1, M, 3)."""
         guess, read = self._guess(readings, plan)
@@ -178,7 +179,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         values = of_fit(fit.values)
         failed = values[:, 1] <= RANK * values[:, 2]
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
-        return normal, torch.stack(iterates)
+        return Prediction(normal, torch.stack(iterates))
 
     def _guess(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals of the guess (N, 3), and embeddings with priors (N, embedding + fits), at all points."""

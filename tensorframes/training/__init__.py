@@ -1,6 +1,7 @@
 """Training: losses, data module, LightningModule, schedules and callbacks."""
 
 from tensorframes.training.callbacks import EMA, Cost, ErrorClouds, FinalValidation, ProgressBar
+from tensorframes.training.confidence import ConfidenceTraining, ErrorLikelihood
 from tensorframes.training.csv_log import MetricsFile
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.finite import Diverged
@@ -11,10 +12,12 @@ from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, para
 __all__ = [
     "EMA",
     "CloudDataModule",
+    "ConfidenceTraining",
     "Cost",
     "CountedBatches",
     "Diverged",
     "ErrorClouds",
+    "ErrorLikelihood",
     "FinalValidation",
     "MetricsFile",
     "NormalTraining",
