@@ -12,14 +12,17 @@ from torch import Tensor, nn
 
 from tensorframes.backbones import Backbone
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import Hierarchy, variation_profiles
+from tensorframes.geometry import Hierarchy, thinned_rows, variation_profile, variation_profiles
 from tensorframes.layers import Geometry, measured
 from tensorframes.normals.heads import Head, PlanT, ReadingT
 from tensorframes.normals.interface import Estimator
-from tensorframes.normals.normalise import in_scale, normalised
+from tensorframes.normals.normalise import SAMPLED, in_scale, normalised
 from tensorframes.normals.prediction import Prediction
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation
+
+PROFILED = 8192
+"""Points at which the profile of a large cloud is measured."""
 
 
 class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
@@ -109,11 +112,17 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
 
     @torch.no_grad()
     def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
-        """As in ``Estimator``; only the coarsest level is sampled."""
+        """As in ``Estimator``; only the coarsest level is sampled.
+
+        Of more than SAMPLED points it is an estimate from PROFILED of them, each weighted by the area it stands for.
+        """
         if not self.needs_profile:
             return None
         parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
         exact = in_scale(pos, batch, pos.new_tensor([scale])).to(parameter.device)
+        if len(pos) > SAMPLED:
+            rows = torch.from_numpy(thinned_rows(pos.cpu().numpy(), PROFILED)).to(parameter.device)
+            return variation_profile(exact, rows, weigh=True).unsqueeze(0).to(parameter)
         batch = batch.to(parameter.device)
         return variation_profiles(exact, batch, self.backbone.coarsest_rows(exact, batch)).to(parameter)
 
