@@ -47,6 +47,13 @@ def parser() -> LineParser:
         "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
     )
     reader.add_argument(
+        "--confidence",
+        nargs="?",
+        const="field",
+        choices=("field", "length"),
+        help="also how sure each normal is, from 0 to 1: a column named confidence, or the lengths of the normals",
+    )
+    reader.add_argument(
         "--trusted",
         action="append",
         default=[],
@@ -124,7 +131,7 @@ def written(
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, read_source, suffix_of, write_target
         from tensorframes.data.io import lost_line, unkept
-        from tensorframes.normals import estimate_normals, orient_normals
+        from tensorframes.normals import estimate_normals, normals_and_confidence, orient_normals
         from tensorframes.progress import progress_bar
     shown, to = not given.quiet, suffix_of(given.target_kind)
     name = OUTPUT if given.target == STANDARD else given.target
@@ -134,18 +141,21 @@ def written(
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos = cloud.pos
     with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
-        normals = estimate_normals(
-            pos,
-            chosen_weights(given.weights, given.trusted),
-            given.device,
-            progress=progress,
-            **({} if given.block is None else {"block": given.block}),
-        )
+        weights = chosen_weights(given.weights, given.trusted)
+        block = {} if given.block is None else {"block": given.block}
+        if given.confidence is None:
+            normals = estimate_normals(pos, weights, given.device, progress=progress, **block)
+        else:
+            normals, confidence = normals_and_confidence(pos, weights, given.device, progress=progress, **block)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
+    scale = confidence[:, None] if given.confidence == "length" else 1
+    result = cloud.without(lost).with_normals(normals * scale)
+    if given.confidence == "field":
+        result = result.with_columns({"confidence": confidence})
     with progress_bar(f"writing {name}", shown=shown):
-        write_target(given.target, cloud.without(lost).with_normals(normals), to)
+        write_target(given.target, result, to)
     return pos, normals
 
 

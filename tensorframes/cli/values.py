@@ -117,7 +117,7 @@ def warn_of_late_stopping(cfg: DictConfig) -> None:
 
 
 def scores(cfg: DictConfig) -> tuple[str, ...]:
-    """The scores of validation, over all categories: the error and, where its distribution is trained, its likelihood."""
+    """The scores of validation over all categories: the error, and its likelihood where that is trained."""
     return (SCORE, LIKELIHOOD) if cfg.module._target_.endswith(".ConfidenceTraining") else (SCORE,)
 
 

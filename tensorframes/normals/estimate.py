@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from tensorframes.messages import TensorialMessagePassing
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.points import Points, as_array, of_type
-from tensorframes.normals.predict import BLOCK, normals_of
+from tensorframes.normals.predict import BLOCK, Answers, answers_of
 from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained
 from tensorframes.progress import Progress
 
@@ -72,6 +72,40 @@ def estimate_normals(
         ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.
         UserError: the weights cannot be read, or the device does not exist.
     """
+    return of_type(_answers(points, weights, device, progress, block).normal, points)
+
+
+def normals_and_confidence(
+    points: Points,
+    weights: str | Path | NormalEstimator = "best",
+    device: str | torch.device | None = None,
+    progress: Progress | None = None,
+    block: int | None = BLOCK,
+) -> tuple[Any, Any]:
+    """Normals (N, 3) as from ``estimate_normals``, and the confidence (N,) in each.
+
+    The confidence is 1 - the expected angle between the normal and the true one, in radians: 1 for an exact normal,
+    0.91 where 5 degrees are expected, 0 for a point without a normal, or where the normal is no better than any.
+    ``numpy.degrees(1 - confidence)`` is the expected angle in degrees.
+
+    Arguments and types as in ``estimate_normals``.
+
+    Raises:
+        ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.
+    """
+    found = _answers(points, weights, device, progress, block)
+    if found.error is None:
+        raise ValueError(f"expected weights with a model of their error for a confidence, got {weights} without")
+    return of_type(found.normal, points), of_type((1 - found.error).clip(0, 1), points)
+
+
+def _answers(
+    points: Points,
+    weights: str | Path | NormalEstimator,
+    device: str | torch.device | None,
+    progress: Progress | None,
+    block: int | None,
+) -> Answers:
     if isinstance(weights, NormalEstimator):
         estimator = weights
     else:
@@ -81,9 +115,9 @@ def estimate_normals(
     estimator = estimator.to(chosen_device(device))
     values = as_array(points)
     if progress is None:
-        return of_type(normals_of(estimator, values, block=block), points)
+        return answers_of(estimator, values, block=block)
     with _counting_layers(estimator, progress) as passes:
-        return of_type(normals_of(estimator, values, block=block, progress=passes), points)
+        return answers_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager
