@@ -195,7 +195,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             if part is not None:
                 added, read = part(planned, tensor.detach(), read, self._chunk(read))
                 tensor = tensor + added
-        return self.guess([tensor], plan.guess)[0], read
+        return self.guess([tensor], plan.guess).normal, read
 
     def _fits(self, guess: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan) -> tuple[Fit, list[Tensor]]:
         """The last fit, of M points, and the normals (M, 3) of the guess (N, 3) and of the fits before the last."""
