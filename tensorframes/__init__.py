@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
     from tensorframes.geometry import knn_graph
     from tensorframes.messages import InLocalFrames, TensorialMessagePassing, in_local_frames
-    from tensorframes.normals import NormalEstimator, estimate_normals, orient_normals
+    from tensorframes.normals import NormalEstimator, estimate_normals, normals_and_confidence, orient_normals
     from tensorframes.reps import TensorReps
 
 try:
@@ -30,6 +30,7 @@ _PACKAGE_OF = {
     "estimate_normals": "normals",
     "in_local_frames": "messages",
     "knn_graph": "geometry",
+    "normals_and_confidence": "normals",
     "orient_normals": "normals",
 }
 
@@ -44,6 +45,7 @@ __all__ = [
     "estimate_normals",
     "in_local_frames",
     "knn_graph",
+    "normals_and_confidence",
     "orient_normals",
 ]
 

@@ -29,3 +29,16 @@ def test_a_terminal_shows_what_is_done(monkeypatch: pytest.MonkeyPatch, capfd: p
     with progress_bar("reading clouds") as progress:
         progress(1, 4)
     assert "reading clouds" in capfd.readouterr().err
+
+
+def test_points_have_a_rate(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    times = iter([0.0, *[2.0] * 1000])
+    monkeypatch.setattr("tensorframes.progress.time.monotonic", lambda: next(times))
+    with progress_bar("normals", points=8000) as progress:
+        progress(1, 4)
+    assert "1,000 points/s" in capfd.readouterr().err
+    with progress_bar("normals", points=8000, shown=False) as progress:
+        progress(1, 4)
+    assert capfd.readouterr().err == ""

@@ -10,6 +10,7 @@ from tensorframes.atomic import replace_text
 from tensorframes.cli import build
 from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings, check_test_clouds
 from tensorframes.cli.cli import Run
+from tensorframes.cli.confidence import expect_errors, report_confidence
 from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import SHIPPED, named_estimator
@@ -33,6 +34,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         "checkpoint": str,
         "device": str,
         "trusted": list[str],
+        "confidence": bool,
         "equivariance": bool,
         "published": str | None,
     }
@@ -42,6 +44,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     check_settings(cfg)
     published = None if cfg.published is None else published_rmse(Path(cfg.published))
     method = chosen_method(cfg)
+    sure = expect_errors(method) if cfg.confidence else None
     replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
     whole = build.data_set(cfg).test
@@ -56,6 +59,9 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         found = deviation(published, results.get("per_cloud", {}))
         log.info("%s", found)
         results["published_differences"] = found.differences
+        write_metrics(run.folder, results)
+    if sure is not None:
+        results |= report_confidence(sure, clouds, run.folder)
         write_metrics(run.folder, results)
     if cfg.equivariance:
         results |= report_equivariance(method, clouds, cfg.seed, run.folder)

@@ -1,14 +1,17 @@
 """``tensorframes normals``: a point file in, the same file with normals out."""
 
 import argparse
-import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import LineParser, UserError, loading
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     from numpy.typing import NDArray
 
     from tensorframes.normals import NormalEstimator
@@ -19,8 +22,9 @@ SMALLEST_BLOCK = 100
 DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
 
-Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ and text (XYZ, TXT, CSV, ASC, PTS); all other columns stay as they are.
-The target is replaced once its new content is complete: after an interrupt, or on a full disk, it is unchanged.
+Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
+KITTI's BIN; all other columns stay as they are. The target appears, or with --overwrite is replaced, once its content
+is complete: after an interrupt, or on a full disk, nothing has changed.
 """
 
 
@@ -29,13 +33,28 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("source", help="the cloud")
-    reader.add_argument("target", help="the file to write; it may be the source")
+    reader.add_argument("source", help="the cloud; - for the standard input")
+    reader.add_argument("target", help="the file to write; - for the standard output")
+    reader.add_argument(
+        "--from", dest="source_kind", metavar="KIND", help="kind of the source, such as ply (by its name)"
+    )
+    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="kind of the target (by its name)")
+    reader.add_argument(
+        "--overwrite", action="store_true", help="replace the target if it exists; it may be the source"
+    )
+    reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
     reader.add_argument(
         "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
+    )
+    reader.add_argument(
+        "--confidence",
+        nargs="?",
+        const="field",
+        choices=("field", "length"),
+        help="also how sure each normal is, from 0 to 1: a column named confidence, or the lengths of the normals",
     )
     reader.add_argument(
         "--trusted",
@@ -52,21 +71,30 @@ def main(arguments: Sequence[str]) -> int:
     reader = parser()
     given = reader.parse_args(joined(arguments))
     with loading():
-        from tensorframes.data.io import expect_target
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
+        from tensorframes.normals.missing import missing
+    begin = time.perf_counter()
     try:
-        expect_target(given.target)
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
-        normals = written(given, orientation(given.orient))
+        check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
+        pos, normals = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
-    without = int((normals == 0).all(axis=1).sum())
-    note = f"; {without:,} have none: not finite, far from all others, or on a line" if without else ""
-    # Messages do not mix with a cloud that is written to standard output.
-    apart = os.path.realpath(given.target) == os.path.realpath("/dev/stdout")
-    line = f"{given.target}: normals of {len(normals) - without:,} points{note}"
-    print(line, file=sys.stderr if apart else sys.stdout)
+    if not given.quiet:
+        name = OUTPUT if given.target == STANDARD else given.target
+        apart = is_standard_output(given.target)
+        line = summary(missing(pos, normals), len(normals), time.perf_counter() - begin)
+        print(f"{name}: {line}", file=sys.stderr if apart else sys.stdout)
     return 0
+
+
+def summary(without: "Mapping[str, int]", count: int, seconds: float) -> str:
+    """One line on ``count`` points, and those of them ``without`` a normal, by the reason."""
+    lacking = sum(without.values())
+    reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
+    note = f"; {lacking:,} have none: {reasons}" if lacking else ""
+    return f"normals of {count - lacking:,} points in {seconds:.1f} s{note}"
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -97,33 +125,43 @@ def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
     return method, viewpoint
 
 
-def written(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]) -> "NDArray":
-    """Write the target, with a progress bar on a terminal; returns the normals (N, 3).
+def written(
+    given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]
+) -> tuple["NDArray[np.float64]", "NDArray[np.float32]"]:
+    """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3).
 
     Args:
         given: the arguments. orient: method and viewpoint, see ``orientation``.
     """
     with loading():
-        from tensorframes.data.io import lost_line, read_cloud, unkept, write_cloud
-        from tensorframes.normals import estimate_normals, orient_normals
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, read_source, suffix_of, write_target
+        from tensorframes.data.io import lost_line, unkept
+        from tensorframes.normals import estimate_normals, normals_and_confidence, orient_normals
         from tensorframes.progress import progress_bar
-    with progress_bar(f"reading {given.source}"):
-        cloud = read_cloud(given.source)
-    if lost := unkept(given.target, cloud):
-        print(f"note: {lost_line(given.target, lost)}", file=sys.stderr)
-    with progress_bar(f"{len(cloud.table):,} points") as progress:
-        normals = estimate_normals(
-            cloud.pos,
-            chosen_weights(given.weights, given.trusted),
-            given.device,
-            progress=progress,
-            **({} if given.block is None else {"block": given.block}),
-        )
+    shown, to = not given.quiet, suffix_of(given.target_kind)
+    name = OUTPUT if given.target == STANDARD else given.target
+    with progress_bar(f"reading {given.source}", shown=shown):
+        cloud = read_source(given.source, suffix_of(given.source_kind))
+    if (lost := unkept(name, cloud, to)) and shown:
+        print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
+    pos = cloud.pos
+    with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
+        weights = chosen_weights(given.weights, given.trusted)
+        block = {} if given.block is None else {"block": given.block}
+        if given.confidence is None:
+            normals = estimate_normals(pos, weights, given.device, progress=progress, **block)
+        else:
+            normals, confidence = normals_and_confidence(pos, weights, given.device, progress=progress, **block)
     if orient[0] != "none":
-        with progress_bar("orienting"):
-            normals = orient_normals(cloud.pos, normals, *orient)
-    write_cloud(given.target, cloud.without(lost).with_normals(normals))
-    return normals
+        with progress_bar("orienting", shown=shown):
+            normals = orient_normals(pos, normals, *orient)
+    scale = confidence[:, None] if given.confidence == "length" else 1
+    result = cloud.without(lost).with_normals(normals * scale)
+    if given.confidence == "field":
+        result = result.with_columns({"confidence": confidence})
+    with progress_bar(f"writing {name}", shown=shown):
+        write_target(given.target, result, to)
+    return pos, normals
 
 
 def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator":

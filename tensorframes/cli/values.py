@@ -13,6 +13,7 @@ from tensorframes.training import NormalTraining
 log = logging.getLogger(__name__)
 
 SCORE = "val/rmse"
+LIKELIHOOD = "val/nll"
 COMPONENTS = (
     *("data", "data.samples", "data.protocol", "model", "task.loss", "module", "optimizer", "schedule"),
     *("loader", "trainer"),
@@ -45,8 +46,8 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     parts(cfg, "logger")
     parts(cfg, "baselines")
     for key, monitor in monitors(cfg).items():
-        if monitor != SCORE and not str(monitor).startswith(f"{SCORE}/"):
-            raise UserError(f"expected {key} to be {SCORE} or {SCORE}/CATEGORY, got {monitor}")
+        if monitor not in scores(cfg) and not str(monitor).startswith(f"{SCORE}/"):
+            raise UserError(f"expected {key} to be {' or '.join(scores(cfg))} or {SCORE}/CATEGORY, got {monitor}")
     warn_of_late_stopping(cfg)
 
 
@@ -80,7 +81,7 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
     for name, node in parts(cfg, "callbacks").items():
         if count == 0 and str(node._target_).endswith(".EarlyStopping"):
             raise UserError(f"expected validation clouds for callbacks.{name}, got none")
-    named = {key: monitor for key, monitor in monitors(cfg).items() if monitor != SCORE}
+    named = {key: monitor for key, monitor in monitors(cfg).items() if monitor not in scores(cfg)}
     if named and count > 0:
         there = [SCORE, *dict.fromkeys(f"{SCORE}/{clouds[index].category}" for index in range(count))]
         for key, monitor in named.items():
@@ -130,6 +131,11 @@ def warn_of_late_stopping(cfg: DictConfig) -> None:
                     cfg.trainer.max_steps,
                     name,
                 )
+
+
+def scores(cfg: DictConfig) -> tuple[str, ...]:
+    """The scores of validation over all categories: the error, and its likelihood where that is trained."""
+    return (SCORE, LIKELIHOOD) if cfg.module._target_.endswith(".ConfidenceTraining") else (SCORE,)
 
 
 def monitors(cfg: DictConfig) -> dict[str, str]:

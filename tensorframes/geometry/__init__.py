@@ -14,7 +14,8 @@ from tensorframes.geometry.profile import PROFILE_SIZE, sampled_profile, variati
 from tensorframes.geometry.radial import RadialEncoding, envelope
 from tensorframes.geometry.replay import ReplayError, recording, replaying
 from tensorframes.geometry.sampling import independent_set, intrinsic_priority
-from tensorframes.geometry.scale import cloud_scale, distinct_distances
+from tensorframes.geometry.scale import cloud_scale, distinct_distances, sampled_scale
+from tensorframes.geometry.thinned import thinned_rows
 
 __all__ = [
     "PROFILE_SIZE",
@@ -37,7 +38,9 @@ __all__ = [
     "recording",
     "replaying",
     "sampled_profile",
+    "sampled_scale",
     "table_edges",
+    "thinned_rows",
     "variation_profile",
     "variation_profiles",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ SPACING = 8  # the neighbour whose squared distance measures the area a point st
 WIDEST = 6.0  # largest such distance, in scales
 TIE = 1e-9  # relative difference of distances that are equal up to rounding
 ROWS = 512  # of a chunk: bounds memory
+QUERIES = 8192  # rows whose neighbours are found at once: the search tree of the whole cloud is built for each time
 SAMPLE = 256  # rows of a training cloud
 
 
@@ -44,7 +47,7 @@ def variation_profile(pos: Tensor, rows: Tensor, weigh: bool = False) -> Tensor:
         weigh: weight each row by the area it stands for. For rows drawn at random; evenly spaced ones need no weights.
     """
     points = pos.double()
-    variance, area = zip(*(_smallest_variances(points, chunk) for chunk in rows.split(ROWS)), strict=True)
+    variance, area = zip(*(part for chunk in rows.split(QUERIES) for part in _variances(points, chunk)), strict=True)
     values = 1 + (torch.cat(variance) + LEAST).log() / UNIT
     weight = torch.cat(area) if weigh else torch.ones_like(values[:, 0])
     weight = torch.where(weight.sum() > 0, weight, torch.ones_like(weight)).unsqueeze(-1)
@@ -53,10 +56,20 @@ def variation_profile(pos: Tensor, rows: Tensor, weigh: bool = False) -> Tensor:
     return torch.cat([mean, spread]).to(pos.dtype)
 
 
-def _smallest_variances(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest variances (M, S) of the neighbourhoods of some rows (M,), and the area (M,) that each row stands for."""
-    most = min(SIZES[-1], len(points))
-    table = knn(points, most, query=points[rows])
+def _variances(points: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The smallest variances and areas of the rows (M,), chunk by chunk."""
+    table = knn(points, min(SIZES[-1], len(points)), query=points[rows])
+    for chunk, near in zip(rows.split(ROWS), table.split(ROWS), strict=True):
+        yield _smallest_variances(points, chunk, near)
+
+
+def _smallest_variances(points: Tensor, rows: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """Smallest variances (M, S) of the neighbourhoods of some rows (M,), and the area (M,) that each row stands for.
+
+    Args:
+        points: (N, 3). rows: (M,). table: (M, K) their nearest points, nearest first.
+    """
+    most = table.shape[1]
     edge = points[table] - points[rows].unsqueeze(1)
     length = edge.norm(dim=-1)
     moments = torch.cat([edge, (edge.unsqueeze(-1) * edge.unsqueeze(-2)).flatten(2)], dim=-1)

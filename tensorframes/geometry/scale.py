@@ -65,3 +65,17 @@ def cloud_scale(pos: Tensor, batch: Tensor | None = None, k: int = 8, table: Ten
         farthest, cloud = table_distances(pos.detach().double(), table[:, : k + 1])[:, -1], batch
     scale = _median(farthest, cloud, clouds_in(batch)).to(pos.dtype)
     return torch.where(scale > 0, scale, 1.0)
+
+
+@torch.no_grad()
+def sampled_scale(pos: Tensor, rows: Tensor, k: int = 8) -> float:
+    """An estimate of the ``cloud_scale`` of one cloud of distinct points (N, d): the median over rows (M,) alone.
+
+    Its standard deviation is about that of the distances divided by the root of M.
+    """
+    check_count(k)
+    check_points(pos)
+    table = knn(pos, k + 1, query=pos[rows])
+    square = squared_distance(pos[rows].double()[:, None], pos.double()[table])
+    scale = float(square.max(dim=1).values.sqrt().median())
+    return scale if scale > 0 else 1.0

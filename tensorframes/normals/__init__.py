@@ -1,13 +1,14 @@
 """Normal estimation: frames, backbone and head in one network, prediction of whole clouds, and weights files."""
 
-from tensorframes.normals.estimate import estimate_normals
+from tensorframes.normals.confidence import ErrorModel, confidence, expected_error
+from tensorframes.normals.estimate import estimate_normals, normals_and_confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.orient import orient_normals
 from tensorframes.normals.plane_fit import PlaneFitHead
 from tensorframes.normals.plane_head import PlaneHead
-from tensorframes.normals.predict import EstimatorMethod, normals_of
+from tensorframes.normals.predict import Answers, EstimatorMethod, answers_of, normals_of
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
 from tensorframes.normals.sources import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes
@@ -26,7 +27,9 @@ from tensorframes.normals.weights import (
 
 __all__ = [
     "PRETRAINED",
+    "Answers",
     "AxisHead",
+    "ErrorModel",
     "Estimator",
     "EstimatorMethod",
     "Head",
@@ -42,10 +45,14 @@ __all__ = [
     "VectorHead",
     "WeightedFit",
     "about",
+    "answers_of",
     "built",
     "chosen_device",
+    "confidence",
     "estimate_normals",
+    "expected_error",
     "load_weights",
+    "normals_and_confidence",
     "normals_of",
     "orient_normals",
     "pretrained",

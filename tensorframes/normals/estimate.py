@@ -6,57 +6,118 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any, overload
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from torch import Tensor
 
 from tensorframes.messages import TensorialMessagePassing
 from tensorframes.normals.estimator import NormalEstimator
-from tensorframes.normals.predict import BLOCK, normals_of
+from tensorframes.normals.points import Points, as_array, of_type
+from tensorframes.normals.predict import BLOCK, Answers, answers_of
 from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained
 from tensorframes.progress import Progress
 
 
+@overload
 def estimate_normals(
-    points: ArrayLike,
+    points: Tensor,
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: int | None = BLOCK,
-) -> NDArray[np.float32]:
+) -> Tensor: ...
+
+
+@overload
+def estimate_normals(
+    points: Points,
+    weights: str | Path | NormalEstimator = "best",
+    device: str | torch.device | None = None,
+    progress: Progress | None = None,
+    block: int | None = BLOCK,
+) -> NDArray[np.float32]: ...
+
+
+def estimate_normals(
+    points: Points,
+    weights: str | Path | NormalEstimator = "best",
+    device: str | torch.device | None = None,
+    progress: Progress | None = None,
+    block: int | None = BLOCK,
+) -> NDArray[np.float32] | Tensor:
     """Unoriented unit normals of a point cloud, by a trained network.
 
     The cloud may have any scale, offset and pose: normals of a turned or reflected cloud are the turned or reflected
     normals, up to their signs, and the order of the points does not matter.
 
     Args:
-        points: (N, 3) numbers, an array or anything that becomes one.
+        points: (N, 3) numbers: an array or anything that becomes one, a tensor on any device, or a point cloud
+            of Open3D or trimesh.
         weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file; or an estimator in
             evaluation mode, which is moved to the device.
-        device: where to compute; by default a GPU if there is one.
+        device: where to compute; by default the GPU of the tensor, or else a GPU if there is one.
         progress: called with the layers of the network that have run and their total number, over all blocks.
         block: largest number of points in one pass. Larger clouds are processed in blocks (``normals_of``), so that
             memory is bounded. None: one pass.
 
     Returns:
-        (N, 3) float32 unit vectors. The sign is arbitrary. A row of zeros is "no normal": the point is not finite or
-        very far from all others, or the cloud is a line or a single point.
+        (N, 3) unit vectors: a float32 array, or a tensor on the device and of the dtype of ``points`` (float32 for
+        integers). The sign is arbitrary. A row of zeros is "no normal": the point is not finite or very far from all
+        others, or the cloud is a line or a single point.
 
     Raises:
         ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.
         UserError: the weights cannot be read, or the device does not exist.
     """
+    return of_type(_answers(points, weights, device, progress, block).normal, points)
+
+
+def normals_and_confidence(
+    points: Points,
+    weights: str | Path | NormalEstimator = "best",
+    device: str | torch.device | None = None,
+    progress: Progress | None = None,
+    block: int | None = BLOCK,
+) -> tuple[Any, Any]:
+    """Normals (N, 3) as from ``estimate_normals``, and the confidence (N,) in each.
+
+    The confidence is 1 - the expected angle between the normal and the true one, in radians: 1 for an exact normal,
+    0.91 where 5 degrees are expected, 0 for a point without a normal, or where the normal is no better than any.
+    ``numpy.degrees(1 - confidence)`` is the expected angle in degrees.
+
+    Arguments and types as in ``estimate_normals``.
+
+    Raises:
+        ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.
+    """
+    found = _answers(points, weights, device, progress, block)
+    if found.error is None:
+        raise ValueError(f"expected weights with a model of their error for a confidence, got {weights} without")
+    return of_type(found.normal, points), of_type((1 - found.error).clip(0, 1), points)
+
+
+def _answers(
+    points: Points,
+    weights: str | Path | NormalEstimator,
+    device: str | torch.device | None,
+    progress: Progress | None,
+    block: int | None,
+) -> Answers:
     if isinstance(weights, NormalEstimator):
         estimator = weights
     else:
         estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
+    if device is None and isinstance(points, Tensor) and points.device.type != "cpu":
+        device = points.device
     estimator = estimator.to(chosen_device(device))
-    values = points.detach().cpu().double().numpy() if isinstance(points, torch.Tensor) else np.asarray(points)
+    values = as_array(points)
     if progress is None:
-        return normals_of(estimator, values, block=block)
+        return answers_of(estimator, values, block=block)
     with _counting_layers(estimator, progress) as passes:
-        return normals_of(estimator, values, block=block, progress=passes)
+        return answers_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Generic
 
 import torch
@@ -11,14 +12,17 @@ from torch import Tensor, nn
 
 from tensorframes.backbones import Backbone
 from tensorframes.frames import FrameFinder, Frames
-from tensorframes.geometry import Hierarchy, variation_profiles
+from tensorframes.geometry import Hierarchy, thinned_rows, variation_profile, variation_profiles
 from tensorframes.layers import Geometry, measured
 from tensorframes.normals.heads import Head, PlanT, ReadingT
 from tensorframes.normals.interface import Estimator
-from tensorframes.normals.normalise import in_scale, normalised
+from tensorframes.normals.normalise import SAMPLED, in_scale, normalised
 from tensorframes.normals.prediction import Prediction
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation
+
+PROFILED = 8192
+"""Points at which the profile of a large cloud is measured."""
 
 
 class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
@@ -88,12 +92,10 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(geometry, needed)
         frames = self.find_frames(geometry)
-        normal, iterates = self._passes(geometry, frames, plan)
+        found = self._passes(geometry, frames, plan)
         source = frames[0].fallback
         fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
-        return Prediction(
-            normal.index_select(0, place), iterates.index_select(1, place), fallback.index_select(0, place)
-        )
+        return replace(found, fallback=fallback).of(place)
 
     def geometry(
         self, pos: Tensor, batch: Tensor, scale: Tensor | None = None, profile: Tensor | None = None
@@ -110,11 +112,17 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
 
     @torch.no_grad()
     def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
-        """As in ``Estimator``; only the coarsest level is sampled."""
+        """As in ``Estimator``; only the coarsest level is sampled.
+
+        Of more than SAMPLED points it is an estimate from PROFILED of them, each weighted by the area it stands for.
+        """
         if not self.needs_profile:
             return None
         parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
         exact = in_scale(pos, batch, pos.new_tensor([scale])).to(parameter.device)
+        if len(pos) > SAMPLED:
+            rows = torch.from_numpy(thinned_rows(pos.cpu().numpy(), PROFILED)).to(parameter.device)
+            return variation_profile(exact, rows, weigh=True).unsqueeze(0).to(parameter)
         batch = batch.to(parameter.device)
         return variation_profiles(exact, batch, self.backbone.coarsest_rows(exact, batch)).to(parameter)
 
@@ -130,8 +138,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         ]
         return [first, *coarse]
 
-    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) and iterates (S, M, 3): from one reading in training, from one for each of the equivalent
+    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
+        """Normals (M, 3) and iterates (S, M, 3), from one reading in training, from one for each of the equivalent
         frames in evaluation."""
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames
         if self.training:
@@ -144,5 +152,5 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             return self.head.read(features, last, plan)
 
         readings = parallel_map(read, passes, geometry.levels[0].pos.device)
-        normal, iterates = self.head(readings, plan)
-        return normal, iterates
+        found: Prediction = self.head(readings, plan)
+        return found

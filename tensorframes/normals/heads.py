@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, Requirements, planes_of_levels, smallest_eigenvector
+from tensorframes.normals.prediction import Prediction
 from tensorframes.reps import Representation, TensorReps
 
 PlanT = TypeVar("PlanT")
@@ -36,8 +37,8 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
         """The features (N, reps.dim) of one pass as tensors in the world's frame."""
         raise NotImplementedError
 
-    def forward(self, readings: Sequence[ReadingT], plan: PlanT) -> tuple[Tensor, Tensor]:
-        """Normals (M, 3) and the iterates (S, M, 3) before them, the initial guess first, from one or two readings."""
+    def forward(self, readings: Sequence[ReadingT], plan: PlanT) -> Prediction:
+        """The normals, and the iterates before them, the initial guess first, from one or two readings."""
         raise NotImplementedError
 
 
@@ -64,10 +65,10 @@ class VectorHead(Head[Tensor, Tensor]):
         local = self.net(x.index_select(0, plan))
         return unit(frames.index_select(plan).to_world(local, self.vector))
 
-    def forward(self, readings: Sequence[Tensor], plan: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[Tensor], plan: Tensor) -> Prediction:
         """Normals (M, 3): the vectors, or the mean axis of two; no iterates (0, M, 3)."""
         normal = readings[0] if len(readings) == 1 else mean_axis(*readings)
-        return normal, normal.new_zeros(0, *normal.shape)
+        return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
 
 class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
@@ -106,13 +107,13 @@ class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
         world = frames.index_select(rows).to_world(local, self.tensor).view_as(start)
         return start + world + world.transpose(-1, -2)
 
-    def forward(self, readings: Sequence[Tensor], plan: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[Tensor], plan: tuple[Tensor, Tensor]) -> Prediction:
         """Normals (M, 3) of the mean of the tensors; no iterates (0, M, 3)."""
         symmetric = mean_of(readings)
         size = symmetric.detach().square().sum((-1, -2)).sqrt().view(-1, 1, 1)  # at least the largest eigenvalue
         eye = torch.eye(self.tensor.d, dtype=symmetric.dtype, device=symmetric.device)
         normal, _ = smallest_eigenvector(size * eye - symmetric)
-        return normal, normal.new_zeros(0, *normal.shape)
+        return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
 
 def mean_of(readings: Sequence[Tensor]) -> Tensor:

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from tensorframes.geometry import cloud_scale, nearest_neighbours
+from tensorframes.geometry import cloud_scale, nearest_neighbours, sampled_scale, thinned_rows
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.geometry.outliers import far_rows, within_range
+
+SAMPLED = 1_000_000
+"""Largest number of points at which a cloud's scale is measured; larger clouds are sampled (``thinned_rows``)."""
 
 CACHED = 8192
 """Largest number of points whose data fit into the processor's cache."""
@@ -119,4 +122,7 @@ def merged_cloud(pos: NDArray) -> MergedCloud:
     exact = torch.from_numpy(pos)
     distinct = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long))
     points = exact[distinct.first]
-    return MergedCloud(points, distinct.index, float(cloud_scale(points)))
+    if len(points) <= SAMPLED:
+        return MergedCloud(points, distinct.index, float(cloud_scale(points)))
+    rows = torch.from_numpy(thinned_rows(points.numpy(), SAMPLED))
+    return MergedCloud(points, distinct.index, sampled_scale(points, rows))

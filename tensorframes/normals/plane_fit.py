@@ -19,6 +19,7 @@ from tensorframes.normals.last_choice import LastChoice
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.normals.offset import Offset
 from tensorframes.normals.plane_votes import PlaneVotes, Search
+from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
@@ -162,7 +163,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), of all points."""
         return self.guess.read(x, frames, plan.guess), self.embed(x)
 
-    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
         """Normals (M, 3) of the planned rows, and the iterates before them: the guess and all fits but the last,
         (fits, M, 3); with a final selection also the last fit, (fits + 1, M, 3)."""
         guess, read = self._guess(readings, plan)
@@ -178,7 +179,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         values = of_fit(fit.values)
         failed = values[:, 1] <= RANK * values[:, 2]
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
-        return normal, torch.stack(iterates)
+        return Prediction(normal, torch.stack(iterates))
 
     def _guess(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals of the guess (N, 3), and embeddings with priors (N, embedding + fits), at all points."""
@@ -194,7 +195,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             if part is not None:
                 added, read = part(planned, tensor.detach(), read, self._chunk(read))
                 tensor = tensor + added
-        return self.guess([tensor], plan.guess)[0], read
+        return self.guess([tensor], plan.guess).normal, read
 
     def _fits(self, guess: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan) -> tuple[Fit, list[Tensor]]:
         """The last fit, of M points, and the normals (M, 3) of the guess (N, 3) and of the fits before the last."""

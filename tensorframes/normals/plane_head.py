@@ -11,9 +11,12 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, largest_eigenvector
+from tensorframes.normals.candidates import log_sine
+from tensorframes.normals.confidence import ErrorModel
 from tensorframes.normals.degenerate import fall_back, on_line
 from tensorframes.normals.heads import AxisHead, Head, mean_of
 from tensorframes.normals.neighbourhoods import Neighbourhoods
+from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
 from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.reps import Representation
@@ -52,6 +55,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: number of fits.
         levels: number of levels whose planes the axis starts from.
         embedding: width of the embedding.
+        error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. Its gradient
+            ends at its features, so that the normals are the same with and without it.
 
     Raises:
         ValueError: a number is below 1.
@@ -66,6 +71,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: int = 1,
         levels: int = 4,
         embedding: int = 16,
+        error: Callable[[int], ErrorModel] | None = None,
     ) -> None:
         super().__init__()
         if min(fits, levels, embedding) < 1:
@@ -75,6 +81,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
+        self.error = error(embedding + self.final.hidden + 3 + fits) if error is not None else None
         made = [fit(embedding) for _ in range(fits)]
         self.fits = nn.ModuleList(made)
         self.requirements = self.guess.requirements | self.final.requirements | made[0].requirements
@@ -99,13 +106,13 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
         return self.axis.read(x, frames, plan.axis), self.embed(x)
 
-    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+    def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
         """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
         guess, the fits."""
         tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
         axis, everyone = largest_eigenvector(tensor), torch.arange(len(tensor), device=tensor.device)
         size = self._chunk(everyone)
-        normals, seen = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
+        normals, seen, _ = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
         embedding = embedding + self.seen(seen)
         iterates = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)]
         for fit, near in zip(self.fits, plan.fitted, strict=True):
@@ -113,9 +120,19 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             normals = normals.index_copy(0, near.rows, normal)
             iterates.append(normals.index_select(0, plan.rows))
         estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
-        normal, _ = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
+        normal, seen, apart = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
+        error = None if self.error is None else self.error(self.evidence(normal, iterates, own, seen, apart))
         normal = fall_back(normal, on_line(plan.geometry, plan.rows), plan.rows, plan.geometry, self.guess.nearest)
-        return normal, torch.stack(iterates)
+        return Prediction(normal, torch.stack(iterates), error=error)
+
+    @torch.no_grad()
+    def evidence(
+        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, seen: Tensor, apart: Tensor
+    ) -> Tensor:
+        """Invariants (M, F) that tell how sure normals (M, 3) are: what the point and the last selection are like, how
+        far what was selected is apart (M, 1), and the angles to the iterates."""
+        cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
+        return torch.cat([embedding, seen, apart.to(seen), log_sine(1 - cosine.square()).to(seen)], dim=-1)
 
     def _chunk(self, rows: Tensor) -> int:
         """Number of points that are computed at once: all of them in training."""

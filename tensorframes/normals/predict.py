@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.normals.confidence import expected_error
 from tensorframes.normals.degenerate import cloud_normals
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.normalise import merged_cloud, usable_points
@@ -23,6 +26,18 @@ MARGIN = 20_000
 """Largest number of points of that margin; for larger blocks the number of points of the block."""
 
 
+NONE = np.array([0, 0, 0, np.nan], dtype=np.float32)
+"""No normal, and an error that is not known."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Normals of M points, and how far they are expected to be off."""
+
+    normal: NDArray[np.float32]  # (M, 3) unit vectors; a row of zeros is "no normal"
+    error: NDArray[np.float32] | None  # (M,) expected angle to the true normal, radians; 1 without a normal
+
+
 def normals_of(
     estimator: Estimator,
     points: NDArray,
@@ -30,7 +45,18 @@ def normals_of(
     block: int | None = BLOCK,
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Normals of a cloud of any scale and offset.
+    """Normals (N, 3) or (M, 3) of a cloud; ``answers_of`` without expected errors."""
+    return answers_of(estimator, points, rows, block, progress).normal
+
+
+def answers_of(
+    estimator: Estimator,
+    points: NDArray,
+    rows: NDArray | None = None,
+    block: int | None = BLOCK,
+    progress: Progress | None = None,
+) -> Answers:
+    """Normals of a cloud of any scale and offset, and their expected errors if the network has a model of these.
 
     A cloud of more than ``block`` points is processed in blocks, each with the points within REACH spacings around it,
     so that memory is bounded. Blocks follow the shape of the cloud, not its pose or the order of its points (but see
@@ -47,9 +73,6 @@ def normals_of(
         block: points of a block; None: one pass of the whole cloud.
         progress: called when a pass begins, with the number of finished passes and their total number.
 
-    Returns:
-        (N, 3) or (M, 3) float32 unit vectors; a row of zeros is "no normal".
-
     Raises:
         ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block < 1.
     """
@@ -61,31 +84,36 @@ def normals_of(
     wanted = np.arange(len(points)) if rows is None else _row_numbers(rows, len(points))
     pos, place = usable_points(points)
     index = place[wanted]
-    normals = np.zeros((len(wanted), 3), dtype=np.float32)
+    found = np.tile(NONE, (len(wanted), 1))
     if not (index >= 0).any():
-        return normals
+        return Answers(found[:, :3], None)
     asked = index[index >= 0]
     if block is None or len(pos) <= block:
         if progress is not None:
             progress(0, 1)
-        normals[index >= 0] = _pass(estimator, pos, asked)
+        found[index >= 0] = _pass(estimator, pos, asked)
     else:
-        normals[index >= 0] = _by_blocks(estimator, pos, asked, block, progress)
-    return normals
+        found[index >= 0] = _by_blocks(estimator, pos, asked, block, progress)
+    without = (found[:, :3] == 0).all(1)
+    known = not np.isnan(found[index >= 0, 3]).any()
+    return Answers(np.ascontiguousarray(found[:, :3]), np.where(without, 1, found[:, 3]) if known else None)
 
 
 def _pass(
     estimator: Estimator, pos: NDArray, rows: NDArray, scale: float | None = None, profile: Tensor | None = None
 ) -> NDArray[np.float32]:
-    """Normals (M, 3) of rows (M,) of centred points (N, 3) in one pass; ``scale`` and ``profile`` are those of the
-    cloud they belong to."""
+    """Normals and expected errors (M, 4) of rows (M,) of centred points (N, 3) in one pass.
+
+    ``scale`` and ``profile`` are those of the cloud they belong to.
+    """
     parameter = next(estimator.parameters())
     index = torch.from_numpy(rows).to(parameter.device)
     with torch.inference_mode():
         length = None if scale is None else parameter.new_tensor([scale])
         positions = torch.from_numpy(pos).to(parameter.device if estimator.accepts_float64 else parameter)
-        normal = estimator(positions, scale=length, rows=index, profile=profile).normal
-    values: NDArray[np.float32] = normal.detach().float().cpu().numpy()
+        found = estimator(positions, scale=length, rows=index, profile=profile)
+        error = found.normal[:, 0] * torch.nan if found.error is None else expected_error(found.error)
+        values: NDArray[np.float32] = torch.column_stack([found.normal, error]).detach().float().cpu().numpy()
     return values
 
 
@@ -96,13 +124,13 @@ def _by_blocks(
     block: int,
     progress: Progress | None,
 ) -> NDArray[np.float32]:
-    """Normals (M, 3) of rows (M,) of centred points (N, 3), block by block."""
+    """Normals and expected errors (M, 4) of rows (M,) of centred points (N, 3), block by block."""
     cloud = merged_cloud(pos)
     points, asked = cloud.pos.numpy(), cloud.index.numpy()[rows]
     wanted = np.zeros(len(points), dtype=bool)
     wanted[asked] = True
     profile = estimator.measured_profile(cloud.pos, cloud.scale)
-    normals = np.zeros((len(points), 3), dtype=np.float32)
+    found = np.tile(NONE, (len(points), 1))
     parts = [part for part in blocks(points, block) if wanted[part].any()]
     for number, part in enumerate(parts):
         if progress is not None:
@@ -110,11 +138,11 @@ def _by_blocks(
         margin = surroundings(points, part, cloud.scale, REACH, max(block, MARGIN))
         read, own = np.sort(np.concatenate([part, margin])), part[wanted[part]]
         centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
-        normals[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
+        found[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     batch = torch.zeros(len(points), dtype=torch.long)
-    normals[wanted & (normals == 0).all(1)] = cloud_normals(cloud.pos, batch, 1)[0].numpy()
-    return normals[asked]
+    found[wanted & (found[:, :3] == 0).all(1), :3] = cloud_normals(cloud.pos, batch, 1)[0].numpy()
+    return found[asked]
 
 
 def _row_numbers(rows: NDArray, count: int) -> NDArray[np.int64]:
@@ -155,3 +183,7 @@ class EstimatorMethod:
     def __call__(self, points: NDArray, rows: NDArray | None = None) -> NDArray[np.float32]:
         """Normals (N, 3) of the points (N, 3), or (M, 3) of the rows (M,)."""
         return normals_of(self.estimator, points, rows)
+
+    def with_errors(self, points: NDArray, rows: NDArray | None = None) -> Answers:
+        """The same with expected errors."""
+        return answers_of(self.estimator, points, rows)

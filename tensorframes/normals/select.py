@@ -130,9 +130,9 @@ class Select(nn.Module):
 
     def forward(
         self, geometry: Geometry, planned: list[Any], rows: Tensor, estimates: Tensor, embedding: Tensor, size: int
-    ) -> tuple[Tensor, Tensor]:
-        """Unit normals (M, 3), toward the latest estimates, and the mean hidden features (M, hidden) of what was
-        selected.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit normals (M, 3), toward the latest estimates, the mean hidden features (M, hidden) of what was selected,
+        and how far that is apart (M, 1): the mean squared sine of its angles to the normal, on a logarithmic scale.
 
         Args:
             planned: ``plan(geometry)``. rows: (M,) points. estimates: (M, S, 3). embedding: (M, E). size: number of
@@ -140,16 +140,16 @@ class Select(nn.Module):
         """
         sources = list(zip(self.sources.values(), planned, strict=True))
 
-        def selected(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        def selected(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
             rows, estimates, embedding = part
             near = surroundings(geometry, rows, estimates, self.nearest)
             return self.of(near, [source.candidates(each, near) for source, each in sources], embedding)
 
         parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
-        normals, seen = zip(*parallel_map(selected, parts, embedding.device), strict=True)
-        return torch.cat(normals), torch.cat(seen)
+        normals, seen, apart = zip(*parallel_map(selected, parts, embedding.device), strict=True)
+        return torch.cat(normals), torch.cat(seen), torch.cat(apart)
 
-    def of(self, near: Surroundings, found: Sequence[Candidates], embedding: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, near: Surroundings, found: Sequence[Candidates], embedding: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same of some points, from the candidates of each source."""
         directions = torch.cat([each.directions for each in found], dim=1)
         evidence = self.evidence(near, directions)
@@ -171,7 +171,8 @@ class Select(nn.Module):
         score = self.score[1:](hidden).squeeze(-1) + self.lead[self.which]
         share = self.share(score.to(prior.dtype), evidence.inliers, prior)
         seen = (share.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
-        return axis_of(directions, share, near.estimates[:, -1]), seen
+        axis = axis_of(directions, share, near.estimates[:, -1])
+        return axis, seen, apart(directions, share, axis)
 
     @full_precision
     def share(self, score: Tensor, inliers: Tensor, prior: Tensor) -> Tensor:
@@ -203,6 +204,14 @@ def axis_of(directions: Tensor, share: Tensor, toward: Tensor) -> Tensor:
     """Principal axes (M, 3) of sums of n n^T over directions (M, C, 3), by their shares (M, C), toward (M, 3)."""
     axis = largest_eigenvector((directions * share.unsqueeze(-1)).transpose(1, 2) @ directions)
     return axis * torch.where((axis * toward).sum(-1, keepdim=True) < 0, -1, 1)
+
+
+@full_precision
+@torch.no_grad()
+def apart(directions: Tensor, share: Tensor, axis: Tensor) -> Tensor:
+    """How far directions (M, C, 3) of some shares (M, C) are from an axis (M, 3): (M, 1), see ``Select.forward``."""
+    cosine = (directions @ axis.unsqueeze(-1)).squeeze(-1)
+    return log_sine(1 - (share * cosine.square()).sum(-1, keepdim=True))
 
 
 def _together(source: Source[Any], measured: Tensor, features: Tensor, prior: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Reports of scores: tables, pictures and files."""
 
+from tensorframes.reports.confidence import confidence_picture, confidence_table
 from tensorframes.reports.curves import expect_picture, pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, worst_clouds
@@ -8,6 +9,8 @@ from tensorframes.reports.table import compare
 
 __all__ = [
     "compare",
+    "confidence_picture",
+    "confidence_table",
     "draw_panels",
     "equivariance_table",
     "error_panel",

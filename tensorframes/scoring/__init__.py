@@ -1,6 +1,7 @@
 """Scores: protocols and metrics, classical methods, equivariance errors, the oracle lower bound."""
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
+from tensorframes.scoring.confidence import confidence_scores, surface_variation
 from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
 from tensorframes.scoring.lie_derivative import LieDerivative, lie_derivative
 from tensorframes.scoring.lower_bound import oracle_lower_bound
@@ -22,6 +23,7 @@ __all__ = [
     "Open3D",
     "RobustPCA",
     "angles",
+    "confidence_scores",
     "deviation",
     "equivariance_error",
     "flipped",
@@ -33,4 +35,5 @@ __all__ = [
     "rmse",
     "score",
     "score_rotated",
+    "surface_variation",
 ]

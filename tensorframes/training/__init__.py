@@ -12,6 +12,7 @@ from tensorframes.training.callbacks import (
     stop_signals,
 )
 from tensorframes.training.checkpoints import WholeCheckpoints
+from tensorframes.training.confidence import ConfidenceTraining, ErrorLikelihood
 from tensorframes.training.csv_log import MetricsFile, read_rows
 from tensorframes.training.data import CloudDataModule, CountedBatches
 from tensorframes.training.finite import Diverged
@@ -22,10 +23,12 @@ from tensorframes.training.schedule import WarmupCosine, WarmupStableDecay, para
 __all__ = [
     "EMA",
     "CloudDataModule",
+    "ConfidenceTraining",
     "Cost",
     "CountedBatches",
     "Diverged",
     "ErrorClouds",
+    "ErrorLikelihood",
     "FinalValidation",
     "LastCheckpoint",
     "MetricsFile",

@@ -98,7 +98,9 @@ class NormalTraining(pl.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores whole clouds; returns the normals (M, 3) predicted in the loss mask, for the callbacks."""
-        normal = self._predict(batch).normal
+        return self._scored(self._predict(batch).normal, batch)
+
+    def _scored(self, normal: Tensor, batch: Batch) -> Tensor:
         rmse = rmse_degrees(normal, batch, self.loss.oriented).tolist()
         self._scores += list(zip(batch.place.tolist(), batch.category, rmse, strict=True))
         return normal

@@ -18,7 +18,7 @@ from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out, partition
-from tensorframes.data.io import SUFFIXES, read_cloud
+from tensorframes.data.io import CLOUD_SUFFIXES, read_cloud
 from tensorframes.data.io.lists import read_names
 from tensorframes.errors import UserError
 
@@ -78,7 +78,7 @@ class Folder:
             return self._with_val({split: _clouds_in(self.root / split) for split in SPLITS})
         files = _clouds_in(self.root)
         if not files:
-            raise UserError(f"{self.root}: expected files of type {', '.join(SUFFIXES)}, found none")
+            raise UserError(f"{self.root}: expected files of type {', '.join(CLOUD_SUFFIXES)}, found none")
         lists = {split: self.root / f"{split}.txt" for split in SPLITS}
         if any(file.is_file() for file in lists.values()):
             return self._with_val({split: _listed(file, files) for split, file in lists.items()})
@@ -131,7 +131,7 @@ def _clouds_in(folder: Path) -> dict[str, Path]:
     for file in sorted(folder.rglob("*")):
         inner = file.relative_to(folder)
         hidden = any(part.startswith(".") for part in inner.parts)
-        if hidden or file.suffix.lower() not in SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
+        if hidden or file.suffix.lower() not in CLOUD_SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
             continue
         name = "_".join(inner.with_suffix("").parts)
         if name in files:
@@ -146,7 +146,7 @@ def _listed(file: Path, clouds: dict[str, Path]) -> dict[str, Path]:
     listed = {}
     for line in read_names(file):
         path = Path(line)
-        name = "_".join((path.with_suffix("") if path.suffix.lower() in SUFFIXES else path).parts)
+        name = "_".join((path.with_suffix("") if path.suffix.lower() in CLOUD_SUFFIXES else path).parts)
         if name not in clouds:
             raise UserError(f"{file}: expected names of clouds in {file.parent}, got {line}")
         listed[name] = clouds[name]

@@ -1,7 +1,7 @@
 """The interface of file formats."""
 
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NoReturn, Protocol
 
 from tensorframes.data.io.columns import Columns
 
@@ -17,6 +17,11 @@ class Format(Protocol):
     @property
     def suffixes(self) -> tuple[str, ...]:
         """Suffixes of its files, in lower case."""
+        ...
+
+    @property
+    def refusal(self) -> str:
+        """Why no file of this format is written; empty if it is."""
         ...
 
     def read(self, path: Path, content: bytes) -> Columns:
@@ -44,3 +49,19 @@ class Format(Protocol):
             suffix: the suffix of the target, one of `suffixes`.
         """
         ...
+
+
+class ReadOnly:
+    """A format of which no files are written: it has no place for the normal of a point."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    refusal: str
+
+    def unkept(self, columns: Columns) -> tuple[str, ...]:
+        """Raises ValueError: nothing is written."""
+        raise ValueError(self.refusal)
+
+    def write(self, file: BinaryIO, columns: Columns, suffix: str) -> NoReturn:
+        """Raises ValueError: nothing is written."""
+        raise ValueError(self.refusal)

@@ -1,39 +1,72 @@
 """Reading and writing of point files in any format; unchanged columns are preserved exactly."""
 
+import io
 import logging
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from tensorframes.atomic import is_special, replacing
 from tensorframes.data.io.columns import Columns
-from tensorframes.data.io.files import one_line, read_bytes
+from tensorframes.data.io.e57 import E57Format
+from tensorframes.data.io.files import dataset_of, file_of, one_line, read_bytes
 from tensorframes.data.io.format import Format
+from tensorframes.data.io.hdf5 import Hdf5Format
+from tensorframes.data.io.kitti import KittiFormat
 from tensorframes.data.io.las import LasFormat
 from tensorframes.data.io.npy import NpyFormat
 from tensorframes.data.io.npz import NpzFormat
+from tensorframes.data.io.obj import ObjFormat
+from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
+from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
 from tensorframes.errors import UserError
 
-FORMATS: tuple[Format, ...] = (PlyFormat(), PcdFormat(), LasFormat(), NpyFormat(), NpzFormat(), TextFormat())
+CLOUDS: tuple[Format, ...] = (PlyFormat(), PcdFormat(), LasFormat(), NpyFormat(), NpzFormat(), TextFormat())
+FORMATS: tuple[Format, ...] = (
+    *CLOUDS, ObjFormat(), OffFormat(), StlFormat(), Hdf5Format(), E57Format(), KittiFormat()
+)  # fmt: skip
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
+TARGETS = tuple(suffix for each in FORMATS if not each.refusal for suffix in each.suffixes)
+"""Suffixes of files that are written."""
+
+CLOUD_SUFFIXES = tuple(suffix for each in CLOUDS for suffix in each.suffixes)
+"""Suffixes of files that can be nothing but one cloud: no meshes, and no containers of many arrays."""
+
+SIGNATURES = {
+    b"ply": ".ply", b"# .PCD": ".pcd", b"VERSION": ".pcd", b"LASF": ".las", b"\x93NUMPY": ".npy", b"PK": ".npz",
+    b"\x89HDF": ".h5", b"ASTM-E57": ".e57", b"OFF": ".off", b"NOFF": ".off", b"COFF": ".off", b"solid": ".stl",
+    b"v ": ".obj",
+}  # fmt: skip
+"""First bytes of files, and their suffix."""
 
 
-def read_cloud(path: str | Path) -> Columns:
-    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ and text (.xyz .txt .csv .asc .pts) by suffix.
+def read_cloud(path: str | Path, suffix: str = "") -> Columns:
+    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ, text (.xyz .txt .csv .asc .pts), OBJ, OFF, STL, HDF5, E57 and KITTI's scans.
 
     Columns are identified by name, whatever their case, unit or order (x, "X [m]", Points:0; nx, NormalX, normal_x). In
     text and arrays without names they are identified by position: `text.positional_names`.
+
+    Args:
+        path: of the file; `FILE.h5:NAME` for a dataset in an HDF5 file.
+        suffix: ".ply", say, of a file whose name does not end with it.
 
     Raises:
         UserError: the file cannot be read; the error is one line with its name.
     """
     path = Path(path)
-    content = read_bytes(path)
-    found = _format_of(path)
+    return parse_cloud(read_bytes(path), path, suffix)
+
+
+def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
+    """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
+    path = Path(path)
+    found, named = _format_of(path, suffix)
     try:
-        columns = found.read(path, content)
+        known = file_of(path).suffix.lower() == named
+        columns = found.read(path if known else path.with_name(f"{path.name}{named}"), content)
     except UserError:
         raise
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -48,40 +81,50 @@ def read_cloud(path: str | Path) -> Columns:
     return columns
 
 
-def write_cloud(path: str | Path, columns: Columns) -> None:
+def recognised(content: bytes) -> str:
+    """The suffix of a file with these first bytes; that of text where no format has them."""
+    return next((suffix for start, suffix in SIGNATURES.items() if content.startswith(start)), ".xyz")
+
+
+def write_cloud(path: str | Path, columns: Columns, suffix: str = "") -> None:
     """Writes the rows in the format of the suffix, whole or not at all (`tensorframes.atomic`).
 
     Unchanged content of a file of the same format is preserved: header, order, types, text of the numbers. Columns that
     the format cannot represent are left out and named in a warning. A pipe or device without a suffix gets the format
     that the columns came from.
 
+    Args:
+        path: of the file.
+        columns: the rows.
+        suffix: ".ply", say, of a file whose name does not end with it.
+
     Raises:
         UserError: the suffix is unknown, or the file can't be written.
     """
     path = Path(path)
-    expect_target(path)
-    found, suffix = _target_format(path, columns)
-    if lost := unkept(path, columns):
-        logging.getLogger(__name__).warning("%s", lost_line(path, lost))
-    remaining = columns.without(tuple(name for name in columns.names if name in lost))
+    expect_target(path, suffix)
+    remaining = _kept(path, columns, suffix)
     try:
         with replacing(path) as file:
-            found.write(file, remaining, suffix)
+            _write(file, path, remaining, suffix)
     except OSError as error:
         raise UserError(f"{path}: can't be written: {error.strerror or error}") from error
-    except UserError:
-        raise
-    except Exception as error:  # laspy's have no common class
-        raise UserError(f"{path}: can't be written as {found.name}: {one_line(error)}") from error
 
 
-def unkept(path: str | Path, columns: Columns) -> tuple[str, ...]:
+def encode_cloud(columns: Columns, path: str | Path, suffix: str = "") -> bytes:
+    """The content of the file that `write_cloud` would write; `path` is for its suffix and for error messages."""
+    path, stream = Path(path), io.BytesIO()
+    _write(stream, path, _kept(path, columns, suffix), suffix)
+    return stream.getvalue()
+
+
+def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, ...]:
     """Content that a file with this suffix cannot represent: names of columns, and other content of the original file.
 
     Raises:
         UserError: the suffix is unknown, or the positions cannot be represented.
     """
-    found, _ = _target_format(Path(path), columns)
+    found, _ = _target_format(Path(path), columns, suffix)
     try:
         names = found.unkept(columns)
     except ValueError as error:
@@ -92,26 +135,30 @@ def unkept(path: str | Path, columns: Columns) -> tuple[str, ...]:
     return (*names, *(() if columns.suffix in found.suffixes else columns.beside))
 
 
-def lost_line(path: str | Path, lost: tuple[str, ...]) -> str:
+def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:
     """One line that names what is left out."""
-    return f"{path}: {Path(path).suffix or 'this kind of file'} can't keep {', '.join(lost)}: left out"
+    kind = suffix or Path(path).suffix or "this kind of file"
+    return f"{path}: {kind} can't keep {', '.join(lost)}: left out"
 
 
-def expect_target(path: str | Path) -> None:
+def expect_target(path: str | Path, suffix: str = "") -> None:
     """Checks, before a long computation, that a file can be written.
 
     A read-only folder is refused even if the existing file is writable: it could only be overwritten in place, and
     would be lost if that fails.
 
     Raises:
-        UserError: the suffix is unknown; the folder does not exist; the folder or the file is not writable.
+        UserError: the suffix is unknown, or of a format that is only read; the folder does not exist; the folder or the
+            file is not writable.
     """
     path = Path(path)
     try:
-        if is_special(path):
+        special = is_special(path)
+        if suffix or not special:
+            expect_kind(path, suffix)
+        if special:
             return
         target = Path(os.path.realpath(path))
-        _format_of(path)
         if path.is_dir():
             raise UserError(f"{path}: expected a file to write, got a folder")
         if not target.parent.is_dir():
@@ -126,15 +173,47 @@ def expect_target(path: str | Path) -> None:
         raise UserError(f"{path}: can't be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _format_of(path: Path) -> Format:
-    found = next((each for each in FORMATS if path.suffix.lower() in each.suffixes), None)
+def expect_kind(path: str | Path, suffix: str = "") -> None:
+    """Checks that files with this suffix are written.
+
+    Raises:
+        UserError: the suffix is unknown, or of a format that is only read; or the path names a dataset.
+    """
+    path = Path(path)
+    if refusal := _format_of(path, suffix)[0].refusal:
+        raise UserError(f"{path}: {refusal}")
+    if dataset := dataset_of(path):
+        raise UserError(f"{path}: expected a file to write, got its dataset {dataset}")
+
+
+def _kept(path: Path, columns: Columns, suffix: str) -> Columns:
+    """The columns without those that the format cannot represent; a warning names these."""
+    if lost := unkept(path, columns, suffix):
+        logging.getLogger(__name__).warning("%s", lost_line(path, lost, suffix))
+    return columns.without(tuple(name for name in columns.names if name in lost))
+
+
+def _write(file: BinaryIO, path: Path, columns: Columns, suffix: str) -> None:
+    found, named = _target_format(path, columns, suffix)
+    try:
+        found.write(file, columns, named)
+    except (OSError, UserError):
+        raise
+    except Exception as error:  # laspy's have no common class
+        raise UserError(f"{path}: can't be written as {found.name}: {one_line(error)}") from error
+
+
+def _format_of(path: Path, suffix: str = "") -> tuple[Format, str]:
+    """The format of a file, and its suffix in lower case: by the given suffix, or else by that of its name."""
+    named = (suffix or file_of(path).suffix).lower()
+    found = next((each for each in FORMATS if named in each.suffixes), None)
     if found is None:
-        raise UserError(f"{path}: expected a file of type {', '.join(SUFFIXES)}, got {path.suffix or 'none'}")
-    return found
+        raise UserError(f"{path}: expected a file of type {', '.join(SUFFIXES)}, got {named or 'none'}")
+    return found, named
 
 
-def _target_format(path: Path, columns: Columns) -> tuple[Format, str]:
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES and columns.suffix and is_special(path):
+def _target_format(path: Path, columns: Columns, suffix: str = "") -> tuple[Format, str]:
+    anywhere = path.suffix.lower() not in SUFFIXES and (is_special(path) or not path.suffix)
+    if not suffix and columns.suffix and anywhere:
         suffix = columns.suffix
-    return _format_of(Path(f"{path}{'' if suffix == path.suffix.lower() else suffix}")), suffix
+    return _format_of(path, suffix)

@@ -43,6 +43,7 @@ class LasFormat:
 
     name = "LAS"
     suffixes = (".las", ".laz")
+    refusal = ""
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points of a LAS or LAZ file of any version and point format that laspy reads."""

@@ -37,6 +37,7 @@ class NpyFormat:
 
     name = "NPY"
     suffixes = (".npy",)
+    refusal = ""
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points of one array; pickled objects are never loaded."""

@@ -38,6 +38,7 @@ class PcdFormat:
 
     name = "PCD"
     suffixes = (".pcd",)
+    refusal = ""
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, including rows that are not finite (of organised clouds)."""

@@ -45,6 +45,7 @@ class PlyFormat:
 
     name = "PLY"
     suffixes = (".ply",)
+    refusal = ""
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, with all other content of the file."""

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from tensorframes.data.io.ply_header import Element, Property
 from tensorframes.data.io.types import holds
 
+ROWS = 1 << 18
+"""Rows that are converted and written at once."""
+
 
 class CutOff(ValueError):
     """The file ends before its rows."""
@@ -58,7 +61,8 @@ def write_binary(table: NDArray, properties: Sequence[Property], order: str) -> 
     """The rows as bytes of a binary file; columns of the table in the order of the properties."""
     names = table.dtype.names or ()
     if not any(each.length for each in properties):
-        yield np.ascontiguousarray(table.astype(row_type(properties, names, order))).tobytes()
+        for start in range(0, len(table), ROWS):
+            yield table[start : start + ROWS].astype(row_type(properties, names, order)).tobytes()
         return
     columns = [
         _list_bytes(table[name], each, order) if each.length else _number_bytes(table[name], each, order)

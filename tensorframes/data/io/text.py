@@ -13,7 +13,7 @@ from tensorframes.data.io.columns import NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
 from tensorframes.data.io.splice import Splice, splice_line
-from tensorframes.data.io.values import read_columns, split_rows, texts_of
+from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
 from tensorframes.errors import UserError
 
 COUNTED = ".pts"
@@ -40,6 +40,7 @@ class TextFormat:
 
     name = "text"
     suffixes = (".xyz", ".txt", ".csv", ".asc", ".pts")
+    refusal = ""
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The rows of a text file; columns without names are named by `positional_names`."""
@@ -160,12 +161,9 @@ def _splice(origin: TextOrigin, columns: Columns) -> Splice:
 
 
 def _brief(columns: Columns, name: str) -> NDArray:
-    """The numbers of a column; new normals in single precision, which is their accuracy."""
+    """The numbers of a column; new normals in single precision."""
     values = columns.table[name]
-    if name in columns.normals and values.dtype.kind == "f":
-        single = values.astype(np.float32)
-        return single if np.array_equal(single, values, equal_nan=True) else values
-    return values
+    return brief(values) if name in columns.normals else values
 
 
 def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> str:

@@ -91,6 +91,14 @@ def texts_of(values: NDArray) -> list[str]:
     return [str(value) for value in values.tolist()]
 
 
+def brief(values: NDArray) -> NDArray:
+    """Floating-point numbers in single precision, the accuracy of new normals, if it holds them exactly."""
+    if values.dtype.kind != "f":
+        return values
+    single = values.astype(np.float32)
+    return single if np.array_equal(single, values, equal_nan=True) else values
+
+
 def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
     """(N, C) numbers, or None if the rows have more than plain numbers."""
     rows = lines[layout.start :]

@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.geometry.outliers import within_range
+from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
+from tensorframes.normals.points import Points, as_array
 
 Floats = NDArray[np.float64]
 Normals = TypeVar("Normals", NDArray, torch.Tensor)
@@ -25,7 +27,7 @@ VOTERS = 4
 
 
 def orient_normals(
-    points: ArrayLike | torch.Tensor,
+    points: Points,
     normals: Normals,
     method: str = "outward",
     viewpoint: ArrayLike | None = None,
@@ -43,7 +45,7 @@ def orient_normals(
     but for ties. A row of zeros or a row that is not finite has no sign and stays as it is.
 
     Args:
-        points: (N, 3) numbers, an array or a tensor.
+        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
         normals: (N, 3), of any length; an array or a tensor on any device.
         method: see above.
         viewpoint: (3,) for the method of that name.
@@ -81,9 +83,9 @@ def _toward(normal: Floats, direction: Floats) -> Floats:
     return np.where((normal * direction).sum(axis=1) < 0, -1.0, 1.0)
 
 
-def _rows(values: ArrayLike | torch.Tensor, name: str) -> Floats:
+def _rows(values: Points, name: str) -> Floats:
     """(N, 3) float64."""
-    array = values.detach().cpu().double().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = as_array(values)
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
         raise ValueError(f"expected {name} (N, 3) of numbers, got shape {array.shape} of {array.dtype}")
     return array.astype(np.float64)
@@ -115,9 +117,7 @@ def _distinct_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     """The same of distinct points."""
     if len(pos) <= MOST:
         return _graph_signs(pos, normal, outward)
-    # Evenly in the order of their distance from the mean, which neither pose nor order of the points changes.
-    order = np.argsort(((pos - pos.mean(axis=0)) ** 2).sum(axis=1), kind="stable")
-    kept = order[np.linspace(0, len(order) - 1, MOST).astype(np.int64)]
+    kept = thinned_rows(pos, MOST)
     sign = _graph_signs(pos[kept], normal[kept], outward)
     near = nearest(pos[kept], VOTERS, pos)[1]
     votes = np.einsum("nka,na,nk->n", normal[kept][near], normal, sign[near])

@@ -1,0 +1,80 @@
+"""The clouds of a command: files, or the standard input and output, which are called `-`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorframes.atomic import is_special
+from tensorframes.data.io import (
+    encode_cloud,
+    expect_kind,
+    expect_target,
+    parse_cloud,
+    read_cloud,
+    recognised,
+    write_cloud,
+)
+from tensorframes.errors import UserError
+
+if TYPE_CHECKING:
+    from tensorframes.data.io import Columns
+
+STANDARD = "-"
+INPUT, OUTPUT = "standard input", "standard output"
+"""The names of both in messages."""
+
+
+def suffix_of(kind: str | None) -> str:
+    """The suffix of a kind of file: ".ply" of "ply", "PLY" or ".ply"; empty if none is named."""
+    return f".{kind.lower().lstrip('.')}" if kind else ""
+
+
+def read_source(source: str, suffix: str = "") -> "Columns":
+    """The points of a file or of the standard input, whose kind its first bytes tell if no suffix does.
+
+    Raises:
+        UserError: they can't be read.
+    """
+    if source != STANDARD:
+        return read_cloud(source, suffix)
+    content = sys.stdin.buffer.read()
+    if not content.strip():
+        raise UserError(f"{INPUT}: expected points, got none")
+    return parse_cloud(content, INPUT, suffix or recognised(content))
+
+
+def check_target(target: str, source: str, suffix: str = "", overwrite: bool = False) -> None:
+    """Checks, before a long computation, that the target can be written.
+
+    Raises:
+        UserError: it exists, and is not to be overwritten; or see `expect_target`.
+    """
+    if target == STANDARD:
+        if suffix:
+            expect_kind(OUTPUT, suffix)
+        return
+    expect_target(target, suffix)
+    if overwrite or is_special(Path(target)) or not os.path.lexists(target):
+        return
+    same = source != STANDARD and os.path.exists(source) and os.path.samefile(source, target)
+    raise UserError(f"{target}: {'is the source' if same else 'exists'}; --overwrite replaces it")
+
+
+def write_target(target: str, columns: "Columns", suffix: str = "") -> None:
+    """Writes a file, or to the standard output, there by default in the format that the columns came from.
+
+    Raises:
+        UserError: it can't be written.
+    """
+    if target != STANDARD:
+        write_cloud(target, columns, suffix)
+        return
+    content = encode_cloud(columns, OUTPUT, suffix)
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def is_standard_output(target: str) -> bool:
+    """Whether a cloud goes to the standard output, where no message may be mixed with it."""
+    return target == STANDARD or os.path.realpath(target) == os.path.realpath("/dev/stdout")

@@ -1,0 +1,146 @@
+"""Named arrays of one length, as NPZ and HDF5 files have them, as columns, and back."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.data.io.axes import (
+    NORMAL_VECTORS,
+    NORMALS,
+    POSITION_VECTORS,
+    POSITIONS,
+    Triples,
+    find_triple,
+    key_of,
+)
+from tensorframes.data.io.columns import NORMAL, Columns, plain, table_of
+from tensorframes.data.io.files import one_line
+from tensorframes.data.io.npy import rows_of
+from tensorframes.errors import UserError
+
+Arrays = Mapping[str, NDArray]
+Places = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The points among named arrays.
+
+    Args:
+        table: (N,) structured array of all arrays with one number or row per point.
+        places: of each array that was read, the columns that it became.
+        records: names of the arrays that are themselves rows of named fields.
+        single: the positions are one array (N, C), not three (N,).
+        beside: names of the other arrays.
+    """
+
+    table: NDArray
+    places: Places
+    records: frozenset[str]
+    single: bool
+    beside: tuple[str, ...]
+
+
+def find_points(path: Path, arrays: Arrays, position: tuple[str, ...]) -> Found:
+    """The positions in these arrays, the normals, and all others of one number or row per point.
+
+    Raises:
+        UserError: their shapes disagree, or they can't be read.
+    """
+    others = [name for name in arrays if name not in position]
+    normals = find_arrays(others, NORMALS, NORMAL_VECTORS)
+    parts = _position_parts(path, arrays, position)
+    count = len(next(iter(parts[position[0]].values())))
+    parts |= _normal_parts(path, arrays, normals, count)
+    taken = {name for columns in parts.values() for name in columns}
+    for name in others:
+        if name not in (*normals, *taken) and (array := _column(arrays, name, count)) is not None:
+            parts[name] = {name: array}
+    places = {array: tuple(columns) for array, columns in parts.items()}
+    table = table_of({name: values for columns in parts.values() for name, values in columns.items()})
+    records = frozenset(name for name in position if arrays[name].dtype.names)
+    return Found(table, places, records, len(position) == 1, tuple(name for name in others if name not in parts))
+
+
+def find_position(names: Collection[str]) -> tuple[str, ...]:
+    """Names of the arrays of positions: one (N, C), or three (N,); none if no name says so."""
+    return find_arrays(list(names), POSITIONS, POSITION_VECTORS)
+
+
+def find_arrays(names: list[str], triples: Triples, vectors: tuple[str, ...]) -> tuple[str, ...]:
+    """The array that has one of the keys, or three that make up one of the triples."""
+    one = next((name for key in vectors for name in names if key_of(name) == key), None)
+    return (one,) if one is not None else find_triple(names, triples) or ()
+
+
+def new_arrays(columns: Columns, found: Found) -> dict[str, NDArray] | None:
+    """The arrays that are new or changed; None if columns of the original are missing."""
+    known = {name for names in found.places.values() for name in names}
+    if not known <= {*columns.names}:
+        return None
+    new = tuple(name for name in columns.names if name not in known)
+    places = {array: names for array, names in found.places.items() if columns.changed & {*names}}
+    places |= _new_places(columns, new, found.single)
+    return {
+        array: columns.table[list(names)] if array in found.records else _joined(columns, names)
+        for array, names in places.items()
+    }
+
+
+def all_arrays(columns: Columns) -> dict[str, NDArray]:
+    """Points of another format: pos (N, 3), normal (N, 3), and the other columns."""
+    places = {"pos": columns.position, **_new_places(columns, columns.names)}
+    return {array: _joined(columns, names) for array, names in places.items()}
+
+
+def _position_parts(path: Path, arrays: Arrays, names: tuple[str, ...]) -> dict[str, dict[str, NDArray]]:
+    """The columns of each array, by its name."""
+    values = {name: _array(path, arrays, name) for name in names}
+    if len(names) == 1:
+        table = rows_of(path, values[names[0]])
+        return {names[0]: {name: table[name] for name in table.dtype.names or ()}}
+    if len({array.shape for array in values.values()}) != 1 or any(array.ndim != 1 for array in values.values()):
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in values.items())
+        raise UserError(f"{path}: expected {', '.join(names)} of one shape (N,), got {shapes}")
+    return {name: {name: array} for name, array in values.items()}
+
+
+def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], count: int) -> dict[str, dict[str, NDArray]]:
+    parts = {}
+    for index, name in enumerate(names):
+        array, expected = _array(path, arrays, name), (count, 3) if len(names) == 1 else (count,)
+        if array.shape != expected or array.dtype.kind not in "biuf":
+            raise UserError(f"{path}: expected {name} of shape {expected}, got {array.dtype} {array.shape}")
+        parts[name] = dict(zip(NORMAL, array.T, strict=True)) if len(names) == 1 else {NORMAL[index]: array}
+    return parts
+
+
+def _column(arrays: Arrays, name: str, count: int) -> NDArray | None:
+    """An array of one number or row per point; None if it is another one, or corrupt."""
+    try:
+        array = arrays[name]
+    except Exception:  # a pickle, or damaged: it is copied as it is
+        return None
+    fits = array.ndim in (1, 2) and len(array) == count and array.size and array.dtype.kind in "biufU"
+    return array if fits else None
+
+
+def _array(path: Path, arrays: Arrays, name: str) -> NDArray:
+    try:
+        return arrays[name]
+    except Exception as error:  # zipfile, zlib, NumPy and HDF5 have each their own
+        raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
+
+
+def _new_places(columns: Columns, names: tuple[str, ...], single: bool = True) -> Places:
+    """The array of each column; normals are one array if positions are."""
+    normal = columns.normals if single and columns.normals and set(columns.normals) <= set(names) else ()
+    others = {name: (name,) for name in names if name not in (*columns.position, *normal)}
+    return {**others, **({"normal": normal} if normal else {})}
+
+
+def _joined(columns: Columns, names: tuple[str, ...]) -> NDArray:
+    return np.ascontiguousarray(columns.table[names[0]] if len(names) == 1 else plain(columns.table[list(names)]))

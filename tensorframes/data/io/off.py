@@ -1,0 +1,117 @@
+"""OFF: vertices with normals (NOFF), colours and texture coordinates; faces and comments are preserved.
+
+Source: The Geometry Center, *Geomview manual*, OFF files. No library is used: trimesh reads positions alone.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, standard, table_of
+from tensorframes.data.io.layout import Text, decode
+from tensorframes.data.io.values import brief, texts_of
+from tensorframes.errors import UserError
+
+HEADER = re.compile(r"\s*(ST)?([CN]*)OFF\s*(.*)", re.DOTALL)
+"""The first line; ModelNet's files have the counts behind it, some without a blank."""
+
+TEXTURE = ("s", "t")
+
+
+@dataclass(frozen=True, eq=False)
+class OffOrigin:
+    """A text file: its lines; that of the header; which are vertices; and the names of their numbers."""
+
+    text: Text
+    header: int
+    vertices: tuple[int, ...]
+    names: tuple[str, ...]
+
+
+class OffFormat:
+    """Text files of three dimensions; the letters before OFF say what stands behind a position."""
+
+    name = "OFF"
+    suffixes = (".off",)
+    refusal = ""
+
+    def read(self, path: Path, content: bytes) -> Columns:
+        """The vertices, float64."""
+        text = decode(path, content)
+        places = [index for index, line in enumerate(text.lines) if line.partition("#")[0].strip()]
+        header = HEADER.fullmatch(text.lines[places[0]].partition("#")[0])
+        if header is None or header[3].strip().upper().startswith("BINARY"):
+            raise UserError(f"{path}: expected an OFF file of text, got {text.lines[places[0]].strip()[:40]!r}")
+        rest = places[1:]
+        counts = header[3].split() if header[3].split() else text.lines[rest.pop(0)].partition("#")[0].split()
+        count, faces = int(counts[0]), int(counts[1])
+        if len(rest) < count + faces:
+            raise UserError(f"{path}: expected {count} vertices and {faces} faces, got {len(rest)} lines")
+        rows = [text.lines[place].partition("#")[0].split() for place in rest[:count]]
+        values = np.array(rows, dtype=np.float64).reshape(count, -1)
+        names = _names(values.shape[1], header[1] is not None, header[2])
+        origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
+        beside = ("faces",) if faces else ()
+        return Columns(table_of(dict(zip(names, values.T, strict=True))), origin, ".off", beside=beside)
+
+    def unkept(self, columns: Columns) -> tuple[str, ...]:
+        """All but positions, normals and what the file has."""
+        own = columns.origin.names if isinstance(columns.origin, OffOrigin) else ()
+        return tuple(name for name in columns.names if name not in (*columns.position, *columns.normals, *own))
+
+    def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
+        """The original lines with normals; other points as OFF or NOFF without faces."""
+        origin = columns.origin
+        if isinstance(origin, OffOrigin) and len(origin.vertices) == len(columns.table):
+            lines = _changed_lines(origin, columns) if columns.changed else origin.text.lines
+            file.write(origin.text.encoded(lines))
+            return
+        columns = standard(columns)
+        head = ["NOFF" if columns.normals else "OFF", f"{len(columns.table)} 0 0"]
+        file.write(("\n".join([*head, *_rows(columns, (*columns.position, *columns.normals))]) + "\n").encode())
+
+
+def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
+    """Names of the numbers of a vertex.
+
+    Raises:
+        ValueError: there are fewer than the header says.
+    """
+    names: tuple[str, ...] = (*POSITION, *(NORMAL if "N" in letters else ()))
+    last: tuple[str, ...] = TEXTURE if texture else ()
+    between = width - len(names) - len(last)
+    if between < (3 if "C" in letters else 0):
+        raise ValueError(f"vertices of {width} numbers, fewer than the header says")
+    colours = (*COLOURS, "alpha")[:between] if between in (3, 4) else ()
+    others = colours or tuple(f"c{len(names) + index + 1}" for index in range(between))
+    return (*names, *others, *last)
+
+
+def _changed_lines(origin: OffOrigin, columns: Columns) -> list[str]:
+    """The lines with new and changed columns; new normals stand behind the position."""
+    lines = list(origin.text.lines)
+    new = tuple(name for name in columns.normals if name not in origin.names)
+    names = (*origin.names[:3], *new, *origin.names[3:])
+    fields = [lines[place].partition("#")[0].split() for place in origin.vertices]
+    for index, name in enumerate(names):
+        if name in new or name in columns.changed:
+            for row, text in zip(fields, _texts(columns, name), strict=True):
+                row[index : index + (name not in new)] = [text]
+    for place, row in zip(origin.vertices, fields, strict=True):
+        comment = "".join(lines[place].partition("#")[1:])
+        lines[place] = " ".join([*row, *([comment] if comment else [])])
+    if new:
+        lines[origin.header] = lines[origin.header].replace("OFF", "NOFF ", 1).rstrip()
+    return lines
+
+
+def _rows(columns: Columns, names: tuple[str, ...]) -> list[str]:
+    return [" ".join(row) for row in zip(*(_texts(columns, name) for name in names), strict=True)]
+
+
+def _texts(columns: Columns, name: str) -> list[str]:
+    values = columns.table[name]
+    return texts_of(brief(values) if name in columns.normals else values)

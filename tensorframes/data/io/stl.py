@@ -1,0 +1,75 @@
+"""STL: the distinct corners of the triangles, from text and binary files.
+
+Source: 3D Systems, *StereoLithography Interface Specification*, 1988. No library is used: a file is one array of
+records, and trimesh and numpy-stl have rules of their own on which corners are one vertex.
+"""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tensorframes.data.io.columns import POSITION, Columns, table_of
+from tensorframes.data.io.format import ReadOnly
+from tensorframes.geometry.distances import distinct_points
+
+START = 84
+"""Bytes before the triangles: a comment of 80, and their number."""
+
+TRIANGLE = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+
+VERTEX = re.compile(rb"^\s*vertex\s+(\S+)\s+(\S+)\s+(\S+)", re.MULTILINE | re.IGNORECASE)
+
+
+class StlFormat(ReadOnly):
+    """Every triangle repeats its corners. Equal ones are one point, in the order in which they first occur."""
+
+    name = "STL"
+    suffixes = (".stl",)
+    refusal = "an STL file has no place for normals of points; choose .ply or .obj"
+
+    def read(self, path: Path, content: bytes) -> Columns:
+        """The points, float32 of binary files and float64 of text."""
+        corners = _from_binary(content) if _is_binary(content) else _from_text(content)
+        return Columns(
+            table_of(dict(zip(POSITION, _distinct(corners).T, strict=True))), None, ".stl", beside=("triangles",)
+        )
+
+
+def _is_binary(content: bytes) -> bool:
+    """Whether the size is that of the declared triangles; binary files may begin with `solid`, too."""
+    if content.lstrip()[:5].lower() != b"solid":
+        return True
+    return len(content) >= START and len(content) == START + TRIANGLE.itemsize * _declared(content)
+
+
+def _declared(content: bytes) -> int:
+    return int.from_bytes(content[START - 4 : START], "little")
+
+
+def _from_binary(content: bytes) -> NDArray:
+    """(3 T, 3) corners."""
+    if len(content) < START:
+        raise ValueError(f"{len(content)} bytes, fewer than a header has")
+    count = _declared(content)
+    if len(content) < START + TRIANGLE.itemsize * count:
+        raise ValueError(f"{count} triangles declared, and {len(content) - START} bytes of them")
+    return np.frombuffer(content, TRIANGLE, count, START)["corners"].reshape(-1, 3)
+
+
+def _from_text(content: bytes) -> NDArray:
+    """(3 T, 3) corners."""
+    if not re.search(rb"^\s*endsolid", content, re.MULTILINE | re.IGNORECASE):
+        raise ValueError("text that ends before endsolid")
+    corners = np.array(VERTEX.findall(content)).reshape(-1, 3).astype(np.float64)
+    if len(corners) % 3:
+        raise ValueError(f"{len(corners)} corners, no multiple of three")
+    return corners
+
+
+def _distinct(corners: NDArray) -> NDArray:
+    exact = torch.from_numpy(corners.astype(np.float64))
+    rows: NDArray = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long)).first.numpy()
+    return corners[rows]

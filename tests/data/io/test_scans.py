@@ -1,0 +1,115 @@
+"""E57 files and KITTI's scans, which are only read."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from tensorframes.data.io import expect_target, read_cloud
+from tensorframes.errors import UserError
+
+
+def test_a_scan_of_kitti(tmp_path, pos):
+    rows = np.c_[pos, [0.1, 0.2, 0.3]].astype("<f4")
+    (tmp_path / "0.bin").write_bytes(rows.tobytes())
+    columns = read_cloud(tmp_path / "0.bin")
+    np.testing.assert_array_equal(columns.pos, pos)
+    np.testing.assert_array_equal(columns.table["reflectance"], rows[:, 3])
+
+
+def test_other_rows_are_no_scan_of_kitti(tmp_path, pos):
+    for content, message in (
+        (b"0" * 30, "30 bytes, no multiple of 16"),
+        (np.zeros((3, 5), "<f4").tobytes(), "60 bytes, no multiple of 16"),
+        (np.c_[pos, pos].astype("<f4").ravel()[:16].tobytes(), "a reflectance of -4: the rows are not of four"),
+        (np.full(8, np.nan, "<f4").tobytes(), "a reflectance of nan"),
+    ):
+        (tmp_path / "0.bin").write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            read_cloud(tmp_path / "0.bin")
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.e57"])
+def test_they_are_no_targets(tmp_path, name):
+    with pytest.raises(UserError, match=r"normals.*; choose \.ply"):
+        expect_target(tmp_path / name)
+
+
+@pytest.fixture
+def e57(tmp_path, pos):
+    """A file of two scans, the second turned by 90 degrees about z and moved, with a point marked as invalid."""
+    pye57 = pytest.importorskip("pye57")
+    fields = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), pos.T.copy(), strict=True))
+    half = np.sqrt(0.5)
+    with pye57.E57(str(tmp_path / "a.e57"), mode="w") as file:
+        file.write_scan_raw({**fields, "intensity": np.array([1, 2, 3], "f4"), "colorRed": np.array([1, 2, 3], "u1")})
+        fields["cartesianInvalidState"] = np.array([0, 1, 0], "i1")
+        file.write_scan_raw(
+            {**fields, "intensity": np.array([4, 5, 6], "f4")},
+            rotation=np.array([half, 0, 0, half]),
+            translation=np.array([1e6, 0, 0]),
+        )
+    return tmp_path / "a.e57"
+
+
+def test_scans_of_an_e57_are_one_cloud(e57, pos):
+    columns = read_cloud(e57)
+    turned = np.stack([1e6 - pos[:, 1], pos[:, 0], pos[:, 2]], axis=1)
+    turned[1] = np.nan
+    np.testing.assert_allclose(columns.pos, np.concatenate([pos, turned]), rtol=0, atol=1e-9)
+    assert columns.names == ("x", "y", "z", "intensity", "scan")
+    np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
+    np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
+
+
+def test_other_content_is_no_e57(tmp_path, e57):
+    for content, message in ((b"other", "a file of another kind"), (e57.read_bytes()[:300], "expected a whole E57")):
+        (tmp_path / "b.e57").write_bytes(content)
+        with pytest.raises(UserError, match=message):
+            read_cloud(tmp_path / "b.e57")
+
+
+class Header:
+    """What pye57 says of a scan."""
+
+    def has_pose(self) -> bool:
+        return False
+
+
+class Reader:
+    """A stand-in for pye57's E57 with a scan in spherical coordinates."""
+
+    scan_count = 1
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def get_header(self, index: int) -> Header:
+        return Header()
+
+    def read_scan_raw(self, index: int, ignore_unsupported_fields: bool) -> dict:
+        return {
+            "sphericalRange": np.array([1.0, 2.0]),
+            "sphericalAzimuth": np.array([0.0, np.pi / 2]),
+            "sphericalElevation": np.array([np.pi / 2, 0.0]),
+            "sphericalInvalidState": np.array([0, 0]),
+        }
+
+
+def test_spherical_coordinates(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pye57", type("Module", (), {"E57": Reader}))
+    (tmp_path / "a.e57").write_bytes(b"ASTM-E57")
+    np.testing.assert_allclose(read_cloud(tmp_path / "a.e57").pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
+
+
+def test_without_pye57_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pye57", None)
+    (tmp_path / "a.e57").write_bytes(b"ASTM-E57")
+    with pytest.raises(UserError, match=r"expected pye57 for E57 files, got none; pip install 'tensorframes\[e57\]'"):
+        read_cloud(tmp_path / "a.e57")

@@ -1,0 +1,135 @@
+"""The distribution of errors, and the head that predicts it."""
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tensorframes.backbones import PointNet2
+from tensorframes.frames import LearnedFrames
+from tensorframes.layers import PlaneFeatures
+from tensorframes.normals import (
+    Jet,
+    NeighbourPlanes,
+    NormalEstimator,
+    PlaneHead,
+    Select,
+    WeightedFit,
+    answers_of,
+    normals_and_confidence,
+)
+from tensorframes.normals.confidence import ErrorModel, confidence, expected_error, log_density
+from tensorframes.reps import Representation
+from tensorframes.testing import assert_equivariant
+
+ANGLES = torch.linspace(0, math.pi / 2, 200_001, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("parameters", [(0.0, -1.0, 2.0), (2.0, 4.0, 0.5), (-3.0, 1.0, 7.0), (50.0, 9.0, 0.0)])
+def test_the_density_is_one_and_its_mean_the_expected_error(parameters: tuple[float, ...]) -> None:
+    given = torch.tensor([parameters], dtype=torch.float64)
+    density = log_density(given.expand(len(ANGLES), 3), ANGLES).exp() * 2 * math.pi * ANGLES.sin()
+    assert torch.trapezoid(density, ANGLES).item() == pytest.approx(1, abs=1e-3)
+    assert torch.trapezoid(density * ANGLES, ANGLES).item() == pytest.approx(expected_error(given).item(), abs=1e-4)
+
+
+def test_extreme_parameters_give_finite_values_in_float32() -> None:
+    given = torch.tensor([[100.0, 1e3, -1e3], [-100.0, 1e3, -1e3], [0.0, -1e3, 1e3]], requires_grad=True)
+    expected = expected_error(given)
+    density = log_density(given, torch.tensor([0.0, math.pi / 2, 1e-4]))
+    (expected.sum() + density.sum()).backward()
+    assert expected.isfinite().all()
+    assert density.isfinite().all()
+    assert given.grad is not None
+    assert given.grad.isfinite().all()
+    assert 0 < expected.detach().min().item() < 1e-3
+    assert expected.detach().max().item() <= 1
+
+
+def test_the_flattest_distribution_has_no_confidence_and_the_sharpest_all() -> None:
+    flat, sharp = torch.tensor([[0.0, -9.0, -9.0]]), torch.tensor([[0.0, 9.0, 9.0]])
+    assert float(confidence(expected_error(flat))) < 0.1
+    assert float(confidence(expected_error(sharp))) > 0.999
+    assert float(confidence(torch.tensor(1.0))) == 0
+
+
+def test_likelihood_finds_the_errors_size() -> None:
+    generator = torch.Generator().manual_seed(0)
+    angle = (0.05 * torch.randn(4000, 2, generator=generator)).norm(dim=-1).clamp(max=1.5)
+    model = ErrorModel(1)
+    optimiser = torch.optim.Adam(model.parameters(), 0.03)
+    for _ in range(150):
+        loss = -log_density(model(torch.zeros(len(angle), 1)), angle).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert expected_error(model(torch.zeros(1, 1))).item() == pytest.approx(float(angle.mean()), rel=0.15)
+
+
+def head(reps: Representation, error: bool = True) -> PlaneHead:
+    width = {"hidden": 4, "nearest": 15, "tolerances": (0.003, 0.05)}
+    guess = partial(Select, sources={"neighbours": NeighbourPlanes(5, 6)}, **width)
+    final = partial(Select, sources={"jet": Jet()}, **width)
+    fit = partial(WeightedFit, neighbours=(12, 4), hidden=4)
+    return PlaneHead(reps, guess, fit, final, 1, 2, 4, ErrorModel if error else None)
+
+
+@pytest.fixture(scope="module")
+def estimator() -> NormalEstimator:
+    torch.manual_seed(3)
+    features = PlaneFeatures((), variation_profile=False)
+    backbone = PointNet2(features=features, widths=(12, 16), radii=(2.0,), neighbours=8)
+    made = NormalEstimator(LearnedFrames(hidden=8), backbone, head).double().eval()
+    with torch.no_grad():
+        for parameter in made.head.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return made
+
+
+def points(count: int = 200) -> Tensor:
+    generator = torch.Generator().manual_seed(5)
+    uv = 4 * torch.rand(count, 2, generator=generator, dtype=torch.float64)
+    return torch.cat([uv, uv[:, :1].sin() * uv[:, 1:]], dim=1)
+
+
+def test_the_expected_error_is_invariant(estimator: NormalEstimator) -> None:
+    errors = expected_error(estimator(points()).error)
+    assert float(errors.max() - errors.min()) > 1e-3
+    assert_equivariant(lambda pos: expected_error(estimator(pos).error).unsqueeze(-1), points(), "1x0", tolerance=1e-7)
+
+
+def test_normals_are_the_same_without_the_model(estimator: NormalEstimator) -> None:
+    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
+    bare.load_state_dict({k: v for k, v in estimator.state_dict().items() if not k.startswith("head.error.")})
+    assert torch.equal(bare(points()).normal, estimator(points()).normal)
+    assert bare(points()).error is None
+
+
+def test_answers_by_blocks_and_rows(estimator: NormalEstimator) -> None:
+    pos = np.concatenate([points().numpy(), [[np.nan, 0, 0]]])
+    whole, blocks = answers_of(estimator, pos), answers_of(estimator, pos, block=120)
+    rows = answers_of(estimator, pos, np.array([200, 3]))
+    assert whole.error is not None
+    assert blocks.error is not None
+    assert rows.error is not None
+    assert whole.error[200] == 1
+    assert not whole.normal[200].any()
+    assert rows.error.tolist() == [1, whole.error[3]]
+    assert np.abs(whole.error - blocks.error).mean() < 0.05
+
+
+def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> None:
+    normals, sure = normals_and_confidence(points().float(), estimator, "cpu")
+    assert normals.dtype == sure.dtype == torch.float32
+    assert sure.shape == (200,)
+    assert 0 <= float(sure.min()) <= float(sure.max()) <= 1
+    assert isinstance(normals_and_confidence(points().numpy(), estimator, "cpu")[1], np.ndarray)
+
+
+def test_weights_without_a_model_are_refused(estimator: NormalEstimator) -> None:
+    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
+    with pytest.raises(ValueError, match="expected weights with a model of their error"):
+        normals_and_confidence(points(), bare, "cpu")

@@ -1,0 +1,55 @@
+"""Training of the expected error."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from torch_geometric.data import Batch, Data
+
+from tensorframes.backbones import PointNet2
+from tensorframes.frames import LearnedFrames
+from tensorframes.layers import PlaneFeatures
+from tensorframes.normals import ErrorModel, Jet, NormalEstimator, PlaneHead, Select, WeightedFit
+from tensorframes.training import ConfidenceTraining, UnorientedLoss, parameter_groups
+
+
+def network(error: bool = True) -> NormalEstimator:
+    torch.manual_seed(0)
+    select = partial(Select, sources={"jet": Jet()}, hidden=4, nearest=15, tolerances=(0.003, 0.05))
+    fit = partial(WeightedFit, neighbours=(12, 4), hidden=4)
+    head = partial(PlaneHead, guess=select, fit=fit, final=select, levels=2, embedding=4)
+    backbone = PointNet2(features=PlaneFeatures((), variation_profile=False), widths=(12, 16), radii=(2.0,))
+    return NormalEstimator(LearnedFrames(hidden=8), backbone, partial(head, error=ErrorModel if error else None))
+
+
+def batch() -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    pos = torch.rand(300, 3, generator=generator) * torch.tensor([1, 1, 0.1])
+    normal = torch.tensor([0.0, 0, 1]).expand(300, 3)
+    cloud = Data(pos=pos, normal=normal, loss_mask=torch.arange(300) < 200, scale=torch.tensor([0.1]))
+    return Batch.from_data_list([cloud, cloud.clone()])
+
+
+def test_only_the_model_of_the_error_learns() -> None:
+    module = ConfidenceTraining(network(), UnorientedLoss(), torch.optim.SGD, lambda *_: None)
+    before = copy.deepcopy(module.estimator.state_dict())
+    module.train()
+    assert not module.estimator.backbone.training
+    optimiser = torch.optim.Adam(parameter_groups(module.estimator), 0.01)
+    losses = []
+    for _ in range(5):
+        loss = module.loss_of(batch())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0]
+    changed = {name for name, value in module.estimator.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("head.error.") for name in changed)
+
+
+def test_a_network_without_a_model_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"expected a network with a model of its error"):
+        ConfidenceTraining(network(error=False), UnorientedLoss(), torch.optim.SGD, lambda *_: None)
