@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def parser() -> LineParser:
     reader.add_argument(
         "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
     )
+    reader.add_argument("--report", metavar="FILE", help="also write a page to look at: FILE.html")
     reader.add_argument(
         "--trusted",
         action="append",
@@ -49,9 +51,11 @@ def main(arguments: Sequence[str]) -> int:
     reader = parser()
     given = reader.parse_args(joined(arguments))
     with loading():
+        from tensorframes.cli.reporting import check_report
         from tensorframes.data.io import expect_target
     try:
         expect_target(given.target)
+        check_report(given.report)
         normals = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
@@ -99,6 +103,7 @@ def written(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | No
         given: the arguments. orient: method and viewpoint, see ``orientation``.
     """
     with loading():
+        from tensorframes.cli.reporting import report_run
         from tensorframes.data.io import lost_line, read_cloud, unkept, write_cloud
         from tensorframes.normals import estimate_normals, orient_normals
         from tensorframes.progress import progress_bar
@@ -106,6 +111,7 @@ def written(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | No
         cloud = read_cloud(given.source)
     if lost := unkept(given.target, cloud):
         print(f"note: {lost_line(given.target, lost)}", file=sys.stderr)
+    start = time.perf_counter()
     with progress_bar(f"{len(cloud.table):,} points") as progress:
         normals = estimate_normals(
             cloud.pos,
@@ -118,6 +124,7 @@ def written(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | No
         with progress_bar("orienting"):
             normals = orient_normals(cloud.pos, normals, *orient)
     write_cloud(given.target, cloud.without(lost).with_normals(normals))
+    report_run(given, cloud.pos, normals, start)
     return normals
 
 

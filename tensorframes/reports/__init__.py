@@ -2,6 +2,8 @@
 
 from tensorframes.reports.curves import expect_picture, pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
+from tensorframes.reports.normals_page import write_normals_page
+from tensorframes.reports.page import expect_page
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, worst_clouds
 from tensorframes.reports.results import methods_of, write_metrics
 from tensorframes.reports.table import compare
@@ -12,6 +14,7 @@ __all__ = [
     "equivariance_table",
     "error_panel",
     "error_picture",
+    "expect_page",
     "expect_picture",
     "lie_picture",
     "lie_table",
@@ -21,4 +24,5 @@ __all__ = [
     "score_picture",
     "worst_clouds",
     "write_metrics",
+    "write_normals_page",
 ]
