@@ -2,6 +2,7 @@
 
 from tensorframes.reports.curves import expect_picture, pgp_picture, rotation_picture, score_picture
 from tensorframes.reports.equivariance import equivariance_table, lie_picture, lie_table
+from tensorframes.reports.evaluation_page import write_evaluation_page
 from tensorframes.reports.normals_page import write_normals_page
 from tensorframes.reports.page import expect_page
 from tensorframes.reports.pictures import draw_panels, error_panel, error_picture, worst_clouds
@@ -23,6 +24,7 @@ __all__ = [
     "rotation_picture",
     "score_picture",
     "worst_clouds",
+    "write_evaluation_page",
     "write_metrics",
     "write_normals_page",
 ]

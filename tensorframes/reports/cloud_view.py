@@ -16,7 +16,7 @@ DRAWN = 100_000
 SEED = 0
 """Of the choice of drawn points."""
 BINS = 60
-DISTANCE = 1.9
+DISTANCE = 1.55
 """Of the camera, in the units of plotly.js."""
 
 
@@ -35,7 +35,9 @@ class Colouring:
 
     def as_dict(self) -> dict[str, Any]:
         """What page.js reads."""
-        stops = [[1 - at, colour] for at, colour in ERROR_STOPS[::-1]] if self.reverse else [list(s) for s in ERROR_STOPS]
+        stops = (
+            [[1 - at, colour] for at, colour in ERROR_STOPS[::-1]] if self.reverse else [list(s) for s in ERROR_STOPS]
+        )
         scale = None if self.range is None else stops
         return {"name": self.name, "note": self.note, "unit": self.unit, "range": self.range, "scale": scale}
 
@@ -63,7 +65,14 @@ class Shown:
         colours = [[packed_colour(values) for values in panel] for panel in self.values]
         notes = list(self.notes) or [""] * len(self.values)
         pos = [packed(axis, "<f4") for axis in (centred / extent(centred)).T]
-        return {"name": self.name, "pos": pos, "colours": colours, "camera": camera(self.view), "note": self.note, "notes": notes}
+        return {
+            "name": self.name,
+            "pos": pos,
+            "colours": colours,
+            "camera": camera(self.view),
+            "note": self.note,
+            "notes": notes,
+        }
 
 
 def cloud_view(clouds: Sequence[Shown], colourings: Sequence[Colouring], panels: Sequence[str] = ("",)) -> Drawing:
@@ -83,7 +92,10 @@ def cloud_view(clouds: Sequence[Shown], colourings: Sequence[Colouring], panels:
 
 
 def histogram(title: str, unit: str, values: NDArray, limits: tuple[float, float] | None = None) -> Drawing:
-    """A histogram of the finite values, those beyond the limits (default: 0 to the 99.5th percentile) in its end bins."""
+    """A histogram of the finite values, those beyond the limits in its end bins.
+
+    Limits are by default 0 and the 99.5th percentile.
+    """
     finite = values[np.isfinite(values)]
     top = float(np.percentile(finite, 99.5)) if len(finite) else 0.0
     low, high = limits or (0.0, top if top > 0 else 1.0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.reports.cloud_view import DRAWN, Colouring, Shown, cloud_view, histogram, thinned
+from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view, histogram, thinned
 from tensorframes.reports.page import Drawing, facts, heading, paragraph, slot, write_page
 from tensorframes.reports.splats import View
 from tensorframes.scoring import angles
@@ -35,7 +35,8 @@ def write_normals_page(
 ) -> Path:
     """Writes the page: the cloud in colours of its normals, histograms, and what was done.
 
-    At most DRAWN points are drawn, chosen at random with a fixed seed; neighbours are those in the whole cloud.
+    At most ``cloud_view.DRAWN`` points are drawn, chosen at random with a fixed seed. Neighbours are those in the whole
+    cloud.
 
     Args:
         path: the file, .html.
@@ -55,12 +56,16 @@ def write_normals_page(
     drawings = histograms(agreement, oriented, expected)
     names = list(drawings)
     if len(rows):
-        drawings["cloud"] = coloured_cloud(points[rows], normals[rows], spread(agreement.same_sign, has), oriented, expected)
+        drawings["cloud"] = coloured_cloud(
+            points[rows], normals[rows], spread(agreement.same_sign, has), oriented, expected
+        )
     parts = [
         paragraph(drawn_line(len(rows), len(finite))),
         slot("cloud"),
         heading("Distributions"),
-        paragraph(f"Over the {has.sum():,} drawn points with a normal; neighbours are the {NEIGHBOURS} nearest in the whole cloud."),
+        paragraph(
+            f"Over the {has.sum():,} drawn points with a normal, and their {NEIGHBOURS} nearest in the whole cloud."
+        ),
         f'<div class="charts">{"".join(slot(name, "chart") for name in names)}</div>',
         heading("What was done"),
         facts(done),
@@ -92,7 +97,8 @@ def coloured_cloud(
     """The view of the cloud, with a colouring for each thing that is known of it.
 
     Args:
-        points, normals: (M, 3). same_sign: (M,). oriented: as in ``write_normals_page``. expected: (M,) degrees, or None.
+        points, normals: (M, 3). same_sign: (M,). oriented: whether signs mean anything.
+        expected: (M,) degrees, or None.
     """
     colourings = [normal_colouring(oriented), sign_colouring(oriented)]
     values = [np.clip((normals + 1) / 2 if oriented else np.abs(normals), 0, 1), same_sign]

@@ -4,6 +4,7 @@
 const CONFIG = { responsive: true, displaylogo: false };
 const FONT = { family: "system-ui, sans-serif", size: 12, color: "#1f2430" };
 const AXIS = { visible: false, showspikes: false };
+const BEHIND = "#d5dbe4"; // the light end of the scale and the dark one both show
 
 const bytes = (packed) => Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
 const floats = (packed) => new Float32Array(bytes(packed).buffer);
@@ -52,7 +53,7 @@ function marker(colouring, packed, size) {
 }
 
 function layout(camera) {
-  const scene = { aspectmode: "data", dragmode: "orbit", camera, xaxis: AXIS, yaxis: AXIS, zaxis: AXIS };
+  const scene = { bgcolor: BEHIND, aspectmode: "data", dragmode: "orbit", camera, xaxis: AXIS, yaxis: AXIS, zaxis: AXIS };
   return { scene, uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, font: FONT, hovermode: false };
 }
 

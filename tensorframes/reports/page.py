@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: text, tables, pictures and clouds that can be turned, in one file that needs no network."""
+"""Self-contained HTML pages: tables, pictures and turnable clouds in one file that needs no network."""
 
 import base64
 import html
@@ -130,7 +130,9 @@ def html_table(lines: Sequence[Sequence[str]], best: Sequence[str | None] = ()) 
     cells = ["".join(f"<th>{text}</th>" for text in head)]
     for row in rows:
         pairs = zip(row, marked, strict=True)
-        cells.append("".join(f'<td class="best">{text}</td>' if text == top else f"<td>{text}</td>" for text, top in pairs))
+        cells.append(
+            "".join(f'<td class="best">{text}</td>' if text == top else f"<td>{text}</td>" for text, top in pairs)
+        )
     return '<div class="wide"><table>\n' + "\n".join(f"<tr>{line}</tr>" for line in cells) + "\n</table></div>"
 
 
