@@ -36,6 +36,7 @@ HOMES = {
     "hydra": {"cli"},
     "omegaconf": {"training", "cli"},
     "matplotlib": {"reports"},
+    "plotly": {"reports"},
 }
 # What must not come with `import tensorframes`: each costs a good part of a second, or more.
 HEAVY = {
@@ -45,6 +46,7 @@ HEAVY = {
     "matplotlib",
     "omegaconf",
     "open3d",
+    "plotly",
     "pytorch_lightning",
     "requests",
     "rich",

@@ -15,11 +15,13 @@ from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import SHIPPED, named_estimator
 from tensorframes.cli.quiet import silence_libraries
-from tensorframes.cli.results import score_and_report
+from tensorframes.cli.results import score_and_report, shown
 from tensorframes.data import evenly_spaced
 from tensorframes.normals import EstimatorMethod, chosen_device
-from tensorframes.reports import write_metrics
+from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
+
+REPORT = "report.html"
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         "trusted": list[str],
         "confidence": bool,
         "equivariance": bool,
+        "report": bool,
         "published": str | None,
     }
     check_plain(cfg, {**plain, "test_clouds": int | None})
@@ -45,13 +48,16 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     published = None if cfg.published is None else published_rmse(Path(cfg.published))
     method = chosen_method(cfg)
     sure = expect_errors(method) if cfg.confidence else None
+    if cfg.report:
+        expect_page(run.folder / REPORT)
+    methods = [method, *(beside(cfg, method) if cfg.report else [])]
     replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
     whole = build.data_set(cfg).test
     clouds = evenly_spaced(whole, cfg.test_clouds)
     if len(clouds) < len(whole):
         log.info("%d of the %d test clouds are scored", len(clouds), len(whole))
-    results = score_and_report([method], clouds, protocol, run.folder)
+    results = score_and_report(methods, clouds, protocol, run.folder)
     if isinstance(method, EstimatorMethod):
         results["parameters"] = build.parameters_of(method.estimator)
         write_metrics(run.folder, results)
@@ -66,7 +72,39 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     if cfg.equivariance:
         results |= report_equivariance(method, clouds, cfg.seed, run.folder)
         write_metrics(run.folder, results)
+    if cfg.report:
+        write_evaluation_page(run.folder / REPORT, methods, results, clouds, done(cfg, len(whole)))
+        log.info("%s: %s", shown(run.folder), REPORT)
     return results
+
+
+def beside(cfg: DictConfig, method: Method) -> list[Method]:
+    """What a report shows the method's errors beside: ``methods.pca``, unless it is the method itself."""
+    node = (cfg.get("methods") or {}).get("pca")
+    pca: Method | None = None if node is None else build.component(node, "methods.pca")
+    return [] if pca is None or pca.name == method.name else [pca]
+
+
+def done(cfg: DictConfig, clouds: int) -> dict[str, str]:
+    """What a report says of the run, as texts by name.
+
+    Args:
+        cfg: the settings. clouds: number of test clouds of the data set.
+    """
+    kind = str(cfg.data._target_).rpartition(".")[2]
+    root = cfg.data.get("root")
+    test = (
+        f"all {clouds:,} clouds"
+        if cfg.test_clouds is None
+        else f"{min(cfg.test_clouds, clouds):,} of {clouds:,} clouds"
+    )
+    return {
+        "checkpoint": cfg.checkpoint,
+        "data": kind if root is None else f"{kind}, {root}",
+        "test": test,
+        "device": str(chosen_device(cfg.device)),
+        "seed": str(cfg.seed),
+    }
 
 
 def chosen_method(cfg: DictConfig) -> Method:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from tensorframes.data.io import Columns
     from tensorframes.normals import NormalEstimator
 
 SMALLEST_BLOCK = 100
@@ -49,6 +50,7 @@ def parser() -> LineParser:
     reader.add_argument(
         "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
     )
+    reader.add_argument("--report", metavar="FILE", help="also write a page to look at: FILE.html")
     reader.add_argument(
         "--confidence",
         nargs="?",
@@ -72,12 +74,14 @@ def main(arguments: Sequence[str]) -> int:
     given = reader.parse_args(joined(arguments))
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
+        from tensorframes.cli.reporting import check_report
         from tensorframes.normals.missing import missing
     begin = time.perf_counter()
     try:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
         check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
+        check_report(given.report)
         pos, normals = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
@@ -135,8 +139,9 @@ def written(
     """
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, read_source, suffix_of, write_target
+        from tensorframes.cli.reporting import report_run
         from tensorframes.data.io import lost_line, unkept
-        from tensorframes.normals import estimate_normals, normals_and_confidence, orient_normals
+        from tensorframes.normals import orient_normals
         from tensorframes.progress import progress_bar
     shown, to = not given.quiet, suffix_of(given.target_kind)
     name = OUTPUT if given.target == STANDARD else given.target
@@ -144,24 +149,43 @@ def written(
         cloud = read_source(given.source, suffix_of(given.source_kind))
     if (lost := unkept(name, cloud, to)) and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
-    pos = cloud.pos
-    with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
-        weights = chosen_weights(given.weights, given.trusted)
-        block = {} if given.block is None else {"block": given.block}
-        if given.confidence is None:
-            normals = estimate_normals(pos, weights, given.device, progress=progress, **block)
-        else:
-            normals, confidence = normals_and_confidence(pos, weights, given.device, progress=progress, **block)
+    pos, start = cloud.pos, time.perf_counter()
+    normals, confidence = estimated(given, pos, shown)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
-    scale = confidence[:, None] if given.confidence == "length" else 1
-    result = cloud.without(lost).with_normals(normals * scale)
-    if given.confidence == "field":
-        result = result.with_columns({"confidence": confidence})
+    result = with_answers(cloud.without(lost), normals, confidence, given.confidence)
     with progress_bar(f"writing {name}", shown=shown):
         write_target(given.target, result, to)
+    report_run(given, pos, normals, confidence, start)
     return pos, normals
+
+
+def estimated(
+    given: argparse.Namespace, pos: "NDArray[np.float64]", shown: bool
+) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
+    """Normals (N, 3) of the points, and the confidence in them (N,) if it is asked for."""
+    from tensorframes.normals import estimate_normals, normals_and_confidence
+    from tensorframes.progress import progress_bar
+
+    weights = chosen_weights(given.weights, given.trusted)
+    block = {} if given.block is None else {"block": given.block}
+    with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
+        if given.confidence is None:
+            return estimate_normals(pos, weights, given.device, progress=progress, **block), None
+        normals, confidence = normals_and_confidence(pos, weights, given.device, progress=progress, **block)
+        return normals, confidence
+
+
+def with_answers(
+    cloud: "Columns", normals: "NDArray[np.float32]", confidence: "NDArray[np.float32] | None", how: str | None
+) -> "Columns":
+    """The cloud with the normals, and with the confidence as a column or as their lengths."""
+    if confidence is None:
+        return cloud.with_normals(normals)
+    if how == "length":
+        return cloud.with_normals(normals * confidence[:, None])
+    return cloud.with_normals(normals).with_columns({"confidence": confidence})
 
 
 def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator":

@@ -12,6 +12,12 @@ from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
 
 FLOOR = 1e-16  # smallest error on the logarithmic axis; zero is drawn at it
 MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples recomputed"}
+EXPLAINED = """\
+Degrees between the normals of the transformed cloud and the transformed normals, over all points
+and sampled rotations and reflections; the change of RMSE (scored points) is the largest."""
+LIE_EXPLAINED = """\
+Lie derivative under rotations, per radian: 0 is equivariant, 1 does not rotate at all. Normals in
+radians; layers relative to their features, each from exactly equivariant inputs."""
 Errors = Mapping[str, Mapping[str, float]]
 
 
@@ -21,23 +27,27 @@ def equivariance_table(errors: Mapping[str, Mapping[str, float | int | None]], t
     Args:
         errors: `EquivarianceError.as_dict()` by cloud. title: of the table.
     """
-    caption = Text(
-        "Degrees between the normals of the transformed cloud and the transformed normals, over all points\n"
-        "and sampled rotations and reflections; the change of RMSE (scored points) is the largest.",
-        style="dim",
-        justify="left",
-    )
+    caption = Text(EXPLAINED, style="dim", justify="left")
     heading = Text(title, style="bold")
     table = Table(
         title=heading, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0), title_justify="left"
     )
     table.add_column("cloud", overflow="fold")
-    for head in ("mean", "99.9 %", "largest", "RMSE change"):
-        table.add_column(head, justify="right")
+    head, *rows = equivariance_lines(errors)
+    for column in head[1:]:
+        table.add_column(column, justify="right")
+    for name, *values in rows:
+        table.add_row(Text(name), *values)
+    return table
+
+
+def equivariance_lines(errors: Mapping[str, Mapping[str, float | int | None]]) -> list[list[str]]:
+    """The equivariance errors by cloud as rows of texts, the headings first, the worst cloud last."""
+    lines = [["cloud", "mean", "99.9 %", "largest", "RMSE change"]]
     for name, entry in sorted(errors.items(), key=lambda item: item[1]["p99_9"] or 0):
         values = [entry[key] for key in ("mean", "p99_9", "max", "rmse_change")]
-        table.add_row(Text(name), *("-" if value is None else f"{value:.3g}" for value in values))
-    return table
+        lines.append([name, *("-" if value is None else f"{value:.3g}" for value in values)])
+    return lines
 
 
 def lie_table(errors: Errors) -> Table:
@@ -46,19 +56,20 @@ def lie_table(errors: Errors) -> Table:
     Args:
         errors: by mode (``frozen``, ``anew``) and place (``normal`` or the name of a layer).
     """
-    caption = Text(
-        "Lie derivative under rotations, per radian: 0 is equivariant, 1 does not rotate at all. Normals in\n"
-        "radians; layers relative to their features, each from exactly equivariant inputs.",
-        style="dim",
-        justify="left",
-    )
+    caption = Text(LIE_EXPLAINED, style="dim", justify="left")
     table = Table(caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0))
-    table.add_column("place")
-    for mode in errors:
-        table.add_column(MODES[mode], justify="right")
-    for place in places(errors):
-        table.add_row(label(place), *(f"{errors[mode][place]:.1e}" for mode in errors))
+    head, *rows = lie_lines(errors)
+    for number, column in enumerate(head):
+        table.add_column(column, justify="right" if number else "left")
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def lie_lines(errors: Errors) -> list[list[str]]:
+    """The Lie derivative by place and mode as rows of texts, the headings first."""
+    rows = [[label(place), *(f"{errors[mode][place]:.1e}" for mode in errors)] for place in places(errors)]
+    return [["place", *(MODES[mode] for mode in errors)], *rows]
 
 
 def lie_picture(errors: Errors, title: str, path: Path | str) -> Path:

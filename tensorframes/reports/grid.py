@@ -44,6 +44,11 @@ class Grid:
     footer: str = ""
     corner: str = "method"
 
+    def lines(self) -> list[list[str]]:
+        """The table as rows of texts, the headings first."""
+        head = [self.corner, *(column.head for column in self.columns)]
+        return [head, *([name, *map(Column.text, self.columns, values)] for name, values in self.rows)]
+
     def best(self, index: int) -> str | None:
         """The text of the best value of a column; None if there are fewer than two values."""
         column = self.columns[index]

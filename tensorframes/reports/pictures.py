@@ -29,6 +29,16 @@ TITLES = {
 }
 INK, FAINT = "#1f2430", "#6b7280"
 CURVES = ("#b3244f", "#2563eb", "#0d9488", "#d97706", "#7c3aed", "#4b5563")
+ERROR_STOPS = (
+    (0.0, "#eceff3"),
+    (0.1, "#f9e7bb"),
+    (0.27, "#fbb761"),
+    (0.5, "#ec6a4c"),
+    (0.75, "#b3244f"),
+    (1.0, "#4c0d3c"),
+)
+"""The colours of errors: from light grey for none over yellow, orange and red to dark purple; monotonic in lightness,
+for grey prints."""
 POINTS = 15_000  # per panel; more cannot be distinguished at its size
 
 
@@ -143,13 +153,10 @@ def short(name: str, length: int = 28) -> str:
 
 
 def error_colours() -> "LinearSegmentedColormap":
-    """From light grey for no error over yellow, orange and red to dark purple; monotonic in lightness, for grey
-    prints."""
+    """ERROR_STOPS, for matplotlib."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    at = [0.0, 0.1, 0.27, 0.5, 0.75, 1.0]
-    colours = ["#eceff3", "#f9e7bb", "#fbb761", "#ec6a4c", "#b3244f", "#4c0d3c"]
-    return LinearSegmentedColormap.from_list("error", list(zip(at, colours, strict=True)))
+    return LinearSegmentedColormap.from_list("error", list(ERROR_STOPS))
 
 
 def colour_bar(figure: "Figure", axes: NDArray, limit: float) -> None:

@@ -50,8 +50,5 @@ def width(grid: Grid) -> int:
 
 def markdown(grid: Grid) -> str:
     """The grid as a table in Markdown, its footer below."""
-    lines = [[grid.corner, *(column.head for column in grid.columns)]]
-    for name, values in grid.rows:
-        lines.append([name, *(column.text(value) for column, value in zip(grid.columns, values, strict=True))])
-    text = markdown_table(lines)
+    text = markdown_table(grid.lines())
     return f"{text}\n\n{grid.footer}" if grid.footer else text

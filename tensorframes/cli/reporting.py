@@ -1,0 +1,68 @@
+"""What ``tensorframes normals --report`` says of a run."""
+
+import argparse
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.normals.missing import missing
+
+NOT_OPTIONS = ("source", "target", "report")
+"""Arguments that the report names apart, or not at all."""
+
+
+def check_report(path: str | None) -> None:
+    """Raises an error before the work is done where the report could not be written.
+
+    Raises:
+        UserError: see ``expect_page``.
+    """
+    from tensorframes.reports import expect_page
+
+    if path is not None:
+        expect_page(path)
+
+
+def report_run(
+    given: argparse.Namespace, points: NDArray, normals: NDArray, confidence: NDArray | None, start: float
+) -> None:
+    """Write the report of a run to ``given.report``; nothing where none was asked for.
+
+    Args:
+        given: the arguments. points: (N, 3). normals: (N, 3), oriented if ``given.orient`` is a method.
+        confidence: (N,) in the normals, if known.
+        start: when the estimation began, by ``time.perf_counter``.
+    """
+    from tensorframes.normals import chosen_device
+    from tensorframes.reports import write_normals_page
+
+    if given.report is None:
+        return
+    seconds = time.perf_counter() - start
+    done = {
+        "file": Path(given.source).name,
+        "written to": Path(given.target).name,
+        "points": f"{len(points):,}",
+        "seconds": f"{seconds:.1f} ({len(points) / max(seconds, 1e-9):,.0f} points a second)",
+        "weights": given.weights,
+        "device": str(chosen_device(given.device)),
+        "options": options_line(vars(given)),
+        "points without a normal": missing_line(points, normals),
+    }
+    expected = None if confidence is None else np.degrees(1 - confidence)
+    write_normals_page(given.report, points, normals, done, given.orient != "none", expected)
+
+
+def options_line(given: Mapping[str, object]) -> str:
+    """The arguments that are set, as on the command line."""
+    named = {name: value for name, value in given.items() if name not in (*NOT_OPTIONS, "weights", "device")}
+    return " ".join(f"--{name} {value}" for name, value in named.items() if value not in (None, [], False)) or "none"
+
+
+def missing_line(points: NDArray, normals: NDArray) -> str:
+    """How many points have no normal, and why."""
+    counts = missing(points, normals)
+    return "; ".join(f"{count:,} {why}" for why, count in counts.items() if count) or "none"

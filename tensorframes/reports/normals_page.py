@@ -1,0 +1,151 @@
+"""The page of ``tensorframes normals --report``: a cloud with its normals, to look at."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view, histogram, thinned
+from tensorframes.reports.page import Drawing, facts, heading, paragraph, slot, write_page
+from tensorframes.reports.splats import View
+from tensorframes.scoring import angles
+
+NEIGHBOURS = 12
+FROM = View(azimuth=-35, elevation=25, up=2)
+GREY = "Points without a normal are dark grey."
+
+
+class Agreement(NamedTuple):
+    """How the normals of points agree with those of their nearest neighbours."""
+
+    same_sign: NDArray[np.float64]  # (M,) share of the neighbours j with n_i . n_j > 0
+    angle: NDArray[np.float64]  # (M,) mean unoriented angle to the neighbours' normals, degrees
+    spacing: NDArray[np.float64]  # (M,) distance to the nearest point at another place; NaN where none was found
+
+
+def write_normals_page(
+    path: Path | str,
+    points: NDArray,
+    normals: NDArray,
+    done: Mapping[str, str],
+    oriented: bool = False,
+    confidence: NDArray | None = None,
+) -> Path:
+    """Writes the page: the cloud in colours of its normals, histograms, and what was done.
+
+    At most ``cloud_view.DRAWN`` points are drawn, chosen at random with a fixed seed. Neighbours are those in the whole
+    cloud.
+
+    Args:
+        path: the file, .html.
+        points: (N, 3), finite where there is a normal. normals: (N, 3), unit vectors, or zero where there is none.
+        done: what was done, as texts by name. oriented: whether the signs of the normals mean anything.
+        confidence: (N,) expected errors in degrees, if known.
+
+    Raises:
+        UserError: plotly is not installed.
+        OSError: the file can't be written.
+    """
+    finite = np.flatnonzero(np.isfinite(points).all(axis=1))
+    rows = thinned(finite)
+    has = (normals[rows] != 0).any(axis=1)
+    agreement = agreement_of(points, normals, rows[has])
+    expected = None if confidence is None else np.where(has, confidence[rows], np.nan)
+    drawings = histograms(agreement, oriented, expected)
+    names = list(drawings)
+    if len(rows):
+        drawings["cloud"] = coloured_cloud(
+            points[rows], normals[rows], spread(agreement.same_sign, has), oriented, expected
+        )
+    parts = [
+        paragraph(drawn_line(len(rows), len(finite))),
+        slot("cloud"),
+        heading("Distributions"),
+        paragraph(
+            f"Over the {has.sum():,} drawn points with a normal, and their {NEIGHBOURS} nearest in the whole cloud."
+        ),
+        f'<div class="charts">{"".join(slot(name, "chart") for name in names)}</div>',
+        heading("What was done"),
+        facts(done),
+    ]
+    return write_page(path, f"Normals of {done.get('file', 'a cloud')}", parts, drawings)
+
+
+def agreement_of(points: NDArray, normals: NDArray, rows: NDArray[np.int64]) -> Agreement:
+    """The agreement of the normals of ``rows`` (M,) with those of their NEIGHBOURS nearest points that have one."""
+    from scipy.spatial import cKDTree
+
+    member = np.flatnonzero((normals != 0).any(axis=1))
+    if len(member) < 2 or len(rows) == 0:
+        return Agreement(*(np.full(len(rows), np.nan) for _ in range(3)))
+    count = min(NEIGHBOURS + 1, len(member))
+    centred = points[member].astype(np.float64) - points[rows[0]].astype(np.float64)
+    distance, near = cKDTree(centred).query(points[rows].astype(np.float64) - points[rows[0]], k=count)
+    # The first is the point itself, or one at the same place.
+    normal, others = normals[rows].astype(np.float64), normals[member[near[:, 1:]]].astype(np.float64)
+    cosine = np.einsum("mi,mki->mk", normal, others)
+    angle = angles(np.repeat(normal, count - 1, axis=0), others.reshape(-1, 3)).reshape(len(rows), -1)
+    apart = np.where(distance > 0, distance, np.inf).min(axis=1)
+    return Agreement((cosine > 0).mean(axis=1), angle.mean(axis=1), np.where(np.isfinite(apart), apart, np.nan))
+
+
+def coloured_cloud(
+    points: NDArray, normals: NDArray, same_sign: NDArray, oriented: bool, expected: NDArray | None
+) -> Drawing:
+    """The view of the cloud, with a colouring for each thing that is known of it.
+
+    Args:
+        points, normals: (M, 3). same_sign: (M,). oriented: whether signs mean anything.
+        expected: (M,) degrees, or None.
+    """
+    colourings = [normal_colouring(oriented), sign_colouring(oriented)]
+    values = [np.clip((normals + 1) / 2 if oriented else np.abs(normals), 0, 1), same_sign]
+    if expected is not None:
+        known = expected[np.isfinite(expected)]
+        limit = max(10.0, float(np.percentile(known, 99))) if len(known) else 10.0
+        note = f"The confidence: the expected error in degrees, up to 99 % of the points. {GREY}"
+        colourings.insert(1, Colouring("confidence", note, "expected error (degrees)", (0.0, limit)))
+        values.insert(1, expected)
+    return cloud_view([Shown("cloud", points, [values], FROM)], colourings)
+
+
+def normal_colouring(oriented: bool) -> Colouring:
+    """Normals as red, green and blue; without signs, where these mean nothing."""
+    signed = "Red, green and blue are (n + 1) / 2 of the normal's x, y and z."
+    unsigned = "Red, green and blue are the absolute values of the normal's x, y and z: the signs are arbitrary."
+    return Colouring("normal", signed if oriented else unsigned)
+
+
+def sign_colouring(oriented: bool) -> Colouring:
+    """The consistency of signs."""
+    note = f"The share of the {NEIGHBOURS} nearest neighbours on whose side the normal points (n · m > 0). {GREY}"
+    arbitrary = "" if oriented else " Here the signs are arbitrary: orient the normals (--orient) for a share near 1."
+    return Colouring("consistency of signs", note + arbitrary, "share of neighbours", (0.0, 1.0), reverse=True)
+
+
+def histograms(agreement: Agreement, oriented: bool, expected: NDArray | None) -> dict[str, Drawing]:
+    """The distributions, by the names of their places in the page."""
+    found = {
+        "angles": histogram("Mean angle to the neighbours' normals", "degrees", agreement.angle),
+        "spacing": histogram("Distance to the nearest other point", "unit of the file", agreement.spacing),
+    }
+    if oriented:
+        found["signs"] = histogram("Neighbours with the same sign", "share", agreement.same_sign, (0.0, 1.0))
+    if expected is not None:
+        found["confidence"] = histogram("Expected error", "degrees", expected)
+    return found
+
+
+def spread(values: NDArray, has: NDArray[np.bool_]) -> NDArray:
+    """Values of the rows that have one, at all rows: NaN at the others."""
+    whole = np.full(len(has), np.nan)
+    whole[has] = values
+    return whole
+
+
+def drawn_line(drawn: int, points: int) -> str:
+    """How many points are drawn, and how to turn them."""
+    some = f"{drawn:,} of {points:,} points, chosen at random" if drawn < points else f"all {points:,} points"
+    return f"Drawn: {some}. Drag to turn, scroll to zoom, drag with the right button to move."

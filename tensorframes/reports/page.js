@@ -1,0 +1,126 @@
+"use strict";
+// Draws what the page holds as data: views of clouds that can be turned, and histograms, by plotly.js.
+
+const CONFIG = { responsive: true, displaylogo: false };
+const FONT = { family: "system-ui, sans-serif", size: 12, color: "#1f2430" };
+const AXIS = { visible: false, showspikes: false };
+const BEHIND = "#d5dbe4"; // the light end of the scale and the dark one both show
+
+const bytes = (packed) => Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+const floats = (packed) => new Float32Array(bytes(packed).buffer);
+
+function colours(packed) {
+  const values = bytes(packed);
+  const hex = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, "0"));
+  const read = (at) => "#" + hex[values[at]] + hex[values[at + 1]] + hex[values[at + 2]];
+  return Array.from({ length: values.length / 3 }, (_, row) => read(3 * row));
+}
+
+function element(kind, parent, name, text) {
+  const made = parent.appendChild(document.createElement(kind));
+  made.className = name;
+  made.textContent = text;
+  return made;
+}
+
+// A row of buttons, of which one is pressed; no row where there is no choice.
+function buttons(parent, names, choose) {
+  if (names.length < 2) return () => {};
+  const row = element("div", parent, "controls", "");
+  const all = names.map((name) => element("button", row, "", name));
+  const press = (index) => all.forEach((each, at) => each.setAttribute("aria-pressed", String(at === index)));
+  all.forEach((each, at) => each.addEventListener("click", () => choose(at)));
+  press(0);
+  return press;
+}
+
+function slider(parent, value, change) {
+  const row = element("div", parent, "controls", "");
+  const label = element("label", row, "", "size of points ");
+  const input = element("input", label, "", "");
+  Object.assign(input, { type: "range", min: 1, max: 8, step: 0.5, value });
+  input.addEventListener("change", () => change(Number(input.value)));
+}
+
+function marker(colouring, packed, size) {
+  // Squares are two triangles each; discs are dozens, too many for 100,000 points.
+  const base = { size, symbol: "square", opacity: 1, line: { width: 0 } };
+  if (!colouring.scale) return { ...base, color: colours(packed), showscale: false };
+  const bar = { title: { text: colouring.unit, side: "right" }, thickness: 12, len: 0.6, outlinewidth: 0 };
+  const [cmin, cmax] = colouring.range;
+  const scale = { colorscale: colouring.scale, cmin, cmax, showscale: true, colorbar: bar };
+  return { ...base, color: floats(packed), ...scale };
+}
+
+function layout(camera) {
+  const scene = { bgcolor: BEHIND, aspectmode: "data", dragmode: "orbit", camera, xaxis: AXIS, yaxis: AXIS, zaxis: AXIS };
+  return { scene, uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, font: FONT, hovermode: false };
+}
+
+function view(place, drawing) {
+  const state = { cloud: 0, colouring: 0, size: drawing.size, camera: drawing.clouds[0].camera };
+  const pressCloud = buttons(place, drawing.clouds.map((each) => each.name), (at) => choose({ cloud: at }));
+  const pressColouring = buttons(place, drawing.colourings.map((each) => each.name), (at) => choose({ colouring: at }));
+  const note = element("p", place, "", "");
+  const row = element("div", place, "panels", "");
+  const panels = drawing.panels.map((name) => element("div", row, "panel", ""));
+  const heads = panels.map((panel) => element("b", panel, "", ""));
+  const scenes = panels.map((panel) => element("div", panel, "scene", ""));
+  slider(place, state.size, (size) => choose({ size }));
+
+  function draw() {
+    const cloud = drawing.clouds[state.cloud];
+    const colouring = drawing.colourings[state.colouring];
+    const [x, y, z] = cloud.pos.map(floats);
+    note.textContent = [cloud.note, colouring.note].filter(Boolean).join(" ");
+    return Promise.all(scenes.map((scene, panel) => {
+      heads[panel].textContent = [drawing.panels[panel], cloud.notes[panel]].filter(Boolean).join(": ");
+      const points = marker(colouring, cloud.colours[panel][state.colouring], state.size);
+      const trace = { type: "scatter3d", mode: "markers", x, y, z, hoverinfo: "skip", marker: points };
+      return Plotly.react(scene, [trace], layout(state.camera), CONFIG);
+    }));
+  }
+
+  function choose(change) {
+    if ("cloud" in change) state.camera = drawing.clouds[change.cloud].camera;
+    Object.assign(state, change);
+    pressCloud(state.cloud);
+    pressColouring(state.colouring);
+    return draw();
+  }
+
+  return draw().then(() => link(scenes, state));
+}
+
+// Turning one scene turns the others of its view.
+function link(scenes, state) {
+  let busy = false;
+  const follow = (source) => async (change) => {
+    const camera = change["scene.camera"];
+    if (busy || !camera) return;
+    busy = true;
+    state.camera = camera;
+    await Promise.all(scenes.filter((each) => each !== source)
+      .map((each) => Plotly.relayout(each, { "scene.camera": camera })));
+    busy = false;
+  };
+  for (const scene of scenes) {
+    scene.on("plotly_relayouting", follow(scene));
+    scene.on("plotly_relayout", follow(scene));
+  }
+}
+
+function histogram(place, drawing) {
+  const centres = drawing.counts.map((_, at) => (drawing.edges[at] + drawing.edges[at + 1]) / 2);
+  const width = drawing.edges[1] - drawing.edges[0];
+  const trace = { type: "bar", x: centres, y: drawing.counts, width, marker: { color: "#2563eb" } };
+  trace.hovertemplate = "%{x:.4g}: %{y} points<extra></extra>";
+  const axes = { xaxis: { title: { text: drawing.unit } }, yaxis: { title: { text: "points" } } };
+  const title = { text: drawing.title, font: { size: 13 } };
+  return Plotly.newPlot(place, [trace], { ...axes, title, font: FONT, bargap: 0, margin: { l: 60, r: 10, t: 34, b: 44 } }, CONFIG);
+}
+
+const DRAW = { view, histogram };
+const drawings = Object.entries(JSON.parse(document.getElementById("drawings").textContent));
+Promise.all(drawings.map(([id, each]) => DRAW[each.kind](document.getElementById(id), each)))
+  .then(() => document.body.setAttribute("data-drawn", "yes"));
