@@ -7,6 +7,7 @@ LOGGERS = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightn
 
 MESSAGES = (
     r".*does not have many workers which may be a bottleneck.*",  # the number of workers is a setting here
+    r".*This DataLoader will create .* worker processes.*",  # where a process may use few of the machine's cores
     r".*Checkpoint directory .* exists and is not empty.*",  # a resumed run continues in its folder
     r".*number of training batches .* is smaller than the logging interval.*",
     r".*resuming from a checkpoint that ended before the epoch ended.*",  # the sampler counts samples itself
