@@ -147,6 +147,7 @@ def test_normals_of_a_file(program: Callable[..., Ended], folder: Path) -> None:
         command.words for command in commands() if command.program == "normals" and "--trusted" not in command.words
     }
     for words in plain:
+        Path("normals.ply").unlink(missing_ok=True)
         ended = program(*words[1:])
         assert ended.code == 0, ended.err[-2000:]
         assert read_cloud("normals.ply").normal is not None

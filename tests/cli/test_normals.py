@@ -1,6 +1,8 @@
 """``tensorframes normals``, as a user types it: formats, other columns, weights, and mistakes in one line."""
 
+import io
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -12,7 +14,8 @@ import numpy as np
 import pytest
 from plyfile import PlyData, PlyElement
 
-from tensorframes.data import read_cloud
+from tensorframes.cli.normals import main
+from tensorframes.data import read_cloud, write_cloud
 from tests.cli.commands import run_command
 
 COMMAND = (sys.executable, "-m", "tensorframes", "normals")
@@ -47,7 +50,8 @@ def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
     command = [*COMMAND, "scan.xyz", "normals.xyz", "--weights", "fast"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "normals.xyz: normals of 300 points\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"normals\.xyz: normals of 300 points in \d+\.\d s\n", done.stdout)
     assert np.loadtxt(tmp_path / "normals.xyz").shape == (300, 6)
 
 
@@ -59,9 +63,10 @@ def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
         np.save(tmp_path / source, pos)
     else:
         np.savetxt(tmp_path / source, pos)
-    code, out, _ = run(tmp_path / source, tmp_path / target, "--weights", "fast", "--device", "cpu", "--block", "100")
+    options = ("--weights", "fast", "--device", "cpu", "--block", "100", "--overwrite")
+    code, out, _ = run(tmp_path / source, tmp_path / target, *options)
     assert code == 0
-    assert "normals of 299 points; 1 have none" in out
+    assert re.search(r"normals of 299 points in .* s; 1 have none: 1 not finite\n", out)
     rows = np.loadtxt(tmp_path / target)
     assert rows.shape == (300, 6)
     assert np.allclose(np.linalg.norm(np.delete(rows, 5, 0)[:, 3:], axis=1), 1, atol=1e-4)
@@ -96,6 +101,7 @@ def test_ctrl_c_is_one_line_and_changes_nothing(tmp_path: Path, moment: str) -> 
     before = (tmp_path / "a.xyz").read_bytes()
     told_of = ["-X", "importtime"] if moment == "libraries load" else []
     command = [sys.executable, *told_of, *COMMAND[1:], str(tmp_path / "b.xyz"), str(tmp_path / "a.xyz")]
+    command.append("--overwrite")
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed_interrupts
     )
@@ -133,7 +139,7 @@ def interrupt(process: subprocess.Popen, pipe: Path) -> None:
 def test_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.xyz", sphere())
     before = (tmp_path / "a.xyz").read_bytes()
-    command = [*COMMAND, *[str(tmp_path / "a.xyz")] * 2, "--weights", "fast"]
+    command = [*COMMAND, *[str(tmp_path / "a.xyz")] * 2, "--overwrite", "--weights", "fast"]
     done = subprocess.run(["bash", "-c", f"ulimit -f 4; exec {shlex.join(command)}"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: {tmp_path / 'a.xyz'}: can't be written: File too large\n"
@@ -160,6 +166,7 @@ def test_signs(tmp_path: Path, orient: tuple[str, ...], toward: int | None) -> N
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
+    (tmp_path / "link.xyz").symlink_to("scan.xyz")
     for arguments, message in {
         ("none.ply", "out.ply"): "none.ply",
         (tmp_path / "flat.xyz", tmp_path / "out.xyz"): "expected at least 3 columns",
@@ -171,6 +178,13 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "inward"): "expected --orient none, viewpoint X,Y,Z",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint", "1,2"): "got 'viewpoint 1,2'",
         (tmp_path / "scan.xyz", tmp_path / "out.ply", "--orient", "viewpoint"): "got 'viewpoint'",
+        (tmp_path / "scan.xyz", tmp_path / "out.stl"): "an STL file has no place for normals of points; choose .ply",
+        (tmp_path / "scan.xyz", tmp_path / "out.ply", "--to", "stl"): "an STL file has no place",
+        (tmp_path / "scan.xyz", "-", "--to", "doc"): "standard output: expected a file of type",
+        (tmp_path / "scan.xyz", tmp_path / "out.h5:cloud"): "expected a file to write, got its dataset cloud",
+        (tmp_path / "scan.xyz", tmp_path / "scan.xyz"): "scan.xyz: is the source; --overwrite replaces it",
+        (tmp_path / "scan.xyz", tmp_path / "flat.xyz"): "flat.xyz: exists; --overwrite replaces it",
+        (tmp_path / "scan.xyz", tmp_path / "link.xyz"): "link.xyz: is the source; --overwrite replaces it",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)
@@ -186,5 +200,108 @@ def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
     command = [*COMMAND, tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
     with (tmp_path / "b").open("wb") as file:
         told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
-    assert told == "/dev/stdout: normals of 60 points\n"
+    assert re.fullmatch(r"/dev/stdout: normals of 60 points in \d+\.\d s\n", told)
     assert np.loadtxt(tmp_path / "b").shape == (60, 6)
+
+
+class Stream(io.TextIOWrapper):
+    """A standard stream of bytes."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        super().__init__(io.BytesIO(content))
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, content: bytes, *arguments: str) -> tuple[int, bytes, str]:
+    """As ``run``, with bytes on the standard input and output."""
+    given, out, err = Stream(content), Stream(), io.StringIO()
+    for name, stream in {"stdin": given, "stdout": out, "stderr": err}.items():
+        monkeypatch.setattr(sys, name, stream)
+    try:
+        code = main(["--weights", "fast", "--device", "cpu", *arguments])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    monkeypatch.undo()
+    out.flush()
+    return code, out.buffer.getvalue(), err.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "written"),
+    [
+        (".ply", (), ".ply"),
+        (".xyz", (), ".xyz"),
+        (".npy", ("--to", "las"), ".las"),
+        (".csv", ("--from", "CSV", "--to", ".obj"), ".obj"),
+    ],
+)
+def test_standard_input_and_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, options: tuple[str, ...], written: str
+) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / "a.xyz"))
+    code, out, err = piped(monkeypatch, (tmp_path / f"b{suffix}").read_bytes(), "-", "-", *options)
+    assert code == 0
+    assert re.fullmatch(r"standard output: normals of 60 points in \d+\.\d s\n", err)
+    (tmp_path / f"c{written}").write_bytes(out)
+    found = read_cloud(tmp_path / f"c{written}")
+    np.testing.assert_allclose(found.pos, sphere(60), rtol=0, atol=1e-4)
+    assert found.normal is not None
+
+
+def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, options, message in (
+        (b" ", (), "standard input: expected points, got none"),
+        (b"1 2 x\n", (), "standard input"),
+        (b"1 2 3\n", ("--from", "ply"), "expected a PLY file"),
+        (b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n", (), "standard output: an STL file has no"),
+    ):
+        code, out, err = piped(monkeypatch, content, "-", "-", *options)
+        assert (code, out, err.count("\n")) == (2, b"", 1)
+        assert message in err
+
+
+def test_quiet_says_nothing_and_overwrite_replaces_the_source(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    options = ("--quiet", "--overwrite", "--weights", "fast")
+    assert run(tmp_path / "a.xyz", tmp_path / "a.xyz", *options) == (0, "", "")
+    assert np.loadtxt(tmp_path / "a.xyz").shape == (60, 6)
+    code, out, err = run(tmp_path / "none.xyz", tmp_path / "b.xyz", "--quiet")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_the_line_says_why_points_have_no_normal(tmp_path: Path) -> None:
+    pos = sphere(60)
+    pos[3], pos[7] = np.inf, 1e15
+    np.save(tmp_path / "a.npy", pos)
+    _, out, _ = run(tmp_path / "a.npy", tmp_path / "b.npy", "--weights", "fast")
+    assert re.search(r"normals of 58 points in .* s; 2 have none: 1 not finite, 1 far from all others\n", out)
+    np.save(tmp_path / "a.npy", np.linspace(0, 1, 30)[:, None] * [1.0, 2.0, 3.0])
+    _, out, _ = run(tmp_path / "a.npy", tmp_path / "c.npy", "--weights", "fast")
+    assert re.search(r"normals of 0 points in .* s; 30 have none: 30 on a line\n", out)
+
+
+@pytest.mark.parametrize("data", ["ascii", "binary"])
+def test_an_organised_depth_image_keeps_its_shape(tmp_path: Path, data: str) -> None:
+    pos = sphere(60).astype("<f4")
+    pos[::7] = np.nan
+    head = "VERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 12\nHEIGHT 5\n"
+    rows = pos.tobytes() if data == "binary" else "\n".join(" ".join(map(repr, row)) for row in pos.tolist()).encode()
+    (tmp_path / "a.pcd").write_bytes(f"{head}VIEWPOINT 0 0 0 1 0 0 0\nPOINTS 60\nDATA {data}\n".encode() + rows)
+    code, out, err = run(tmp_path / "a.pcd", tmp_path / "b.pcd", "--weights", "fast")
+    assert (code, err) == (0, "")
+    assert "normals of 51 points" in out
+    assert b"\nWIDTH 12\nHEIGHT 5\n" in (tmp_path / "b.pcd").read_bytes()
+    found = read_cloud(tmp_path / "b.pcd")
+    np.testing.assert_array_equal(found.pos, pos)
+    assert found.normal is not None
+    assert not found.normal[::7].any()
+
+
+def test_a_mesh_without_faces_gives_no_warning(tmp_path: Path) -> None:
+    head = "ply\nformat ascii 1.0\nelement vertex 60\nproperty float x\nproperty float y\nproperty float z\n"
+    rows = "\n".join(" ".join(map(str, row)) for row in sphere(60).tolist())
+    text = f"{head}element face 0\nproperty list uchar int vertex_indices\nend_header\n{rows}\n"
+    (tmp_path / "a.ply").write_text(text)
+    code, _, err = run(tmp_path / "a.ply", tmp_path / "b.ply", "--weights", "fast")
+    assert (code, err) == (0, "")
+    assert "element face 0\nproperty list uchar int vertex_indices\n" in (tmp_path / "b.ply").read_text()

@@ -1,9 +1,11 @@
 """Distances to distinct neighbours, and the scale made of them."""
 
+import numpy as np
 import pytest
 import torch
 
-from tensorframes.geometry import cloud_scale, distinct_distances
+from tensorframes.geometry import cloud_scale, distinct_distances, sampled_scale, thinned_rows
+from tensorframes.testing import random_orthogonal
 
 
 def test_copies_do_not_count() -> None:
@@ -37,3 +39,22 @@ def test_the_scale_is_positive_for_every_cloud_and_one_where_all_points_are_equa
 def test_the_scale_follows_the_unit(factor: float) -> None:
     cloud = torch.randn(100, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(cloud_scale(factor * cloud), factor * cloud_scale(cloud), rtol=1e-12, atol=0.0)
+
+
+def test_a_sample_of_the_rows_gives_about_the_scale_and_all_rows_give_it() -> None:
+    pos = torch.randn(4000, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = float(cloud_scale(pos))
+    assert sampled_scale(pos, torch.arange(3999)) == pytest.approx(float(cloud_scale(pos[:3999])), rel=1e-2)
+    some = torch.from_numpy(thinned_rows(pos.numpy(), 1000))
+    assert sampled_scale(pos, some) == pytest.approx(whole, rel=0.03)
+    assert sampled_scale(torch.zeros(1, 3), torch.zeros(1, dtype=torch.long)) == 1.0
+
+
+def test_thinned_rows_are_the_same_points_whatever_the_order() -> None:
+    pos = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).numpy()
+    order = np.random.default_rng(0).permutation(500)
+    g = random_orthogonal(1)[0].numpy()
+    kept = thinned_rows(pos, 40)
+    assert len(set(kept.tolist())) == 40
+    assert set(order[thinned_rows((pos @ g.T + 2)[order], 40)].tolist()) == set(kept.tolist())
+    np.testing.assert_array_equal(thinned_rows(pos, 500), np.arange(500))

@@ -6,8 +6,9 @@ import torch
 
 from tensorframes.backbones import PointNet2
 from tensorframes.frames import LearnedFrames
-from tensorframes.normals import NormalEstimator, PlaneFitHead, estimate_normals, normals_of
+from tensorframes.normals import NormalEstimator, PlaneFitHead, estimate_normals, normals_of, pretrained
 from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.normals.normalise import merged_cloud
 from tensorframes.reps import Representation
 from tensorframes.testing import random_orthogonal
 
@@ -184,6 +185,32 @@ def test_progress_counts_the_passes(network: NormalEstimator, ellipsoid: np.ndar
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
     assert any(0.25 < share < 0.5 for share in shares)
+
+
+def test_large_clouds_are_measured_on_a_sample(ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    estimator, whole = pretrained("best"), merged_cloud(ellipsoid)
+    assert estimator.needs_profile
+    expected = estimator.measured_profile(whole.pos, whole.scale)
+    monkeypatch.setattr("tensorframes.normals.normalise.SAMPLED", 1499)
+    monkeypatch.setattr("tensorframes.normals.estimator.SAMPLED", 1499)
+    monkeypatch.setattr("tensorframes.normals.estimator.PROFILED", 500)
+    sampled = merged_cloud(ellipsoid)
+    assert sampled.scale == pytest.approx(whole.scale, rel=0.01)
+    found = estimator.measured_profile(whole.pos, whole.scale)
+    assert expected is not None
+    assert found is not None
+    assert not torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
+
+
+@pytest.mark.slow
+def test_normals_in_blocks_are_those_of_one_pass() -> None:
+    """With the shipped weights; a block of 8,000 points on a surface is 90 spacings wide, its margin 24."""
+    rng = np.random.default_rng(0)
+    u, v = rng.uniform(0, 2 * np.pi, (2, 30_000))
+    points = np.stack([(3 + np.cos(v)) * np.cos(u), (3 + np.cos(v)) * np.sin(u), np.sin(v)], axis=1)
+    off = angle(estimate_normals(points, "fast", block=8000), estimate_normals(points, "fast", block=None))
+    assert np.quantile(off, 0.999) < 0.05
 
 
 def test_a_block_has_a_point(ellipsoid: np.ndarray) -> None:

@@ -1,0 +1,107 @@
+"""Clouds of other libraries and tensors as points, and rows without a normal."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from tensorframes.normals import estimate_normals, orient_normals
+from tensorframes.normals.missing import missing
+from tensorframes.normals.points import as_array, of_type
+
+
+def sphere(count: int = 200) -> np.ndarray:
+    pos = np.random.default_rng(0).normal(size=(count, 3))
+    return pos / np.linalg.norm(pos, axis=1, keepdims=True)
+
+
+class Elsewhere:
+    """A tensor of another library, on a device."""
+
+    def cpu(self) -> torch.Tensor:
+        return torch.from_numpy(sphere())
+
+
+@pytest.mark.parametrize(
+    "cloud",
+    [
+        SimpleNamespace(points=sphere().tolist()),
+        SimpleNamespace(vertices=sphere()),
+        SimpleNamespace(point=SimpleNamespace(positions=Elsewhere())),
+        torch.from_numpy(sphere()).requires_grad_(),
+        sphere().tolist(),
+    ],
+    ids=["points", "vertices", "point.positions", "tensor", "list"],
+)
+def test_clouds_are_recognised_by_their_attributes(cloud: object) -> None:
+    np.testing.assert_array_equal(as_array(cloud), sphere())
+
+
+@pytest.mark.open3d
+def test_clouds_of_open3d(open3d) -> None:
+    cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(sphere()))
+    np.testing.assert_array_equal(as_array(cloud), sphere())
+    tensors = open3d.t.geometry.PointCloud(open3d.core.Tensor(sphere()))
+    np.testing.assert_array_equal(as_array(tensors), sphere())
+    normals = estimate_normals(cloud, "fast", "cpu")
+    assert (np.sign((orient_normals(cloud, normals) * sphere()).sum(1)) == 1).all()
+
+
+def test_clouds_of_trimesh() -> None:
+    trimesh = pytest.importorskip("trimesh")
+    cloud = trimesh.PointCloud(sphere())
+    np.testing.assert_array_equal(as_array(cloud), sphere())
+    normals = estimate_normals(cloud, "fast", "cpu")
+    assert isinstance(normals, np.ndarray)
+    assert np.median(np.abs((normals * sphere()).sum(1))) > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.int32])
+def test_tensors_return_as_they_came(dtype: torch.dtype) -> None:
+    points = torch.from_numpy(100 * sphere()).to(dtype)
+    normals = estimate_normals(points, "fast", "cpu")
+    assert isinstance(normals, torch.Tensor)
+    assert normals.dtype == (dtype if dtype.is_floating_point else torch.float32)
+    assert not normals.requires_grad
+    oriented = orient_normals(points, normals)
+    assert oriented.dtype == normals.dtype
+    assert ((oriented.double() * points.double()).sum(1) > 0).all()
+
+
+def test_values_go_to_the_device_of_the_points() -> None:
+    points = torch.empty(200, 3, device="meta", dtype=torch.float64)
+    values = of_type(np.zeros((200, 3), dtype=np.float32), points)
+    assert isinstance(values, torch.Tensor)
+    assert (values.device.type, values.dtype) == ("meta", torch.float64)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e3])
+def test_georeferenced_clouds_in_any_unit(offset: float, size: float) -> None:
+    normals = estimate_normals(size * (40 * sphere() + offset), "fast", "cpu")
+    assert np.median(np.abs((normals * sphere()).sum(1))) > 0.99
+    assert (np.abs(np.linalg.norm(normals, axis=1) - 1) < 1e-5).all()
+
+
+def test_number_and_order_of_points_never_change() -> None:
+    pos = np.concatenate([sphere(), sphere()[:50], np.full((3, 3), np.nan), [[1e9, 0, 0]], sphere()[:1]])
+    normals = estimate_normals(pos, "fast", "cpu")
+    assert normals.shape == (255, 3)
+    np.testing.assert_array_equal(normals[200:250], normals[:50])
+    np.testing.assert_array_equal(normals[254], normals[0])
+    assert not normals[250:254].any()
+    assert np.median(np.abs((normals[:200] * sphere()).sum(1))) > 0.99
+    assert missing(pos, normals) == {"not finite": 3, "far from all others": 1, "on a line": 0}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_points_have_no_normal(count: int) -> None:
+    normals = estimate_normals(sphere()[:count], "fast", "cpu")
+    np.testing.assert_array_equal(normals, np.zeros((count, 3)))
+    np.testing.assert_array_equal(orient_normals(sphere()[:count], normals), normals)
+    assert missing(sphere()[:count], normals) == {"not finite": 0, "far from all others": 0, "on a line": count}
+
+
+def test_no_reasons_where_all_have_a_normal() -> None:
+    assert missing(sphere(), sphere()) == {}
