@@ -62,27 +62,38 @@ def open3ds(points: NDArray[np.float64], signs: bool) -> NDArray:
     return tensorframes.orient_normals(points, np.asarray(cloud.normals), "outward")
 
 
-def reconstructed(points: NDArray[np.float64], normals: NDArray) -> Surface:
+def reconstructed(points: NDArray[np.float64], normals: NDArray, depth: int = DEPTH) -> Surface:
     """TRUE_POINTS points of Open3D's Poisson reconstruction."""
     cloud = open3d.geometry.PointCloud(open3d.utility.Vector3dVector(points))
     cloud.normals = open3d.utility.Vector3dVector(np.asarray(normals, dtype=float))
     open3d.utility.random.seed(SEED)
-    mesh, _ = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson(cloud, depth=DEPTH)
+    mesh, _ = open3d.geometry.TriangleMesh.create_from_point_cloud_poisson(cloud, depth=depth)
     mesh.compute_vertex_normals()
     sample = mesh.sample_points_uniformly(TRUE_POINTS)
     return Surface(np.asarray(sample.points), np.asarray(sample.normals))
 
 
+def distances(points: NDArray[np.float64], surface: Surface) -> NDArray[np.float64]:
+    """Distance (N,) of each point to a surface.
+
+    It is that to the tangent plane of the nearest sample y, |(x - y) . n|, which the spacing of the samples does not
+    blur, and |x - y| where y is farther than three spacings.
+    """
+    tree = cKDTree(surface.pos)
+    spacing = np.median(tree.query(surface.pos[:1000], k=[2])[0])
+    far, nearest = tree.query(points)
+    along = np.abs(np.einsum("ni,ni->n", points - surface.pos[nearest], surface.normal[nearest]))
+    return np.where(far > 3 * spacing, far, along)
+
+
 def chamfer(found: Surface, true: Surface) -> float:
-    """The mean of the mean distances from each surface to the other."""
-    there, back = cKDTree(true.pos).query(found.pos)[0], cKDTree(found.pos).query(true.pos)[0]
-    return float((there.mean() + back.mean()) / 2)
+    """The mean of the mean distances of each surface to the other."""
+    return float((distances(found.pos, true).mean() + distances(true.pos, found).mean()) / 2)
 
 
 def coloured(surface: Surface, true: Surface, diagonal: float) -> NDArray:
     """An image of the surface in colours of the distance to the true one, seen as that is seen at its best."""
-    distance = cKDTree(true.pos).query(surface.pos)[0] / diagonal
-    colour = error_colours()(np.clip(distance / LIMIT, 0, 1))[:, :3]
+    colour = error_colours()(np.clip(distances(surface.pos, true) / diagonal / LIMIT, 0, 1))[:, :3]
     return draw(surface.pos, colour, surface.normal, best_view(true.pos), pixels=360)
 
 

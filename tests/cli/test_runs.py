@@ -12,6 +12,7 @@ import pytest
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
 from tests.cli.wandb_file import sent
+from tests.reports.pages import Page
 
 App = Callable[..., tuple[int, str, str]]
 LEFT = {"command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}

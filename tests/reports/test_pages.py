@@ -167,8 +167,8 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, monkeypa
         expect_page(tmp_path / "a.ply")
     with pytest.raises(UserError, match=r"expected a folder .*none, got none"):
         expect_page(tmp_path / "none" / "a.html")
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    monkeypatch.setattr("tensorframes.reports.page.find_spec", lambda name: None)
+    for module in ("plotly", "plotly.offline"):
+        monkeypatch.setitem(sys.modules, module, None)
     for attempt in (expect_page, lambda path: write_normals_page(path, ball(), ball(), {})):
         with pytest.raises(UserError, match=r"expected plotly for HTML reports, got none; .*tensorframes\[report\]"):
             attempt(tmp_path / "a.html")
