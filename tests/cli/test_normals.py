@@ -17,6 +17,7 @@ from plyfile import PlyData, PlyElement
 from tensorframes.cli.normals import main
 from tensorframes.data import read_cloud, write_cloud
 from tests.cli.commands import run_command
+from tests.reports.pages import Page, unpacked
 
 COMMAND = (sys.executable, "-m", "tensorframes", "normals")
 
@@ -163,6 +164,21 @@ def test_signs(tmp_path: Path, orient: tuple[str, ...], toward: int | None) -> N
         assert ((normal * (pos - [1e5, -3, 7])).sum(1) * toward > 0).all()
 
 
+def test_a_report_to_look_at(tmp_path: Path) -> None:
+    pos = sphere()
+    pos[5] = np.nan
+    np.save(tmp_path / "a.npy", pos)
+    report = tmp_path / "a.html"
+    code, _, err = run(
+        tmp_path / "a.npy", tmp_path / "b.npy", "--weights", "fast", "--orient", "up", "--report", report
+    )
+    assert (code, err) == (0, "")
+    page = Page(report)
+    assert len(unpacked(page.drawings["cloud"]["clouds"][0]["pos"][0])) == 299
+    for said in ("a.npy", "--orient up", "fast", "1 not finite", "all 299 points"):
+        assert said in page.text
+
+
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
@@ -185,6 +201,12 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "scan.xyz", tmp_path / "scan.xyz"): "scan.xyz: is the source; --overwrite replaces it",
         (tmp_path / "scan.xyz", tmp_path / "flat.xyz"): "flat.xyz: exists; --overwrite replaces it",
         (tmp_path / "scan.xyz", tmp_path / "link.xyz"): "link.xyz: is the source; --overwrite replaces it",
+        (
+            tmp_path / "scan.xyz",
+            tmp_path / "out.ply",
+            "--report",
+            "a.pdf",
+        ): "expected a report of type .html, got a.pdf",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)

@@ -12,6 +12,7 @@ import pytest
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
 from tests.cli.wandb_file import sent
+from tests.reports.pages import Page
 
 App = Callable[..., tuple[int, str, str]]
 LEFT = {".lock", "command.yaml", "config.yaml", "metrics.csv", "metrics.json", "errors.png", "run.log", "checkpoints"}
@@ -51,7 +52,8 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
     largest = []
     for name, checkpoint in (("none", trained), ("exact", "checkpoint=pca")):
         trust = "trusted=[standin]"
-        code, out, _ = app("evaluate", "data=tiny", checkpoint, trust, "equivariance=true", f"name={name}")
+        given = ("data=tiny", checkpoint, trust, "equivariance=true", "report=true", f"name={name}")
+        code, out, _ = app("evaluate", *given)
         assert code == 0
         assert "RMSE change" in out
         found = json.loads((only_run(name) / "metrics.json").read_text())
@@ -60,6 +62,12 @@ def test_equivariance_is_measured_and_told(app: App) -> None:
     assert results["lie_derivative"]["anew"]["normal"] > 0.1
     assert (only_run("none") / "lie_derivative.png").stat().st_size > 1000
     assert not (only_run("exact") / "lie_derivative.png").exists()  # of a network only
+    network, pca = (Page(only_run(name) / "report.html") for name in ("none", "exact"))
+    assert network.drawings["errors"]["panels"] == ["network", "PCA 18"]
+    assert pca.drawings["errors"]["panels"] == ["PCA 18"]
+    assert list(results["baselines"]) == ["PCA 18"]
+    assert "stored in float64" in network.text
+    assert ("Where equivariance is lost" in network.text, "Where equivariance is lost" in pca.text) == (True, False)
     assert min(largest[0]) > 10  # a perceptron on positions
     assert largest[1][0] < 0.1
     assert largest[1][1] < 0.01 * largest[1][0]
