@@ -42,7 +42,7 @@ def test_a_search_gets_the_lowest_score_of_each_run(app: App) -> None:
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
     given = ("hydra.sweeper.sampler.seed=1", "optimizer.lr=tag(log,interval(0.001,0.1))", "test=false")
     code, _, err = app("train", "-m", *search, *SHORT, *given)
-    assert (code, err) == (0, "")
+    assert code == 0, err
     best = yaml.safe_load((sweep() / "optimization_results.yaml").read_text())["best_value"]
     scores = [min(float(row["val/rmse"]) for row in rows_of(sweep() / name) if row["val/rmse"]) for name in "01"]
     assert best == min(scores)
@@ -51,7 +51,7 @@ def test_a_search_gets_the_lowest_score_of_each_run(app: App) -> None:
 def test_a_search_of_which_every_run_fails_is_told_once_each(app: App) -> None:
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1")
     code, _, err = app("train", "-m", *search, *SHORT, "model.dropout=interval(2,3)")
-    assert (code, err.count("\n")) == (2, 1), err
+    assert (code, err.count("error: "), "Traceback" in err) == (2, 1, False), err
 
 
 @pytest.mark.slow
