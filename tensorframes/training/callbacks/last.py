@@ -52,4 +52,4 @@ def validation_follows(trainer: pl.Trainer) -> bool:
     """Whether Lightning validates after the batch that has just been trained on."""
     if not trainer.enable_validation:
         return False
-    return trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % trainer.val_check_batch == 0
+    return trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % int(trainer.val_check_batch or 1) == 0
