@@ -16,6 +16,7 @@ VARIANTS = {
     "data/augmentation/off": {"group"},
     "data/augmentation/so3": {"group"},
     "data/augmentation/z": {"group"},
+    "experiment/best": {"decay", "warmup"},  # longer than the default
     "train": {"k"},  # of the second PCA
 }
 """What else differs from the classes. A configuration named NAME_SUFFIX is a variant of NAME, and may."""
