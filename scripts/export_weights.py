@@ -18,10 +18,12 @@ def main() -> None:
         from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
         from tensorframes.cli.folders import find_plugins
         from tensorframes.normals import PRETRAINED, save_weights
+        from tensorframes.normals import about as read_about
     parser = LineParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("target", help="a file, or best, or fast")
     parser.add_argument("--experiment", help="what the weights were trained as; by default the name of the run")
+    parser.add_argument("--after", type=Path, help="the weights file that training began with (start_from)")
     parser.add_argument("--trusted", action="append", default=[], metavar="PACKAGE", help=TRUSTED)
     given = parser.parse_args()
     find_plugins()
@@ -34,6 +36,8 @@ def main() -> None:
             "steps": content["global_step"],
             "seed": config.get("seed"),
         }
+        if given.after is not None:
+            about = {**read_about(given.after), "then": about}
         save_weights(load_estimator(given.checkpoint, given.trusted), recipe, target, about)
     except (UserError, OSError) as error:
         parser.error(str(error))
