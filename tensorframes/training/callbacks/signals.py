@@ -15,7 +15,6 @@ from pytorch_lightning.callbacks import Checkpoint
 from tensorframes.errors import Stopped
 from tensorframes.training.callbacks.last import validation_follows
 
-
 APART = 1.0
 """Seconds after which a repeated signal is one of its own."""
 
