@@ -35,9 +35,8 @@ def ending(error: KeyboardInterrupt) -> tuple[str, int]:
     """The line about a program that Ctrl-C or another signal ended, and its exit code: 128 and the signal's number."""
     signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
     message = error.message if isinstance(error, Stopped) else " ".join(map(str, error.args))
-    verb = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}.get(signum) or (
-        f"stopped by {signal.Signals(signum).name}"
-    )
+    verbs: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+    verb = verbs.get(signum, f"stopped by {signal.Signals(signum).name}")
     return f"{verb}: {message}" if message else verb, 128 + signum
 
 
