@@ -36,7 +36,7 @@ def ending(error: KeyboardInterrupt) -> tuple[str, int]:
     signum = error.signum if isinstance(error, Stopped) else signal.SIGINT
     message = error.message if isinstance(error, Stopped) else " ".join(map(str, error.args))
     verbs: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-    verb = verbs.get(signum) or f"stopped by {signal.Signals(signum).name}"
+    verb = verbs.get(signum, f"stopped by {signal.Signals(signum).name}")
     return f"{verb}: {message}" if message else verb, 128 + signum
 
 

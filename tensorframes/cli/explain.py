@@ -122,12 +122,12 @@ def not_allowed(key: str, allowed: list[str]) -> str:
 
 
 def groups_of(arguments: list[str], folders: Sequence[Path]) -> list[str]:
-    """The overrides that choose a configuration from a group; they determine which keys exist."""
+    """The overrides that choose a configuration from a group, of a sweep its first; they determine which keys exist."""
     groups = []
     for argument in arguments:
         name = argument.split("=")[0].lstrip("+~").split("@")[0]
         if "=" in argument and not argument.startswith("-") and any((folder / name).is_dir() for folder in folders):
-            groups.append(argument)
+            groups.append(argument if "=[" in argument else argument.partition(",")[0])
     return groups
 
 

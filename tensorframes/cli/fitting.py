@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
@@ -59,7 +60,7 @@ def fit(
         raise UserError(f"{found}; {last_checkpoint(run.folder)}") from error
 
 
-def stopped(signals: StopSignals, run: Run) -> None:
+def stopped(signals: StopSignals, run: Run) -> NoReturn:
     """End a run that a signal stopped. In a job of submitit its handler of the signal has the job requeued.
 
     Raises:

@@ -27,7 +27,7 @@ from tensorframes.cli.continuing import (
     trusted_packages,
     with_last,
 )
-from tensorframes.cli.fitting import fit
+from tensorframes.cli.fitting import fit, last_checkpoint
 from tensorframes.cli.lock import locked
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
@@ -42,7 +42,7 @@ from tensorframes.cli.tracking import (
 )
 from tensorframes.cli.values import SCORE, check_all, check_processes, check_profile, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
-from tensorframes.errors import UserError
+from tensorframes.errors import Stopped, UserError
 from tensorframes.normals import EstimatorMethod
 from tensorframes.reports import methods_of, write_metrics
 from tensorframes.scoring import Method
@@ -66,16 +66,20 @@ def train(cfg: DictConfig, run: Run) -> float | None:
     """Train by ``cfg`` into ``run.folder``; returns the lowest ``val/rmse`` for sweepers, None without a validation."""
     silence_libraries()
     with locked(run.folder) if run.rank == 0 else nullcontext():
-        return checked(cfg, run)
+        try:
+            return checked(cfg, run)
+        except Stopped as error:
+            raise Stopped(error.signum, error.message or last_checkpoint(run.folder)) from None
 
 
 def checked(cfg: DictConfig, run: Run) -> float | None:
-    """Check all settings, then train."""
-    if cfg.ckpt_path == LAST and is_over(cfg, run.folder):
-        log.info("%s: finished before", shown(run.folder))
-        return lowest_score(run.folder / "metrics.csv")
+    """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
+    repeated = cfg.ckpt_path == LAST
     cfg = continued(with_last(cfg, run.folder), run.overrides)
     check_all(cfg, run.overrides)
+    if repeated and is_over(cfg, run.folder):
+        log.info("%s: finished before", shown(run.folder))
+        return lowest_score(run.folder / "metrics.csv")
     if cfg.ckpt_path is not None:
         check_continues(cfg)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)

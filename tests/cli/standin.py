@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import signal
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch_geometric.utils import scatter
 
 from tensorframes.data import Cloud
 from tensorframes.normals import Estimator, Prediction
+from tensorframes.training.callbacks.signals import APART
 
 
 class Ellipsoids(Sequence[Cloud]):
@@ -110,6 +112,16 @@ class Interrupted(pl.Callback):
             raise KeyboardInterrupt
 
 
+class TerminatedMethod:
+    """SIGTERM while it is scored."""
+
+    name, oriented, equivariant = "terminated", False, False
+
+    def __call__(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError
+
+
 class InterruptedMethod:
     """Ctrl-C while it is scored."""
 
@@ -154,7 +166,10 @@ class Signalled(pl.Callback):
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, *args: object) -> None:
         if trainer.global_step == self.step:
-            for _ in range(1 + self.again):
+            os.kill(os.getpid(), self.signum)
+            os.kill(os.getpid(), self.signum)  # as a launcher passes it on
+            if self.again:
+                time.sleep(APART)
                 os.kill(os.getpid(), self.signum)
 
 

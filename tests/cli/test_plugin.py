@@ -149,5 +149,5 @@ def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) 
     experiment.write_text("# @package _global_\ndefaults: [override /backbone: own]\n")
     ended = run_command("train", *WITH_CONFIGS, "experiment=whole", "backbone.widht=3")
     assert "one of messages, width; got widht" in ended.err
-    ended = run_command("train", *WITH_CONFIGS, *OWN, "backbone.widht=3", "data.cuont=1", "optimizer=none")
-    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    ended = run_command("train", "-m", *WITH_CONFIGS, "backbone=own,pointnet", "backbone.widht=3")
+    assert "one of messages, width; got widht" in ended.err

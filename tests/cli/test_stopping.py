@@ -79,6 +79,8 @@ def test_a_finished_run_goes_on_wherever_it_ended(app: App, validated: int) -> N
 def test_a_signal_in_the_last_step_leaves_nothing_but_the_test_undone(app: App) -> None:
     once = ("train", "experiment=tiny", "trainer.max_steps=2", "test_clouds=1", "hydra.run.dir=run", "ckpt_path=last")
     assert_one_line(app(*once, signalled(1, "SIGTERM")), 143, "goes on from step 2")
+    scoring = "+baselines.stop._target_=standin.TerminatedMethod"
+    assert_one_line(app(*once, scoring), 143, "terminated: ckpt_path=run/checkpoints/last.ckpt goes on from step 2")
     assert not Path("run/metrics.json").is_file()
     assert "val/rmse" in rows_of(Path("run"))[-1]
     assert app(*once)[0] == 0

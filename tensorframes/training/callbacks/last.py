@@ -50,6 +50,7 @@ class LastCheckpoint(Checkpoint):
 
 def validation_follows(trainer: pl.Trainer) -> bool:
     """Whether Lightning validates after the batch that has just been trained on."""
-    if not trainer.enable_validation:
+    if not trainer.enable_validation or sum(trainer.num_val_batches) == 0:
         return False
-    return trainer.should_stop or (trainer.fit_loop.total_batch_idx + 1) % int(trainer.val_check_batch or 1) == 0
+    interval = trainer.val_check_batch
+    return trainer.should_stop or (interval is not None and (trainer.fit_loop.total_batch_idx + 1) % interval == 0)

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -13,6 +14,9 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from tensorframes.errors import Stopped
 from tensorframes.training.callbacks.last import validation_follows
+
+APART = 1.0
+"""Seconds after which a repeated signal is one of its own."""
 
 
 def stop_signals(environment: Mapping[str, str]) -> tuple[int, ...]:
@@ -33,7 +37,9 @@ def stop_signals(environment: Mapping[str, str]) -> tuple[int, ...]:
 
 
 class StopSignals:
-    """A context that notes the first of some signals; the second one raises ``Stopped`` at once.
+    """A context that notes the first of some signals; the same once more, a second later, raises ``Stopped`` at once.
+
+    A launcher passes on what the terminal has sent to all processes, as itself or as SIGTERM.
 
     Processes that this one forks take no notice: a loader's process serves the step that is left. There is no effect
     outside the main thread, where Python allows no handlers.
@@ -47,11 +53,10 @@ class StopSignals:
     """
 
     def __init__(self, signals: tuple[int, ...]) -> None:
-        self.signals, self.received = signals, None
+        self.signals = signals
+        self.received: int | None = None
         self.before: dict[int, Any] = {}
-        self._owner = os.getpid()
-
-    received: int | None
+        self._owner, self._came = os.getpid(), 0.0
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
@@ -71,9 +76,11 @@ class StopSignals:
     def _note(self, signum: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
             return
-        if self.received is not None:
+        now = time.monotonic()
+        if self.received is None:
+            self.received, self._came = signum, now
+        elif self.received == signum and now > self._came + APART:
             raise Stopped(signum)
-        self.received = signum
 
 
 class StopAtSignal(Checkpoint):
