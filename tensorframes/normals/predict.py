@@ -140,8 +140,9 @@ def _by_blocks(
         centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
         found[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
-    batch = torch.zeros(len(points), dtype=torch.long)
-    found[wanted & (found[:, :3] == 0).all(1), :3] = cloud_normals(cloud.pos, batch, 1)[0].numpy()
+    lacking = wanted & ~found[:, :3].any(1)
+    if lacking.any():
+        found[lacking, :3] = cloud_normals(cloud.pos, torch.zeros(len(points), dtype=torch.long), 1)[0].numpy()
     return found[asked]
 
 

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,9 +39,11 @@ CLOUD_SUFFIXES = tuple(suffix for each in CLOUDS for suffix in each.suffixes)
 SIGNATURES = {
     b"ply": ".ply", b"# .PCD": ".pcd", b"VERSION": ".pcd", b"LASF": ".las", b"\x93NUMPY": ".npy", b"PK": ".npz",
     b"\x89HDF": ".h5", b"ASTM-E57": ".e57", b"OFF": ".off", b"NOFF": ".off", b"COFF": ".off", b"solid": ".stl",
-    b"v ": ".obj",
 }  # fmt: skip
 """First bytes of files, and their suffix."""
+
+VERTEX = re.compile(rb"^v(\s+[-+.\deE]+){3}", re.MULTILINE)
+"""A line of OBJ files, which may begin with anything."""
 
 
 def read_cloud(path: str | Path, suffix: str = "") -> Columns:
@@ -83,7 +86,8 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
 
 def recognised(content: bytes) -> str:
     """The suffix of a file with these first bytes; that of text where no format has them."""
-    return next((suffix for start, suffix in SIGNATURES.items() if content.startswith(start)), ".xyz")
+    text = ".obj" if VERTEX.search(content[:65536]) else ".xyz"
+    return next((suffix for start, suffix in SIGNATURES.items() if content.startswith(start)), text)
 
 
 def write_cloud(path: str | Path, columns: Columns, suffix: str = "") -> None:

@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from tensorframes.atomic import replacing
-from tensorframes.data.io import FORMATS, TARGETS, expect_target, read_cloud, unkept, write_cloud
+from tensorframes.data.io import (
+    FORMATS,
+    TARGETS,
+    encode_cloud,
+    expect_target,
+    parse_cloud,
+    read_cloud,
+    recognised,
+    unkept,
+    write_cloud,
+)
 from tensorframes.data.io.axes import NORMALS, POSITIONS, find_triple, key_of, unique
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.errors import UserError
@@ -207,3 +217,24 @@ def test_replacing_a_file_that_a_reader_has_open_leaves_it_whole(tmp_path):
     with (tmp_path / "a.xyz").open() as reader, replacing(tmp_path / "a.xyz") as file:
         file.write(b"new")
         assert len(reader.readlines()) == 41
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las", ".npy", ".npz", ".obj", ".off", ".h5", ".xyz"])
+def test_the_first_bytes_tell_the_kind(suffix):
+    content = encode_cloud(cloud(), "a", suffix)
+    assert recognised(content) == suffix
+    np.testing.assert_allclose(parse_cloud(content, "standard input", suffix).pos, cloud().pos, rtol=0, atol=1e-7)
+
+
+def test_an_obj_may_begin_with_anything():
+    assert recognised(b"# made by hand\nmtllib a.mtl\nv -1 2.5 3e-2\n") == ".obj"
+    assert recognised(b"# v w x\n1 2 3\n") == ".xyz"
+
+
+def test_a_suffix_may_be_named_for_files_with_others(tmp_path):
+    write_cloud(tmp_path / "a.dat", cloud(), ".ply")
+    np.testing.assert_array_equal(read_cloud(tmp_path / "a.dat", ".ply").pos, cloud().pos)
+    with pytest.raises(UserError, match=r"expected a file of type \.ply.*got \.dat"):
+        read_cloud(tmp_path / "a.dat")
+    with pytest.raises(UserError, match="expected a PCD file"):
+        read_cloud(tmp_path / "a.dat", ".pcd")
