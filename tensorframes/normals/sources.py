@@ -41,7 +41,7 @@ class _SizedPlanes(Source[MultiScalePlanes]):
     def __init__(self, counts: Sequence[Sequence[int]]) -> None:
         self.sizes = PlaneSizes.checked(self.depth, counts)
         self.count, self.width = self.sizes.planes, 4 - self.depth
-        self.requirements = Requirements(planes=(self.sizes,), moments=True)
+        self.requirements = Requirements(self.sizes.nearest, planes=(self.sizes,), moments=True)
 
     @full_precision
     @torch.no_grad()
