@@ -65,7 +65,7 @@ def closed_eigenvalues(matrices: Tensor) -> Tensor:
     Their error is of the size of the precision times the largest eigenvalue, or of its square root where two of them
     are equal. For many small matrices it is tens of times faster than LAPACK.
     """
-    mean, radius, angle = _circle(matrices)
+    mean, radius, angle = _circle(entries(matrices))
     turns = torch.stack([angle + 2 * math.pi / 3, angle - 2 * math.pi / 3, angle], dim=-1)
     return mean.unsqueeze(-1) + radius.unsqueeze(-1) * turns.cos()
 
@@ -73,30 +73,37 @@ def closed_eigenvalues(matrices: Tensor) -> Tensor:
 def principal_axis(matrices: Tensor) -> Tensor:
     """Unit eigenvectors (..., 3), of arbitrary sign, of the largest eigenvalues of symmetric matrices (..., 3, 3).
 
-    The longest cross product of two rows of A - lambda I, in closed form. Where the two largest eigenvalues are equal
+    The longest column of the adjugate of A - lambda I, in closed form. Where the two largest eigenvalues are equal
     the vector is arbitrary; of a multiple of the unit matrix it is zero.
     """
-    size = matrices.abs().amax((-2, -1), keepdim=True)
-    matrices = matrices / torch.where(size > 0, size, torch.ones_like(size))
-    mean, radius, angle = _circle(matrices)
-    largest = mean + radius * angle.cos()
-    a, b, c = (matrices - largest[..., None, None] * torch.eye(3).to(matrices)).unbind(-2)
-    axis, square = torch.zeros_like(a), torch.zeros_like(a[..., :1])
-    for one, other in ((a, b), (b, c), (c, a)):
-        cross = torch.linalg.cross(one, other)
-        length = cross.square().sum(-1, keepdim=True)
-        axis, square = torch.where(length > square, cross, axis), torch.maximum(length, square)
-    return axis * torch.where(square > 0, square, torch.ones_like(square)).rsqrt()
+    numbers = entries(matrices)
+    size = numbers.abs().amax(0)
+    numbers = numbers / torch.where(size > 0, size, torch.ones_like(size))
+    mean, radius, angle = _circle(numbers)
+    a, b, c = numbers[:3] - (mean + radius * angle.cos())
+    d, e, f = numbers[3:]
+    g, h, i = e * f - c * d, d * f - a * e, d * e - b * f  # off the adjugate's diagonal: xy, yz, xz
+    columns = torch.stack([b * c - e * e, g, i, g, a * c - f * f, h, i, h, a * b - d * d]).unflatten(0, (3, 3))
+    squares = columns.square().sum(1)
+    axis, most = columns[0], squares[0]
+    for column, square in zip(columns[1:], squares[1:], strict=True):
+        axis, most = torch.where(square > most, column, axis), torch.maximum(square, most)
+    return (axis * torch.where(most > 0, most, torch.ones_like(most)).rsqrt()).movedim(0, -1).contiguous()
 
 
-def _circle(matrices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Eigenvalues as points on a circle: their mean m, the radius r and the angle t of the largest, m + r cos t."""
-    a, b, c = (matrices[..., i, i] for i in range(3))
-    d, e, f = matrices[..., 0, 1], matrices[..., 1, 2], matrices[..., 0, 2]
-    mean = (a + b + c) / 3
-    a, b, c = a - mean, b - mean, c - mean
-    spread = ((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / 6).sqrt()
+def entries(matrices: Tensor) -> Tensor:
+    """The entries xx, yy, zz, xy, yz, xz (6, ...) of symmetric matrices (..., 3, 3), one after the other in memory:
+    elementwise operations on them are far faster than side by side."""
+    return torch.stack([matrices[..., i, j] for i, j in ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2))])
+
+
+def _circle(numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Eigenvalues as points on a circle: their mean m, the radius r and the angle t of the largest, m + r cos t; from
+    ``entries`` (6, ...)."""
+    mean = numbers[:3].mean(0)
+    diagonal, off = numbers[:3] - mean, numbers[3:]
+    spread = ((diagonal.square().sum(0) + 2 * off.square().sum(0)) / 6).sqrt()
     safe = torch.where(spread > 0, spread, torch.ones_like(spread))
-    a, b, c, d, e, f = (each / safe for each in (a, b, c, d, e, f))
+    (a, b, c), (d, e, f) = diagonal / safe, off / safe
     determinant = a * (b * c - e * e) - d * (d * c - e * f) + f * (d * e - b * f)
     return mean, 2 * spread, (determinant / 2).clamp(-1, 1).acos() / 3

@@ -40,9 +40,10 @@ def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) 
     while len(todo):
         left = []
         for rows in np.array_split(todo, -(-len(todo) * wanted // CHUNK)):
-            distance, nearest = tree.query(query[rows], k=np.arange(1, wanted + 1), workers=torch.get_num_threads())
+            both = tree.query(query[rows], k=wanted, workers=torch.get_num_threads())
+            distance, nearest = (each.reshape(len(rows), wanted) for each in both)  # of one neighbour it gives (M,)
             found[rows] = nearest[:, :keep]
-            tied = (np.diff(distance, axis=1) <= ROUNDING * distance[:, 1:]).any(1)
+            tied = (distance[:, :-1] >= (1 - ROUNDING) * distance[:, 1:]).any(1)
             exact = _by_distance_then_row(nearest[tied], _squared(query[rows[tied], None], points[nearest[tied]]))
             found[rows[tied]] = exact[:, :keep]
             open_end = distance[:, -1] <= distance[:, keep - 1] * (1 + ROUNDING)

@@ -133,7 +133,7 @@ def knn(
         groups = distinct_points(points, batch)
         unique = points[groups.first]
         nearest = _nearest_distinct(chosen, unique, batch[groups.first], asked, asked_batch, k)
-        rows = _expand(nearest, groups, unique, asked, k)
+        rows = nearest if len(unique) == len(points) else _expand(nearest, groups, unique, asked, k)
     if query is None:
         rows = _self_first(rows)
     return torch.where(rows >= 0, rows, rows[:, :1])

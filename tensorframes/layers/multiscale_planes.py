@@ -59,6 +59,11 @@ class PlaneSizes:
         return sum(len(sizes) for sizes in self.counts)
 
     @property
+    def nearest(self) -> int:
+        """Number of nearest points of level 0 that they are computed from, the centre itself included."""
+        return max(self.counts[0], default=0) if self.depth == 0 else 0
+
+    @property
     def levels(self) -> int:
         """Number of levels that a hierarchy needs for them."""
         return self.depth + len(self.counts)

@@ -100,15 +100,15 @@ def covariances_around(pos: Tensor, table: Tensor, moments: PooledMoments, sizes
     covariances = []
     for size in sizes:
         farthest = square[:, :size].amax(-1, keepdim=True)
-        fade = (1 - square[:, :size] / torch.where(farthest > 0, farthest, torch.ones_like(farthest))).square()
+        fade = (1 - square[:, :size] / torch.where(farthest > 0, farthest, torch.ones_like(farthest))).square_()
         fade = torch.where(fade.sum(-1, keepdim=True) > 0, fade, torch.ones_like(fade))
-        weight = (fade if counted is None else fade * counted[:, :size]).masked_fill(repeated[:, :size], 0)
+        weight = (fade if counted is None else fade * counted[:, :size]).masked_fill_(repeated[:, :size], 0)
         total = weight.sum(-1, keepdim=True)
-        weight = (weight / torch.where(total > 0, total, torch.ones_like(total))).unsqueeze(-1)
-        off = edge[:, :size] - (weight * edge[:, :size]).sum(1, keepdim=True)
-        covariance = (weight * off).transpose(1, 2) @ off
+        weight = (weight / torch.where(total > 0, total, torch.ones_like(total))).unsqueeze(1)
+        mean, near = weight @ edge[:, :size], edge[:, :size]
+        covariance = (weight.transpose(1, 2) * near).transpose(1, 2) @ near - mean.transpose(1, 2) * mean
         if inner is not None:
-            covariance = covariance + (weight.transpose(1, 2) @ inner[:, :size]).view_as(covariance)
+            covariance = covariance + (weight @ inner[:, :size]).view_as(covariance)
         covariances.append(covariance)
     return covariances
 

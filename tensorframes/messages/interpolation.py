@@ -3,43 +3,63 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.messages.aggregation import FixedDegree
-from tensorframes.messages.tensorial import TensorialMessagePassing
-from tensorframes.reps import Representation
+from tensorframes.parallel import parallel_map
+from tensorframes.reps import Representation, full_precision
+
+CHUNK = 2048  # receivers computed at once for inference on a CPU: what arrives at them stays in the cache
 
 
-class FrameInterpolation(TensorialMessagePassing):
+class FrameInterpolation(nn.Module):
     r"""Inverse squared distance interpolation from k nearest senders (PointNet++, Qi et al. 2017, eq. 2), in frames:
 
     .. math:: f_i = \frac{\sum_j w_{ij}\, \rho(R_i R_j^T) f_j}{\sum_j w_{ij}}, \qquad
         w_{ij} = 1 / (|x_j - x_i|^2 + \epsilon).
 
+    The sum is linear in the features, so it is taken in the world's frame: the receivers' frames are applied to R sums
+    instead of R k terms, and no feature of an edge is turned.
+
     Args:
         reps: the representation of the features.
         degree: k; edges are sorted by receiver, k each.
         epsilon: in squared units of the positions; small against the spacing of the senders.
+
+    Raises:
+        ValueError: the number of edges is not k times that of the receivers.
     """
 
-    in_chunks = True
-
     def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
-        super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
-        self.degree, self.epsilon = degree, epsilon
+        super().__init__()
+        self.reps, self.degree, self.epsilon = reps, degree, epsilon
 
     def forward(
         self, x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], frames: tuple[Frames, Frames]
     ) -> Tensor:
         """Features (R, reps.dim) of the receivers from x (S, reps.dim); pos and frames: (senders, receivers)."""
-        edge = pos[0].index_select(0, edge_index[0]) - pos[1].index_select(0, edge_index[1])
-        weight = 1 / ((edge * edge).sum(-1) + self.epsilon)
-        total = weight.view(-1, self.degree).sum(-1, keepdim=True)
-        share = (weight.view(-1, self.degree) / total).view(-1, 1)
-        receivers = torch.zeros(len(pos[1]), 0, dtype=x.dtype, device=x.device)
-        out: Tensor = self.propagate(edge_index, x=(x, receivers), share=share, frames=frames)
-        return out
+        count = len(pos[1])
+        if edge_index.shape[1] != self.degree * count:
+            raise ValueError(
+                f"expected {self.degree} edges for each of {count} receivers, got {edge_index.shape[1]} edges"
+            )
+        table, world = edge_index[0].view(count, self.degree), frames[0].to_world(x, self.reps)
 
-    def message(self, x_j: Tensor, share: Tensor) -> Tensor:
-        return share * x_j
+        def of_chunk(part: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+            near, own, matrices = part
+            return self.reps.transform(self._mean(world, near, pos[0], own), matrices)
+
+        everything = table, pos[1], frames[1].matrices
+        if count <= CHUNK or x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return of_chunk(everything)
+        parts = list(zip(*(each.split(CHUNK) for each in everything), strict=True))
+        return torch.cat(parallel_map(of_chunk, parts, x.device))
+
+    @full_precision
+    def _mean(self, world: Tensor, table: Tensor, senders: Tensor, receivers: Tensor) -> Tensor:
+        """Weighted means (R, C) of features (S, C) along a table (R, k)."""
+        flat = table.flatten()
+        edge = senders.index_select(0, flat).view(*table.shape, -1) - receivers.unsqueeze(1)
+        weight = 1 / (edge.square().sum(-1) + self.epsilon)
+        share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(1)
+        return (share @ world.index_select(0, flat).view(*table.shape, -1)).squeeze(1)

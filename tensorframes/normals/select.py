@@ -18,11 +18,14 @@ from tensorframes.normals.candidates import (
     Source,
     Surroundings,
     along,
+    by_axis,
     log_prior,
     log_share,
     log_sine,
     spread,
+    stacked,
     surroundings,
+    thickness,
 )
 from tensorframes.normals.sources import Estimates
 from tensorframes.parallel import parallel_map
@@ -187,15 +190,18 @@ class Select(nn.Module):
         voices = ((-(near.length / 2).square()).exp() * (near.length > 0)).unsqueeze(1)
         voices = voices / voices.sum(-1, keepdim=True).clamp_min(1e-6)
         square = (near.edge @ directions.transpose(1, 2)).square_()  # of heights (M, K, C)
-        shares = [voices @ (each**2 - square).clamp_min_(0).mul_(each**-2) for each in self.tolerances]
-        about = [spread(near.edge[:, :NEAREST]), spread(near.edge)]
-        through = (directions @ torch.cat(about, dim=-1)).unflatten(-1, (2, 3))  # (M, C, 2, 3)
-        thin = log_share((through * directions.unsqueeze(2)).sum(-1), THIN)
-        turned = 1 - (directions @ near.estimates.detach().transpose(1, 2)).square()
+        every, shares = voices.sum(-1, keepdim=True), []
+        for each in reversed(self.tolerances):  # the squares are cut in place, lower each time
+            shares.append(every - voices @ square.clamp_max_(each**2) / each**2)
+        axes, about = by_axis(directions), [spread(near.edge[:, :NEAREST]), spread(near.edge)]
+        thick = [thickness(axes, each) for each in about]
+        thin = [log_share(each, THIN) for each in thick]
+        before = by_axis(near.estimates.detach()).unsqueeze(2)  # (3, M, 1, S)
+        turned = 1 - (axes.unsqueeze(-1) * before).sum(0).square()
         return Evidence(
-            torch.cat(shares, dim=1).transpose(1, 2),
-            torch.cat([thin, log_sine(turned)], dim=-1),
-            log_prior(along(directions, about[1])),
+            torch.cat(shares[::-1], dim=1).transpose(1, 2),
+            torch.cat([stacked(thin), log_sine(turned)], dim=-1),
+            log_prior(along(thick[1], about[1])),
         )
 
 

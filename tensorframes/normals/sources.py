@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.eigen import principal_axis
+from tensorframes.geometry.eigen import closed_eigenvalues, principal_axis
 from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, Requirements, jet
 from tensorframes.layers.multiscale_planes import interpolated
-from tensorframes.layers.symmetric import smallest_eigenvector
 from tensorframes.normals.candidates import (
     Candidates,
     Source,
     Surroundings,
+    by_axis,
     log_prior,
     log_share,
     positive,
@@ -41,7 +41,7 @@ class _SizedPlanes(Source[MultiScalePlanes]):
     def __init__(self, counts: Sequence[Sequence[int]]) -> None:
         self.sizes = PlaneSizes.checked(self.depth, counts)
         self.count, self.width = self.sizes.planes, 4 - self.depth
-        self.requirements = Requirements(planes=(self.sizes,), moments=True)
+        self.requirements = Requirements(self.sizes.nearest, planes=(self.sizes,), moments=True)
 
     @full_precision
     @torch.no_grad()
@@ -91,7 +91,7 @@ class SmallPlanes:
     sound: Tensor  # (N,) in [0, 1]: 0 where they lie on a line, or all around
 
 
-class NeighbourPlanes(Source[SmallPlanes]):
+class NeighbourPlanes(Source[Tensor]):
     """Small planes, fitted to few nearest points, of a point and of its neighbours: beside an edge some neighbour's
     plane lies within the facet that the point belongs to.
 
@@ -108,27 +108,27 @@ class NeighbourPlanes(Source[SmallPlanes]):
         self.size, self.count, self.width = size, neighbours + 1, 3
         self.requirements = Requirements(neighbours=max(size, neighbours + 1))
 
-    def plan(self, geometry: Geometry) -> SmallPlanes:
-        """The small plane of every point."""
+    def plan(self, geometry: Geometry) -> Tensor:
+        """Of the small plane of every point (N, 6), side by side, to be gathered at once: the normal, the height of the
+        mean above the point, the variance and the log prior."""
         table = geometry.knn_index[:, : self.size]
         parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), table.split(CHUNK), table.device)
-        return joined(parts)
+        found = joined(parts)
+        height = (found.normal * found.mean).sum(-1)
+        return torch.cat([found.normal, torch.stack([height, found.variance, log_prior(found.sound)], dim=-1)], dim=-1)
 
     @full_precision
     @torch.no_grad()
-    def candidates(self, planned: SmallPlanes, near: Surroundings) -> Candidates:
+    def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
         """Known of each: its thickness, its distance from the point, and how far the neighbour is."""
         whose = near.table[:, : self.count]
-
-        def of(values: Tensor) -> Tensor:
-            return values.index_select(0, whose.flatten()).view(*whose.shape, *values.shape[1:])
-
-        normal, size = of(planned.normal), near.size
-        edge = torch.nn.functional.pad(near.edge[:, : self.count - 1], (0, 0, 1, 0))
+        found = planned.index_select(0, whose.flatten()).view(*whose.shape, -1)
+        numbers, edge = by_axis(found), by_axis(near.edge[:, : self.count - 1])
         far = torch.nn.functional.pad(near.length[:, : self.count - 1], (1, 0))
-        off = ((of(planned.mean) / size.unsqueeze(-1) + edge) * normal).sum(-1)
-        known = [log_share(of(planned.variance) / size.square(), 1e-6), log_share(off.square(), 1e-6), far]
-        return Candidates(normal, stacked(known), log_prior(of(planned.sound)))
+        off = numbers[3] / near.size
+        off[:, 1:] += (edge * numbers[:3, :, 1:]).sum(0)
+        known = [log_share(numbers[4] / near.size.square(), 1e-6), log_share(off.square(), 1e-6), far]
+        return Candidates(found[..., :3], stacked(known), numbers[5])
 
 
 @full_precision
@@ -138,10 +138,11 @@ def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
     edge = around - around[:, :1]
     mean = edge.mean(1)
     centred = edge - mean.unsqueeze(1)
-    normal, values = smallest_eigenvector(centred.transpose(1, 2) @ centred / table.shape[1])
-    least, middle, largest = values.unbind(-1)
+    covariance = (centred.transpose(1, 2) @ centred).double() / table.shape[1]  # on lines float32 has too few digits
+    least, middle, largest = closed_eigenvalues(covariance).clamp_min(0).to(pos.dtype).unbind(-1)
     broad = rising(middle / positive(largest), RANK, LINE)
-    return SmallPlanes(normal, mean, least.clamp_min(0), broad * (1 - rising(least / positive(middle), *ROUND)))
+    sound = broad * (1 - rising(least / positive(middle), *ROUND))
+    return SmallPlanes(principal_axis(-covariance).to(pos.dtype), mean, least, sound)
 
 
 class Jet(Source[None]):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import Geometry, Requirements, largest_eigenvector, silu
-from tensorframes.normals.candidates import stacked
+from tensorframes.normals.candidates import by_axis, stacked
 from tensorframes.normals.degenerate import RANK
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.parallel import parallel_map
@@ -126,9 +126,9 @@ class WeightedFit(nn.Module):
 def known(near: Neighbourhoods, sights: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
     """Invariants of the edges (M, K, 7), their lengths over the reach first, and of the points (M, 1), from estimates
     at the neighbours (M, K, 3) and at the points (M, 3)."""
-    length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
-    height, far_height = (near.edge @ own).squeeze(-1), (near.edge * sights).sum(-1).abs()
-    agreement = (sights @ own).squeeze(-1).square()
+    edge, seen, own = by_axis(near.edge), by_axis(sights), by_axis(own).unsqueeze(-1)
+    length, height = edge.square().sum(0).sqrt(), (edge * own).sum(0)
+    far_height, agreement = (edge * seen).sum(0).abs(), (seen * own).sum(0).square()
     reach = reach_of(length, near.kind)
     nearest = height[:, : min(FIRST, int((near.kind == 0).sum()))]
     centre = nearest.mean(-1, keepdim=True)
