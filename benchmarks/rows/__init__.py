@@ -1,0 +1,1 @@
+"""The targets, one module for each: ``measured(settings)`` yields its rows of the table."""
