@@ -97,7 +97,7 @@ def points(count: int = 200) -> Tensor:
 
 def test_the_expected_error_is_invariant(estimator: NormalEstimator) -> None:
     errors = expected_error(estimator(points()).error)
-    assert float(errors.max() - errors.min()) > 1e-3
+    assert (errors.max() - errors.min()).item() > 1e-3
     assert_equivariant(lambda pos: expected_error(estimator(pos).error).unsqueeze(-1), points(), "1x0", tolerance=1e-7)
 
 
