@@ -22,7 +22,7 @@ from tensorframes.progress import Progress
 
 
 @overload
-def estimate_normals(  # type: ignore[overload-overlap]  # a tensor is Points, too
+def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become an array, too
     points: Tensor,
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
