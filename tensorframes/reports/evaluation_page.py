@@ -46,7 +46,8 @@ def write_evaluation_page(
         path: the file, .html.
         methods: that of the run, then those beside whose errors its own are shown; they compute these here.
         metrics: the content of metrics.json, of either protocol.
-        clouds: that were scored, in order. done: what was done, as texts by name.
+        clouds: that were scored, in order.
+        done: what was done, as texts by name.
 
     Raises:
         UserError: plotly or matplotlib is not installed.

@@ -40,8 +40,10 @@ def write_normals_page(
 
     Args:
         path: the file, .html.
-        points: (N, 3), finite where there is a normal. normals: (N, 3), unit vectors, or zero where there is none.
-        done: what was done, as texts by name. oriented: whether the signs of the normals mean anything.
+        points: (N, 3), finite where there is a normal.
+        normals: (N, 3), unit vectors, or zero where there is none.
+        done: what was done, as texts by name.
+        oriented: whether the signs of the normals mean anything.
         confidence: (N,) expected errors in degrees, if known.
 
     Raises:
