@@ -8,10 +8,13 @@ from tensorframes.data.datasets import (
     Folder,
     ModelNet40,
     PCPNet,
+    ShardedClouds,
+    Shards,
     evenly_spaced,
     fetch,
     part_of,
     unpack,
+    write_shards,
 )
 from tensorframes.data.io import Columns, read_cloud, write_cloud
 from tensorframes.data.samples import TrainingSamples, ValidationClouds
@@ -44,6 +47,8 @@ __all__ = [
     "Quantised",
     "RandomRotation",
     "Shapes",
+    "ShardedClouds",
+    "Shards",
     "TrainingSamples",
     "ValidationClouds",
     "evenly_spaced",
@@ -52,4 +57,5 @@ __all__ = [
     "read_cloud",
     "unpack",
     "write_cloud",
+    "write_shards",
 ]
