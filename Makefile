@@ -11,12 +11,16 @@ ARGS ?=
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-slow lint format docs bench clean
+.PHONY: help setup train test test-slow lint format docs bench gpu clean
 
 BIN := $(VENV)/bin
 # Quiet twice: once still lets pip's notes on its own configuration through.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --constraint constraints.txt \
        $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+
+# Neither a network nor an installation is needed: packages that the machine lacks are taken from CARRIED.
+GPU_PYTHON := $(or $(PYTHON),$(wildcard $(BIN)/python),python3)
+CARRIED := build/carried
 
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
@@ -65,8 +69,11 @@ docs: $(VENV)/.dev ## build the documentation site, warnings being errors; OUT=F
 	@$(BIN)/sphinx-build -q -W -b html docs $(or $(OUT),build/docs)
 	@echo "$(or $(OUT),build/docs)/index.html"
 
-bench: setup ## run every file of benchmarks/
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; done
+bench: setup ## the table of speed targets, and bench.json; ARGS='messages normals' for some, ARGS=--quick
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+gpu: ## what needs a GPU, in MINUTES=9; again, and it goes on; PYTHON=python3 where there is no .venv
+	@PYTHONPATH="$(CARRIED)$${PYTHONPATH:+:$$PYTHONPATH}" $(GPU_PYTHON) -m benchmarks.gpu --minutes $(or $(MINUTES),9) $(ARGS)
 
 clean: ## remove .venv and what builds and tests leave; data and outputs stay
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache

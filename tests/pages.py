@@ -72,7 +72,7 @@ def composed() -> Iterator[tuple[str, tuple[str, ...]]]:
         words = command.words[2:]
         if command.program == "docker" and "run" in command.words:
             yield "train", command.words[command.words.index("tensorframes") + 1 :]
-        elif command.program not in ("train", "evaluate", "reproduce", "download") or "--config-dir" in words:
+        elif command.program not in ("train", "evaluate", "reproduce", "download", "shards") or "--config-dir" in words:
             continue
         elif "-m" in words:
             swept = [word.partition("=") for word in words if word != "-m"]

@@ -166,6 +166,8 @@ def exists(command: Command) -> bool:
     words = command.words
     if words[0] == "make":
         return bool(re.search(rf"^{words[1]}:", MAKEFILE, flags=re.MULTILINE))
+    if words[:2] == ("python", "-m"):
+        return importlib.util.find_spec(words[2]) is not None
     if words[0] == "python":
         options = [word for word in words[2:] if word.startswith("--")]
         files = sorted((REPOSITORY / "benchmarks").glob("*.py")) if "NAME" in words[1] else [REPOSITORY / words[1]]
@@ -179,7 +181,7 @@ def exists(command: Command) -> bool:
 def test_every_command_exists() -> None:
     assert [command.words for command in commands() if not exists(command)] == []
     programs = {command.program for command in commands() if command.words[0] == "tensorframes"}
-    assert programs == {"train", "evaluate", "normals", "compare", "reproduce", "download"}
+    assert programs == {"train", "evaluate", "normals", "compare", "reproduce", "download", "shards"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)

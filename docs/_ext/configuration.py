@@ -14,7 +14,7 @@ from sphinx.errors import SphinxError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 PLACE = "% configuration"
-PROGRAMS = ("train", "evaluate", "reproduce", "download")
+PROGRAMS = ("train", "evaluate", "reproduce", "download", "shards")
 LAST = ("launcher", "scale", "target", "experiment")  # Hydra's own settings, those of `reproduce`, and overrides
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tensorframes.cli.folders import config_dir
     from tensorframes.cli.main import main
     from tensorframes.cli.reproduction import reproduce
+    from tensorframes.cli.sharding import shards
     from tensorframes.cli.training import train
 
 _FILE_OF = {
@@ -23,10 +24,11 @@ _FILE_OF = {
     "evaluate": "evaluation",
     "main": "main",
     "reproduce": "reproduction",
+    "shards": "sharding",
     "train": "training",
 }
 
-__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", "reproduce", "train"]
+__all__ = ["Run", "command_line", "config_dir", "download", "evaluate", "main", "reproduce", "shards", "train"]
 
 
 def __getattr__(name: str) -> object:

@@ -24,6 +24,10 @@ EXAMPLES = {
         ("scale=full data.root=DIR workers=4", "four runs side by side, on GPUs in turn"),
         ("-m scale=full data.root=DIR shard=0/8,1/8,2/8", "parts of it, for a launcher of jobs on a cluster"),
     ),
+    "shards": (
+        ("data=pcpnet data.root=DIR to=FOLDER", "the three splits of PCPNet, 64 shards each"),
+        ("data=modelnet40 data.root=DIR to=FOLDER shards=512", "so many, to be read by 8 processes in batches of 64"),
+    ),
     "download": (
         ("data=pcpnet data.root=DIR", "PCPNet's benchmark"),
         ("data=modelnet40 data.root=DIR", "ModelNet40 with normals"),
@@ -33,6 +37,7 @@ LEAVES = {
     "train": "A run leaves its settings, log, checkpoints, scores and pictures in outputs/NAME/TIME.",
     "evaluate": "A run leaves its settings, log, scores and a picture in outputs/NAME/TIME.",
     "reproduce": "It leaves report.md, results.csv, tables, figures and all runs in outputs/reproduce/SCALE_TARGET.",
+    "shards": "They are read with data=shards data.root=FOLDER; those that exist are kept.",
     "download": "Files that are there already are not fetched again.",
 }
 OPTIONS = (
@@ -57,7 +62,7 @@ def help_of(name: str, summary: str) -> str:
     for words, meaning in EXAMPLES[name]:
         lines += [f"  tensorframes {name} {words}".rstrip(), f"      {meaning}"]
     lines += ["", "groups:", *rows([(group, ", ".join(names)) for group, names in choices(name).items()])]
-    lines += ["", "options:", *rows(OPTIONS[:1] + OPTIONS[2:] if name == "download" else OPTIONS)]
+    lines += ["", "options:", *rows(OPTIONS[:1] + OPTIONS[2:] if name in ("download", "shards") else OPTIONS)]
     return "\n".join(lines)
 
 
@@ -66,6 +71,8 @@ def choices(name: str) -> dict[str, list[str]]:
     if name == "download":
         return {"data": list(DOWNLOADED)}
     found = groups(config_dir())
+    if name == "shards":
+        return {"data": [each for each in found["data"] if each != "shards"]}
     if name == "evaluate":
         return {group: names for group, names in found.items() if group in ("data", "data/protocol")}
     if name == "reproduce":

@@ -8,11 +8,14 @@ from tensorframes.data.datasets import (
     Folder,
     ModelNet40,
     PCPNet,
+    ShardedClouds,
+    Shards,
     evenly_spaced,
     fetch,
     first_of,
     part_of,
     unpack,
+    write_shards,
 )
 from tensorframes.data.io import Columns, read_cloud, write_cloud
 from tensorframes.data.samples import TrainingSamples, ValidationClouds
@@ -45,6 +48,8 @@ __all__ = [
     "Quantised",
     "RandomRotation",
     "Shapes",
+    "ShardedClouds",
+    "Shards",
     "TrainingSamples",
     "ValidationClouds",
     "evenly_spaced",
@@ -54,4 +59,5 @@ __all__ = [
     "read_cloud",
     "unpack",
     "write_cloud",
+    "write_shards",
 ]

@@ -11,6 +11,7 @@ from torch_geometric.data import Data
 
 from tensorframes.data import keys
 from tensorframes.data.cloud import CATEGORIES, Cloud
+from tensorframes.data.datasets.shards import ShardedClouds
 from tensorframes.data.transforms.augmentation import RandomRotation, turned
 from tensorframes.data.transforms.corruption import (
     CorruptedPoints,
@@ -88,6 +89,7 @@ class TrainingSamples(Dataset[Data]):
         self.augmentation = augmentation or RandomRotation("off")
         self.corruption = corruption or Corruption()
         self.cached_points = cached_points
+        self.shards = clouds.shards if isinstance(clouds, ShardedClouds) else 1
         self.cache: OrderedDict[int, CachedCloud] = OrderedDict()
 
     def __len__(self) -> int:
@@ -96,7 +98,7 @@ class TrainingSamples(Dataset[Data]):
     def __getitem__(self, index: int) -> Data:
         epoch, item = divmod(index, self.length)
         rng = np.random.default_rng((self.seed, epoch, item))
-        cloud = self._cached(int(rng.integers(len(self.clouds))))
+        cloud = self._cached(self._drawn(index, rng))
         corruption, g = self.corruption.draw(rng, cloud.sampled), self.augmentation.draw(rng)
         points = cloud.with_label(corruption.corrupt(cloud.pos, cloud.diagonal, rng), rng)
         pos, normal, scale = points.pos, points.gather(cloud.normal), cloud.scale(points, corruption, rng)
@@ -110,6 +112,11 @@ class TrainingSamples(Dataset[Data]):
         if self.profile:
             data[keys.PROFILE] = torch.from_numpy(sampled_profile(pos[distinct_rows(pos)], scale, rng)).unsqueeze(0)
         return data
+
+    def _drawn(self, index: int, rng: np.random.Generator) -> int:
+        """A random cloud's index; of shards one in shard `index` mod S (`ShardedClouds`)."""
+        shard = index % self.shards
+        return shard + self.shards * int(rng.integers(len(range(shard, len(self.clouds), self.shards))))
 
     def _patch(self, pos: np.ndarray, centre: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
         """Ascending rows of the patch (M,), and the loss mask (M,), which does not depend on labels here."""

@@ -19,7 +19,7 @@ COMPONENTS = sorted(
     if path.parent != CONFIGS and path.parent.name not in NOT_BUILT
 )
 ADDED = {"data/sampling": ("+data/sampling@data.samplings.own", "data.samplings.own")}  # several of a group at a time
-NEEDED = {"data/folder": ["data.root=clouds"]}
+NEEDED = {"data/folder": ["data.root=clouds"], "data/shards": ["data.root=shards"]}
 
 
 @pytest.fixture

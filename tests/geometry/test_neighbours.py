@@ -11,7 +11,10 @@ from tensorframes.geometry.brute import brute_knn
 
 DEVICES = [
     "cpu",
-    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")),
+    pytest.param(
+        "cuda",
+        marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU")],
+    ),
 ]
 METHODS = ["kdtree", "cells", "brute"]
 

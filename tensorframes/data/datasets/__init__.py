@@ -1,4 +1,4 @@
-"""Data sets: PCPNet, ModelNet40, a folder of clouds; their download, cleaning and cache."""
+"""Data sets: PCPNet, ModelNet40, a folder of clouds, shards; their download, cleaning and cache."""
 
 from tensorframes.data.datasets.archives import unpack
 from tensorframes.data.datasets.chosen import evenly_spaced, first_of, part_of
@@ -8,6 +8,7 @@ from tensorframes.data.datasets.interface import DataSet, Downloadable
 from tensorframes.data.datasets.modelnet40 import ModelNet40
 from tensorframes.data.datasets.pcpnet import PCPNet
 from tensorframes.data.datasets.sequence import CachedClouds
+from tensorframes.data.datasets.shards import ShardedClouds, Shards, write_shards
 
 __all__ = [
     "CachedClouds",
@@ -16,9 +17,12 @@ __all__ = [
     "Folder",
     "ModelNet40",
     "PCPNet",
+    "ShardedClouds",
+    "Shards",
     "evenly_spaced",
     "fetch",
     "first_of",
     "part_of",
     "unpack",
+    "write_shards",
 ]

@@ -1,0 +1,22 @@
+"""Every row of the table of targets, on this device."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.__main__ import ROWS
+from benchmarks.gpu.parts.normals import Items
+from benchmarks.harness import Settings
+
+
+def items(settings: Settings, folder: Path) -> Items:
+    """One item a module."""
+    for name in ROWS:
+        module = importlib.import_module(f"benchmarks.rows.{name}")
+        yield f"targets: {name}", lambda measured=module.measured: rows(measured, settings)
+
+
+def rows(measured: Callable[..., Any], settings: Settings) -> dict[str, Any]:
+    """The rows by what they measure."""
+    return {row.what: row.entry() for row in measured(settings)}

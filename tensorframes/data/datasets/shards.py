@@ -1,0 +1,206 @@
+"""Shards: the clouds of a split in a few large HDF5 files, for data sets of millions of clouds.
+
+Cloud i of a split lies in shard i mod S at place i div S, S being the number of shards. A shard holds the arrays of its
+clouds one after another, uncompressed, so that a cloud is one contiguous part of each.
+"""
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, overload
+
+import numpy as np
+from torch.utils.data import Subset
+
+from tensorframes.atomic import replacing_by_name
+from tensorframes.data.cloud import Cloud
+from tensorframes.errors import UserError, needed_for
+from tensorframes.progress import track
+
+if TYPE_CHECKING:
+    import h5py
+
+FORMAT = 1  # of the shards; increased whenever their arrays change
+
+OPEN_FILES = 64  # that one process keeps open
+
+UNKNOWN = -1  # label of a cloud without one
+
+
+class Shards:
+    """The splits of a folder of shards, as ``tensorframes shards`` writes them.
+
+    Args:
+        root: the folder.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    @cached_property
+    def train(self) -> "ShardedClouds":
+        """The training clouds."""
+        return self._clouds("train")
+
+    @cached_property
+    def val(self) -> "ShardedClouds":
+        """The validation clouds."""
+        return self._clouds("val")
+
+    @cached_property
+    def test(self) -> "ShardedClouds":
+        """The test clouds."""
+        return self._clouds("test")
+
+    def _clouds(self, split: str) -> "ShardedClouds":
+        if not any(self.root.glob("*-of-*.h5")):
+            raise UserError(f"{self.root}: expected shards, got none; tensorframes shards writes them")
+        return ShardedClouds(shard_files(self.root, split))
+
+
+class ShardedClouds(Sequence[Cloud]):
+    """The clouds of one split; each access reads one.
+
+    Training samples (``TrainingSamples``) with index i are drawn from shard i mod S. They do not depend on the number of
+    processes; where S is a multiple of the batch size times the loader's processes of one rank, each process of each
+    rank reads shards that no other reads.
+
+    Args:
+        files: the shards, in their order; none: no clouds.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = tuple(files)
+        self._opened: OrderedDict[int, _Shard] = OrderedDict()
+        self._owner = os.getpid()
+
+    @property
+    def shards(self) -> int:
+        """S, their number."""
+        return len(self.files)
+
+    @cached_property
+    def _count(self) -> int:
+        return self._shard(0).total if self.files else 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Cloud: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Cloud]: ...
+
+    def __getitem__(self, index: int | slice) -> Cloud | Sequence[Cloud]:
+        """One cloud; a slice is a part of the split, of which nothing is read yet."""
+        if isinstance(index, slice):
+            return cast(Sequence[Cloud], Subset(cast(Any, self), range(len(self))[index]))
+        place = range(len(self))[index]
+        return self._shard(place % self.shards).read(place // self.shards)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without open files, which another process must not use."""
+        return {**self.__dict__, "_opened": OrderedDict()}
+
+    def _shard(self, number: int) -> "_Shard":
+        """A shard, opened by this process; the least recently used ones are closed."""
+        if self._owner != os.getpid():  # forked: HDF5's files are not shared
+            self._owner, self._opened = os.getpid(), OrderedDict()
+        if number not in self._opened:
+            self._opened[number] = _Shard(self.files[number])
+            while len(self._opened) > OPEN_FILES:
+                self._opened.popitem(last=False)[1].file.close()
+        self._opened.move_to_end(number)
+        return self._opened[number]
+
+
+class _Shard:
+    """One open shard, and what says where its clouds are."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self.file = _hdf5(path, "r")
+            if self.file.attrs.get("format") != FORMAT:
+                raise UserError(f"{path}: expected a shard of format {FORMAT}, got {self.file.attrs.get('format')}")
+            self.total = int(self.file.attrs["clouds"])
+            self.start, self.scored = self.file["start"][()], self.file["eval_start"][()]
+        except (OSError, KeyError) as error:
+            raise UserError(f"{path}: expected a shard, got: {error}") from error
+
+    def read(self, place: int) -> Cloud:
+        """The cloud at this place."""
+        store, rows = self.file, slice(*self.start[place : place + 2])
+        label = int(store["label"][place])
+        return Cloud(
+            store["name"][place].decode(),
+            store["pos"][rows],
+            store["normal"][rows],
+            bool(store["oriented"][place]),
+            store["eval_index"][slice(*self.scored[place : place + 2])],
+            store["category"][place].decode(),
+            None if label == UNKNOWN else label,
+        )
+
+
+def shard_files(folder: Path, split: str) -> list[Path]:
+    """The shards of a split; none if there are none.
+
+    Raises:
+        UserError: some are missing, or they are of two sizes.
+    """
+    files = sorted(folder.glob(f"{split}-*-of-*.h5"))
+    counts = {int(cast(re.Match[str], re.search(r"-of-(\d+)\.h5$", file.name))[1]) for file in files}
+    if files and counts != {len(files)}:
+        raise UserError(f"{folder}: expected {min(counts)} shards of {split}, got {len(files)}")
+    return files
+
+
+def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count: int) -> list[Path]:
+    """Writes clouds as ``count`` shards, at most one a cloud; each file whole or not at all.
+
+    Shards that exist are kept, so that an interrupted run goes on; delete the folder to write it anew.
+
+    Raises:
+        UserError: count < 1, the split exists with another number of shards, or a cloud has no normals.
+    """
+    folder, count = Path(folder), min(count, len(clouds))
+    if count < 1:
+        raise UserError(f"expected at least one shard of at least one cloud for {split}, got {count}")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{split}-{number:05d}-of-{count:05d}.h5" for number in range(count)]
+    if others := set(folder.glob(f"{split}-*-of-*.h5")) - set(files):
+        raise UserError(f"{folder}: expected no other shards of {split}, got {min(others).name}; delete them first")
+    for number in track(range(count), f"writing shards of {split}"):
+        if not files[number].exists():
+            members = [clouds[index] for index in range(number, len(clouds), count)]
+            _write_shard(files[number], members, len(clouds))
+    return files
+
+
+def _write_shard(file: Path, clouds: Sequence[Cloud], total: int) -> None:
+    if without := [cloud.name for cloud in clouds if cloud.normal is None]:
+        raise UserError(f"expected normals in every cloud of a shard, got none for {without[0]}")
+    with replacing_by_name(file) as part, _hdf5(part, "w") as store:
+        store.attrs["format"], store.attrs["clouds"] = FORMAT, total
+        store["start"] = _starts([len(cloud) for cloud in clouds])
+        store["eval_start"] = _starts([len(cloud.eval_index) for cloud in clouds])
+        for key in ("pos", "normal", "eval_index"):
+            store[key] = np.concatenate([getattr(cloud, key) for cloud in clouds])
+        store["oriented"] = np.array([cloud.oriented for cloud in clouds])
+        store["label"] = np.array([UNKNOWN if cloud.label is None else cloud.label for cloud in clouds])
+        for key in ("name", "category"):
+            store[key] = np.array([getattr(cloud, key).encode() for cloud in clouds])
+
+
+def _starts(lengths: Sequence[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _hdf5(path: Path, mode: str) -> "h5py.File":
+    with needed_for("shards"):
+        import h5py
+    return h5py.File(path, mode, locking=False)
