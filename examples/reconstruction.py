@@ -131,8 +131,8 @@ def main(path: Path) -> None:
 
 
 def small(path: Path) -> Path:
-    """The picture with 128 colours: a third of the size."""
-    Image.open(path).convert("RGB").quantize(128).save(path, optimize=True)
+    """The picture with 256 colours: a third of the size."""
+    Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
     return path
 
 

@@ -54,7 +54,7 @@ function marker(colouring, packed, size) {
 
 function layout(camera) {
   const scene = { bgcolor: BEHIND, aspectmode: "data", dragmode: "orbit", camera, xaxis: AXIS, yaxis: AXIS, zaxis: AXIS };
-  return { scene, uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, font: FONT, hovermode: false };
+  return { scene, paper_bgcolor: BEHIND, uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, font: FONT, hovermode: false };
 }
 
 function view(place, drawing) {
