@@ -21,7 +21,7 @@ from tensorframes.normals.select import Select
 from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.reps import Representation
 
-CHUNK = {"cpu": 1024}  # points computed at once outside training: their intermediate values stay in the cache
+CHUNK = {"cpu": 2048}  # points computed at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
 
 
