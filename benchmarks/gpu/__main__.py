@@ -88,7 +88,9 @@ def write(folder: Path) -> None:
 
 def markdown(found: dict[str, dict[str, dict[str, Any]]]) -> str:
     """A table of all items; rows of targets are lines of their own, with their verdict."""
-    machines = {json.dumps({**entry["machine"], "load": None}): None for part in found.values() for entry in part.values()}
+    machines = {
+        json.dumps({**entry["machine"], "load": None}): None for part in found.values() for entry in part.values()
+    }
     lines = [", ".join(f"{key} {value}" for key, value in json.loads(text).items() if value) for text in machines]
     lines += ["", "| what | measured |", "| --- | --- |"]
     for entries in found.values():

@@ -31,7 +31,7 @@ def run(name: str, folder: Path, settings: Settings) -> Entries:
         try:
             entry = work()
         except Exception as error:  # whatever happens on a borrowed machine is a result, too
-            entry = {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0][:300] if str(error) else ''}"}
+            entry = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"}
         entries[item] = {**entry, "took": round(time.perf_counter() - begin, 1), "machine": machine(settings.device)}
         replace_text(folder / f"{name}.json", json.dumps(entries, indent=1))
         if settings.device.type == "cuda":
