@@ -24,10 +24,12 @@ class Settings:
 
     Args:
         device: that computes. quick: small sizes and few repeats, to see that a benchmark runs; nothing is judged.
+        ends: when the time for it is over, on the monotonic clock; only what may take minutes looks at it.
     """
 
     device: torch.device
     quick: bool = False
+    ends: float = float("inf")
 
     def size(self, full: int, quick: int) -> int:
         """One of two sizes."""
