@@ -50,7 +50,8 @@ def main() -> None:
     sample = both(lambda: [drawn[next(numbers)] for _ in range(given.batch)], 3 * given.repeats, torch.device("cpu"))
     count = sum(parameter.numel() for parameter in network.module.parameters())
     print(", ".join(f"{key} {value}" for key, value in machine(device).items()))
-    print(f"{' '.join(given.overrides)}: {count:,} parameters, {network.labelled / given.batch:.0f} labelled points a sample")
+    labelled = network.labelled / given.batch
+    print(f"{' '.join(given.overrides)}: {count:,} parameters, {labelled:.0f} labelled points a sample")
     rate = network.labelled / (clock if device.type == "cuda" else processor)
     print(f"step: {clock:.3f} s of the clock, {processor:.3f} of the processor; {rate:,.0f} labelled points a second")
     print(f"sample: {sample[0] / given.batch:.4f} s of the clock, {sample[1] / given.batch:.4f} of the processor")

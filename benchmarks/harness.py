@@ -24,10 +24,12 @@ class Settings:
 
     Args:
         device: that computes. quick: small sizes and few repeats, to see that a benchmark runs; nothing is judged.
+        ends: when the time for it is over, on the monotonic clock; only what may take minutes looks at it.
     """
 
     device: torch.device
     quick: bool = False
+    ends: float = float("inf")
 
     def size(self, full: int, quick: int) -> int:
         """One of two sizes."""
@@ -82,7 +84,9 @@ def ratio(what: str, target: float, over: list[float], under: list[float], judge
     return Row(what, target, "x", median, quotients[0], quotients[-1], judged=judged, note=note)
 
 
-def interleaved(works: Mapping[str, Work], repeats: int, device: torch.device, warm_up: int = 1) -> dict[str, list[float]]:
+def interleaved(
+    works: Mapping[str, Work], repeats: int, device: torch.device, warm_up: int = 1
+) -> dict[str, list[float]]:
     """Seconds of each work in each of ``repeats`` rounds; within a round all works run, one after another.
 
     What else the machine does so meets all of them alike.

@@ -15,8 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gpu.kept import is_whole, read
+
 PARTS = {
-    "normals": 70,
+    "normals": 90,
     "profile": 70,
     "checks": 90,
     "targets": 180,
@@ -37,7 +39,7 @@ def measure(folder: Path, device: str, quick: bool, seconds: float) -> None:
     end = time.monotonic() + seconds - RESERVE
     for name, most in PARTS.items():
         left = end - time.monotonic()
-        if whole(folder / f"{name}.json"):
+        if is_whole(folder / f"{name}.json"):
             print(f"{name}: measured before", flush=True)
         elif left < LEAST:
             print(f"{name}: no time left; call again", flush=True)
@@ -50,7 +52,7 @@ def measure(folder: Path, device: str, quick: bool, seconds: float) -> None:
 
 def run_part(name: str, folder: Path, device: str, quick: bool, limit: float) -> str:
     """Run one part in a process group of its own; returns how it ended."""
-    command = [sys.executable, "-m", "benchmarks.gpu.part", name, str(folder), device, str(quick)]
+    command = [sys.executable, "-m", "benchmarks.gpu.part", name, str(folder), device, str(quick), str(limit)]
     with (folder / f"{name}.log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         try:
@@ -70,25 +72,18 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def whole(file: Path) -> bool:
-    """Whether every item of a part was measured, and none failed."""
-    found = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return "whole" in found and not any("failed" in entry for entry in found.values())
-
-
 def write(folder: Path) -> None:
     """gpu.json: all entries of all parts; gpu.md: the same as a table."""
-    files = {name: folder / f"{name}.json" for name in PARTS if (folder / f"{name}.json").is_file()}
-    found = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items()}
-    for entries in found.values():
-        entries.pop("whole", None)
+    found = {name: read(folder / f"{name}.json") for name in PARTS if (folder / f"{name}.json").is_file()}
     (folder / "gpu.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     (folder / "gpu.md").write_text(markdown(found), encoding="utf-8")
 
 
 def markdown(found: dict[str, dict[str, dict[str, Any]]]) -> str:
     """A table of all items; rows of targets are lines of their own, with their verdict."""
-    machines = {json.dumps({**entry["machine"], "load": None}): None for part in found.values() for entry in part.values()}
+    machines = {
+        json.dumps({**entry["machine"], "load": None}): None for part in found.values() for entry in part.values()
+    }
     lines = [", ".join(f"{key} {value}" for key, value in json.loads(text).items() if value) for text in machines]
     lines += ["", "| what | measured |", "| --- | --- |"]
     for entries in found.values():

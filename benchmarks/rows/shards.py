@@ -21,7 +21,9 @@ def measured(settings: Settings) -> Iterator[Row]:
         works = {"files": reading(files, order), "shards": reading(sharded, order)}
         taken = interleaved(works, settings.size(7, 2), settings.device)
     note = f"{count / min(taken['shards']):,.0f} and {count / min(taken['files']):,.0f} clouds/s of {POINTS:,} points"
-    row = ratio("clouds/s, shards over one file a cloud", 1.0, taken["files"], taken["shards"], not settings.quick, note)
+    row = ratio(
+        "clouds/s, shards over one file a cloud", 1.0, taken["files"], taken["shards"], not settings.quick, note
+    )
     yield Row(row.what, row.target, row.unit, row.measured, row.low, row.high, True, row.judged, row.note)
 
 

@@ -13,6 +13,7 @@ import torch
 from benchmarks import __main__ as table
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import part
+from benchmarks.gpu.kept import is_whole
 from benchmarks.gpu.parts import memory, profile, training
 from benchmarks.harness import Row, Settings, interleaved, peak_bytes, ratio
 from benchmarks.rows import messages, neighbours, processes, shards
@@ -76,16 +77,21 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     def items(settings: Settings, folder: Path) -> Iterator[tuple[str, Any]]:
         yield "good", lambda: asked.append("good") or {"seconds": 1.0}
-        yield "bad", lambda: asked.append("bad") or (1 / 0 if len(asked) < 3 else {"seconds": 2.0})
+        yield (
+            "bad",
+            lambda: asked.append("bad") or (1 / 0 if len(asked) < 3 else {"seconds": 2.0, "partial": len(asked) < 4}),
+        )
 
     monkeypatch.setattr(memory, "items", items)
     file = tmp_path / "memory.json"
     part.run("memory", tmp_path, QUICK)
-    assert not gpu.whole(file)
+    assert not is_whole(file)
     assert "ZeroDivisionError" in json.loads(file.read_text())["bad"]["failed"]
     part.run("memory", tmp_path, QUICK)
-    assert gpu.whole(file)
-    assert asked == ["good", "bad", "bad"]
+    assert not is_whole(file)
+    part.run("memory", tmp_path, QUICK)
+    assert is_whole(file)
+    assert asked == ["good", "bad", "bad", "bad"]
     gpu.measure(tmp_path, "cpu", True, 0.0)  # no time: writes what there is
     assert "| good | seconds 1 |" in (tmp_path / "gpu.md").read_text()
     assert set(json.loads((tmp_path / "gpu.json").read_text())["memory"]) == {"good", "bad"}

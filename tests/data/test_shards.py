@@ -21,7 +21,9 @@ def cloud(number: int) -> Cloud:
     normal = np.eye(3)[rng.integers(3, size=20 + number)]
     normal[3] = 0
     label = None if number % 2 else number
-    return Cloud(f"in/ä_{number}", rng.normal(size=(20 + number, 3)), normal, number % 3 > 0, [0, 3, 7], "low_noise", label)
+    return Cloud(
+        f"in/ä_{number}", rng.normal(size=(20 + number, 3)), normal, number % 3 > 0, [0, 3, 7], "low_noise", label
+    )
 
 
 CLOUDS = [cloud(number) for number in range(COUNT)]
@@ -57,7 +59,9 @@ def test_samples_are_the_same_whatever_the_number_of_processes(sharded: ShardedC
         assert torch.equal(alone, beside)
 
 
-def test_each_rank_and_each_process_reads_its_own_shards(sharded: ShardedClouds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_rank_and_each_process_reads_its_own_shards(
+    sharded: ShardedClouds, monkeypatch: pytest.MonkeyPatch
+) -> None:
     samples, read = TrainingSamples(sharded, 1000, patch_points=8, cached_points=0), []
     monkeypatch.setattr(ShardedClouds, "__getitem__", lambda clouds, index: read.append(index) or CLOUDS[index])
     batch_size, ranks, workers = 4, 2, 2  # eight shards are batch_size * workers
@@ -95,8 +99,8 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one shard of at least one cloud for test, got 0"):
         write_shards([], tmp_path, "test", 4)
     (file,) = write_shards(CLOUDS[:1], tmp_path, "train", 4)
-    with pytest.raises(UserError, match="expected no other shards of train, got train-00000-of-00001.h5"):
+    with pytest.raises(UserError, match=r"expected no other shards of train, got train-00000-of-00001\.h5"):
         write_shards(CLOUDS, tmp_path, "train", 2)
     file.write_bytes(b"no HDF5")
-    with pytest.raises(UserError, match=r"train-00000-of-00001.h5: expected a shard, got"):
+    with pytest.raises(UserError, match=r"train-00000-of-00001\.h5: expected a shard, got"):
         Shards(tmp_path).train[0]

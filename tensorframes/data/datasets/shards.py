@@ -64,9 +64,9 @@ class Shards:
 class ShardedClouds(Sequence[Cloud]):
     """The clouds of one split; each access reads one.
 
-    Training samples (``TrainingSamples``) with index i are drawn from shard i mod S. They do not depend on the number of
-    processes; where S is a multiple of the batch size times the loader's processes of one rank, each process of each
-    rank reads shards that no other reads.
+    Training sample i (``TrainingSamples``) is drawn from shard i mod S, whatever the number of processes. Where S is a
+    multiple of the batch size times the loader's processes of one rank, each process of each rank reads shards that no
+    other reads.
 
     Args:
         files: the shards, in their order; none: no clouds.
