@@ -14,12 +14,12 @@ POINTS, SHARDS = 1024, 16
 
 def measured(settings: Settings) -> Iterator[Row]:
     """Both with warm caches of the system; the files are the cache of ``data=folder``, not its text."""
-    count = settings.size(1024, 24)
+    count = settings.size(256, 24)
     with tempfile.TemporaryDirectory() as folder:
         files, sharded = written(Path(folder), count)
         order = np.random.default_rng(0).permutation(count)
         works = {"files": reading(files, order), "shards": reading(sharded, order)}
-        taken = interleaved(works, settings.size(7, 2), settings.device)
+        taken = interleaved(works, settings.size(5, 2), settings.device)
     note = f"{count / min(taken['shards']):,.0f} and {count / min(taken['files']):,.0f} clouds/s of {POINTS:,} points"
     row = ratio(
         "clouds/s, shards over one file a cloud", 1.0, taken["files"], taken["shards"], not settings.quick, note

@@ -16,6 +16,7 @@ from benchmarks.gpu import part
 from benchmarks.gpu.kept import is_whole
 from benchmarks.gpu.parts import memory, profile, training
 from benchmarks.harness import Row, Settings, interleaved, peak_bytes, ratio
+from benchmarks.networks import configuration
 from benchmarks.rows import messages, neighbours, processes, shards
 
 QUICK = Settings(torch.device("cpu"), quick=True)
@@ -111,3 +112,10 @@ def test_curves_are_read(tmp_path: Path) -> None:
     assert training.losses(tmp_path) == []
     (tmp_path / "metrics.csv").write_text("step,train/loss,val/rmse\n0,1.5,\n1,,3\n2,0.5,\n")
     assert training.losses(tmp_path) == [1.5, 0.5]
+
+
+def test_the_recipe_composes(tmp_path: Path) -> None:
+    for settings in (QUICK, Settings(torch.device("cpu"))):
+        file, *overrides = training.program(tmp_path, "cpu", 75, settings, tmp_path / "shapes")
+        cfg = configuration([override for override in overrides if not override.startswith("hydra.")])
+        assert (file, cfg.trainer.max_time, cfg.trainer.deterministic) == ("train.py", "00:00:01:15", False)

@@ -104,3 +104,12 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     file.write_bytes(b"no HDF5")
     with pytest.raises(UserError, match=r"train-00000-of-00001\.h5: expected a shard, got"):
         Shards(tmp_path).train[0]
+
+
+def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
+    (file,) = write_shards(CLOUDS[:2], tmp_path, "train", 1)
+    clouds = Shards(tmp_path).train
+    assert len(clouds) == 2
+    file.write_bytes(b"")
+    with pytest.raises(UserError, match="expected 123 elements of pos, got 60"):
+        clouds[1]

@@ -69,19 +69,8 @@ def trained(name: str, accelerator: str, limit: float, settings: Settings, folde
     Raises:
         RuntimeError: no step was made.
     """
-    run = (folder / f"training_{name}").resolve()
-    minutes, seconds = divmod(int(limit), 60)
-    small = QUICK if settings.quick else (f"data.workers={max(1, (os.cpu_count() or 2) // 2)}", "loader.workers=4")
-    command = [
-        *(sys.executable, "train.py", "experiment=best", *SMALL_DATA, *small),
-        *(f"data.root={folder.resolve() / 'shapes'}", f"hydra.run.dir={run}", "test=false"),
-        *(f"trainer.accelerator={accelerator}", f"+trainer.max_time=00:00:{minutes:02d}:{seconds:02d}"),
-        *("trainer.log_every_n_steps=1", "trainer.limit_val_batches=1", "callbacks.last.every_n_train_steps=50"),
-    ]
-    last = run / "checkpoints" / "last.ckpt"
-    if last.is_file():
-        command.append(f"ckpt_path={last}")
-    log = folder / f"training_{name}.txt"
+    run, log = (folder / f"training_{name}").resolve(), folder / f"training_{name}.txt"
+    command = [sys.executable, *program(run, accelerator, limit, settings, folder.resolve() / "shapes")]
     with log.open("a", encoding="utf-8") as stream:
         code = finished(subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT))
     curve = losses(run)
@@ -90,6 +79,28 @@ def trained(name: str, accelerator: str, limit: float, settings: Settings, folde
     part = max(1, len(curve) // 10)
     means = [round(sum(curve[row : row + part]) / part, 5) for row in range(0, len(curve) - part + 1, part)]
     return {"steps": len(curve), "first_losses": curve[:5], "means_of_tenths": means, "exit_code": code}
+
+
+def program(run: Path, accelerator: str, limit: float, settings: Settings, shapes: Path) -> list[str]:
+    """``train.py`` with its overrides; it goes on with a run that has a checkpoint."""
+    minutes, seconds = divmod(int(limit), 60)
+    small = QUICK if settings.quick else (f"data.workers={max(1, (os.cpu_count() or 2) // 2)}", "loader.workers=4")
+    last = run / "checkpoints" / "last.ckpt"
+    return [
+        *(
+            "train.py",
+            "experiment=best",
+            *SMALL_DATA,
+            *small,
+            f"data.root={shapes}",
+            f"hydra.run.dir={run}",
+            "test=false",
+        ),
+        *(f"trainer.accelerator={accelerator}", "trainer.deterministic=false", "trainer.log_every_n_steps=1"),
+        *(f"+trainer.max_time=00:00:{minutes:02d}:{seconds:02d}", "trainer.limit_val_batches=1"),
+        "callbacks.last.every_n_train_steps=50",
+        *([f"ckpt_path={last}"] if last.is_file() else []),
+    ]
 
 
 def finished(process: subprocess.Popen[bytes]) -> int:

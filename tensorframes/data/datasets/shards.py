@@ -29,6 +29,12 @@ OPEN_FILES = 64  # that one process keeps open
 
 UNKNOWN = -1  # label of a cloud without one
 
+TYPES = {"pos": "<f4", "normal": "<f4", "eval_index": "<i8"}
+"""The large arrays, and their types."""
+
+SMALL = ("start", "eval_start", "oriented", "label", "name", "category")
+"""The others, which a process keeps while a shard is open."""
+
 
 class Shards:
     """The splits of a folder of shards, as ``tensorframes shards`` writes them.
@@ -108,7 +114,7 @@ class ShardedClouds(Sequence[Cloud]):
 
     def _shard(self, number: int) -> "_Shard":
         """A shard, opened by this process; the least recently used ones are closed."""
-        if self._owner != os.getpid():  # forked: HDF5's files are not shared
+        if self._owner != os.getpid():  # forked: the position in a file is shared
             self._owner, self._opened = os.getpid(), OrderedDict()
         if number not in self._opened:
             self._opened[number] = _Shard(self.files[number])
@@ -119,31 +125,45 @@ class ShardedClouds(Sequence[Cloud]):
 
 
 class _Shard:
-    """One open shard, and what says where its clouds are."""
+    """One open shard: where its clouds are, and their small attributes.
+
+    Reading by offsets takes a tenth of the time that HDF5 takes for so small parts.
+    """
 
     def __init__(self, path: Path) -> None:
         try:
-            self.file = _hdf5(path, "r")
-            if self.file.attrs.get("format") != FORMAT:
-                raise UserError(f"{path}: expected a shard of format {FORMAT}, got {self.file.attrs.get('format')}")
-            self.total = int(self.file.attrs["clouds"])
-            self.start, self.scored = self.file["start"][()], self.file["eval_start"][()]
+            with _hdf5(path, "r") as store:
+                if store.attrs.get("format") != FORMAT:
+                    raise UserError(f"{path}: expected a shard of format {FORMAT}, got {store.attrs.get('format')}")
+                self.total = int(store.attrs["clouds"])
+                self.small = {key: store[key][()] for key in SMALL}
+                self.offset = {key: store[key].id.get_offset() or 0 for key in TYPES}
+            self.file = path.open("rb", buffering=0)
         except (OSError, KeyError) as error:
             raise UserError(f"{path}: expected a shard, got: {error}") from error
 
     def read(self, place: int) -> Cloud:
         """The cloud at this place."""
-        store, rows = self.file, slice(*self.start[place : place + 2])
-        label = int(store["label"][place])
+        own = {key: values[place] for key, values in self.small.items()}
+        rows, scored = (self.small[key][place : place + 2] for key in ("start", "eval_start"))
         return Cloud(
-            store["name"][place].decode(),
-            store["pos"][rows],
-            store["normal"][rows],
-            bool(store["oriented"][place]),
-            store["eval_index"][slice(*self.scored[place : place + 2])],
-            store["category"][place].decode(),
-            None if label == UNKNOWN else label,
+            own["name"].decode(),
+            self._part("pos", *3 * rows).reshape(-1, 3),
+            self._part("normal", *3 * rows).reshape(-1, 3),
+            bool(own["oriented"]),
+            self._part("eval_index", *scored),
+            own["category"].decode(),
+            None if own["label"] == UNKNOWN else int(own["label"]),
         )
+
+    def _part(self, key: str, first: int, last: int) -> np.ndarray:
+        """Elements of an array, whose rows lie one after another."""
+        kind = np.dtype(TYPES[key])
+        self.file.seek(self.offset[key] + int(first) * kind.itemsize)
+        values = np.fromfile(self.file, kind, int(last - first))
+        if len(values) != last - first:
+            raise UserError(f"{self.file.name}: expected {last} elements of {key}, got {first + len(values)}")
+        return values
 
 
 def shard_files(folder: Path, split: str) -> list[Path]:
@@ -188,8 +208,8 @@ def _write_shard(file: Path, clouds: Sequence[Cloud], total: int) -> None:
         store.attrs["format"], store.attrs["clouds"] = FORMAT, total
         store["start"] = _starts([len(cloud) for cloud in clouds])
         store["eval_start"] = _starts([len(cloud.eval_index) for cloud in clouds])
-        for key in ("pos", "normal", "eval_index"):
-            store[key] = np.concatenate([getattr(cloud, key) for cloud in clouds])
+        for key, kind in TYPES.items():
+            store[key] = np.concatenate([getattr(cloud, key) for cloud in clouds]).astype(kind)
         store["oriented"] = np.array([cloud.oriented for cloud in clouds])
         store["label"] = np.array([UNKNOWN if cloud.label is None else cloud.label for cloud in clouds])
         for key in ("name", "category"):
