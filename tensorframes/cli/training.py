@@ -133,7 +133,7 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
     last = folder / "checkpoints" / "last.ckpt"
     callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation(), Cost()]
     if not any(isinstance(callback, LastCheckpoint) for callback in callbacks):
-        callbacks.append(LastCheckpoint(last))
+        callbacks.append(LastCheckpoint(last, every_n_train_steps=None))
     callbacks.append(StopAtSignal(signals, last))
     given: dict[str, Any] = {}
     if "enable_progress_bar" not in cfg.trainer:  # without one Lightning would add its own

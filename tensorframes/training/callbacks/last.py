@@ -20,7 +20,7 @@ class LastCheckpoint(Checkpoint):
         ValueError: there are fewer than one step between them.
     """
 
-    def __init__(self, path: str | Path, every_n_train_steps: int | None = None) -> None:
+    def __init__(self, path: str | Path, every_n_train_steps: int | None = 100) -> None:
         if every_n_train_steps is not None and every_n_train_steps < 1:
             raise ValueError(f"expected every_n_train_steps >= 1, got {every_n_train_steps}")
         self.path, self.every = Path(path), every_n_train_steps
