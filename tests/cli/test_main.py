@@ -87,7 +87,8 @@ def test_normals_need_no_extra(tmp_path: Path, repository: Path) -> None:
     command = [sys.executable, "-c", absent + PROGRAM.replace("atexit.register", ""), *given]
     environment = {**os.environ, "PYTHONPATH": str(repository)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "out.ply: normals of 60 points\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("out.ply: normals of 60 points in ")
 
 
 def test_a_library_that_is_missing_later_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
