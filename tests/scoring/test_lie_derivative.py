@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tensorframes.backbones import DGCNN, GIN, LoCaFormer, PointNet, PointNet2, PointTransformer
 from tensorframes.frames import Frames, IdentityFrames, LearnedFrames, PCAFrames, RandomGlobalFrames
-from tensorframes.normals import Head, NormalEstimator, VectorHead
+from tensorframes.normals import Head, NormalEstimator, Prediction, VectorHead
 from tensorframes.scoring import lie_derivative
 
 SMALL = {
@@ -64,9 +64,9 @@ def test_a_constant_normal_has_the_error_of_staying() -> None:
         def read(self, x: Tensor, frames: Frames, rows: Tensor) -> Tensor:
             return x
 
-        def forward(self, readings: list[Tensor], rows: Tensor) -> tuple[Tensor, Tensor]:
+        def forward(self, readings: list[Tensor], rows: Tensor) -> Prediction:
             normal = readings[0].new_tensor([0, 0, 1]).expand(len(rows), 3)
-            return normal, normal.new_zeros(0, *normal.shape)
+            return Prediction(normal, normal.new_zeros(0, *normal.shape))
 
     network = NormalEstimator(PCAFrames("o"), SMALL["pointnet"](), Up)
     error = lie_derivative(network, cloud())
