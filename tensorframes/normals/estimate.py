@@ -96,9 +96,7 @@ def normals_and_confidence(
     found = _answers(points, weights, device, progress, block)
     if found.error is None:
         given = weights if isinstance(weights, str | Path) else "an estimator"
-        raise ValueError(
-            f"expected weights with a model of their error for a confidence, as fast has, got {given} without"
-        )
+        raise ValueError(f"expected weights with a model of their error for a confidence, as fast, got {given} without")
     return of_type(found.normal, points), of_type((1 - found.error).clip(0, 1), points)
 
 
