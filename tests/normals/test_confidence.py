@@ -131,5 +131,5 @@ def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> 
 
 def test_weights_without_a_model_are_refused(estimator: NormalEstimator) -> None:
     bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
-    with pytest.raises(ValueError, match="expected weights with a model of their error .* got an estimator without"):
+    with pytest.raises(ValueError, match=r"expected weights with a model of their error .* got an estimator without"):
         normals_and_confidence(points(), bare, "cpu")
