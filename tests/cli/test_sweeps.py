@@ -82,7 +82,7 @@ def test_a_job_that_is_pre_empted_is_requeued_and_goes_on(process: App, tmp_path
     thread.join()
     assert code == 0, err
     assert "goes on" not in err
-    assert any("Requeued job" in path.read_text() for path in (tmp_path / "swept" / ".submitit").rglob("*.err"))
+    assert any("Requeued job" in path.read_text() for path in (tmp_path / "swept" / ".submitit").rglob("*_log.*"))
     assert [int(row["step"]) for row in rows_of(folder)] == list(range(400))
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 400
 
