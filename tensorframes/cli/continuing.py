@@ -47,6 +47,13 @@ def with_last(cfg: DictConfig, folder: Path) -> DictConfig:
     return cfg
 
 
+def unstarted(cfg: DictConfig) -> DictConfig:
+    """The configuration without the weights that an experiment begins with."""
+    cfg = cfg.copy()
+    cfg.start_from = None
+    return cfg
+
+
 def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     """The configuration of a continued run: that in the checkpoint, with the overrides of this command line.
 
@@ -61,7 +68,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     config = read_checkpoint(cfg.ckpt_path)["tensorframes"]["config"]
     given = OverridesParser.create().parse_overrides(list(overrides))
     if any(override.key_or_group == "experiment" or override.input_line == f"ckpt_path={LAST}" for override in given):
-        return cfg
+        return cfg if any(override.key_or_group == "start_from" for override in given) else unstarted(cfg)
     check_whole(config, cfg)
     saved = OmegaConf.create({**config, "start_from": None})
     try:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors import safe_open
 
 from tensorframes.cli import command_line, train
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
-from tensorframes.cli.continuing import begin_with, roots
+from tensorframes.cli.continuing import begin_with, continued, roots
 from tensorframes.errors import UserError
 from tensorframes.normals import built, save_weights
 from tensorframes.training.module import FORMAT
@@ -125,6 +126,13 @@ def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
     assert_refused(
         app("train", TRUST, f"ckpt_path={trained}", *given), f"expected {key} to stay what it was in {trained}"
     )
+
+
+def test_an_experiment_that_begins_with_weights_continues_without_them(trained: Path) -> None:
+    cfg = OmegaConf.create({"ckpt_path": str(trained), "start_from": "pretrained_fast"})
+    given = ("experiment=tiny", f"ckpt_path={trained}")
+    assert continued(cfg, given).start_from is None
+    assert continued(cfg, (*given, "start_from=pretrained_fast")).start_from == "pretrained_fast"
 
 
 def test_what_was_trained_stays_where_the_experiment_is_named_again(app: App, trained: Path) -> None:
