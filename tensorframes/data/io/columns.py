@@ -97,6 +97,10 @@ class Columns:
         bare = replace(self, table=_cast(self.table, dict.fromkeys(self.normals, np.dtype(kind))))
         return bare.with_columns(dict(zip(names, values.T, strict=True)) if len(names) == 3 else {names[0]: values})
 
+    def besides(self, own: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of the columns that are neither the positions, nor the normals, nor ``own``."""
+        return tuple(name for name in self.names if name not in (*self.position, *self.normals, *own))
+
     def without(self, names: tuple[str, ...]) -> "Columns":
         """The same rows without these columns, and without those of `beside`."""
         fields = [(name, self.table.dtype[name]) for name in self.names if name not in names]

@@ -62,8 +62,7 @@ class ObjFormat:
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""
-        own = columns.origin.names if isinstance(columns.origin, ObjOrigin) else ()
-        return tuple(name for name in columns.names if name not in (*columns.position, *columns.normals, *own))
+        return columns.besides(columns.origin.names if isinstance(columns.origin, ObjOrigin) else ())
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The original lines, each vertex followed by its normal, and faces that refer to it; others as v and vn."""

@@ -46,11 +46,20 @@ class OffFormat:
         if header is None or header[3].strip().upper().startswith("BINARY"):
             raise UserError(f"{path}: expected an OFF file of text, got {text.lines[places[0]].strip()[:40]!r}")
         rest = places[1:]
-        counts = header[3].split() if header[3].split() else text.lines[rest.pop(0)].partition("#")[0].split()
+        counts = header[3].split()
+        if not counts and rest:
+            counts = text.lines[rest.pop(0)].partition("#")[0].split()
+        if len(counts) < 2 or not all(each.isdecimal() for each in counts[:2]):
+            raise UserError(
+                f"{path}: expected the numbers of vertices and faces, got {' '.join(counts)[:40] or 'none'}"
+            )
         count, faces = int(counts[0]), int(counts[1])
         if len(rest) < count + faces:
             raise UserError(f"{path}: expected {count} vertices and {faces} faces, got {len(rest)} lines")
         rows = [text.lines[place].partition("#")[0].split() for place in rest[:count]]
+        if len(widths := {len(row) for row in rows}) > 1:
+            least, most = min(widths), max(widths)
+            raise UserError(f"{path}: expected as many numbers for each vertex, got {least} to {most}")
         values = np.array(rows, dtype=np.float64).reshape(count, -1)
         names = _names(values.shape[1], header[1] is not None, header[2])
         origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
@@ -59,8 +68,7 @@ class OffFormat:
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""
-        own = columns.origin.names if isinstance(columns.origin, OffOrigin) else ()
-        return tuple(name for name in columns.names if name not in (*columns.position, *columns.normals, *own))
+        return columns.besides(columns.origin.names if isinstance(columns.origin, OffOrigin) else ())
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The original lines with normals; other points as OFF or NOFF without faces."""
