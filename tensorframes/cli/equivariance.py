@@ -15,14 +15,11 @@ from tensorframes.data.samples import nearest
 from tensorframes.normals import EstimatorMethod
 from tensorframes.progress import track
 from tensorframes.reports import equivariance_table, lie_picture, lie_table
+from tensorframes.reports.equivariance import STORED
 from tensorframes.scoring import Method, equivariance_error, lie_derivative
 
 ELEMENTS = 4
 """Number of random rotations and reflections of each cloud."""
-
-STORED: dict[str, type[np.floating]] = {"equivariance": np.float32, "equivariance_float64": np.float64}
-"""The errors by their key in JSON, with the precision of the transformed coordinates: that of most files, and float64,
-without its rounding."""
 
 PATCH = 2048
 """Number of points around a random point of each cloud at which the Lie derivative is measured."""
@@ -38,10 +35,10 @@ def report_equivariance(method: Method, clouds: Sequence[Cloud], seed: int, fold
     results: dict[str, Any] = {name: {} for name in STORED}
     for cloud in track(clouds, f"Equivariance of {method.name}"):
         for name, stored in STORED.items():
-            error = equivariance_error(method, cloud, ELEMENTS, seed=seed, stored=stored)
+            error = equivariance_error(method, cloud, ELEMENTS, seed=seed, stored=np.dtype(stored).type)
             results[name][cloud.name] = error.as_dict()
     for name, stored in STORED.items():
-        show(equivariance_table(results[name], f"{method.name}, turned, then stored in {stored.__name__}"))
+        show(equivariance_table(results[name], f"{method.name}, turned, then stored in {stored}"))
     if isinstance(method, EstimatorMethod):
         results["lie_derivative"] = local = local_errors(method.estimator, clouds, seed)
         show(lie_table(local))

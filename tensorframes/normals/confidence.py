@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import cast
+from typing import TypeVar, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
@@ -14,6 +15,8 @@ from tensorframes.reps import full_precision
 
 LEAST, MOST = -2.0, 10.0  # logarithm of the concentration: the expected error is between 0.005 and 57 degrees
 PARAMETERS = 3  # of a distribution
+
+Angles = TypeVar("Angles", Tensor, NDArray)
 
 
 class ErrorModel(nn.Module):
@@ -71,9 +74,9 @@ def expected_error(parameters: Tensor) -> Tensor:
     return (share * 2 * above / ((square + 1) * (1 + half.square()))).sum(-1)
 
 
-def confidence(expected: Tensor) -> Tensor:
+def confidence(expected: Angles) -> Angles:
     """1 - the expected angle in radians, in [0, 1]: 1 for an exact normal, 0 for one that is no better than any."""
-    return (1 - expected).clamp(0, 1)
+    return (1 - expected).clip(0, 1)
 
 
 def _unpacked(parameters: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tensorframes.messages import TensorialMessagePassing
+from tensorframes.normals.confidence import confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.points import Points, as_array, of_type
 from tensorframes.normals.predict import BLOCK, Answers, answers_of
@@ -97,7 +98,7 @@ def normals_and_confidence(
     if found.error is None:
         given = weights if isinstance(weights, str | Path) else "an estimator"
         raise ValueError(f"expected weights with a model of their error for a confidence, as fast, got {given} without")
-    return of_type(found.normal, points), of_type((1 - found.error).clip(0, 1), points)
+    return of_type(found.normal, points), of_type(confidence(found.error), points)
 
 
 def _answers(

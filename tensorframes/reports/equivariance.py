@@ -12,6 +12,9 @@ from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
 
 FLOOR = 1e-16  # smallest error on the logarithmic axis; zero is drawn at it
 MODES = {"frozen": "graph and samples frozen", "anew": "graph and samples recomputed"}
+STORED = {"equivariance": "float32", "equivariance_float64": "float64"}
+"""The errors by their key in JSON, with the precision of the transformed coordinates: that of most files, and float64,
+without its rounding."""
 EXPLAINED = """\
 Degrees between the normals of the transformed cloud and the transformed normals, over all points
 and sampled rotations and reflections; the change of RMSE (scored points) is the largest."""

@@ -9,7 +9,14 @@ import numpy as np
 from tensorframes.data import Cloud
 from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view
 from tensorframes.reports.curves import score_picture
-from tensorframes.reports.equivariance import EXPLAINED, LIE_EXPLAINED, equivariance_lines, lie_lines, lie_picture
+from tensorframes.reports.equivariance import (
+    EXPLAINED,
+    LIE_EXPLAINED,
+    STORED,
+    equivariance_lines,
+    lie_lines,
+    lie_picture,
+)
 from tensorframes.reports.grid import Metrics, grid_of
 from tensorframes.reports.page import (
     Drawing,
@@ -33,8 +40,6 @@ LISTED = 6
 POINTS = 20_000
 LIMIT = 60.0
 """Degrees at the end of the colour scale."""
-STORED = {"equivariance": "float32", "equivariance_float64": "float64"}
-"""Precisions of the transformed coordinates, by the key of the errors."""
 
 
 def write_evaluation_page(

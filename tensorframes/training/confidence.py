@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from tensorframes.normals import Prediction
+from tensorframes.normals import Estimator, Prediction
 from tensorframes.normals.confidence import log_density
 from tensorframes.training.losses import ChordalLoss, cloud_mean, mean_where, squared_chord
 from tensorframes.training.module import NormalTraining
+from tensorframes.training.schedule import OptimizerFactory, Schedule
 
 LEARNED = "head.error"  # the part of the estimator that is trained
 
@@ -52,8 +53,16 @@ class ConfidenceTraining(NormalTraining):
         estimator, loss, others: as in ``NormalTraining``; the loss is that of the network, and is not used.
     """
 
-    def __init__(self, estimator: Any, loss: ChordalLoss, *others: Any, **settings: Any) -> None:
-        super().__init__(estimator, loss, *others, **settings)
+    def __init__(
+        self,
+        estimator: Estimator,
+        loss: ChordalLoss,
+        optimizer: OptimizerFactory,
+        schedule: Schedule,
+        seed: int = 0,
+        recipe: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(estimator, loss, optimizer, schedule, seed, recipe)
         self.loss = ErrorLikelihood()
         for name, parameter in estimator.named_parameters():
             parameter.requires_grad_(name.startswith(f"{LEARNED}."))
