@@ -75,7 +75,7 @@ class _Selection:
         return bool((self.state == OPEN).any())
 
     def round(self) -> None:
-        """x"""
+        """Select every open point that no better open point beats, and exclude those around it."""
         is_open = (self.state == OPEN).nonzero().squeeze(1)
         key, order = torch.sort(self.cell[is_open] * self.ranks + self.rank[is_open])
         order = is_open[order]  # the open points, cell by cell, the best last
