@@ -8,6 +8,7 @@ from tensorframes.geometry.ragged import CHUNK, chunks
 
 MANY = 12  # dimensions from which on a product of matrices finds the candidates
 SPARE = 8  # candidates beyond k
+TOGETHER = 1 << 25  # distances, of points of one cloud or not, up to which all clouds are searched at once
 
 
 def _one_cloud(points: Tensor, query: Tensor, k: int) -> Tensor:
@@ -46,6 +47,11 @@ def _by_product(points: Tensor, query: Tensor, k: int) -> Tensor:
 def brute_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor, k: int) -> Tensor:
     """(M, k) rows of `points`, nearest first and equal distances by row, -1 where a cloud has fewer than k."""
     found = torch.full((len(query), k), -1, dtype=torch.long, device=query.device)
+    if points.shape[1] <= MANY and len(points) * len(query) <= TOGETHER:
+        square = squared_distance(query[:, None], points).masked_fill_(query_batch[:, None] != batch, torch.inf)
+        neighbours = nearest(square, torch.arange(len(points), device=points.device).expand_as(square), k)[0]
+        found[:, : neighbours.shape[1]] = neighbours
+        return found
     for cloud in torch.unique_consecutive(query_batch).tolist():
         first, last = torch.searchsorted(batch, batch.new_tensor([cloud, cloud + 1])).tolist()
         asked = slice(*torch.searchsorted(query_batch, batch.new_tensor([cloud, cloud + 1])).tolist())

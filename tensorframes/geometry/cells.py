@@ -10,14 +10,16 @@ as half of a cloud within a millionth of its extent, are left to the kd-tree, so
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.kdtree import kdtree_knn
-from tensorframes.geometry.ragged import CHUNK, chunks
+from tensorframes.geometry.ragged import chunks
 
+CHUNK = 1 << 25  # numbers in one temporary tensor, 256 MiB of float64: a GPU waits for each further chunk
 MOST_AXES = 6
 CROWD = 4  # queries with more than CROWD 4^d k candidates are left to the kd-tree
 MARGIN = 1e-6  # of the finest cell: more than rounding can move a point across a border
@@ -35,7 +37,7 @@ class _Morton:
         clouds, number = torch.unique_consecutive(batch, return_inverse=True)
         self.bits = min(30, (62 - len(clouds).bit_length()) // self.dim)
         self.clouds = clouds
-        self._spread = self._spread_table(points.device)
+        self._spread = spread_table(self.dim, self.bits, points.device)
         self.low, self.width = self._frame(points, number, len(clouds))
         key = self.key(self.place(points, number), number)
         self.keys, self.order = torch.sort(key)
@@ -62,14 +64,6 @@ class _Morton:
         """(n, d) coordinates of the finest cells."""
         place = (points - self.low[number]) / self.width[number][:, None]
         return place.clamp(0, 2**self.bits - 1).floor().long()
-
-    def _spread_table(self, device: torch.device) -> Tensor:
-        """(1024,) numbers with the bits of 0 .. 1023 moved d apart."""
-        numbers = torch.arange(1024, device=device)
-        spread = torch.zeros_like(numbers)
-        for bit in range(min(10, self.bits)):
-            spread |= ((numbers >> bit) & 1) << (bit * self.dim)
-        return spread
 
     def spread(self, place: Tensor) -> Tensor:
         """The bits of every coordinate, d apart: interleaving is then adding up the axes, shifted by their number."""
@@ -119,6 +113,17 @@ class _Morton:
         below = torch.where(cell - 1 > 0, inside - (cell - 1) * side, torch.inf)
         above = torch.where(cell + 1 < last, (cell + 2) * side - inside, torch.inf)
         return torch.minimum(below, above).amin(1) - MARGIN * self.width[number]
+
+
+@cache
+def spread_table(dim: int, bits: int, device: torch.device) -> Tensor:
+    """(1024,) numbers with the lowest bits of 0 .. 1023 moved ``dim`` apart."""
+    with torch.inference_mode(False):
+        numbers = torch.arange(1024, device=device)
+        spread = torch.zeros_like(numbers)
+        for bit in range(min(10, bits)):
+            spread |= ((numbers >> bit) & 1) << (bit * dim)
+    return spread
 
 
 def _entries(start: Tensor, count: Tensor, size: int) -> Tensor:
@@ -173,17 +178,23 @@ class _Search:
             candidates = self.morton.order[at]
             square = squared_distance(self.query[rows[part], None], self.points[candidates])
             neighbours, square = nearest(square.masked_fill(at < 0, torch.inf), candidates, self.k)
-            proven = (square[:, -1] < border[part].clamp(min=0).square()) | torch.isinf(border[part])
-            self.found[rows[part[proven]]] = neighbours[proven]
-            done[part] = proven
+            done[part] = (square[:, -1] < border[part].clamp(min=0).square()) | torch.isinf(border[part])
+            self.found[rows[part]] = neighbours  # of queries that are not done: overwritten at the next level
         return rows[~done]
 
     def _similar(self, lines: Tensor, total: Tensor) -> Iterator[Tensor]:
-        """Lines, ascending by total, in parts whose totals differ by at most a factor of two: little padding."""
+        """Lines, ascending by total, in parts of at most CHUNK entries, padded to the largest total of each.
+
+        Parts whose totals differ by at most a factor of two have little padding; all lines that are left are one part
+        where they fit.
+        """
         totals, begin = total[lines], 0
+        most = max(self.k, int(totals[-1])) if len(lines) else 0
         while begin < len(lines):
-            size = 2 * max(self.k, int(totals[begin]))
-            end = min(int(torch.searchsorted(totals, size, right=True)), begin + max(1, CHUNK // size))
+            end = len(lines)
+            if (end - begin) * most > CHUNK:
+                size = 2 * max(self.k, int(totals[begin]))
+                end = min(int(torch.searchsorted(totals, size, right=True)), begin + max(1, CHUNK // size))
             yield lines[begin:end]
             begin = end
 

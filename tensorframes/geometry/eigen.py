@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -14,17 +16,39 @@ BATCH = 16384  # matrices of other sizes that cuSOLVER gets at a time: its batch
 def eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (..., d), ascending, and eigenvectors (..., d, d) in columns, of symmetric matrices (..., d, d).
 
-    On a CPU LAPACK's. On a GPU 3 x 3 matrices are diagonalised by cyclic Jacobi rotations, all of them at once: the
+    On a CPU LAPACK's. On a GPU 3 x 3 matrices are diagonalised by cyclic Jacobi rotations (``jacobi_kernel``): the
     batched solver of cuSOLVER takes hundreds of kilobytes of memory a matrix and fails for more than about 32,000.
     """
     if matrices.device.type == "cpu":
         values, vectors = torch.linalg.eigh(matrices)
         return values, vectors
     if matrices.shape[-1] == 3:
-        return jacobi(matrices)
+        plain = torch.compiler.is_compiling() or not has_kernel(matrices.device)
+        return jacobi(matrices) if plain else jacobi_at_once(matrices)
     parts = [torch.linalg.eigh(part) for part in matrices.reshape(-1, *matrices.shape[-2:]).split(BATCH)]
     values, vectors = (torch.cat(each) for each in zip(*parts, strict=True))
     return values.view(matrices.shape[:-1]), vectors.view(matrices.shape)
+
+
+@cache
+def has_kernel(device: torch.device) -> bool:
+    """Whether ``jacobi_kernel`` runs on a device: Triton is there, its compiler too, and the card is no older than
+    Triton supports."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    try:
+        jacobi_at_once(torch.eye(3, device=device).unsqueeze(0))
+    except Exception:  # Triton's errors have no common class
+        return False
+    return True
+
+
+def jacobi_at_once(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """``jacobi`` in one kernel."""
+    from tensorframes.geometry import jacobi_kernel
+
+    with torch.cuda.device(matrices.device):
+        return jacobi_kernel.jacobi(matrices, SWEEPS)
 
 
 def eigvalsh(matrices: Tensor) -> Tensor:

@@ -17,17 +17,17 @@ from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
 from tensorframes.geometry.ragged import CHUNK, chunks
 from tensorframes.geometry.replay import discrete
 
-FEW = 2048  # points; below, a GPU measures all distances faster than it sorts
+FEW = 1 << 25  # distances; below, a GPU measures all of them faster than it sorts
 
 
-def _choose(method: str, pos: Tensor) -> str:
+def _choose(method: str, pos: Tensor, queries: int) -> str:
     """The algorithm for this cloud: trees and cells lose to brute force where space has many dimensions."""
     if method not in ("auto", "kdtree", "cells", "brute"):
         raise ValueError(f"expected method auto, kdtree, cells or brute, got {method!r}")
     if method != "auto":
         return method
     if pos.device.type == "cuda":
-        return "brute" if pos.shape[1] > MOST_AXES or len(pos) <= FEW else "cells"
+        return "brute" if pos.shape[1] > MOST_AXES or len(pos) * queries <= FEW else "cells"
     return "brute" if pos.shape[1] > 2 * MOST_AXES else "kdtree"
 
 
@@ -126,7 +126,7 @@ def knn(
     asked = points if query is None else query.detach().double()
     if len(asked) == 0:
         return torch.empty((0, k), dtype=torch.long, device=support.device)
-    chosen = _choose(method, support)
+    chosen = _choose(method, support, len(asked))
     if chosen == "brute":
         rows = brute_knn(points, batch, asked, asked_batch, k)
     else:
@@ -161,7 +161,7 @@ def radius_graph(pos: Tensor, r: Tensor | float, batch: Tensor | None = None, me
     batch = check_batch(batch, pos)
     radius = per_cloud(r, batch, "r")[: clouds_in(batch)]
     points = pos.detach().double()
-    chosen = _choose(method, pos)
+    chosen = _choose(method, pos, len(pos))
     if chosen == "brute":
         return brute_pairs(points, batch, radius)
     if chosen == "cells":

@@ -18,7 +18,7 @@ from tensorframes.normals.confidence import confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.points import Points, as_array, of_type
 from tensorframes.normals.predict import BLOCK, Answers, answers_of
-from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained
+from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained, shared
 from tensorframes.progress import Progress
 
 
@@ -108,13 +108,15 @@ def _answers(
     progress: Progress | None,
     block: int | None,
 ) -> Answers:
-    if isinstance(weights, NormalEstimator):
-        estimator = weights
-    else:
-        estimator = pretrained(str(weights)) if weights in PRETRAINED else load_weights(weights)
     if device is None and isinstance(points, Tensor) and points.device.type != "cpu":
         device = points.device
-    estimator = estimator.to(chosen_device(device))
+    place = chosen_device(device)
+    if isinstance(weights, NormalEstimator):
+        estimator = weights.to(place)
+    elif weights in PRETRAINED:  # progress is reported by hooks, which concurrent callers must not share
+        estimator = shared(str(weights), place) if progress is None else pretrained(str(weights)).to(place)
+    else:
+        estimator = load_weights(weights).to(place)
     values = as_array(points)
     if progress is None:
         return answers_of(estimator, values, block=block)

@@ -22,7 +22,7 @@ from tensorframes.normals.weighted_fit import WeightedFit
 from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 2048}  # points computed at once outside training: their intermediate values stay in the cache
-LARGEST_CHUNK = 16384  # on other devices: bounds memory
+LARGEST_CHUNK = 65536  # on other devices: bounds memory
 
 
 @dataclass(frozen=True)

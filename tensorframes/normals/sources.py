@@ -30,7 +30,8 @@ from tensorframes.reps import full_precision
 LINE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
 ROUND = (0.8, 0.9)  # smallest variance over the middle one between which points cease to lie about a plane
 JET = 23  # nearest neighbours that a jet is fitted to
-CHUNK = 1024  # points whose small planes are computed at once
+CHUNK = {"cpu": 1024}  # points whose small planes are computed at once: their intermediate values stay in the cache
+LARGEST_CHUNK = 262144  # on other devices: bounds memory
 
 
 class _SizedPlanes(Source[MultiScalePlanes]):
@@ -112,7 +113,8 @@ class NeighbourPlanes(Source[Tensor]):
         """Of the small plane of every point (N, 6), side by side, to be gathered at once: the normal, the height of the
         mean above the point, the variance and the log prior."""
         table = geometry.knn_index[:, : self.size]
-        parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), table.split(CHUNK), table.device)
+        chunks = table.split(CHUNK.get(table.device.type, LARGEST_CHUNK))
+        parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), chunks, table.device)
         found = joined(parts)
         height = (found.normal * found.mean).sum(-1)
         return torch.cat([found.normal, torch.stack([height, found.variance, log_prior(found.sound)], dim=-1)], dim=-1)

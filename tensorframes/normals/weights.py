@@ -151,6 +151,12 @@ def pretrained(name: str = "best") -> NormalEstimator:
 
 
 @cache
+def shared(name: str, device: torch.device) -> NormalEstimator:
+    """``pretrained`` on a device, the same one each time: to be called, not to be changed."""
+    return pretrained(name).to(device)
+
+
+@cache
 def _read_once(name: str) -> NormalEstimator:
     return load_weights(pretrained_path(name))
 
