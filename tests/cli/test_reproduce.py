@@ -63,7 +63,16 @@ def test_networks_differ_in_what_they_are_said_to(matrix: Callable[..., list[Pla
     unoriented = {run.name: run.overrides for run in matrix("target=unoriented", "blocks=[frames]")}
     assert "frames.group=o" not in unoriented["pointnet2-pca_tensor-seed0"]
     scored = [run.name for run in matrix() if not any(word.startswith("baselines.") for word in run.overrides)]
-    assert scored == ["pointnet2-plain-seed0"]
+    firsts = ["plain-seed0", "plain_so3-seed0", "learned_scalar-seed0", "plain_so3-clouds9-seed0"]
+    assert scored == [f"pointnet2-{name}" for name in firsts]
+
+
+def test_a_run_is_the_same_whichever_blocks_are_chosen(matrix: Callable[..., list[PlannedRun]]) -> None:
+    whole = {run.name: run for run in matrix()}
+    for block in BLOCKS:
+        for run in matrix(f"blocks=[{block}]"):
+            assert run.overrides == whole[run.name].overrides
+            assert run.blocks == (block,)
 
 
 def test_what_is_given_holds_for_all_runs_and_counts_last(matrix: Callable[..., list[PlannedRun]]) -> None:

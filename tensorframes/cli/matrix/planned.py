@@ -37,6 +37,8 @@ class PlannedRun:
 def planned_runs(cfg: DictConfig, given: Sequence[str] = ()) -> list[PlannedRun]:
     """The runs of the blocks in ``cfg.blocks``, in the order of blocks, seeds and networks.
 
+    A run has the same overrides whichever blocks are chosen: blocks can be made one after the other.
+
     Args:
         cfg: the configuration of ``tensorframes reproduce``. given: further overrides of all runs.
 
@@ -46,15 +48,20 @@ def planned_runs(cfg: DictConfig, given: Sequence[str] = ()) -> list[PlannedRun]
     check_known("blocks", cfg.blocks, BLOCKS)
     check_known("scale.networks", cfg.scale.networks or (), NETWORKS)
     found: dict[str, PlannedRun] = {}
-    for block in cfg.blocks:
-        for run in runs_of(cfg, block):
+    firsts = set()
+    for block in sorted(BLOCKS, key=lambda name: name not in cfg.blocks):
+        for place, run in enumerate(runs_of(cfg, block)):
             before = found.get(run.name, replace(run, blocks=(), rotations=()))
-            rotations = tuple(dict.fromkeys((*before.rotations, *run.rotations)))
-            found[run.name] = replace(before, blocks=(*before.blocks, block), rotations=rotations)
-    if not found:
+            rotations = tuple(rotation for rotation in ROTATIONS if rotation in (*before.rotations, *run.rotations))
+            main = tuple(dict.fromkeys((cfg.rotation, *rotations)))
+            found[run.name] = replace(before, blocks=(*before.blocks, block), rotations=main)
+            if place == 0:
+                firsts.add(run.name)
+    runs = [run for run in found.values() if set(run.blocks) & set(cfg.blocks)]
+    if not runs:
         raise UserError(f"expected runs in the blocks {', '.join(cfg.blocks) or 'none'}, got none")
-    runs = list(found.values())
-    return [replace(run, overrides=overrides_of(run, cfg, given, run is runs[0])) for run in runs]
+    chosen = [replace(run, blocks=tuple(block for block in run.blocks if block in cfg.blocks)) for run in runs]
+    return [replace(run, overrides=overrides_of(run, cfg, given, run.name in firsts)) for run in chosen]
 
 
 def check_known(key: str, names: Sequence[str], known: Mapping[str, object]) -> None:
@@ -89,7 +96,7 @@ def planned_run(
 
 
 def overrides_of(run: PlannedRun, cfg: DictConfig, given: Sequence[str], first: bool) -> tuple[str, ...]:
-    """Overrides of ``tensorframes train``; the first run of the matrix alone scores the baselines, too.
+    """Overrides of ``tensorframes train``; the first run of each block alone scores the baselines, too.
 
     Those given come last, and of several of one key the last counts.
     """
