@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import RadialEncoding, envelope
+from tensorframes.geometry.edges import common_degree
 from tensorframes.parallel import parallel_map
 
 CHUNK = 2048  # receivers computed at once: their intermediate values stay in the cache
@@ -79,23 +80,6 @@ class EquivariantVectors(nn.Module):
         along = (unit * mean.index_select(0, index)).sum(-1)
         spread = (outer * second.index_select(0, index)).sum((-2, -1))
         return torch.stack([along, spread, (mean * mean).sum(-1).index_select(0, index)], dim=-1)
-
-
-def common_degree(index: Tensor, count: int) -> int | None:
-    """The number of edges per receiver if it is the same for all ``count`` and edges are sorted by receiver, else None.
-
-    None also on other devices than the CPU, where sums over an index are fast.
-    """
-    if (
-        index.device.type != "cpu"
-        or torch.compiler.is_compiling()
-        or count == 0
-        or len(index) % count
-        or not len(index)
-    ):
-        return None
-    expected = torch.arange(count).repeat_interleave(len(index) // count)
-    return len(index) // count if torch.equal(index, expected) else None
 
 
 def cloud_vectors(pos: Tensor, batch: Tensor, rows: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
-"""Edge vectors: the one place that fixes the direction of an edge, from receiver to sender."""
+"""Edges: the one place that fixes their direction, from receiver to sender, and whether receivers have equally many."""
 
+import torch
 from torch import Tensor
 
 
@@ -12,3 +13,20 @@ def edge_vectors(pos: Tensor | tuple[Tensor, Tensor], edge_index: Tensor) -> Ten
         raise ValueError(f"expected edge_index of shape (2, E), got {tuple(edge_index.shape)}")
     senders, receivers = pos if isinstance(pos, tuple) else (pos, pos)
     return senders[edge_index[0]] - receivers[edge_index[1]]
+
+
+def common_degree(index: Tensor, count: int) -> int | None:
+    """The number of edges per receiver if it is the same for all ``count`` and edges are sorted by receiver, else None.
+
+    None also on other devices than the CPU, where sums over an index are fast and comparing it would wait.
+    """
+    if (
+        index.device.type != "cpu"
+        or torch.compiler.is_compiling()
+        or count == 0
+        or len(index) % count
+        or not len(index)
+    ):
+        return None
+    expected = torch.arange(count).repeat_interleave(len(index) // count)
+    return len(index) // count if torch.equal(index, expected) else None

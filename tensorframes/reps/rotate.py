@@ -35,12 +35,11 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
     if all(order == 0 and not pseudo for _, order, pseudo in blocks):
         return x
     g_transposed = g.transpose(-1, -2)
-    parts, start = [], 0
-    for mul, order, pseudo in blocks:
-        stop = start + mul * d**order
-        part = _turn(x[..., start:stop], g_transposed, order, len(lead)) if order else x[..., start:stop]
+    parts = []
+    given = x.split([mul * d**order for mul, order, _ in blocks], dim=-1)  # the gradient of slices is far slower
+    for part, (_, order, pseudo) in zip(given, blocks, strict=True):
+        part = _turn(part, g_transposed, order, len(lead)) if order else part
         parts.append(part * _sign(g, part.dim()) if pseudo else part)
-        start = stop
     return torch.cat(parts, dim=-1)
 
 
