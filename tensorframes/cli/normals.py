@@ -44,7 +44,9 @@ def parser() -> LineParser:
         "--overwrite", action="store_true", help="replace the target if it exists; it may be the source"
     )
     reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (%(default)s)")
+    reader.add_argument(
+        "--weights", help="best, fast, a weights file or a checkpoint (best; fast, which has one, for a --confidence)"
+    )
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
     reader.add_argument(
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write; returns the exit code."""
     reader = parser()
     given = reader.parse_args(joined(arguments))
+    given.weights = given.weights or ("best" if given.confidence is None else "fast")
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
         from tensorframes.cli.reporting import check_report
@@ -138,6 +141,8 @@ def written(
         given: the arguments. orient: method and viewpoint, see ``orientation``.
     """
     with loading():
+        import numpy as np
+
         from tensorframes.cli.clouds import OUTPUT, STANDARD, read_source, suffix_of, write_target
         from tensorframes.cli.reporting import report_run
         from tensorframes.data.io import lost_line, unkept
@@ -147,7 +152,13 @@ def written(
     name = OUTPUT if given.target == STANDARD else given.target
     with progress_bar(f"reading {given.source}", shown=shown):
         cloud = read_source(given.source, suffix_of(given.source_kind))
-    if (lost := unkept(name, cloud, to)) and shown:
+    if given.confidence == "field":
+        cloud = cloud.with_columns({"confidence": np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
+    lost = unkept(name, cloud, to)
+    if given.confidence == "field" and "confidence" in lost:
+        kind = to or Path(name).suffix
+        raise UserError(f"{name}: expected a kind of file with room for a confidence, got {kind}; --confidence length")
+    if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()
     normals, confidence = estimated(given, pos, shown)

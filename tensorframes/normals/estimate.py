@@ -78,7 +78,7 @@ def estimate_normals(
 
 def normals_and_confidence(
     points: Points,
-    weights: str | Path | NormalEstimator = "best",
+    weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: int | None = BLOCK,
@@ -89,7 +89,8 @@ def normals_and_confidence(
     0.91 where 5 degrees are expected, 0 for a point without a normal, or where the normal is no better than any.
     ``numpy.degrees(1 - confidence)`` is the expected angle in degrees.
 
-    Arguments and types as in ``estimate_normals``.
+    Arguments and types as in ``estimate_normals``; of the weights that come with the package ``"fast"`` has a model of
+    its error.
 
     Raises:
         ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.

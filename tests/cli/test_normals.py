@@ -47,6 +47,32 @@ def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
     assert np.median(np.abs((found.normal * outward).sum(1))) > 0.99
 
 
+def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "scan.xyz", sphere())
+    for how, name in (("field", "column.ply"), ("length", "lengths.ply"), ("length", "lengths.obj")):
+        code, _, err = run(tmp_path / "scan.xyz", tmp_path / name, "--confidence", how)  # with fast, which has one
+        assert (code, err) == (0, "")
+    column, lengths, obj = (read_cloud(tmp_path / name) for name in ("column.ply", "lengths.ply", "lengths.obj"))
+    sure = np.asarray(column.table["confidence"])
+    assert sure.dtype == np.float32
+    assert ((sure > 0) & (sure <= 1)).all()
+    assert np.ptp(sure) > 0.01
+    for given in (lengths, obj):
+        assert given.normal is not None
+        np.testing.assert_allclose(np.linalg.norm(given.normal, axis=1), sure, rtol=1e-4)
+
+
+def test_a_confidence_without_a_place_is_refused_before_it_is_computed(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "scan.xyz", sphere())
+    code, out, err = run(tmp_path / "scan.xyz", tmp_path / "normals.obj", "--confidence")
+    assert (code, out) == (1, "")
+    assert err.strip().endswith("expected a kind of file with room for a confidence, got .obj; --confidence length")
+    assert not (tmp_path / "normals.obj").exists()
+    code, _, err = run(tmp_path / "scan.xyz", tmp_path / "normals.ply", "--weights", "best", "--confidence")
+    assert code == 2
+    assert "expected weights with a model of their error" in err
+
+
 def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
     command = [*COMMAND, "scan.xyz", "normals.xyz", "--weights", "fast"]
