@@ -65,7 +65,7 @@ def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) 
 def test_a_confidence_without_a_place_is_refused_before_it_is_computed(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
     code, out, err = run(tmp_path / "scan.xyz", tmp_path / "normals.obj", "--confidence")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert err.strip().endswith("expected a kind of file with room for a confidence, got .obj; --confidence length")
     assert not (tmp_path / "normals.obj").exists()
     code, _, err = run(tmp_path / "scan.xyz", tmp_path / "normals.ply", "--weights", "best", "--confidence")
