@@ -11,7 +11,6 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from tensorframes.frames import Frames
-from tensorframes.geometry.edges import common_degree
 from tensorframes.messages.aggregation import degree_of
 from tensorframes.messages.transport import arrive, turned_by_receivers
 from tensorframes.parallel import parallel_map
@@ -154,19 +153,17 @@ class TensorialMessagePassing(MessagePassing):
 
     def _serve(self, edge_index: Tensor, receivers: Frames, arguments: dict[str, Any]) -> Tensor:
         """PyG's own propagation on a graph where every edge has its own sender, in its receiver's frame."""
-        arrived, degree = dict(arguments), self.fixed_degree
-        if degree is None:
-            degree = common_degree(edge_index[1], len(receivers))
+        arrived = dict(arguments)
         for name in self._gathered:
             source, target = arguments[name]
             if source is not None and name in self.transport:
-                source = arrive(source, self.transport[name], edge_index, receivers, degree)
+                source = arrive(source, self.transport[name], edge_index, receivers, self.fixed_degree)
             elif source is not None:
                 source = source.index_select(self.node_dim, edge_index[0])
             arrived[name] = (source, target)
         for name, reps in self.edge_transport.items():
             if arrived.get(name) is not None:
-                arrived[name] = turned_by_receivers(arrived[name], reps, edge_index, receivers, degree)
+                arrived[name] = turned_by_receivers(arrived[name], reps, edge_index, receivers, self.fixed_degree)
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], len(receivers)), **arrived)
         return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.edges import common_degree
 from tensorframes.reps import Representation, full_precision
 
 
@@ -24,8 +25,7 @@ def arrive(
 ) -> Tensor:
     """The second step of ``transport``: from features (S, reps.dim) in the world's frame to (E, reps.dim).
 
-    ``degree``: the number of edges per receiver if it is the same for all and edges are sorted by receiver; a
-    receiver's frame is then applied to all its edges at once.
+    ``degree``: as in ``turned_by_receivers``.
     """
     sent = world.index_select(0, edge_index[0])
     if reps.is_invariant:
@@ -36,7 +36,13 @@ def arrive(
 def turned_by_receivers(
     edges: Tensor, reps: Representation, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim)."""
+    """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim).
+
+    ``degree``: the number of edges per receiver if it is the same for all and edges are sorted by receiver; a
+    receiver's frame is then applied to all its edges at once. None: found out on a CPU (``common_degree``).
+    """
+    if degree is None:
+        degree = common_degree(edge_index[1], len(receivers))
     if degree is None:
         return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
     return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)
