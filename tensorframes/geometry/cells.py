@@ -6,7 +6,8 @@ own cell is populated and searches the 3^d block of cells around it. The k neare
 the k-th distance is shorter than the distance to the block's border; otherwise the query goes one level up.
 
 Pure torch, for the GPU. Up to 6 dimensions. Cells resolve 1e-6 of a cloud (in three dimensions). Denser clusters, such
-as half of a cloud within a millionth of its extent, are left to the kd-tree, so that time stays nearly linear.
+as half of a cloud within a millionth of its extent, are left to the kd-tree, so that time stays nearly linear; a few
+queries among them to brute force.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from tensorframes.geometry.brute import brute_knn
 from tensorframes.geometry.distances import nearest, squared_distance
 from tensorframes.geometry.kdtree import kdtree_knn
 from tensorframes.geometry.ragged import chunks
@@ -168,7 +170,7 @@ class _Search:
         # In clusters denser than the finest cells, and far away from dense ones, cells would take quadratic time.
         crowded = total > CROWD * 4**self.morton.dim * self.k
         if bool(crowded.any()):
-            self._ask_tree(rows[crowded])
+            self._ask_others(rows[crowded])
         done = crowded.clone()
         light = (~crowded).nonzero().squeeze(1)
         light = light[torch.sort(total[light]).indices]
@@ -198,7 +200,12 @@ class _Search:
             yield lines[begin:end]
             begin = end
 
-    def _ask_tree(self, rows: Tensor) -> None:
+    def _ask_others(self, rows: Tensor) -> None:
+        """Neighbours of the queries `rows` by brute force if they are few, and by the kd-tree otherwise."""
+        if len(rows) * len(self.points) <= CHUNK:
+            asked, batch = self.query[rows], self.query_batch[rows]
+            self.found[rows] = brute_knn(self.points, self.batch, asked, batch, self.k)
+            return
         support, support_batch = self.points.cpu(), self.batch.cpu()
         query, query_batch = self.query[rows].cpu(), self.query_batch[rows].cpu()
         self.found[rows] = kdtree_knn(support, support_batch, query, query_batch, self.k).to(rows.device)
