@@ -20,6 +20,8 @@ MESSAGES = (
     r".*Precision bf16-mixed is not supported by the model summary.*",
     r".*The `srun` command is available on your system but is not used.*",
     r".*torch\.distributed.*barrier.*device.*",
+    r".*when using `ckpt_path`, callbacks used to create the checkpoint need to be provided.*",  # chosen without them
+    r".*can be accelerated via the 'torch-scatter' package.*",
 )
 
 
