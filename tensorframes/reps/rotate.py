@@ -46,6 +46,8 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
 def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     """Contract every index of (..., mul, d, ..., d) with g: the last index, then the tensor turned by one index."""
     shape, d = part.shape, g_transposed.shape[-1]
+    if torch.compiler.is_compiling():
+        return _fused(part, g_transposed, order, lead)
     inner = d ** (order - 1)
     rows = math.prod(shape[lead:]) // d
     if order == 2 and rows // d >= MANY * d:
@@ -56,6 +58,17 @@ def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
         part = part.reshape(*shape[:lead], rows, d) @ g_transposed
         if order > 1:  # (rows / inner, inner, d) -> (rows / inner, d, inner): the next index comes last
             part = part.reshape(*shape[:lead], rows // inner, inner, d).transpose(-1, -2)
+    return part.reshape(shape)
+
+
+def _fused(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
+    """The same by products and sums, which a compiler makes part of the loops before and after it."""
+    shape, d = part.shape, g_transposed.shape[-1]
+    part = part.reshape(*shape[:lead], -1, *(d,) * order)
+    for index in range(order):  # the tensor (lead, rows, a, b, ...) by index: the sum over it, the new one in its place
+        given = part.movedim(lead + 1 + index, -1).unsqueeze(-1)  # (lead, rows, others, d, 1)
+        g = g_transposed.reshape(*shape[:lead], *(1,) * order, d, d)
+        part = (given * g).sum(-2).movedim(-1, lead + 1 + index)
     return part.reshape(shape)
 
 

@@ -1,3 +1,4 @@
+import math
 import pickle
 
 import pytest
@@ -33,6 +34,19 @@ def test_transform_agrees_with_kronecker_products(d: int, spec: str, proper: boo
     x = torch.randn(5, reps.dim, dtype=torch.float64)
     expected = torch.stack([naive(reps, x[i], g[i]) for i in range(5)])
     assert torch.allclose(reps.transform(x, g), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("lead", [(4,), (2, 3), ()])
+def test_compiled_it_is_the_same_with_the_same_gradients(lead: tuple[int, ...]) -> None:
+    reps = TensorReps("2x0 + 3x1 + 1x1p + 7x2 + 2x3")
+    g = random_orthogonal(math.prod(lead)).reshape(*lead, 3, 3).requires_grad_()
+    x = torch.randn(*lead, 5, reps.dim, dtype=torch.float64, requires_grad=True)
+    found = []
+    for transform in (reps.transform, torch.compile(reps.transform, backend="aot_eager", fullgraph=True)):
+        y = transform(x, g)
+        found.append((y, *torch.autograd.grad((y * y.detach().sin()).sum(), (x, g))))
+    for eager, compiled in zip(*found, strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-10, atol=1e-12)
 
 
 def test_matrices_may_be_shared_by_the_inner_dimensions_of_the_features() -> None:
