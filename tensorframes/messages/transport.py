@@ -52,7 +52,9 @@ def turned_by_receivers(
 def local_edge_vectors(
     pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``arrive``."""
+    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``."""
+    if degree is None:
+        degree = common_degree(edge_index[1], len(receivers))
     if degree is not None:
         ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (len(receivers), degree))
         return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)
