@@ -30,7 +30,7 @@ def network_figure(records: Sequence[Record], setup: Setup, path: Path) -> Path:
             axis.plot([np.mean(there)], [place], "|", color=INK, markersize=14, markeredgewidth=2)
         names.append(f"{backbone}, {members[0].title}" if several else members[0].title)
     axis.set_yticks(range(len(names)), names)
-    axis.invert_yaxis()
+    axis.set_ylim(len(names) - 0.5, -0.5)  # the first one at the top
     axis.set_xlabel(f"mean {setup.symbol} under {setup.rotation}", fontsize=9, color=INK)
     return saved(figure, path)
 
