@@ -61,7 +61,7 @@ RUN mkdir -p data outputs multirun /home/tensorframes/.cache \
     && chmod 1777 . data outputs multirun /home/tensorframes /home/tensorframes/.cache
 VOLUME ["/work/data", "/work/outputs", "/work/multirun"]
 
-# The package can be imported, and GPUs that the container was given answer.
+# The command answers, and so do the GPUs that the container was given.
 HEALTHCHECK --interval=5m --timeout=1m --start-period=1m \
     CMD ["sh", "-c", "tensorframes --version && { ! command -v nvidia-smi || nvidia-smi --list-gpus; }"]
 
