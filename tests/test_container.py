@@ -1,4 +1,4 @@
-"""The image, as far as it can be tested without building one (CONTRIBUTING.md, Container, says how it is built), and compose.yaml."""
+"""The image without building it (that is in CONTRIBUTING.md, Container), and compose.yaml."""
 
 import json
 import os
