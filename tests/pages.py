@@ -71,7 +71,9 @@ def composed() -> Iterator[tuple[str, tuple[str, ...]]]:
     for command in commands():
         words = command.words[2:]
         if command.program == "docker" and "run" in command.words:
-            yield "train", command.words[command.words.index("tensorframes") + 1 :]
+            image = command.words.index("tensorframes")
+            if command.words[image + 1] == "train":
+                yield "train", command.words[image + 2 :]
         elif command.program not in ("train", "evaluate", "reproduce", "download", "shards") or "--config-dir" in words:
             continue
         elif "-m" in words:
