@@ -39,7 +39,7 @@ def turned_by_receivers(
     """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim)."""
     if degree is None:
         return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
-    return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)
+    return reps.transform(edges.unflatten(0, (receivers.points, degree)), receivers.matrices).flatten(0, 1)
 
 
 @full_precision
@@ -48,7 +48,7 @@ def local_edge_vectors(
 ) -> Tensor:
     r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``arrive``."""
     if degree is not None:
-        ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (len(receivers), degree))
+        ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (receivers.points, degree))
         return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)
     edge = pos_src.index_select(0, edge_index[0]) - pos_dst.index_select(0, edge_index[1])
     matrices = receivers.matrices.index_select(0, edge_index[1])
