@@ -22,7 +22,7 @@ class Name(str):
 
 
 class ExportableEstimator(nn.Module):
-    """Backbone and head of an estimator, for ``torch.export.export`` and ``torch.onnx.export``.
+    """Backbone and head of an estimator, for ``torch.export.export``.
 
     Neighbours, samples, frames and the planes around points depend on the data: an exported program cannot compute
     them. ``prepare`` computes them eagerly, as named tensors; ``forward`` computes normals from these alone. Both
