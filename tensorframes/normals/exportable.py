@@ -69,8 +69,7 @@ class ExportableEstimator(nn.Module):
         return (self.prepare(strip()),)
 
     def dynamic_shapes(self) -> tuple[dict[str, dict[int, Any]]]:
-        """The argument ``dynamic_shapes`` of ``torch.export.export``: any number of points at every level, but
-        at least 2: one is a case of its own to torch."""
+        """The argument ``dynamic_shapes`` of ``torch.export.export``: any number of points, at every level."""
         return ({name: {0: torch.export.Dim.DYNAMIC} if many else {} for name, many in self.of_points.items()},)
 
     @torch.no_grad()

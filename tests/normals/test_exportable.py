@@ -69,7 +69,7 @@ def test_the_shipped_network_is_exported_for_clouds_of_any_size() -> None:
     torch.export.save(program, file)
     file.seek(0)
     loaded = torch.export.load(file).module()
-    for pos in (lines(500), sphere(3000)):
+    for pos in (lines(500), sphere(3000), sphere(30)):
         found = loaded(exportable.prepare(pos))
         torch.testing.assert_close(found, eager(network, pos), rtol=0, atol=1e-5)
 
