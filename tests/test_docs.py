@@ -36,7 +36,12 @@ SMALL = (
     "loader.workers=0",
     "data.samples.patch_points=128",
 )
-RUN_PAGES = [page for page in PAGES if blocks(page, "python", "yaml")]
+SLOW_PAGES = ("docs/tutorials/export.md",)  # an export takes a minute
+RUN_PAGES = [
+    pytest.param(page, id=title(page), marks=[pytest.mark.slow] if title(page) in SLOW_PAGES else [])
+    for page in PAGES
+    if blocks(page, "python", "yaml")
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +109,7 @@ def program() -> Callable[..., Ended]:
     return run
 
 
-@pytest.mark.parametrize("page", RUN_PAGES, ids=title)
+@pytest.mark.parametrize("page", RUN_PAGES)
 def test_python_runs_as_written(
     page: Path, trained: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

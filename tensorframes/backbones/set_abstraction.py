@@ -71,7 +71,7 @@ class SetAbstraction(TensorialMessagePassing):
     ) -> Tensor:
         """Features (R, reps_out.dim) of the receivers from x (S, reps_in.dim); pos and frames: (senders, receivers)."""
         edge = self.encode(local_edge_vectors(pos[0], pos[1], edge_index, frames[1], self.fixed_degree))
-        receivers = x.new_zeros(len(pos[1]), 0)
+        receivers = x.new_zeros(pos[1].shape[0], 0)
         arrived = self.propagate(edge_index, x=(x, receivers), edge=edge, frames=frames)
         out: Tensor = self.update_net(arrived if own is None else torch.cat([arrived, own], dim=-1))
         return out

@@ -36,6 +36,11 @@ class Frames:
         return self.matrices.shape[0]
 
     @property
+    def points(self) -> int:
+        """N, as ``len``; in an exported program of any N it remains a symbol, which ``len`` cannot return."""
+        return self.matrices.shape[0]
+
+    @property
     def d(self) -> int:
         """Dimension of space."""
         return self.matrices.shape[-1]

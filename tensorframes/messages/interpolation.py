@@ -38,7 +38,7 @@ class FrameInterpolation(nn.Module):
         self, x: Tensor, edge_index: Tensor, pos: tuple[Tensor, Tensor], frames: tuple[Frames, Frames]
     ) -> Tensor:
         """Features (R, reps.dim) of the receivers from x (S, reps.dim); pos and frames: (senders, receivers)."""
-        count = len(pos[1])
+        count = pos[1].shape[0]
         if edge_index.shape[1] != self.degree * count:
             raise ValueError(
                 f"expected {self.degree} edges for each of {count} receivers, got {edge_index.shape[1]} edges"
@@ -50,7 +50,7 @@ class FrameInterpolation(nn.Module):
             return self.reps.transform(self._mean(world, near, pos[0], own), matrices)
 
         everything = table, pos[1], frames[1].matrices
-        if count <= CHUNK or x.device.type != "cpu" or torch.is_grad_enabled() or torch.compiler.is_compiling():
+        if torch.compiler.is_compiling() or count <= CHUNK or x.device.type != "cpu" or torch.is_grad_enabled():
             return of_chunk(everything)
         parts = list(zip(*(each.split(CHUNK) for each in everything), strict=True))
         return torch.cat(parallel_map(of_chunk, parts, x.device))

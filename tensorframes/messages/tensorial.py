@@ -114,7 +114,7 @@ class TensorialMessagePassing(MessagePassing):
         for name in self._gathered:
             kwargs[name] = self._sent(name, kwargs.get(name), senders)
         degree = self.fixed_degree
-        if degree is not None and edge_index.shape[1] != degree * len(receivers):
+        if degree is not None and edge_index.shape[1] != degree * receivers.points:
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
@@ -131,10 +131,10 @@ class TensorialMessagePassing(MessagePassing):
         return torch.cat(parallel_map(of_chunk, range(0, len(receivers), CHUNK), edge_index.device))
 
     def _chunked(self, receivers: Frames) -> bool:
-        if not self.in_chunks or self.training or torch.is_grad_enabled():
+        if not self.in_chunks or self.training or torch.is_grad_enabled() or torch.compiler.is_compiling():
             return False
         on_cpu = receivers.matrices.device.type == "cpu"
-        return on_cpu and len(receivers) > CHUNK and not torch.compiler.is_compiling()
+        return on_cpu and len(receivers) > CHUNK
 
     def _sent(self, name: str, value: Any, senders: Frames) -> Any:
         """One argument of the points as a pair (senders', receivers'), the senders' in the world's frame."""
@@ -165,5 +165,5 @@ class TensorialMessagePassing(MessagePassing):
             if arrived.get(name) is not None:
                 arrived[name] = turned_by_receivers(arrived[name], reps, edge_index, receivers, self.fixed_degree)
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
-        out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], len(receivers)), **arrived)
+        out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], receivers.points), **arrived)
         return out

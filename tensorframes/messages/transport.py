@@ -42,10 +42,10 @@ def turned_by_receivers(
     receiver's frame is then applied to all its edges at once. None: found out on a CPU (``common_degree``).
     """
     if degree is None:
-        degree = common_degree(edge_index[1], len(receivers))
+        degree = common_degree(edge_index[1], receivers.points)
     if degree is None:
         return reps.transform(edges, receivers.matrices.index_select(0, edge_index[1]))
-    return reps.transform(edges.unflatten(0, (len(receivers), degree)), receivers.matrices).flatten(0, 1)
+    return reps.transform(edges.unflatten(0, (receivers.points, degree)), receivers.matrices).flatten(0, 1)
 
 
 @full_precision
@@ -54,9 +54,9 @@ def local_edge_vectors(
 ) -> Tensor:
     r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``."""
     if degree is None:
-        degree = common_degree(edge_index[1], len(receivers))
+        degree = common_degree(edge_index[1], receivers.points)
     if degree is not None:
-        ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (len(receivers), degree))
+        ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (receivers.points, degree))
         return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)
     edge = pos_src.index_select(0, edge_index[0]) - pos_dst.index_select(0, edge_index[1])
     matrices = receivers.matrices.index_select(0, edge_index[1])

@@ -3,6 +3,7 @@
 from tensorframes.normals.confidence import ErrorModel, confidence, expected_error
 from tensorframes.normals.estimate import estimate_normals, normals_and_confidence
 from tensorframes.normals.estimator import NormalEstimator
+from tensorframes.normals.exportable import ExportableEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.orient import orient_normals
@@ -32,6 +33,7 @@ __all__ = [
     "ErrorModel",
     "Estimator",
     "EstimatorMethod",
+    "ExportableEstimator",
     "Head",
     "Jet",
     "LocalPlanes",

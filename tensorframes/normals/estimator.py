@@ -92,7 +92,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             needed, place = torch.unique(asked, return_inverse=True)
             plan = self.head.plan(geometry, needed)
         frames = self.find_frames(geometry)
-        found = self._passes(geometry, frames, plan)
+        found = self.in_frames(geometry, frames, plan)
         source = frames[0].fallback
         fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
         return replace(found, fallback=fallback).of(place)
@@ -138,7 +138,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         ]
         return [first, *coarse]
 
-    def _passes(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
+    def in_frames(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
         """Normals (M, 3) and iterates (S, M, 3), from one reading in training, from one for each of the equivalent
         frames in evaluation."""
         mirrored = [frame.mirrored() for frame in frames] if self.mirrors else frames

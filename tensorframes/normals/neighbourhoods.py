@@ -20,19 +20,26 @@ class Neighbourhoods:
     rows: Tensor  # (M,) the points, at level 0
     table: Tensor  # (M, K) rows of level 0 of the neighbours
     edge: Tensor  # (M, K, 3) from the point to each of them
-    kind: Tensor  # (K,) level of each column, ascending
+    counts: tuple[int, ...]  # columns of level 0, 1, ..., in this order; K in all
     moments: PooledMoments | None = None  # of all coarse levels, one after the other; counts over their cloud's mean
     coarse: Tensor | None = None  # (M, K') rows of the moments, of the columns of coarse levels
 
+    @property
+    def kind(self) -> Tensor:
+        """(K,) level of each column, ascending."""
+        return torch.cat([self.table.new_full((count,), level) for level, count in enumerate(self.counts)])
+
     def moved(self, offset: Tensor) -> Neighbourhoods:
         """The same neighbourhoods after the points of level 0 are displaced by (N, 3); coarse points are unchanged."""
-        own, fine = offset.index_select(0, self.rows).unsqueeze(1), int((self.kind == 0).sum())
+        own, fine = offset.index_select(0, self.rows).unsqueeze(1), self.counts[0]
         shift = offset.index_select(0, self.table[:, :fine].flatten()).view(len(self.table), fine, offset.shape[1])
         shift = torch.nn.functional.pad(shift, (0, 0, 0, self.table.shape[1] - fine))
         return replace(self, edge=self.edge + shift - own)
 
     def split(self, size: int) -> list[Neighbourhoods]:
         """Chunks of at most ``size`` rows."""
+        if self.rows.shape[0] <= size:
+            return [self]
         columns = zip(self.rows.split(size), self.table.split(size), self.edge.split(size), strict=True)
         chunks = [replace(self, rows=rows, table=table, edge=edge) for rows, table, edge in columns]
         if self.coarse is None:
@@ -49,19 +56,19 @@ def neighbourhoods(
     """
     fine = geometry.levels[0]
     query = fine.pos[rows]
-    tables, edges, kinds, coarse, before = [], [], [], [], 0
-    for kind, (count, level) in enumerate(zip(counts, geometry.levels, strict=False)):
+    tables, edges, coarse, before = [], [], [], 0
+    used = list(zip(counts, geometry.levels, strict=False))
+    for kind, (count, level) in enumerate(used):
         pos = level.pos if moments is None or kind == 0 else moments[kind - 1].mean
         if count:
             index = _nearest(geometry, rows, kind, count, pos, moments is not None)
             tables.append(level.rows[index])
             edges.append(pos.index_select(0, index.flatten()).view(*index.shape, query.shape[-1]) - query.unsqueeze(1))
-            kinds += [kind] * count
             if kind > 0:
                 coarse.append(before + index)
         before += len(pos) if kind > 0 else 0
-    kind_of = torch.tensor(kinds, device=rows.device)
-    points = Neighbourhoods(rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), kind_of)
+    columns = tuple(count for count, _ in used)
+    points = Neighbourhoods(rows, torch.cat(tables, dim=1), torch.cat(edges, dim=1), columns)
     if moments is None or not coarse:
         return points
     relative = [

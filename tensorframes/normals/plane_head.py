@@ -35,6 +35,8 @@ class Plan:
     guess: list[Any]  # the sources of the guess
     fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
     final: list[Any]  # the sources of the final selection
+    lines: Tensor  # (M,) whether the nearest points of the rows lie on a line
+    wider: Tensor  # (M, 3) the normals there, of more points (``degenerate.fall_back``); zero elsewhere
 
 
 class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
@@ -100,7 +102,10 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             same = bool(fitted) and len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else cast(WeightedFit, fit).plan(geometry, wanted))
         axis = self.axis.plan(geometry, everyone)
-        return Plan(geometry, rows, axis, self.guess.plan(geometry), tuple(fitted), self.final.plan(geometry))
+        guess, final, lines = self.guess.plan(geometry), self.final.plan(geometry), on_line(geometry, rows)
+        none = geometry.levels[0].pos.new_zeros(len(rows), 3)
+        wider = fall_back(none, lines, rows, geometry, self.guess.nearest)
+        return Plan(geometry, rows, axis, guess, tuple(fitted), final, lines, wider)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
@@ -110,7 +115,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
         guess, the fits."""
         tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
-        axis, everyone = largest_eigenvector(tensor), torch.arange(len(tensor), device=tensor.device)
+        axis, everyone = largest_eigenvector(tensor), torch.arange(tensor.shape[0], device=tensor.device)
         size = self._chunk(everyone)
         normals, seen, _ = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
         embedding = embedding + self.seen(seen)
@@ -122,7 +127,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
         normal, seen, apart = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
         error = None if self.error is None else self.error(self.evidence(normal, iterates, own, seen, apart))
-        normal = fall_back(normal, on_line(plan.geometry, plan.rows), plan.rows, plan.geometry, self.guess.nearest)
+        normal = torch.where(plan.lines.unsqueeze(-1), plan.wider, normal)
         return Prediction(normal, torch.stack(iterates), error=error)
 
     @torch.no_grad()
@@ -135,5 +140,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         return torch.cat([embedding, seen, apart.to(seen), log_sine(1 - cosine.square()).to(seen)], dim=-1)
 
     def _chunk(self, rows: Tensor) -> int:
-        """Number of points that are computed at once: all of them in training."""
-        return max(len(rows), 1) if self.training else CHUNK.get(rows.device.type, LARGEST_CHUNK)
+        """Number of points that are computed at once: all of them in training, and in a compiled or exported program,
+        which has one size of chunks for clouds of any size."""
+        at_once = self.training or torch.compiler.is_compiling()
+        return max(rows.shape[0], 1) if at_once else CHUNK.get(rows.device.type, LARGEST_CHUNK)

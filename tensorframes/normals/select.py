@@ -148,7 +148,9 @@ class Select(nn.Module):
             near = surroundings(geometry, rows, estimates, self.nearest)
             return self.of(near, [source.candidates(each, near) for source, each in sources], embedding)
 
-        parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
+        parts = [(rows, estimates, embedding)]
+        if rows.shape[0] > size:
+            parts = list(zip(rows.split(size), estimates.split(size), embedding.split(size), strict=True))
         normals, seen, apart = zip(*parallel_map(selected, parts, embedding.device), strict=True)
         return torch.cat(normals), torch.cat(seen), torch.cat(apart)
 

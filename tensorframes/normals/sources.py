@@ -181,5 +181,5 @@ class Estimates(Source[None]):
 
     def candidates(self, planned: None, near: Surroundings) -> Candidates:
         """Nothing is known of each, beside what ``Select`` measures of all candidates."""
-        prior = near.edge.new_zeros(len(near.edge), self.count)
+        prior = near.edge.new_zeros(near.edge.shape[0], self.count)
         return Candidates(near.estimates, prior.unsqueeze(-1)[..., :0], prior)

@@ -129,8 +129,8 @@ def known(near: Neighbourhoods, sights: Tensor, own: Tensor) -> tuple[Tensor, Te
     edge, seen, own = by_axis(near.edge), by_axis(sights), by_axis(own).unsqueeze(-1)
     length, height = edge.square().sum(0).sqrt(), (edge * own).sum(0)
     far_height, agreement = (edge * seen).sum(0).abs(), (seen * own).sum(0).square()
-    reach = reach_of(length, near.kind)
-    nearest = height[:, : min(FIRST, int((near.kind == 0).sum()))]
+    reach = reach_of(length, near.counts)
+    nearest = height[:, : min(FIRST, near.counts[0])]
     centre = nearest.mean(-1, keepdim=True)
     thickness = (nearest - centre).square().mean(-1, keepdim=True).sqrt()
     off, unit, height = (height - centre).abs(), thickness + FLOOR * reach[:, :1], height.abs()
@@ -181,7 +181,7 @@ def least_weight(near: Neighbourhoods) -> Tensor:
     Where density spans decades a coarse point stands for thousands of points, thousands of reaches away: what is added
     to its weight is divided by its count above MOST_COUNTED, and fades beyond FARTHEST reaches.
     """
-    fine = int((near.kind == 0).sum())
+    fine = near.counts[0]
     added = torch.full_like(near.edge[..., 0], LEAST)
     if fine == 0 or fine == added.shape[1]:
         return added
@@ -213,10 +213,10 @@ def residual(covariance: Tensor) -> Tensor:
     return torch.where(usable, determinant, 0) / torch.where(usable, second, torch.ones_like(second))
 
 
-def reach_of(length: Tensor, kind: Tensor) -> Tensor:
+def reach_of(length: Tensor, counts: Sequence[int]) -> Tensor:
     """The longest edge of each level's neighbours, for each edge (M, K), kept positive."""
     found = []
-    for each in length.split(torch.unique_consecutive(kind, return_counts=True)[1].tolist(), dim=1):
+    for each in length.split([count for count in counts if count], dim=1):
         longest = each.amax(-1, keepdim=True)
         found.append(torch.where(longest > 0, longest, torch.ones_like(longest)).expand_as(each))
     return torch.cat(found, dim=1)

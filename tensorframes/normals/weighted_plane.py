@@ -138,7 +138,7 @@ class RobustPlaneFit(PlaneFit):
         reach = edges.reach[:, :1]
         centre, thickness = before.centre, before.thickness
         if centre is None or thickness is None:
-            nearest = edges.height[:, : min(FIRST, int((near.kind == 0).sum()))]
+            nearest = edges.height[:, : min(FIRST, near.counts[0])]
             centre = nearest.mean(-1)
             thickness = (nearest - centre.unsqueeze(-1)).square().mean(-1).sqrt()
         centre, thickness = centre.unsqueeze(-1), thickness.unsqueeze(-1)
@@ -187,7 +187,7 @@ def _edges(near: Neighbourhoods, sights: Tensor, own: Tensor) -> _Edges:
     length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
     return _Edges(
         length,
-        reach_of(length, near.kind),
+        reach_of(length, near.counts),
         (near.edge @ own).squeeze(-1),
         (near.edge * sights).sum(-1),
         (sights @ own).squeeze(-1).square(),

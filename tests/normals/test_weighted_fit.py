@@ -17,7 +17,7 @@ def neighbourhoods(pos: Tensor) -> Neighbourhoods:
     """All points around each of (N, 3) points, itself first."""
     rows = torch.arange(len(pos))
     table = (rows.view(-1, 1) + rows) % len(pos)
-    return Neighbourhoods(rows, table, pos[table] - pos.unsqueeze(1), torch.zeros(len(pos), dtype=torch.long))
+    return Neighbourhoods(rows, table, pos[table] - pos.unsqueeze(1), (len(pos),))
 
 
 def made(prior: float = -8.0, agreed: float = -8.0) -> WeightedFit:
@@ -98,8 +98,8 @@ def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
     edge = torch.tensor([[[1.0, 0, 0], [0, 1, 0], [6, 0, 0], [0, 6, 0], [600, 0, 0]]], dtype=torch.float64)
     counts = torch.tensor([1.0, 300.0, 1.0], dtype=torch.float64)
     moments = PooledMoments(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
-    kind, table = torch.tensor([0, 0, 1, 1, 1]), torch.zeros(1, 5, dtype=torch.long)
-    near = Neighbourhoods(torch.tensor([0]), table, edge, kind, moments, torch.arange(3).unsqueeze(0))
+    table = torch.zeros(1, 5, dtype=torch.long)
+    near = Neighbourhoods(torch.tensor([0]), table, edge, (2, 3), moments, torch.arange(3).unsqueeze(0))
     found = least_weight(near)[0] / LEAST
     assert found[:2].tolist() == [1, 1]
     assert found[2] == pytest.approx(math.exp(-1 / 16))

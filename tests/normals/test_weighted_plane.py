@@ -14,7 +14,7 @@ def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
     rows = torch.arange(count)
     table = (rows.view(-1, 1) + rows) % count
     edge = pos[table] - pos.unsqueeze(1)
-    return Neighbourhoods(rows, table, edge, torch.zeros(count, dtype=torch.long))
+    return Neighbourhoods(rows, table, edge, (count,))
 
 
 def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float = -8.0) -> torch.Tensor:
