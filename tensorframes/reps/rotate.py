@@ -46,7 +46,7 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
 def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     """Contract every index of (..., mul, d, ..., d) with g: the last index, then the tensor turned by one index."""
     shape, d = part.shape, g_transposed.shape[-1]
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() and not torch.compiler.is_exporting():  # what is exported rounds as it does here
         return _fused(part, g_transposed, order, lead)
     inner = d ** (order - 1)
     rows = math.prod(shape[lead:]) // d
