@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import LineParser, UserError, loading
@@ -146,7 +145,7 @@ def written(
 
         from tensorframes.cli.clouds import OUTPUT, STANDARD, read_source, suffix_of, write_target
         from tensorframes.cli.reporting import report_run
-        from tensorframes.data.io import lost_line, unkept
+        from tensorframes.data.io import kind_of, lost_line, unkept
         from tensorframes.normals import orient_normals
         from tensorframes.progress import progress_bar
     shown, to = not given.quiet, suffix_of(given.target_kind)
@@ -157,8 +156,8 @@ def written(
         cloud = cloud.with_columns({"confidence": np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
     lost = unkept(name, cloud, to)
     if given.confidence == "field" and "confidence" in lost:
-        kind = to or Path(name).suffix
-        raise UserError(f"{name}: expected a kind of file with room for a confidence, got {kind}; --confidence length")
+        expected = f"expected a kind of file with room for a confidence, got {kind_of(name, to)}"
+        raise UserError(f"{name}: {expected}; --confidence length")
     if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()

@@ -8,7 +8,7 @@ detail: 1e6 away from the origin its numbers are 0.0625 apart. Centre clouds bef
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.brute import brute_knn, brute_pairs
+from tensorframes.geometry.brute import TOGETHER, brute_knn, brute_pairs
 from tensorframes.geometry.cells import MOST_AXES, cells_knn
 from tensorframes.geometry.checks import check_batch, check_count, check_points, clouds_in, per_cloud
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
@@ -17,17 +17,16 @@ from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
 from tensorframes.geometry.ragged import CHUNK, chunks
 from tensorframes.geometry.replay import discrete
 
-FEW = 1 << 25  # distances; below, a GPU measures all of them faster than it sorts
-
 
 def _choose(method: str, pos: Tensor, queries: int) -> str:
-    """The algorithm for this cloud: trees and cells lose to brute force where space has many dimensions."""
+    """The algorithm for this cloud: trees and cells lose to brute force where space has many dimensions, and cells
+    where a GPU measures all distances at once."""
     if method not in ("auto", "kdtree", "cells", "brute"):
         raise ValueError(f"expected method auto, kdtree, cells or brute, got {method!r}")
     if method != "auto":
         return method
     if pos.device.type == "cuda":
-        return "brute" if pos.shape[1] > MOST_AXES or len(pos) * queries <= FEW else "cells"
+        return "brute" if pos.shape[1] > MOST_AXES or len(pos) * queries <= TOGETHER else "cells"
     return "brute" if pos.shape[1] > 2 * MOST_AXES else "kdtree"
 
 

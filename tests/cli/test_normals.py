@@ -68,6 +68,8 @@ def test_a_confidence_without_a_place_is_refused_before_it_is_computed(tmp_path:
     assert (code, out) == (2, "")
     assert err.strip().endswith("expected a kind of file with room for a confidence, got .obj; --confidence length")
     assert not (tmp_path / "normals.obj").exists()
+    (tmp_path / "scan.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n")
+    assert "for a confidence, got this kind of file" in run(tmp_path / "scan.obj", "-", "--confidence")[2]
     code, _, err = run(tmp_path / "scan.xyz", tmp_path / "normals.ply", "--weights", "best", "--confidence")
     assert code == 2
     assert "expected weights with a model of their error" in err

@@ -52,9 +52,8 @@ def planned_runs(cfg: DictConfig, given: Sequence[str] = ()) -> list[PlannedRun]
     for block in sorted(BLOCKS, key=lambda name: name not in cfg.blocks):
         for place, run in enumerate(runs_of(cfg, block)):
             before = found.get(run.name, replace(run, blocks=(), rotations=()))
-            rotations = tuple(rotation for rotation in ROTATIONS if rotation in (*before.rotations, *run.rotations))
-            main = tuple(dict.fromkeys((cfg.rotation, *rotations)))
-            found[run.name] = replace(before, blocks=(*before.blocks, block), rotations=main)
+            most = max(before.rotations, run.rotations, key=len)  # the main one, or all
+            found[run.name] = replace(before, blocks=(*before.blocks, block), rotations=most)
             if place == 0:
                 firsts.add(run.name)
     runs = [run for run in found.values() if set(run.blocks) & set(cfg.blocks)]

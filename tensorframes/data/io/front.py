@@ -141,8 +141,12 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
 
 def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:
     """One line that names what is left out."""
-    kind = suffix or Path(path).suffix or "this kind of file"
-    return f"{path}: {kind} can't keep {', '.join(lost)}: left out"
+    return f"{path}: {kind_of(path, suffix)} can't keep {', '.join(lost)}: left out"
+
+
+def kind_of(path: str | Path, suffix: str = "") -> str:
+    """The kind of a file, for messages: the suffix, or that of its name."""
+    return suffix or Path(path).suffix or "this kind of file"
 
 
 def expect_target(path: str | Path, suffix: str = "") -> None:
