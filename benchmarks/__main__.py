@@ -17,6 +17,9 @@ from benchmarks.harness import Row, Settings, machine
 ROWS = ("messages", "pointnet2", "normals", "neighbours", "processes", "waiting", "shards")
 """Modules of ``benchmarks.rows``, in the order of the table."""
 
+ON_CPU = ("processes", "shards")
+"""Those of them that use the CPU on any device."""
+
 HEADER = ("what", "target", "measured (range)", "verdict", "note")
 
 

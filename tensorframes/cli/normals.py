@@ -48,7 +48,7 @@ def parser() -> LineParser:
         "--weights", help="best, fast, a weights file or a checkpoint (best; fast, which has one, for a --confidence)"
     )
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000)")
+    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
     reader.add_argument(
         "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
     )

@@ -17,7 +17,7 @@ from tensorframes.messages import TensorialMessagePassing
 from tensorframes.normals.confidence import confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.points import Points, as_array, of_type
-from tensorframes.normals.predict import BLOCK, Answers, answers_of
+from tensorframes.normals.predict import Answers, Block, answers_of
 from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained, shared
 from tensorframes.progress import Progress
 
@@ -28,7 +28,7 @@ def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become a
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
 ) -> Tensor: ...
 
 
@@ -38,7 +38,7 @@ def estimate_normals(
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
 ) -> NDArray[np.float32]: ...
 
 
@@ -47,7 +47,7 @@ def estimate_normals(
     weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
 ) -> NDArray[np.float32] | Tensor:
     """Unoriented unit normals of a point cloud, by a trained network.
 
@@ -62,7 +62,7 @@ def estimate_normals(
         device: where to compute; by default the GPU of the tensor, or else a GPU if there is one.
         progress: called with the layers of the network that have run and their total number, over all blocks.
         block: largest number of points in one pass. Larger clouds are processed in blocks (``normals_of``), so that
-            memory is bounded. None: one pass.
+            memory is bounded. ``"auto"``: 250,000 on a CPU, as many as fit on a GPU. None: one pass.
 
     Returns:
         (N, 3) unit vectors: a float32 array, or a tensor on the device and of the dtype of ``points`` (float32 for
@@ -81,7 +81,7 @@ def normals_and_confidence(
     weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
 ) -> tuple[Any, Any]:
     """Normals (N, 3) as from ``estimate_normals``, and the confidence (N,) in each.
 
@@ -107,7 +107,7 @@ def _answers(
     weights: str | Path | NormalEstimator,
     device: str | torch.device | None,
     progress: Progress | None,
-    block: int | None,
+    block: Block,
 ) -> Answers:
     if device is None and isinstance(points, Tensor) and points.device.type != "cpu":
         device = points.device

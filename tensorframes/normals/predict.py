@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,16 @@ from tensorframes.normals.normalise import merged_cloud, usable_points
 from tensorframes.progress import Progress
 
 BLOCK = 250_000
-"""Default size of blocks, in points; clouds of at most this size take one pass."""
+"""Points of a block on a CPU."""
+
+MOST, LEAST = 1_000_000, 10_000
+"""Largest and smallest block on a GPU, in points."""
+
+BYTES = 32_000
+"""Memory that a pass takes on a GPU for each point of a block, with those of its margin."""
+
+Block = int | Literal["auto"] | None
+"""Points of a block: so many, as many as the device is made for, or all points of the cloud."""
 
 REACH = 24.0
 """Width of the margin of points around a block that are included in its pass, in spacings of points."""
@@ -42,7 +52,7 @@ def normals_of(
     estimator: Estimator,
     points: NDArray,
     rows: NDArray | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """Normals (N, 3) or (M, 3) of a cloud; ``answers_of`` without expected errors."""
@@ -53,12 +63,12 @@ def answers_of(
     estimator: Estimator,
     points: NDArray,
     rows: NDArray | None = None,
-    block: int | None = BLOCK,
+    block: Block = "auto",
     progress: Progress | None = None,
 ) -> Answers:
     """Normals of a cloud of any scale and offset, and their expected errors if the network has a model of these.
 
-    A cloud of more than ``block`` points is processed in blocks, each with the points within REACH spacings around it,
+    A cloud of more than a block's points is processed in blocks, each with the points within REACH spacings around it,
     so that memory is bounded. Blocks follow the shape of the cloud, not its pose or the order of its points (but see
     ``blocks``). Near the border of a block normals differ from those of one pass; those of a network that reads the
     whole cloud at once (PointNet, DGCNN) differ everywhere.
@@ -70,14 +80,15 @@ def answers_of(
             have no normal.
         rows: (M,) indices in 0..N-1 of the points whose normals are returned, or an (N,) mask of M of them; by default
             all.
-        block: points of a block; None: one pass of the whole cloud.
+        block: points of a block; ``"auto"``: 250,000 on a CPU, on a GPU as many as fit into half of its free memory,
+            and half as many where they do not fit after all; None: one pass of the whole cloud.
         progress: called when a pass begins, with the number of finished passes and their total number.
 
     Raises:
         ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block < 1.
     """
-    if block is not None and block < 1:
-        raise ValueError(f"expected block >= 1 or None, got {block}")
+    if block is not None and block != "auto" and block < 1:
+        raise ValueError(f'expected block >= 1, "auto" or None, got {block}')
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind not in "fiu":
         raise ValueError(f"expected points (N, 3) of numbers, got shape {points.shape} of {points.dtype}")
@@ -88,15 +99,44 @@ def answers_of(
     if not (index >= 0).any():
         return Answers(found[:, :3], None)
     asked = index[index >= 0]
-    if block is None or len(pos) <= block:
-        if progress is not None:
-            progress(0, 1)
-        found[index >= 0] = _pass(estimator, pos, asked)
-    else:
-        found[index >= 0] = _by_blocks(estimator, pos, asked, block, progress)
+    found[index >= 0] = _in_memory(estimator, pos, asked, block, progress)
     without = (found[:, :3] == 0).all(1)
     known = not np.isnan(found[index >= 0, 3]).any()
     return Answers(np.ascontiguousarray(found[:, :3]), np.where(without, 1, found[:, 3]) if known else None)
+
+
+def _in_memory(
+    estimator: Estimator, pos: NDArray, rows: NDArray, block: Block, progress: Progress | None
+) -> NDArray[np.float32]:
+    """Normals and expected errors (M, 4) of rows (M,) of centred points (N, 3), in as many passes as needed."""
+    if block != "auto":
+        return _in_passes(estimator, pos, rows, block or len(pos), progress)
+    device = next(estimator.parameters()).device
+    size = min(block_on_gpu(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else BLOCK, len(pos))
+    while True:
+        try:
+            return _in_passes(estimator, pos, rows, size, progress)
+        except torch.OutOfMemoryError:
+            if size <= LEAST:
+                raise
+        torch.cuda.empty_cache()
+        size //= 2
+
+
+def block_on_gpu(free: int) -> int:
+    """Points of a block that a GPU with so many free bytes processes in half of them."""
+    return min(max(free // 2 // BYTES, LEAST), MOST)
+
+
+def _in_passes(
+    estimator: Estimator, pos: NDArray, rows: NDArray, block: int, progress: Progress | None
+) -> NDArray[np.float32]:
+    """The same in one pass, or in blocks of so many points."""
+    if len(pos) > block:
+        return _by_blocks(estimator, pos, rows, block, progress)
+    if progress is not None:
+        progress(0, 1)
+    return _pass(estimator, pos, rows)
 
 
 def _pass(

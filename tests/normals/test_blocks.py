@@ -1,13 +1,25 @@
 """Clouds in blocks: which points share one, their margins, and that normals hardly change."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from tensorframes.backbones import PointNet2
 from tensorframes.frames import LearnedFrames
 from tensorframes.geometry import variation_profile
-from tensorframes.normals import NormalEstimator, PlaneFitHead, estimate_normals, normals_of, pretrained
+from tensorframes.normals import (
+    Estimator,
+    NormalEstimator,
+    PlaneFitHead,
+    Prediction,
+    estimate_normals,
+    normals_of,
+    predict,
+    pretrained,
+)
 from tensorframes.normals.blocks import blocks, surroundings
 from tensorframes.normals.normalise import merged_cloud
 from tensorframes.reps import Representation
@@ -212,6 +224,39 @@ def test_normals_in_blocks_are_those_of_one_pass() -> None:
     assert np.quantile(off, 0.999) < 0.05
 
 
+class Small(Estimator):
+    """An estimator whose device has memory for passes of so many points."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.passes, self.weight = most, list[int](), torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, pos: Tensor, *args: Any, rows: Tensor, **kwargs: Any) -> Prediction:
+        self.passes.append(len(pos))
+        if len(pos) > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        return Prediction(torch.nn.functional.normalize(pos[rows], dim=-1), ())
+
+
+def test_blocks_are_halved_until_they_fit(ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "LEAST", 100)
+    monkeypatch.setattr(predict, "MARGIN", 0)
+    estimator = Small(700)
+    assert (np.linalg.norm(normals_of(estimator, ellipsoid), axis=1) > 0.99).all()
+    assert estimator.passes[0] == 1500
+    assert max(estimator.passes[-4:]) <= 700
+    with pytest.raises(torch.OutOfMemoryError):
+        normals_of(Small(10), ellipsoid)
+    with pytest.raises(torch.OutOfMemoryError):  # a size that was asked for stays
+        normals_of(Small(700), ellipsoid, block=1000)
+
+
+def test_a_gpu_takes_blocks_that_fit_into_half_of_its_memory() -> None:
+    assert predict.block_on_gpu(2 * 200_000 * predict.BYTES) == 200_000
+    assert predict.block_on_gpu(80 * 2**30) == 1_000_000
+    assert predict.block_on_gpu(0) == 10_000
+
+
 def test_a_block_has_a_point(ellipsoid: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="expected block >= 1 or None, got 0"):
+    with pytest.raises(ValueError, match='expected block >= 1, "auto" or None, got 0'):
         estimate_normals(ellipsoid, block=0)

@@ -1,11 +1,11 @@
-"""Every row of the table of targets, on this device."""
+"""The rows of the table of targets that this device has a part in."""
 
 import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.__main__ import ROWS
+from benchmarks.__main__ import ON_CPU, ROWS
 from benchmarks.gpu.parts.normals import Items
 from benchmarks.harness import Settings
 
@@ -13,6 +13,8 @@ from benchmarks.harness import Settings
 def items(settings: Settings, folder: Path) -> Items:
     """One item a module."""
     for name in ROWS:
+        if name in ON_CPU:
+            continue
         module = importlib.import_module(f"benchmarks.rows.{name}")
         yield f"targets: {name}", lambda measured=module.measured: rows(measured, settings)
 
