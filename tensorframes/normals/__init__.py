@@ -1,6 +1,7 @@
 """Normal estimation: frames, backbone and head in one network, prediction of whole clouds, and weights files."""
 
 from tensorframes.normals.confidence import ErrorModel, confidence, expected_error
+from tensorframes.normals.elementary import elementary
 from tensorframes.normals.estimate import estimate_normals, normals_and_confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.exportable import ExportableEstimator
@@ -51,6 +52,7 @@ __all__ = [
     "built",
     "chosen_device",
     "confidence",
+    "elementary",
     "estimate_normals",
     "expected_error",
     "load_weights",

@@ -1,14 +1,24 @@
 """Networks for torch.export: tensors in, normals out, the same as the estimator's."""
 
 import io
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from tensorframes.backbones import GIN
 from tensorframes.frames import LearnedFrames
-from tensorframes.normals import ExportableEstimator, NormalEstimator, VectorHead, expected_error, pretrained
+from tensorframes.normals import (
+    ExportableEstimator,
+    NormalEstimator,
+    VectorHead,
+    elementary,
+    expected_error,
+    pretrained,
+)
+from tensorframes.normals.elementary import cholesky_ex, cholesky_solve
 
 
 def sphere(count: int) -> Tensor:
@@ -72,6 +82,36 @@ def test_the_shipped_network_is_exported_for_clouds_of_any_size() -> None:
     for pos in (lines(500), sphere(3000), sphere(30)):
         found = loaded(exportable.prepare(pos))
         torch.testing.assert_close(found, eager(network, pos), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_factorisations_written_out_are_those_of_torch(dtype: torch.dtype) -> None:
+    root, right = torch.randn(20, 6, 9, dtype=dtype), torch.randn(20, 6, 2, dtype=dtype)
+    matrix = root @ root.mT + 0.1 * torch.eye(6, dtype=dtype)
+    matrix[3] -= 20 * torch.eye(6, dtype=dtype)
+    (factor, failed), (same, bad) = cholesky_ex(matrix), torch.linalg.cholesky_ex(matrix)
+    sure = failed == 0
+    assert torch.equal(sure, bad == 0)
+    assert sure.sum() == 19
+    torch.testing.assert_close(factor[sure], same[sure])
+    found, solution = cholesky_solve(right[sure], factor[sure]), torch.cholesky_solve(right[sure], same[sure])
+    torch.testing.assert_close(found, solution, rtol=1e-3 if dtype == torch.float32 else 1e-9, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_shipped_network_is_exported_to_onnx(tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    network = ExportableEstimator(pretrained("fast"))
+    torch.onnx.export(elementary(exported(network)), dynamo=True, optimize=False).save(tmp_path / "fast.onnx")
+    session = runtime.InferenceSession(tmp_path / "fast.onnx", providers=["CPUExecutionProvider"])
+    for pos in (sphere(500), lines(3000)):
+        inputs = network.prepare(pos)
+        feed = {given.name: each.numpy() for given, each in zip(session.get_inputs(), inputs.values(), strict=True)}
+        found, expected = session.run(None, feed), network(inputs)
+        angle = torch.linalg.cross(torch.from_numpy(found[0]), expected[0]).norm(dim=-1).rad2deg()
+        assert angle.quantile(0.99) < 0.5
+        assert np.abs(found[1] - expected[1].numpy()).max() < 0.02
 
 
 def test_networks_that_cannot_be_exported_are_refused() -> None:
