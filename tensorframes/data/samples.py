@@ -20,7 +20,7 @@ from tensorframes.data.transforms.corruption import (
     CorruptionSampler,
     diagonal,
 )
-from tensorframes.data.transforms.scales import ScaleTable, distinct_rows, sampled_scale
+from tensorframes.data.transforms.scales import ScaleTable, distinct_rows, estimated_scale
 from tensorframes.errors import UserError
 from tensorframes.geometry.profile import sampled_profile
 
@@ -170,7 +170,7 @@ class CachedCloud:
         noise = corruption.noise
         tabulated = isinstance(corruption, Corruption) and noise <= NOISE_LEVELS[-1]
         if len(self.pos) <= DIRECT_POINTS or not tabulated:
-            return sampled_scale(points.pos, rng)
+            return estimated_scale(points.pos, rng)
         mask = np.zeros(len(self.pos), dtype=bool)
         mask[points.rows] = True
         upper = int(np.searchsorted(NOISE_LEVELS, noise))
@@ -208,7 +208,7 @@ class ValidationClouds(Dataset[Data]):
         cloud = self.clouds[index]
         if cloud.normal is None or len(cloud.eval_index) == 0:
             raise UserError(f"expected rows with normals to validate on, got none for {cloud.name}")
-        scale = sampled_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
+        scale = estimated_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
         pos = cloud.pos - cloud.pos.mean(0, dtype=np.float64).astype(np.float32)
         loss_mask = np.zeros(len(pos), dtype=bool)
         loss_mask[cloud.eval_index] = True

@@ -23,7 +23,8 @@ UNIT = 4.0  # of logarithms of variances: a profile's entries are about 1
 SPACING = 8  # the neighbour whose squared distance measures the area a point stands for
 WIDEST = 6.0  # largest such distance, in scales
 TIE = 1e-9  # relative difference of distances that are equal up to rounding
-ROWS = 512  # of a chunk: bounds memory
+CHUNK = {"cpu": 64}  # rows whose sums are computed at once: these stay in the cache
+LARGEST_CHUNK = 512  # on other devices: bounds memory
 QUERIES = 8192  # rows whose neighbours are found at once: the search tree of the whole cloud is built for each time
 SAMPLE = 256  # rows of a training cloud
 
@@ -59,7 +60,8 @@ def variation_profile(pos: Tensor, rows: Tensor, weigh: bool = False) -> Tensor:
 def _variances(points: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """The smallest variances and areas of the rows (M,), chunk by chunk."""
     table = knn(points, min(SIZES[-1], len(points)), query=points[rows])
-    for chunk, near in zip(rows.split(ROWS), table.split(ROWS), strict=True):
+    count = CHUNK.get(rows.device.type, LARGEST_CHUNK)
+    for chunk, near in zip(rows.split(count), table.split(count), strict=True):
         yield _smallest_variances(points, chunk, near)
 
 

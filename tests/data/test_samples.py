@@ -24,7 +24,7 @@ from tensorframes.data.transforms.corruption import (
     Quantised,
     diagonal,
 )
-from tensorframes.data.transforms.scales import distinct_rows, sampled_scale
+from tensorframes.data.transforms.scales import distinct_rows, estimated_scale
 from tensorframes.errors import UserError
 from tensorframes.geometry import PROFILE_SIZE, cloud_scale, variation_profile
 
@@ -165,8 +165,8 @@ def test_distinct_rows_are_the_first_of_equal_points(grid):
 def test_duplicate_points_do_not_shrink_the_scale():
     pos = np.repeat(sphere(500).pos, 9, axis=0)
     expected = float(cloud_scale(torch.from_numpy(pos))[0])
-    assert sampled_scale(pos, np.random.default_rng(0)) == pytest.approx(expected, rel=1e-5)
-    assert sampled_scale(np.zeros((7, 3), np.float32), np.random.default_rng(0)) == 1.0
+    assert estimated_scale(pos, np.random.default_rng(0)) == pytest.approx(expected, rel=1e-5)
+    assert estimated_scale(np.zeros((7, 3), np.float32), np.random.default_rng(0)) == 1.0
 
 
 def sparse(count: int, labelled: int) -> Cloud:

@@ -15,11 +15,11 @@ DEPTH = 32
 """Stored neighbours of each sampled point: enough for the 8th remaining one at shares of 0.4 or more."""
 
 
-def sampled_scale(pos: np.ndarray, rng: np.random.Generator, sample: int = SAMPLE) -> float:
+def estimated_scale(pos: np.ndarray, rng: np.random.Generator, sample: int = SAMPLE) -> float:
     """Scale of (N, 3) points, the median over at most `sample` of them; 1.0 if all points are equal."""
     from scipy.spatial import cKDTree
 
-    distinct = np.unique(pos, axis=0)
+    distinct = pos[distinct_rows(pos)]
     if len(distinct) == 1:
         return 1.0
     query = distinct if len(distinct) <= sample else distinct[rng.choice(len(distinct), sample, replace=False)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorframes.data.transforms.corruption.corrupted import CorruptedPoints, Noiseless, rounded
 from tensorframes.data.transforms.ranges import Range
-from tensorframes.data.transforms.scales import sampled_scale
+from tensorframes.data.transforms.scales import estimated_scale
 
 EIGHTH = 1.6
 """Distance to the 8th neighbour in spacings on an evenly sampled surface: pi EIGHTH^2 = 8 points lie within it."""
@@ -30,5 +30,5 @@ class Quantised(Noiseless):
         """All points, rounded."""
         step = self.diagonal * length
         if rng.random() < self.by_spacing:
-            step = self.spacing * sampled_scale(pos, rng) / EIGHTH
+            step = self.spacing * estimated_scale(pos, rng) / EIGHTH
         return CorruptedPoints(rounded(pos.astype(np.float64), step).astype(np.float32), np.arange(len(pos)))
