@@ -42,9 +42,11 @@ def collate(items: list[Data]) -> Batch:
     return Batch.from_data_list(items)
 
 
-def ignore_interrupts(worker: int) -> None:
-    """Ignores Ctrl-C, which reaches all processes of a terminal: a loader's process serves the step that is left."""
+def ignore_stop_signals(worker: int) -> None:
+    """Ignores SIGINT and SIGTERM, which terminals and cluster managers send to all processes of a run: a loader's
+    process serves the step that is left, and ends with the process that it serves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class CloudDataModule(pl.LightningDataModule):
@@ -101,6 +103,6 @@ class CloudDataModule(pl.LightningDataModule):
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
-            worker_init_fn=ignore_interrupts,
+            worker_init_fn=ignore_stop_signals,
             **sampling,  # type: ignore[arg-type]
         )

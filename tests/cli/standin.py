@@ -1,9 +1,11 @@
 """A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
 
+import multiprocessing
 import os
 import resource
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Sequence
 
@@ -159,13 +161,16 @@ class LostWorker(pl.Callback):
 
 
 class Signalled(pl.Callback):
-    """Sends this process a signal in the middle of a step, and one more if it is told so."""
+    """Sends this process and its loader's a signal in the middle of a step, and one more if it is told so."""
 
     def __init__(self, step: int, name: str = "SIGTERM", again: bool = False) -> None:
         self.step, self.signum, self.again = step, getattr(signal, name), again
 
     def on_before_optimizer_step(self, trainer: pl.Trainer, *args: object) -> None:
         if trainer.global_step == self.step:
+            for child in multiprocessing.active_children():
+                subprocess.run(["kill", f"-{self.signum}", str(child.pid)], check=True)  # torch expects its parent's
+                time.sleep(0.2)  # it would have ended by then
             os.kill(os.getpid(), self.signum)
             os.kill(os.getpid(), self.signum)  # as a launcher passes it on
             if self.again:

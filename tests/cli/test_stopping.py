@@ -54,6 +54,13 @@ def test_a_signal_ends_the_run_with_a_checkpoint_of_that_step(
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_to_the_loader_too_loses_nothing(app: App, handlers: None, name: str) -> None:
+    code, _, _ = app("train", *RARELY, "loader.workers=1", signalled(2, name))
+    assert code == {"SIGTERM": 143, "SIGINT": 130}[name]
+    assert read_checkpoint(only_run("tiny") / "checkpoints" / "last.ckpt")["global_step"] == 3
+
+
 def test_a_stopped_run_goes_on_as_if_undisturbed(app: App) -> None:
     assert app("train", *RARELY, "hydra.run.dir=whole")[0] == 0
     for step in (2, 4):  # 4: before a validation
