@@ -112,7 +112,7 @@ def _in_memory(
     if block != "auto":
         return _in_passes(estimator, pos, rows, block or len(pos), progress)
     device = next(estimator.parameters()).device
-    size = min(block_on_gpu(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else BLOCK, len(pos))
+    size = min(block_on_gpu(free_memory(device)) if device.type == "cuda" else BLOCK, len(pos))
     while True:
         try:
             return _in_passes(estimator, pos, rows, size, progress)
@@ -121,6 +121,12 @@ def _in_memory(
                 raise
         torch.cuda.empty_cache()
         size //= 2
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes of a GPU that this process can have: what no program uses, and what PyTorch keeps for it."""
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + kept
 
 
 def block_on_gpu(free: int) -> int:
