@@ -1,0 +1,81 @@
+"""``tensorframes normals`` on the standard input and output."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tensorframes.cli.normals import main
+from tensorframes.data import read_cloud, write_cloud
+from tests.cli.test_normals import COMMAND, sphere
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="needs /dev/stdout")
+def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    command = [*COMMAND, tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
+    with (tmp_path / "b").open("wb") as file:
+        told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
+    assert re.fullmatch(r"/dev/stdout: normals of 60 points in \d+\.\d s\n", told)
+    assert np.loadtxt(tmp_path / "b").shape == (60, 6)
+
+
+class Stream(io.TextIOWrapper):
+    """A standard stream of bytes."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        super().__init__(io.BytesIO(content))
+
+
+def piped(monkeypatch: pytest.MonkeyPatch, content: bytes, *arguments: str) -> tuple[int, bytes, str]:
+    """As ``run``, with bytes on the standard input and output."""
+    given, out, err = Stream(content), Stream(), io.StringIO()
+    for name, stream in {"stdin": given, "stdout": out, "stderr": err}.items():
+        monkeypatch.setattr(sys, name, stream)
+    try:
+        code = main(["--weights", "fast", "--device", "cpu", *arguments])
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    monkeypatch.undo()
+    out.flush()
+    return code, out.buffer.getvalue(), err.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "written"),
+    [
+        (".ply", (), ".ply"),
+        (".xyz", (), ".xyz"),
+        (".npy", ("--to", "las"), ".las"),
+        (".csv", ("--from", "CSV", "--to", ".obj"), ".obj"),
+    ],
+)
+def test_standard_input_and_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, options: tuple[str, ...], written: str
+) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / "a.xyz"))
+    code, out, err = piped(monkeypatch, (tmp_path / f"b{suffix}").read_bytes(), "-", "-", *options)
+    assert code == 0
+    assert re.fullmatch(r"standard output: normals of 60 points in \d+\.\d s\n", err)
+    (tmp_path / f"c{written}").write_bytes(out)
+    found = read_cloud(tmp_path / f"c{written}")
+    np.testing.assert_allclose(found.pos, sphere(60), rtol=0, atol=1e-4)
+    assert found.normal is not None
+
+
+def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, options, message in (
+        (b" ", (), "standard input: expected points, got none"),
+        (b"1 2 x\n", (), "standard input"),
+        (b"1 2 3\n", ("--from", "ply"), "expected a PLY file"),
+        (b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n", (), "standard output: an STL file has no"),
+    ):
+        code, out, err = piped(monkeypatch, content, "-", "-", *options)
+        assert (code, out, err.count("\n")) == (2, b"", 1)
+        assert message in err
