@@ -30,12 +30,17 @@ def _by_distance_then_row(rows: NDArray[np.int64], square: NDArray[np.float64]) 
     return np.take_along_axis(rows, np.take_along_axis(by_row, by_distance, 1), 1)
 
 
-def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """(M, min(k, n)) nearest first, equal distances by row: a query that ends within a tie is repeated with more."""
+def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64] | None, k: int) -> NDArray[np.int64]:
+    """(M, min(k, n)) nearest first, equal distances by row: a query that ends within a tie is repeated with more.
+
+    Without queries the points are, and are asked leaf by leaf, so that those of one leaf find its surroundings in the
+    cache: 100,000 points in no order take two thirds of the time.
+    """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points)
-    wanted, keep, todo = min(k + 1, len(points)), min(k, len(points)), np.arange(len(query))
+    query, todo = (points, tree.indices) if query is None else (query, np.arange(len(query)))
+    wanted, keep = min(k + 1, len(points)), min(k, len(points))
     found = np.empty((len(query), keep), dtype=np.int64)
     while len(todo):
         left = []
@@ -57,11 +62,11 @@ def kdtree_knn(points: Tensor, batch: Tensor, query: Tensor, query_batch: Tensor
     found = np.full((len(query), k), -1, dtype=np.int64)
     count = int(query_batch[-1]) + 1 if len(query) else 0
     ends, query_ends = _segments(batch, count), _segments(query_batch, count)
-    p, q = points.numpy(), query.numpy()
+    p, q = points.numpy(), None if query is points else query.numpy()
     for cloud in range(count):
         rows, asked = slice(*ends[cloud : cloud + 2]), slice(*query_ends[cloud : cloud + 2])
         if asked.start < asked.stop:
-            nearest = _one_cloud(p[rows], q[asked], k)
+            nearest = _one_cloud(p[rows], None if q is None else q[asked], k)
             found[asked, : nearest.shape[1]] = nearest + rows.start
     return torch.from_numpy(found)
 

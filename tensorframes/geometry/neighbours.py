@@ -130,7 +130,7 @@ def knn(
         rows = brute_knn(points, batch, asked, asked_batch, k)
     else:
         groups = distinct_points(points, batch)
-        unique = points[groups.first]
+        unique = points if len(groups.first) == len(points) else points[groups.first]
         nearest = _nearest_distinct(chosen, unique, batch[groups.first], asked, asked_batch, k)
         rows = nearest if len(unique) == len(points) else _expand(nearest, groups, unique, asked, k)
     if query is None:
