@@ -167,3 +167,16 @@ class TensorialMessagePassing(MessagePassing):
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         out: Tensor = MessagePassing.propagate(self, edges, size=(edges.shape[1], receivers.points), **arrived)
         return out
+
+    def _lift(self, src: Tensor, edge_index: Tensor, dim: int) -> Tensor:
+        """PyG's gathering of ``x_j`` (dim 0) and ``x_i`` (dim 1) for the edges.
+
+        Edge k sends from row k: what is sent has its place, and gathering it would copy it, forward and backward.
+        Receivers of the same number of edges each are repeated, whose gradient is a sum instead of a scattered one.
+        """
+        if dim == 0:
+            return src
+        if self.fixed_degree is not None:
+            return src.repeat_interleave(self.fixed_degree, dim=self.node_dim, output_size=edge_index.shape[1])
+        lifted: Tensor = super()._lift(src, edge_index, dim)
+        return lifted
