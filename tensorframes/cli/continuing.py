@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
-from tensorframes.cli.named import named_estimator
+from tensorframes.cli.named import named_estimator, named_recipe
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import NormalTraining
@@ -84,6 +84,27 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
     return saved
+
+
+def with_network(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """The configuration with a whole ``model``: where it names no class, it is changes to the network of the weights
+    that the run begins with, or continues.
+
+    Raises:
+        UserError: there are no such weights, or the command line chooses parts of another network.
+    """
+    if "_target_" in cfg.model:
+        return cfg
+    name = cfg.ckpt_path or cfg.start_from
+    if name is None:
+        raise UserError("expected start_from to name the weights whose network is taken, got none")
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if key_of(override).partition(".")[0] in ("backbone", "features", "frames", "messages"):
+            raise UserError(f"expected the network of {name} as it is, got {override.input_line}")
+    recipe = named_recipe(name, trusted_packages(cfg), "start_from")
+    cfg = cfg.copy()
+    cfg.model = OmegaConf.merge(recipe, cfg.model)
+    return cfg
 
 
 def trusted_packages(cfg: DictConfig) -> list[str]:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from tensorframes.cli.checkpoint import load_estimator
+from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
 from tensorframes.errors import UserError
 from tensorframes.normals import Estimator, load_weights, pretrained
+from tensorframes.normals.weights import pretrained_path, recipe_of
 
 SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
 """The weights that come with the package, by their names in settings."""
@@ -30,3 +32,14 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
             raise
         names = ", ".join([*SHIPPED, *others])
         raise UserError(f"expected {key} to be a file or one of {names}, got {name}, which is none") from error
+
+
+def named_recipe(name: str, trusted: Sequence[str], key: str) -> dict[str, Any]:
+    """The recipe of the estimator of that name; arguments and errors as in ``named_estimator``."""
+    named_estimator(name, trusted, key)
+    if name in SHIPPED:
+        return recipe_of(pretrained_path(SHIPPED[name]))
+    if name.endswith(".safetensors"):
+        return recipe_of(name)
+    recipe: dict[str, Any] = read_checkpoint(name)["tensorframes"]["model"]
+    return recipe

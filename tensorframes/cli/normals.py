@@ -44,9 +44,7 @@ def parser() -> LineParser:
         "--overwrite", action="store_true", help="replace the target if it exists; it may be the source"
     )
     reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    reader.add_argument(
-        "--weights", help="best, fast, a weights file or a checkpoint (best; fast, which has one, for a --confidence)"
-    )
+    reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (best)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
     reader.add_argument(
@@ -74,7 +72,6 @@ def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write; returns the exit code."""
     reader = parser()
     given = reader.parse_args(joined(arguments))
-    given.weights = given.weights or ("best" if given.confidence is None else "fast")
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
         from tensorframes.cli.reporting import check_report

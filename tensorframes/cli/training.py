@@ -26,6 +26,7 @@ from tensorframes.cli.continuing import (
     load_weights,
     trusted_packages,
     with_last,
+    with_network,
 )
 from tensorframes.cli.fitting import fit, last_checkpoint
 from tensorframes.cli.lock import locked
@@ -75,7 +76,7 @@ def train(cfg: DictConfig, run: Run) -> float | None:
 def checked(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
     repeated = cfg.ckpt_path == LAST
-    cfg = continued(with_last(cfg, run.folder), run.overrides)
+    cfg = with_network(continued(with_last(cfg, run.folder), run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):
         log.info("%s: finished before", shown(run.folder))

@@ -78,7 +78,7 @@ def estimate_normals(
 
 def normals_and_confidence(
     points: Points,
-    weights: str | Path | NormalEstimator = "fast",
+    weights: str | Path | NormalEstimator = "best",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
@@ -89,8 +89,7 @@ def normals_and_confidence(
     0.91 where 5 degrees are expected, 0 for a point without a normal, or where the normal is no better than any.
     ``numpy.degrees(1 - confidence)`` is the expected angle in degrees.
 
-    Arguments and types as in ``estimate_normals``; of the weights that come with the package ``"fast"`` has a model of
-    its error.
+    Arguments and types as in ``estimate_normals``.
 
     Raises:
         ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.
@@ -98,7 +97,7 @@ def normals_and_confidence(
     found = _answers(points, weights, device, progress, block)
     if found.error is None:
         given = weights if isinstance(weights, str | Path) else "an estimator"
-        raise ValueError(f"expected weights with a model of their error for a confidence, as fast, got {given} without")
+        raise ValueError(f"expected weights with a model of their error for a confidence, got {given} without")
     return of_type(found.normal, points), of_type(confidence(found.error), points)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import MultiScalePlanes, jet, sharpened, silu, smallest_eigenvector
-from tensorframes.normals.candidates import rising, spread
+from tensorframes.normals.candidates import log_sine, rising, spread
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.plane_votes import (
     NEAREST,
@@ -25,7 +25,6 @@ from tensorframes.reps import full_precision
 MOST = 6.0  # witnesses; more of them say nothing new
 WORTH = 5.0  # unit of the scores
 JET = 23  # nearest neighbours that a jet is fitted to
-ALIKE = 1e-6  # squared sine of the angle between normals below which they are alike
 SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
 
 
@@ -160,8 +159,9 @@ class LastChoice(nn.Module):
         told: Tensor,
         near: MultiScalePlanes | None,
         size: int,
-    ) -> Tensor:
-        """Unit normals (M, 3), toward the last answer; found in parts of ``size`` points.
+    ) -> tuple[Tensor, Tensor]:
+        """Unit normals (M, 3), toward the last answer, and how far the candidates are apart (M, 1): the mean squared
+        sine of their angles to the normal, on a logarithmic scale. Computed in parts of ``size`` points.
 
         Args:
             edge: (M, K, 3) to the nearest neighbours, the point itself not among them; taken before positions are
@@ -170,9 +170,10 @@ class LastChoice(nn.Module):
             near: Q near planes of each of the M points, if there are any.
         """
         if len(edge) == 0:
-            return answers[-1]
+            return answers[-1], answers[-1][:, :1]
         found = self.found(edge, answers, fit, told, near)
-        return torch.cat(parallel_map(self.of, found.split(size), told.device))
+        normals, apart = zip(*parallel_map(self.of, found.split(size), told.device), strict=True)
+        return torch.cat(normals), torch.cat(apart)
 
     @staticmethod
     def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: MultiScalePlanes | None) -> Found:
@@ -183,7 +184,7 @@ class LastChoice(nn.Module):
         planes, shape = (None, None) if near is None else (near.planes, near.shape)
         return Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
 
-    def of(self, found: Found) -> Tensor:
+    def of(self, found: Found) -> tuple[Tensor, Tensor]:
         """The same of some points."""
         seen, answers = self.seen(found), found.answers.shape[1]
         kinds = [answers + 1, seen.normal.shape[1] - 1]
@@ -196,8 +197,9 @@ class LastChoice(nn.Module):
         return self.chosen(found.answers, seen, self.score(hidden).squeeze(-1) + self.lead[which])
 
     @full_precision
-    def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> Tensor:
-        """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3)."""
+    def chosen(self, answers: Tensor, seen: Seen, score: Tensor) -> tuple[Tensor, Tensor]:
+        """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3), and
+        how far they are apart (M, 1)."""
         z, exact = score.to(seen.count.dtype), seen.count.shape[1]
         z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
         share = torch.cat([z[:, :exact] + seen.sound.log(), z[:, exact:]], dim=1).softmax(-1)
@@ -205,8 +207,9 @@ class LastChoice(nn.Module):
         tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
         if exact < share.shape[1]:
             tensor = tensor + (share[:, exact:].unsqueeze(1) @ seen.sharp.flatten(2)).view_as(tensor)
-        axis, _ = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
-        return axis * torch.where((axis * answers[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
+        axis, values = smallest_eigenvector(torch.eye(3, dtype=z.dtype, device=z.device) - tensor)
+        axis = axis * torch.where((axis * answers[:, -1]).sum(-1, keepdim=True) < 0, -1, 1)
+        return axis, log_sine(values[:, :1])
 
     @full_precision
     @torch.no_grad()
@@ -232,9 +235,10 @@ class LastChoice(nn.Module):
         held = support(edge, triangle, self.tolerances[min(1, len(self.tolerances) - 1)])
         valid = held.validity()
         count[:, before + 1 :] *= valid.unsqueeze(-1)
-        known = torch.cat([count.clamp_min(0).log1p(), apart(1 - (every @ answers.transpose(1, 2)).square())], dim=-1)
+        turned = log_sine(1 - (every @ answers.transpose(1, 2)).square())
+        known = torch.cat([count.clamp_min(0).log1p(), turned], dim=-1)
         about = [spread(edge[:, : NEAREST - 1]), spread(edge)]
-        thin = torch.stack([apart(((every @ each) * every).sum(-1)) for each in about], dim=-1)
+        thin = torch.stack([log_sine(((every @ each) * every).sum(-1)) for each in about], dim=-1)
         plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
         known, thin = known[:, before + 1 :], thin[:, before + 1 :]
         form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
@@ -247,11 +251,11 @@ class LastChoice(nn.Module):
         if found.planes is not None and found.shape is not None:
             sharp = sharpened(found.planes)
             toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
-            off = torch.stack([apart((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in about], dim=-1)
-            plane = torch.cat([apart(1 - toward), found.shape, off], dim=-1)
+            off = torch.stack([log_sine((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in about], dim=-1)
+            plane = torch.cat([log_sine(1 - toward), found.shape, off], dim=-1)
             after = sharp.flatten(2)
-            turned = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
-            of_point += [apart(turned), found.shape[..., 3:].flatten(1), unit.log() / 4]
+            between = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
+            of_point += [log_sine(between), found.shape[..., 3:].flatten(1), unit.log() / 4]
         own = torch.cat(of_point, dim=-1)
         return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form, thin], -1), plane, own, sound)
 
@@ -260,8 +264,3 @@ class LastChoice(nn.Module):
         of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
         voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
         return torch.cat(inliers(edge, normal, voices, self.tolerances), dim=1).transpose(1, 2).contiguous()
-
-
-def apart(squared_sine: Tensor) -> Tensor:
-    """Squared sines on a logarithmic scale, about -1 to 1."""
-    return (squared_sine.clamp_min(0) + ALIKE).log() / 7 + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, MultiScalePlanes, ProfileEmbedding, Requirements
+from tensorframes.normals.candidates import log_share, log_sine
+from tensorframes.normals.confidence import ErrorModel
 from tensorframes.normals.degenerate import RANK, fall_back
 from tensorframes.normals.fit import Fit, of_fit
 from tensorframes.normals.heads import AxisHead, Head, mean_of
@@ -27,6 +29,7 @@ from tensorframes.reps import Representation
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
+THIN = 1e-6  # quotients of eigenvalues below which planes are alike
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,11 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         final_selection: select the normal among the guess, the fitted planes, a jet, the local planes and the planes
             through the point and two of this number of nearest neighbours (``LastChoice``, or its settings by name); 0:
             the normal is that of the last fit.
+        error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. As in
+            ``PlaneHead``; it needs a final selection.
 
     Raises:
-        ValueError: a number is too small, or ``offsets`` is set with a single fit.
+        ValueError: a number is too small, ``offsets`` is set with a single fit, or ``error`` without final selection.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         local_planes: Sequence[Sequence[int]] = (),
         variation_profile: bool = False,
         final_selection: int | Mapping[str, Any] = 0,
+        error: Callable[[int], ErrorModel] | None = None,
     ) -> None:
         super().__init__()
         if not neighbours or neighbours[0] < 3 or min(neighbours) < 0:
@@ -122,6 +128,9 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         selection = final_selection if isinstance(final_selection, Mapping) else {"nearest": final_selection}
         planes = 0 if self.local_planes is None else self.local_planes.sizes.planes
         self.final_selection = LastChoice(embedding, fits + 1, planes, **selection) if final_selection else None
+        if error is not None and not final_selection:
+            raise ValueError("expected a final selection with a model of the error, got none")
+        self.error = error(embedding + hidden + fits + 4) if error is not None else None
         self.requirements = self._requirements()
 
     def _requirements(self) -> Requirements:
@@ -169,17 +178,31 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         guess, read = self._guess(readings, plan)
         embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         fit, iterates = self._fits(guess, embedding, priors, plan)
-        rows, normal = plan.fitted[-1].rows, fit.normal
+        rows, normal, error = plan.fitted[-1].rows, fit.normal, None
         if self.final_selection is not None and plan.geometry.edges is not None:
             iterates.append(normal)
             edge = plan.geometry.edges[:, : self.final_selection.reach - 1].index_select(0, rows)
             local = None if plan.local_planes is None else plan.local_planes.of(rows)
             own = embedding.index_select(0, rows)
-            normal = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
+            normal, apart = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
+            if self.error is not None:
+                error = self.error(self.evidence(normal, iterates, own, fit, apart))
         values = of_fit(fit.values)
         failed = values[:, 1] <= RANK * values[:, 2]
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
-        return Prediction(normal, torch.stack(iterates))
+        return Prediction(normal, torch.stack(iterates), error=error)
+
+    @torch.no_grad()
+    def evidence(
+        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, apart: Tensor
+    ) -> Tensor:
+        """Invariants (M, F) that tell how sure normals (M, 3) are: what the point and the points of its last fit are
+        like, the shape of these, how far what was selected is apart (M, 1), and the angles to the iterates."""
+        cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
+        values = of_fit(fit.values)
+        thin = log_share(values[:, :2] / torch.where(values[:, 2:] > 0, values[:, 2:], 1), THIN)
+        numbers = [of_fit(fit.features), thin, apart, log_sine(1 - cosine.square())]
+        return torch.cat([embedding, *(each.to(embedding) for each in numbers)], dim=-1)
 
     def _guess(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
         """Normals of the guess (N, 3), and embeddings with priors (N, embedding + fits), at all points."""

@@ -32,7 +32,7 @@ class ErrorLikelihood(ChordalLoss):
             ValueError: the network predicts no error.
         """
         if prediction.error is None:
-            raise ValueError("expected a network with a model of its error (task.head.error), got one without")
+            raise ValueError("expected a network with a model of its error (model.head.error), got one without")
         return mean_where(self.of_clouds(prediction.normal, prediction.error, batch), batch)
 
     def of_clouds(self, normal: Tensor, parameters: Tensor, batch: Batch) -> Tensor:
@@ -67,7 +67,7 @@ class ConfidenceTraining(NormalTraining):
         for name, parameter in estimator.named_parameters():
             parameter.requires_grad_(name.startswith(f"{LEARNED}."))
         if not any(parameter.requires_grad for parameter in estimator.parameters()):
-            raise ValueError("expected a network with a model of its error (task.head.error), got one without")
+            raise ValueError("expected a network with a model of its error (model.head.error), got one without")
 
     def train(self, mode: bool = True) -> ConfidenceTraining:
         """Set the mode of the model of the error; the network stays in evaluation mode."""

@@ -15,9 +15,9 @@ from safetensors import safe_open
 
 from tensorframes.cli import command_line, train
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
-from tensorframes.cli.continuing import begin_with, continued, roots
+from tensorframes.cli.continuing import begin_with, continued, roots, with_network
 from tensorframes.errors import UserError
-from tensorframes.normals import built, save_weights
+from tensorframes.normals import built, pretrained, save_weights
 from tensorframes.training.module import FORMAT
 from tests.cli.commands import CONFIGS
 
@@ -244,3 +244,35 @@ def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) ->
     assert_refused(app("train", "experiment=tiny", "start_from=none"), "start_from", "pretrained", "got none")
     assert_refused(app("train", "experiment=tiny", "start_from=none.ckpt"), "got none.ckpt")
     assert_refused(app("train", "experiment=tiny", "start_from=pretrained"), "start_from", "the model configured")
+
+
+def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights() -> None:
+    error = {"_target_": "tensorframes.normals.ErrorModel", "_partial_": True, "hidden": 8}
+    model, overrides = {"head": {"error": error}}, ("experiment=confidence", f"start_from={STORED}")
+    cfg = OmegaConf.create({"model": model, "start_from": str(STORED), "ckpt_path": None, "trusted": []})
+    changed = with_network(cfg, overrides)
+    expected = stored_recipe()
+    expected["head"]["error"] = error
+    assert OmegaConf.to_container(changed.model) == expected
+    assert OmegaConf.to_container(cfg.model) == model
+    assert with_network(changed, overrides) is changed
+    with pytest.raises(UserError, match=r"expected the network of .*format1.safetensors as it is, got frames=pca"):
+        with_network(cfg, (*overrides, "frames=pca"))
+    cfg.start_from = None
+    with pytest.raises(UserError, match=r"expected start_from to name the weights whose network is taken, got none"):
+        with_network(cfg, overrides)
+
+
+def test_a_network_learns_its_errors_with_the_experiment(app: App) -> None:
+    shapes = ("data.train_shapes=1", "data.sampled_shapes=0", "data.val_shapes=1", "data.points=2000", "data.workers=0")
+    size = ("data.test_points=1000", "data.samples.patch_points=200", "trainer.limit_val_batches=1", "loader.workers=0")
+    steps = ("trainer.max_steps=2", "trainer.val_check_interval=2", "test=false", "data.root=shapes")
+    code, _, err = app("train", "experiment=confidence", *shapes, *size, *steps)
+    assert (code, err) == (0, "")
+    (made,) = Path("outputs/confidence").glob("*/checkpoints/best.ckpt")
+    again = app("train", "experiment=confidence", f"ckpt_path={made.with_name('last.ckpt')}", *shapes, *size, *steps)
+    assert_refused(again, "expected trainer.max_steps above the 2 steps already trained")
+    weights, begun = read_checkpoint(made)["state_dict"], pretrained("fast").state_dict()
+    learned = {name for name, value in begun.items() if not torch.equal(value, weights[f"estimator.{name}"])}
+    assert learned
+    assert all(name.startswith("head.error.") for name in learned)

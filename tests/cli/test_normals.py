@@ -17,6 +17,8 @@ from tensorframes.data import read_cloud
 from tests.cli.commands import run_command
 from tests.reports.pages import Page, unpacked
 
+STORED = Path(__file__).parents[1] / "normals" / "stored" / "format1.safetensors"
+
 COMMAND = (sys.executable, "-m", "tensorframes", "normals")
 
 
@@ -48,7 +50,7 @@ def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
 def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
     for how, name in (("field", "column.ply"), ("length", "lengths.ply"), ("length", "lengths.obj")):
-        code, _, err = run(tmp_path / "scan.xyz", tmp_path / name, "--confidence", how)  # with fast, which has one
+        code, _, err = run(tmp_path / "scan.xyz", tmp_path / name, "--weights", "fast", "--confidence", how)
         assert (code, err) == (0, "")
     column, lengths, obj = (read_cloud(tmp_path / name) for name in ("column.ply", "lengths.ply", "lengths.obj"))
     sure = np.asarray(column.table["confidence"])
@@ -68,7 +70,7 @@ def test_a_confidence_without_a_place_is_refused_before_it_is_computed(tmp_path:
     assert not (tmp_path / "normals.obj").exists()
     (tmp_path / "scan.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\n")
     assert "for a confidence, got this kind of file" in run(tmp_path / "scan.obj", "-", "--confidence")[2]
-    code, _, err = run(tmp_path / "scan.xyz", tmp_path / "normals.ply", "--weights", "best", "--confidence")
+    code, _, err = run(tmp_path / "scan.xyz", tmp_path / "normals.ply", "--weights", str(STORED), "--confidence")
     assert code == 2
     assert "expected weights with a model of their error" in err
 

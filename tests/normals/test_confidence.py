@@ -15,6 +15,7 @@ from tensorframes.normals import (
     Jet,
     NeighbourPlanes,
     NormalEstimator,
+    PlaneFitHead,
     PlaneHead,
     Select,
     WeightedFit,
@@ -77,12 +78,26 @@ def head(reps: Representation, error: bool = True) -> PlaneHead:
     return PlaneHead(reps, guess, fit, final, 1, 2, 4, ErrorModel if error else None)
 
 
+def old_head(reps: Representation, error: bool = True) -> PlaneFitHead:
+    """The head of the weights best."""
+    sizes = {"neighbours": (12, 4), "fits": 2, "hidden": 8, "embedding": 4, "candidates": (5, 3), "sizes": (4, 10)}
+    return PlaneFitHead(reps, **sizes, final_selection=5, error=ErrorModel if error else None)
+
+
+HEADS = {"planes": head, "old": old_head}
+
+
+@pytest.fixture(scope="module", params=list(HEADS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def estimator() -> NormalEstimator:
+def estimator(kind: str) -> NormalEstimator:
     torch.manual_seed(3)
     features = PlaneFeatures((), variation_profile=False)
     backbone = PointNet2(features=features, widths=(12, 16), radii=(2.0,), neighbours=8)
-    made = NormalEstimator(LearnedFrames(hidden=8), backbone, head).double().eval()
+    made = NormalEstimator(LearnedFrames(hidden=8), backbone, HEADS[kind]).double().eval()
     with torch.no_grad():
         for parameter in made.head.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -101,8 +116,9 @@ def test_the_expected_error_is_invariant(estimator: NormalEstimator) -> None:
     assert_equivariant(lambda pos: expected_error(estimator(pos).error).unsqueeze(-1), points(), "1x0", tolerance=1e-7)
 
 
-def test_normals_are_the_same_without_the_model(estimator: NormalEstimator) -> None:
-    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
+def test_normals_are_the_same_without_the_model(estimator: NormalEstimator, kind: str) -> None:
+    without = partial(HEADS[kind], error=False)
+    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, without).double().eval()
     bare.load_state_dict({k: v for k, v in estimator.state_dict().items() if not k.startswith("head.error.")})
     assert torch.equal(bare(points()).normal, estimator(points()).normal)
     assert bare(points()).error is None
@@ -133,3 +149,8 @@ def test_weights_without_a_model_are_refused(estimator: NormalEstimator) -> None
     bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
     with pytest.raises(ValueError, match=r"expected weights with a model of their error .* got an estimator without"):
         normals_and_confidence(points(), bare, "cpu")
+
+
+def test_the_old_head_needs_a_final_selection_for_it() -> None:
+    with pytest.raises(ValueError, match=r"expected a final selection with a model of the error, got none"):
+        NormalEstimator(LearnedFrames(), PointNet2(), partial(PlaneFitHead, error=ErrorModel))

@@ -33,7 +33,8 @@ def decided(
     level = torch.ones(len(pos), dtype=pos.dtype)
     fit = Fit(answers[-1], centre=0.1 * level, thickness=0.2 * level)
     told = torch.linspace(-1, 1, 4, dtype=pos.dtype).expand(len(pos), 4)
-    return made(around(pos, made), answers, fit, told, near, size).detach()
+    normals, _ = made(around(pos, made), answers, fit, told, near, size)
+    return normals.detach()
 
 
 def around(pos: Tensor, made: LastChoice) -> Tensor:
@@ -141,7 +142,7 @@ def test_scores_and_answers_learn() -> None:
     answers = outward(pos).requires_grad_()
     level = torch.ones(len(pos), dtype=pos.dtype)
     told = torch.zeros(len(pos), 4, dtype=torch.float64, requires_grad=True)
-    found = made(around(pos, made), answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
+    found, _ = made(around(pos, made), answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
     found[:, 0].square().sum().backward()
     learned = [made.worth, made.lead, made.own.weight, made.triangle.weight, made.plain.weight, answers, told]
     for value in learned:
