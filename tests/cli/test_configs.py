@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tensorframes.cli import build, config_dir
 from tensorframes.cli.checks import check_settings
+from tensorframes.cli.continuing import with_network
 
 CONFIGS = config_dir()
 NOT_BUILT = {"launcher", "experiment", "scale", "target"}  # Hydra's own settings; overrides; of `reproduce`
@@ -67,7 +68,7 @@ def test_every_component(composed: object, group: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
 def test_every_experiment(composed: object, name: str) -> None:
-    cfg = composed("train", f"experiment={name}")
+    cfg = with_network(composed("train", f"experiment={name}"), ())
     check_settings(cfg)
     build.training_module(cfg)
     build.each(cfg.callbacks, "callbacks")
