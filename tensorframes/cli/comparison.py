@@ -113,8 +113,6 @@ def scores_alone(node: Any) -> Any:
 
 def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
     """Print the requested tables."""
-    from rich.console import Console
-
     from tensorframes.reports.grid import grid_of
     from tensorframes.reports.others import (
         categories_of,
@@ -125,7 +123,7 @@ def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
         scores_of,
         with_others,
     )
-    from tensorframes.reports.table import markdown, table_of
+    from tensorframes.reports.table import markdown, print_table, table_of
 
     grids = [grid_of(results)]
     if given.clouds and not given.csv and all("per_rotation" in metrics for metrics in results.values()):
@@ -144,4 +142,4 @@ def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
         if given.markdown:
             print(markdown(grid) + "\n")
         else:
-            Console().print(table_of(grid))
+            print_table(table_of(grid))

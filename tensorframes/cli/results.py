@@ -13,6 +13,7 @@ from tensorframes.cli.runlog import write_to_log
 from tensorframes.data import Cloud
 from tensorframes.progress import progress_bar
 from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
+from tensorframes.reports.table import print_table
 from tensorframes.scoring import Method
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def show_table(results: Mapping[str, Any]) -> None:
 
 def show(table: Table) -> None:
     """Print a table in the terminal and, without colour, in the run's log."""
-    Console().print(table)
+    print_table(table)
     text = io.StringIO()
     Console(file=text, width=120, color_system=None).print(table)
     write_to_log("\n" + text.getvalue().rstrip())

@@ -97,11 +97,15 @@ def short_names(files: Sequence[Path]) -> list[str]:
 
 
 def labels(files: Sequence[Path]) -> list[str | None]:
-    """Names of the runs of a sweep: their overrides that not all of them have.
+    """Names of the runs of a sweep or a matrix: those they were given (``name=NAME``) where each has its own, else
+    their overrides that not all of them have.
 
     None for each if a run has no command.yaml, or if two would have the same name.
     """
     given = [read_settings(file.parent / COMMAND).get("overrides") or [] for file in files]
+    own = [next((str(each)[5:] for each in overrides if str(each).startswith("name=")), None) for overrides in given]
+    if all(own) and len(set(own)) == len(own):
+        return own
     shared = set(given[0]).intersection(*given[1:])
     found = [" ".join(str(override) for override in overrides if override not in shared) for overrides in given]
     return list(found) if all(found) and len(set(found)) == len(found) else [None] * len(files)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from tensorframes.errors import UserError, needed_for
 from tensorframes.reports.grid import ROTATED, Metrics, grid_of, in_protocol_order
-from tensorframes.reports.pictures import CURVES, INK, TITLES, saved
+from tensorframes.reports.pictures import CURVES, INK, TITLES, saved, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+FEW = 10  # runs that curves can be told apart of
 QUALITIES = {"cosine_unoriented": "mean |cos|", "cosine_oriented": "mean cos", "rmse": "RMSE (degrees)"}
 
 
@@ -29,13 +30,15 @@ def expect_picture(path: Path | str) -> None:
 
 
 def score_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
-    """Draw the scores of one protocol: ``pgp_picture`` or ``rotation_picture``.
+    """Draw the scores of one protocol: ``pgp_picture`` or ``rotation_picture``; ``row_picture`` of many methods.
 
     Raises:
         ValueError: there are no scores, they are of both protocols, or matplotlib cannot write files of this format.
     """
     grid_of(results)  # raises for scores of both protocols
     rotated = "per_rotation" in next(iter(results.values()))
+    if len(results) > FEW:
+        return row_picture(results, path)
     return rotation_picture(results, path) if rotated else pgp_picture(results, path)
 
 
@@ -71,14 +74,36 @@ def rotation_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
     return finished(figure, axes, path)
 
 
-def panels(count: int, sharey: bool) -> "tuple[Figure, list[Axes]]":
+def row_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
+    """Draw each metric as a row for each method, with a dot for each test rotation or category."""
+    kind = "per_rotation" if "per_rotation" in next(iter(results.values())) else "per_category"
+    parts = list(dict.fromkeys(name for metrics in results.values() for name in metrics[kind]))
+    parts = in_protocol_order(parts) if kind == "per_category" else parts
+    known = [entry for metrics in results.values() for entry in metrics[kind].values()]
+    shown = [key for key in QUALITIES if any(entry.get(key) is not None for entry in known)]
+    figure, axes = panels(len(shown), sharey=True, sharex=False)
+    names = [short(name, 60) for name in results]
+    figure.set_size_inches(2.6 * len(shown) + 0.07 * max(map(len, names)), 0.17 * len(names) + 1)
+    for axis, key in zip(axes, shown, strict=False):
+        for part in parts:
+            values = [metrics[kind].get(part, {}).get(key) for metrics in results.values()]
+            line = [float("nan") if value is None else value for value in values]
+            axis.plot(line, range(len(line)), "o", markersize=3.5, label=TITLES.get(part, part))
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(len(names) - 0.5, -0.5)  # the first one at the top
+        axis.set_title(QUALITIES[key], fontsize=10, color=INK, fontweight="bold")
+        axis.tick_params(labelsize=7)
+    return finished(figure, axes, path)
+
+
+def panels(count: int, sharey: bool, sharex: bool = True) -> "tuple[Figure, list[Axes]]":
     """A figure with ``count`` panels, at most three a row."""
     with needed_for("pictures"):
         from matplotlib.figure import Figure
     across = min(3, count)
     down = -(-count // across)
     figure = Figure(figsize=(2.9 * across + 0.4, 2.35 * down + 0.5), layout="constrained", dpi=160)
-    axes = list(figure.subplots(down, across, squeeze=False, sharex=True, sharey=sharey).flat)
+    axes = list(figure.subplots(down, across, squeeze=False, sharex=sharex, sharey=sharey).flat)
     for axis in axes[:count]:
         axis.set_prop_cycle(color=CURVES)
         axis.grid(color="#e5e7eb", linewidth=0.8)
@@ -90,8 +115,10 @@ def panels(count: int, sharey: bool) -> "tuple[Figure, list[Axes]]":
 
 
 def finished(figure: "Figure", axes: "list[Axes]", path: Path | str) -> Path:
-    """Write the figure, the methods' names above its panels."""
+    """Write the figure, the names of its curves above its panels, in as many columns as there is room for."""
     handles, names = axes[0].get_legend_handles_labels()
-    columns = min(len(names), 4)
+    names = [short(name, 60) for name in names]
+    columns = max(1, min(len(names), 4, int(figure.get_figwidth() / (0.07 * max(map(len, names)) + 0.5))))
+    figure.set_figheight(figure.get_figheight() + 0.18 * (-(-len(names) // columns) - 1))
     figure.legend(handles, names, loc="outside upper center", ncols=columns, frameon=False, fontsize=9)
     return saved(figure, path)

@@ -1,6 +1,6 @@
 """The contents of a table of scores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,13 +108,23 @@ def rotation_grid(results: Mapping[str, Metrics]) -> Grid:
 
 def equal_rotations(results: Mapping[str, Metrics]) -> str:
     """Which methods were shown to be equal under all rotations on some clouds and then scored once, as text."""
+    alike: dict[tuple[int, str], dict[str, float]] = {}
+    for method, metrics in results.items():
+        if found := metrics.get("equal_rotations"):
+            group = alike.setdefault((found["clouds"], found["rotation"]), {})
+            group[method] = found["largest_difference"]["cosine_unoriented"]
     return "".join(
-        f" {method} is exactly equivariant: on {found['clouds']} clouds |cos| differs by at most "
-        f"{found['largest_difference']['cosine_unoriented']:.1e} between rotations; all clouds were scored under "
-        f"rotation {found['rotation']} alone."
-        for method, metrics in results.items()
-        if (found := metrics.get("equal_rotations"))
+        f" {named(group)} exactly equivariant: "
+        f"on {clouds} clouds |cos| differs by at most {max(group.values()):.1e} between rotations; "
+        f"all clouds were scored under rotation {rotation} alone."
+        for (clouds, rotation), group in alike.items()
     )
+
+
+def named(methods: Collection[str]) -> str:
+    """One to three methods by name, more by their number, with the verb."""
+    subject = f"{len(methods)} of these" if len(methods) > 3 else " and ".join(methods)
+    return f"{subject} {'is' if len(methods) == 1 else 'are'}"
 
 
 def in_protocol_order(names: Sequence[str]) -> list[str]:

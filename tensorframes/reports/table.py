@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -41,6 +43,13 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
     for line in lines[1:]:
         table.add_row(*line)
     return table
+
+
+def print_table(table: Table) -> None:
+    """Print a table; where the terminal is narrower than its numbers and names, lines wrap, and nothing is cut."""
+    console = Console()
+    least = Measurement.get(console, console.options.update(max_width=10_000), table).minimum
+    Console(width=max(console.width, least)).print(table)
 
 
 def width(grid: Grid) -> int:

@@ -1,6 +1,7 @@
 """``tensorframes compare``: which runs it finds, which numbers and settings stand where, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,32 @@ def test_both_protocols_have_a_table_and_a_picture(tmp_path: Path, protocol: Any
     assert ("Mean cosine similarity" in ended.out) == (protocol is score_rotated)
     assert "4.00" in ended.out
     assert "9.00" in ended.out
+
+
+@pytest.mark.parametrize("protocol", [score, score_rotated])
+def test_many_runs_of_a_matrix_are_rows_with_their_own_names(tmp_path: Path, protocol: Any) -> None:
+    names = [f"pointnet2-learned_tensor-clouds{number}-seed0" for number in range(12)]
+    for number, name in enumerate(names):
+        folder = left(tmp_path / "runs" / name, number, f"seed: 0\nwidth: {number}\n", protocol=protocol)
+        written = f"overrides: [backbone.width={number}, seed=0, name={name}]\n"
+        (folder / "command.yaml").write_text(written)
+    ended = run_command("compare", tmp_path / "runs", "--markdown", "--picture", tmp_path / "scores.svg")
+    assert (ended.code, ended.err) == (0, "")
+    assert all(f"| {name} |" in ended.out for name in names)
+    assert all(name in comments(tmp_path / "scores.svg") for name in names)
+
+
+def comments(svg: Path) -> set[str]:
+    """The texts of a picture, which matplotlib repeats as comments."""
+    return set(re.findall("<!-- (.*?) -->", svg.read_text(encoding="utf-8")))
+
+
+def test_numbers_are_whole_where_the_terminal_is_narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Off, "oriented", True)
+    ended = run_command("compare", f"{20 * 'long'}={left(tmp_path / 'one', 3, protocol=score_rotated)}")
+    assert "…" not in ended.out
+    cosines = 2 * 2 * 4  # with and without signs, of the run and its baseline, under four rotations
+    assert len(re.findall(r"\b\d\.\d{4}\b", ended.out)) == cosines
 
 
 def test_mistakes_are_one_line(tmp_path: Path) -> None:
