@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from math import radians
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import LineParser, UserError, loading
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from tensorframes.data.io import Columns
     from tensorframes.normals import NormalEstimator
+    from tensorframes.normals.predict import Block
 
 SMALLEST_BLOCK = 100
 """Smaller blocks are all margin."""
+
+UNCERTAIN = 20
+"""Expected errors, in degrees, above which normals count as uncertain."""
 
 DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
@@ -82,23 +87,33 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
         check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
         check_report(given.report)
-        pos, normals = written(given, orientation(given.orient))
+        pos, normals, confidence = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     if not given.quiet:
         name = OUTPUT if given.target == STANDARD else given.target
         apart = is_standard_output(given.target)
-        line = summary(missing(pos, normals), len(normals), time.perf_counter() - begin)
+        line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
         print(f"{name}: {line}", file=sys.stderr if apart else sys.stdout)
     return 0
 
 
-def summary(without: "Mapping[str, int]", count: int, seconds: float) -> str:
-    """One line on ``count`` points, and those of them ``without`` a normal, by the reason."""
-    lacking = sum(without.values())
+def summary(
+    without: "Mapping[str, int]",
+    normals: "NDArray[np.float32]",
+    confidence: "NDArray[np.float32] | None",
+    seconds: float,
+) -> str:
+    """One line on normals (N, 3), the share of uncertain ones if the confidence (N,) is known, and the points
+    ``without`` one, by the reason."""
+    lacking, count = sum(without.values()), len(normals)
+    doubt = ""
+    if confidence is not None and count > lacking:
+        share = (confidence[normals.any(1)] < 1 - radians(UNCERTAIN)).mean()
+        doubt = f", {100 * share:.2g} % uncertain (expected error above {UNCERTAIN}°)"
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
     note = f"; {lacking:,} have none: {reasons}" if lacking else ""
-    return f"normals of {count - lacking:,} points in {seconds:.1f} s{note}"
+    return f"normals of {count - lacking:,} points in {seconds:.1f} s{doubt}{note}"
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -131,8 +146,9 @@ def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
 
 def written(
     given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]
-) -> tuple["NDArray[np.float64]", "NDArray[np.float32]"]:
-    """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3).
+) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
+    """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
+    (N,) if it is known.
 
     Args:
         given: the arguments. orient: method and viewpoint, see ``orientation``.
@@ -166,30 +182,32 @@ def written(
     with progress_bar(f"writing {name}", shown=shown):
         write_target(given.target, result, to)
     report_run(given, pos, normals, confidence, start)
-    return pos, normals
+    return pos, normals, confidence
 
 
 def estimated(
     given: argparse.Namespace, pos: "NDArray[np.float64]", shown: bool
 ) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
-    """Normals (N, 3) of the points, and the confidence in them (N,) if it is asked for."""
-    from tensorframes.normals import estimate_normals, normals_and_confidence
+    """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
+    from tensorframes.normals import normals_and_confidence
+    from tensorframes.normals.confidence import confidence
+    from tensorframes.normals.estimate import answered
     from tensorframes.progress import progress_bar
 
     weights = chosen_weights(given.weights, given.trusted)
-    block = {} if given.block is None else {"block": given.block}
+    block: Block = given.block or "auto"
     with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
-        if given.confidence is None:
-            return estimate_normals(pos, weights, given.device, progress=progress, **block), None
-        normals, confidence = normals_and_confidence(pos, weights, given.device, progress=progress, **block)
-        return normals, confidence
+        if given.confidence is not None:
+            return normals_and_confidence(pos, weights, given.device, progress, block)
+        found = answered(pos, weights, given.device, progress, block)
+        return found.normal, None if found.error is None else confidence(found.error)
 
 
 def with_answers(
     cloud: "Columns", normals: "NDArray[np.float32]", confidence: "NDArray[np.float32] | None", how: str | None
 ) -> "Columns":
-    """The cloud with the normals, and with the confidence as a column or as their lengths."""
-    if confidence is None:
+    """The cloud with the normals, and, if it is asked for, with the confidence as a column or as their lengths."""
+    if confidence is None or how is None:
         return cloud.with_normals(normals)
     if how == "length":
         return cloud.with_normals(normals * confidence[:, None])

@@ -73,7 +73,7 @@ def estimate_normals(
         ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.
         UserError: the weights cannot be read, or the device does not exist.
     """
-    return of_type(_answers(points, weights, device, progress, block).normal, points)
+    return of_type(answered(points, weights, device, progress, block).normal, points)
 
 
 def normals_and_confidence(
@@ -94,20 +94,21 @@ def normals_and_confidence(
     Raises:
         ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.
     """
-    found = _answers(points, weights, device, progress, block)
+    found = answered(points, weights, device, progress, block)
     if found.error is None:
         given = weights if isinstance(weights, str | Path) else "an estimator"
         raise ValueError(f"expected weights with a model of their error for a confidence, got {given} without")
     return of_type(found.normal, points), of_type(confidence(found.error), points)
 
 
-def _answers(
+def answered(
     points: Points,
     weights: str | Path | NormalEstimator,
     device: str | torch.device | None,
     progress: Progress | None,
     block: Block,
 ) -> Answers:
+    """Normals and, where the weights have a model of it, expected errors; arguments as in ``estimate_normals``."""
     if device is None and isinstance(points, Tensor) and points.device.type != "cpu":
         device = points.device
     place = chosen_device(device)

@@ -19,6 +19,8 @@ from tests.reports.pages import Page, unpacked
 
 STORED = Path(__file__).parents[1] / "normals" / "stored" / "format1.safetensors"
 
+DOUBT = r", (\d|\.)+ % uncertain \(expected error above 20°\)"
+
 COMMAND = (sys.executable, "-m", "tensorframes", "normals")
 
 
@@ -48,15 +50,19 @@ def test_a_coloured_ply_keeps_its_columns(tmp_path: Path) -> None:
 
 
 def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) -> None:
-    np.savetxt(tmp_path / "scan.xyz", sphere())
+    depth, centre = np.random.default_rng(1).random((len(sphere()), 1)), sphere().mean(0)
+    np.savetxt(tmp_path / "scan.xyz", np.concatenate([sphere(), centre + depth * (sphere() - centre)]))
     for how, name in (("field", "column.ply"), ("length", "lengths.ply"), ("length", "lengths.obj")):
-        code, _, err = run(tmp_path / "scan.xyz", tmp_path / name, "--weights", "fast", "--confidence", how)
+        code, out, err = run(tmp_path / "scan.xyz", tmp_path / name, "--weights", "fast", "--confidence", how)
         assert (code, err) == (0, "")
     column, lengths, obj = (read_cloud(tmp_path / name) for name in ("column.ply", "lengths.ply", "lengths.obj"))
     sure = np.asarray(column.table["confidence"])
     assert sure.dtype == np.float32
     assert ((sure > 0) & (sure <= 1)).all()
     assert np.ptp(sure) > 0.01
+    doubtful = 100 * (sure < 1 - np.radians(20)).mean()
+    assert 0 < doubtful < 100
+    assert f" s, {doubtful:.2g} % uncertain (expected error above 20°)\n" in out
     for given in (lengths, obj):
         assert given.normal is not None
         np.testing.assert_allclose(np.linalg.norm(given.normal, axis=1), sure, rtol=1e-4)
@@ -80,7 +86,7 @@ def test_an_interpreter_of_its_own_runs_it(tmp_path: Path) -> None:
     command = [*COMMAND, "scan.xyz", "normals.xyz", "--weights", "fast"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"normals\.xyz: normals of 300 points in \d+\.\d s\n", done.stdout)
+    assert re.fullmatch(rf"normals\.xyz: normals of 300 points in \d+\.\d s{DOUBT}\n", done.stdout)
     assert np.loadtxt(tmp_path / "normals.xyz").shape == (300, 6)
 
 
@@ -95,7 +101,7 @@ def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
     options = ("--weights", "fast", "--device", "cpu", "--block", "100", "--overwrite")
     code, out, _ = run(tmp_path / source, tmp_path / target, *options)
     assert code == 0
-    assert re.search(r"normals of 299 points in .* s; 1 have none: 1 not finite\n", out)
+    assert re.search(rf"normals of 299 points in .* s{DOUBT}; 1 have none: 1 not finite\n", out)
     rows = np.loadtxt(tmp_path / target)
     assert rows.shape == (300, 6)
     assert np.allclose(np.linalg.norm(np.delete(rows, 5, 0)[:, 3:], axis=1), 1, atol=1e-4)
@@ -258,10 +264,10 @@ def test_the_line_says_why_points_have_no_normal(tmp_path: Path) -> None:
     pos[3], pos[7] = np.inf, 1e15
     np.save(tmp_path / "a.npy", pos)
     _, out, _ = run(tmp_path / "a.npy", tmp_path / "b.npy", "--weights", "fast")
-    assert re.search(r"normals of 58 points in .* s; 2 have none: 1 not finite, 1 far from all others\n", out)
+    assert re.search(rf"normals of 58 points in .* s{DOUBT}; 2 have none: 1 not finite, 1 far from all others\n", out)
     np.save(tmp_path / "a.npy", np.linspace(0, 1, 30)[:, None] * [1.0, 2.0, 3.0])
     _, out, _ = run(tmp_path / "a.npy", tmp_path / "c.npy", "--weights", "fast")
-    assert re.search(r"normals of 0 points in .* s; 30 have none: 30 on a line\n", out)
+    assert re.search(r"normals of 0 points in \d+\.\d s; 30 have none: 30 on a line\n", out)
 
 
 @pytest.mark.parametrize("data", ["ascii", "binary"])
