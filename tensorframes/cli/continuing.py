@@ -17,7 +17,8 @@ from tensorframes.cli.checks import plain
 from tensorframes.cli.named import named_estimator, named_recipe
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
-from tensorframes.training import NormalTraining
+from tensorframes.training import ConfidenceTraining, NormalTraining
+from tensorframes.training.confidence import LEARNED
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         raise UserError(f"{cfg.ckpt_path}: {error}") from error
     for override in given:
         key = key_of(override)
+        if key == "model" and "_target_" not in cfg.model:  # changes to the network in the checkpoint, which has them
+            continue
         of_model = any(f"{key}.".startswith(f"{part}.") for part in MODEL)
         if of_model and plain(OmegaConf.select(saved, key)) != plain(OmegaConf.select(cfg, key)):
             raise UserError(f"expected {key} to stay what it was in {cfg.ckpt_path}, got {override.input_line}")
@@ -91,19 +94,25 @@ def with_network(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
     that the run begins with, or continues.
 
     Raises:
-        UserError: there are no such weights, or the command line chooses parts of another network.
+        UserError: there are no such weights, their head cannot have a model of its error, or the command line chooses
+            parts of another network.
     """
-    if "_target_" in cfg.model:
+    if cfg.get("model") is None or "_target_" in cfg.model:
         return cfg
-    name = cfg.ckpt_path or cfg.start_from
-    if name is None:
-        raise UserError("expected start_from to name the weights whose network is taken, got none")
+    key = "start_from" if cfg.ckpt_path is None else "ckpt_path"
+    name = cfg[key]
+    if not isinstance(name, str):
+        found = "none" if name is None else name
+        raise UserError(f"expected {key} to name the weights whose network is taken, got {found}")
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if key_of(override).partition(".")[0] in ("backbone", "features", "frames", "messages"):
+        if key_of(override).partition(".")[0] in MODEL[:-1]:
             raise UserError(f"expected the network of {name} as it is, got {override.input_line}")
-    recipe = named_recipe(name, trusted_packages(cfg), "start_from")
+    head = getattr(named_estimator(name, trusted_packages(cfg), key), "head", None)
+    if OmegaConf.select(cfg.model, "head.error") is not None and not hasattr(head, "error"):
+        kind = type(head).__name__
+        raise UserError(f"expected weights with a PlaneHead, which can have a model of its error, got {kind} in {name}")
     cfg = cfg.copy()
-    cfg.model = OmegaConf.merge(recipe, cfg.model)
+    cfg.model = OmegaConf.merge(named_recipe(name), cfg.model)
     return cfg
 
 
@@ -198,12 +207,15 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
 def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
     """Initialise the estimator with the weights that ``start_from`` names.
 
-    All other state is new. Parts of the model that the weights lack keep their initialisation, and are logged.
+    All other state is new. Parts of the model that the weights lack keep their initialisation, and are logged; so does
+    the model of the error where it is what is trained.
 
     Raises:
         UserError: there are no weights of that name, or they are those of another model.
     """
     weights, own = named_estimator(name, trusted, "start_from").state_dict(), module.estimator.state_dict()
+    if isinstance(module, ConfidenceTraining):
+        weights = {key: value for key, value in weights.items() if not key.startswith(f"{LEARNED}.")}
     for key, value in weights.items():
         if key not in own or own[key].shape != value.shape:
             here = f"one of {tuple(own[key].shape)}" if key in own else "none"

@@ -34,9 +34,8 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
         raise UserError(f"expected {key} to be a file or one of {names}, got {name}, which is none") from error
 
 
-def named_recipe(name: str, trusted: Sequence[str], key: str) -> dict[str, Any]:
-    """The recipe of the estimator of that name; arguments and errors as in ``named_estimator``."""
-    named_estimator(name, trusted, key)
+def named_recipe(name: str) -> dict[str, Any]:
+    """The recipe of the estimator of that name, which ``named_estimator`` accepts."""
     if name in SHIPPED:
         return recipe_of(pretrained_path(SHIPPED[name]))
     if name.endswith(".safetensors"):

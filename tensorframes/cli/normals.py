@@ -110,7 +110,7 @@ def summary(
     doubt = ""
     if confidence is not None and count > lacking:
         share = (confidence[normals.any(1)] < 1 - radians(UNCERTAIN)).mean()
-        doubt = f", {100 * share:.2g} % uncertain (expected error above {UNCERTAIN}°)"
+        doubt = f", {100 * share:.2g} % uncertain (expected error above {UNCERTAIN} degrees)"
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
     note = f"; {lacking:,} have none: {reasons}" if lacking else ""
     return f"normals of {count - lacking:,} points in {seconds:.1f} s{doubt}{note}"

@@ -94,7 +94,7 @@ class TensorialMessagePassing(MessagePassing):
         """Send messages along edge_index (2, E), row 0 to row 1.
 
         Args:
-            edge_index: (2, E).
+            edge_index: (2, E); with ``FixedDegree`` aggregations sorted by receiver.
             size: numbers of senders and receivers; by default those of the frames.
             frames: of the points, or a pair (senders', receivers') of a bipartite graph.
             kwargs: the arguments of ``message`` without their endings, as in PyG; a pair for a bipartite graph.

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FEW = 10  # runs that curves can be told apart of
+FEW = len(CURVES)  # runs whose curves have colours of their own
+MARKERS = "o^sD"  # of the first dots of each colour, the second, ...
+
 QUALITIES = {"cosine_unoriented": "mean |cos|", "cosine_oriented": "mean cos", "rmse": "RMSE (degrees)"}
 
 
@@ -81,14 +83,17 @@ def row_picture(results: Mapping[str, Metrics], path: Path | str) -> Path:
     parts = in_protocol_order(parts) if kind == "per_category" else parts
     known = [entry for metrics in results.values() for entry in metrics[kind].values()]
     shown = [key for key in QUALITIES if any(entry.get(key) is not None for entry in known)]
+    if not shown:
+        raise ValueError("expected scores to draw, got none")
     figure, axes = panels(len(shown), sharey=True, sharex=False)
     names = [short(name, 60) for name in results]
     figure.set_size_inches(2.6 * len(shown) + 0.07 * max(map(len, names)), 0.17 * len(names) + 1)
     for axis, key in zip(axes, shown, strict=False):
-        for part in parts:
+        for number, part in enumerate(parts):
+            marker = MARKERS[number // len(CURVES) % len(MARKERS)]
             values = [metrics[kind].get(part, {}).get(key) for metrics in results.values()]
             line = [float("nan") if value is None else value for value in values]
-            axis.plot(line, range(len(line)), "o", markersize=3.5, label=TITLES.get(part, part))
+            axis.plot(line, range(len(line)), marker, markersize=3.5, label=TITLES.get(part, part))
         axis.set_yticks(range(len(names)), names)
         axis.set_ylim(len(names) - 0.5, -0.5)  # the first one at the top
         axis.set_title(QUALITIES[key], fontsize=10, color=INK, fontweight="bold")

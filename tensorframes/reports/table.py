@@ -47,9 +47,13 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
 
 def print_table(table: Table) -> None:
     """Print a table; where the terminal is narrower than its numbers and names, lines wrap, and nothing is cut."""
+    Console(width=max(Console().width, least_width(table))).print(table)
+
+
+def least_width(table: Table) -> int:
+    """The width that a table needs for its numbers and names to be whole, in characters."""
     console = Console()
-    least = Measurement.get(console, console.options.update(max_width=10_000), table).minimum
-    Console(width=max(console.width, least)).print(table)
+    return Measurement.get(console, console.options.update(max_width=10_000), table).minimum
 
 
 def width(grid: Grid) -> int:

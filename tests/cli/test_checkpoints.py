@@ -246,7 +246,7 @@ def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) ->
     assert_refused(app("train", "experiment=tiny", "start_from=pretrained"), "start_from", "the model configured")
 
 
-def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights() -> None:
+def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights(tmp_path: Path) -> None:
     error = {"_target_": "tensorframes.normals.ErrorModel", "_partial_": True, "hidden": 8}
     model, overrides = {"head": {"error": error}}, ("experiment=confidence", f"start_from={STORED}")
     cfg = OmegaConf.create({"model": model, "start_from": str(STORED), "ckpt_path": None, "trusted": []})
@@ -258,20 +258,33 @@ def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights() -> 
     assert with_network(changed, overrides) is changed
     with pytest.raises(UserError, match=r"expected the network of .*format1.safetensors as it is, got frames=pca"):
         with_network(cfg, (*overrides, "frames=pca"))
-    cfg.start_from = None
-    with pytest.raises(UserError, match=r"expected start_from to name the weights whose network is taken, got none"):
-        with_network(cfg, overrides)
+    with pytest.raises(UserError, match=r"as it is, got task.head.embedding=8"):
+        with_network(cfg, (*overrides, "task.head.embedding=8"))
+    for wrong, shown in ((None, "none"), (5, "5")):
+        cfg.start_from = wrong
+        with pytest.raises(UserError, match=f"start_from to name the weights whose network is taken, got {shown}"):
+            with_network(cfg, overrides)
+    cfg.start_from = str(tmp_path / "vector.safetensors")
+    expected["head"] = {"_target_": "tensorframes.normals.VectorHead", "_partial_": True}
+    save_weights(built(expected), expected, cfg.start_from, {})
+    with pytest.raises(
+        UserError, match=r"expected weights with a PlaneHead, .* got VectorHead in .*vector.safetensors"
+    ):
+        with_network(cfg, overrides[:1])
 
 
 def test_a_network_learns_its_errors_with_the_experiment(app: App) -> None:
     shapes = ("data.train_shapes=1", "data.sampled_shapes=0", "data.val_shapes=1", "data.points=2000", "data.workers=0")
     size = ("data.test_points=1000", "data.samples.patch_points=200", "trainer.limit_val_batches=1", "loader.workers=0")
     steps = ("trainer.max_steps=2", "trainer.val_check_interval=2", "test=false", "data.root=shapes")
-    code, _, err = app("train", "experiment=confidence", *shapes, *size, *steps)
+    # Another width: the model of the error of the weights begins anew.
+    code, _, err = app("train", "experiment=confidence", "model.head.error.hidden=16", *shapes, *size, *steps)
     assert (code, err) == (0, "")
     (made,) = Path("outputs/confidence").glob("*/checkpoints/best.ckpt")
-    again = app("train", "experiment=confidence", f"ckpt_path={made.with_name('last.ckpt')}", *shapes, *size, *steps)
+    last = f"ckpt_path={made.with_name('last.ckpt')}"
+    again = app("train", "experiment=confidence", "model.head.error.hidden=16", last, *shapes, *size, *steps)
     assert_refused(again, "expected trainer.max_steps above the 2 steps already trained")
+    assert app("train", "model=with_error", last, "trainer.max_steps=3").code == 0
     weights, begun = read_checkpoint(made)["state_dict"], pretrained("fast").state_dict()
     learned = {name for name, value in begun.items() if not torch.equal(value, weights[f"estimator.{name}"])}
     assert learned

@@ -19,7 +19,7 @@ from tests.reports.pages import Page, unpacked
 
 STORED = Path(__file__).parents[1] / "normals" / "stored" / "format1.safetensors"
 
-DOUBT = r", (\d|\.)+ % uncertain \(expected error above 20°\)"
+DOUBT = r", (\d|\.)+ % uncertain \(expected error above 20 degrees\)"
 
 COMMAND = (sys.executable, "-m", "tensorframes", "normals")
 
@@ -62,7 +62,7 @@ def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) 
     assert np.ptp(sure) > 0.01
     doubtful = 100 * (sure < 1 - np.radians(20)).mean()
     assert 0 < doubtful < 100
-    assert f" s, {doubtful:.2g} % uncertain (expected error above 20°)\n" in out
+    assert f" s, {doubtful:.2g} % uncertain (expected error above 20 degrees)\n" in out
     for given in (lengths, obj):
         assert given.normal is not None
         np.testing.assert_allclose(np.linalg.norm(given.normal, axis=1), sure, rtol=1e-4)

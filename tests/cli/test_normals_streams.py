@@ -21,7 +21,9 @@ def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
     command = [*COMMAND, tmp_path / "a.xyz", "/dev/stdout", "--weights", "fast"]
     with (tmp_path / "b").open("wb") as file:
         told = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True).stderr
-    assert re.fullmatch(r"/dev/stdout: normals of 60 points in \d+\.\d s\n", told)
+    assert re.fullmatch(
+        r"/dev/stdout: normals of 60 points in \d+\.\d s, \d+ % uncertain \(expected error above 20 degrees\)\n", told
+    )
     assert np.loadtxt(tmp_path / "b").shape == (60, 6)
 
 
@@ -62,7 +64,10 @@ def test_standard_input_and_output(
     write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / "a.xyz"))
     code, out, err = piped(monkeypatch, (tmp_path / f"b{suffix}").read_bytes(), "-", "-", *options)
     assert code == 0
-    assert re.fullmatch(r"standard output: normals of 60 points in \d+\.\d s\n", err)
+    assert re.fullmatch(
+        r"standard output: normals of 60 points in \d+\.\d s, \d+ % uncertain \(expected error above 20 degrees\)\n",
+        err,
+    )
     (tmp_path / f"c{written}").write_bytes(out)
     found = read_cloud(tmp_path / f"c{written}")
     np.testing.assert_allclose(found.pos, sphere(60), rtol=0, atol=1e-4)

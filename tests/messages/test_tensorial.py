@@ -54,6 +54,21 @@ def test_messages_arrive_compiled(kind: type[Conv], aggr: str) -> None:
     assert_transports(partial(bipartite, kind(aggr)), REPS, compile_modes=(True,))
 
 
+@pytest.mark.parametrize("receivers", [0, 7])
+def test_receivers_of_equal_degree_are_repeated_as_they_are_gathered(receivers: int) -> None:
+    generator = torch.Generator().manual_seed(3)
+    frames = Frames(random_orthogonal(9)), Frames(random_orthogonal(receivers))
+    sent, own = (torch.randn(count, REPS.dim, generator=generator, dtype=torch.float64) for count in (9, receivers))
+    edges = torch.stack([torch.randint(9, (4 * receivers,), generator=generator), torch.arange(4 * receivers) // 4])
+    found = []
+    for aggr in ("sum", FixedDegree("sum", 4)):
+        given = sent.clone().requires_grad_(), own.clone().requires_grad_()
+        out = Conv(aggr).propagate(edges, x=given, frames=frames)  # type: ignore[arg-type]
+        found.append((out, *torch.autograd.grad(out.square().sum(), given)))
+    for gathered, repeated in zip(*found, strict=True):
+        torch.testing.assert_close(repeated, gathered, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("aggr", ["mean", FixedDegree("mean", 4)], ids=["scatter", "fixed"])
 def test_tensors_on_edges_arrive_in_the_receivers_frame(aggr: object) -> None:
     class EdgeConv(TensorialMessagePassing):
