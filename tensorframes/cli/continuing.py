@@ -79,7 +79,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         raise UserError(f"{cfg.ckpt_path}: {error}") from error
     for override in given:
         key = key_of(override)
-        if key == "model" and "_target_" not in cfg.model:  # changes to the network in the checkpoint, which has them
+        if key == "model" and has_changes_alone(cfg):  # the network in the checkpoint has them
             continue
         of_model = any(f"{key}.".startswith(f"{part}.") for part in MODEL)
         if of_model and plain(OmegaConf.select(saved, key)) != plain(OmegaConf.select(cfg, key)):
@@ -87,6 +87,12 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
         if not override.is_delete():
             OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
     return saved
+
+
+def has_changes_alone(cfg: DictConfig) -> bool:
+    """Whether ``model`` names no class: it is changes to the network of trained weights."""
+    model = cfg.get("model")
+    return model is not None and "_target_" not in model
 
 
 def with_network(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
@@ -97,7 +103,7 @@ def with_network(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
         UserError: there are no such weights, their head cannot have a model of its error, or the command line chooses
             parts of another network.
     """
-    if cfg.get("model") is None or "_target_" in cfg.model:
+    if not has_changes_alone(cfg):
         return cfg
     key = "start_from" if cfg.ckpt_path is None else "ckpt_path"
     name = cfg[key]
