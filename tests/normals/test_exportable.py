@@ -100,7 +100,6 @@ def test_factorisations_written_out_are_those_of_torch(dtype: torch.dtype) -> No
 
 @pytest.mark.slow
 def test_the_shipped_network_is_exported_to_onnx(tmp_path: Path) -> None:
-    pytest.importorskip("onnxscript", reason="needs the extra onnx")
     runtime = pytest.importorskip("onnxruntime", reason="needs the extra onnx")
     network = ExportableEstimator(pretrained("fast"))
     torch.onnx.export(elementary(exported(network)), dynamo=True, optimize=False).save(tmp_path / "fast.onnx")
