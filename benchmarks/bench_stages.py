@@ -15,79 +15,78 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from bench_estimate import torus
-from torch import Tensor
 
-from tensorframes.layers import largest_eigenvector, measured
-from tensorframes.normals import NormalEstimator, load_weights, pretrained
-from tensorframes.normals.heads import mean_of
-from tensorframes.normals.normalise import normalised, usable_points
+from tensorframes.normals import NormalEstimator, answers_of, estimator, predict, pretrained
+from tensorframes.normals.weights import PRETRAINED, load_weights
 
 
 class Stages(dict[str, float]):
-    """Processor seconds by name, from one ``done`` to the next."""
+    """Processor seconds of functions by name, without those of the functions within them that are timed, too."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.within: list[str] = ["rest"]
         self.begin = time.process_time()
 
-    def done(self, name: str) -> None:
-        self[name] = self.get(name, 0.0) + time.process_time() - self.begin
-        self.begin = time.process_time()
+    def change(self) -> None:
+        """The time since the last change belongs to the innermost function."""
+        now, name = time.process_time(), self.within[-1]
+        self[name] = self.get(name, 0.0) + now - self.begin
+        self.begin = now
+
+    def time(self, owner: Any, attribute: str, name: str) -> None:
+        """From now on the function is timed."""
+        function = getattr(owner, attribute)
+
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self.change()
+            self.within.append(name)
+            try:
+                return function(*arguments, **named)
+            finally:
+                self.change()
+                self.within.pop()
+
+        setattr(owner, attribute, timed)
 
 
-@torch.inference_mode()
 def stages(network: NormalEstimator, points: np.ndarray) -> Stages:
-    """What ``NormalEstimator.forward`` does, stage by stage."""
-    took, dtype = Stages(), next(network.parameters()).dtype
-    pos = torch.from_numpy(usable_points(points)[0])
-    rows, batch = torch.arange(len(pos)), torch.zeros(len(pos), dtype=torch.long)
-    took.done("usable points, order")
-    neighbours = max(network.backbone.neighbours, network.requirements.neighbours)
-    clouds = normalised(pos, batch, dtype, neighbours)
-    took.done("neighbours, scale")
-    hierarchy = network.backbone.plan(clouds.pos, clouds.batch, clouds.knn_index)
-    took.done("hierarchy")
-    geometry = measured(hierarchy, network.requirements).to(dtype)
-    took.done("planes, edges")
-    plan = network.head.plan(geometry, rows)
-    took.done("head: plan")
-    frames = network.find_frames(geometry)
-    took.done("frames")
-    readings = []
-    for each in (frames, [frame.mirrored() for frame in frames]):
-        features, last = network.backbone(geometry, each)
-        took.done("backbone, both passes")
-        readings.append(network.head.read(features, last, plan))
-        took.done("head: embeddings")
-    of_head(network, readings, plan, took)
+    """What the normals of a cloud take, stage by stage."""
+    head = network.head
+    answers_of(network, points[:2000])
+    took = Stages()
+    for owner, attribute, name in (
+        (predict, "usable_points", "usable points, order"),
+        (predict, "merged_cloud", "blocks: scale"),
+        (network, "measured_profile", "blocks: profile"),
+        (predict, "surroundings", "blocks: margins"),
+        (estimator, "normalised", "neighbours, scale"),
+        (network.backbone, "plan", "hierarchy"),
+        (estimator, "measured", "planes, edges"),
+        (head, "plan", "head: plan"),
+        (network, "find_frames", "frames"),
+        (network.backbone, "forward", "backbone, both passes"),
+        (head, "read", "head: embeddings, axis"),
+        (head.guess, "forward", "head: guess"),
+        *((fit, "forward", "head: fits") for fit in head.fits),
+        (head.final, "forward", "head: final selection"),
+    ):
+        took.time(owner, attribute, name)
+    answers_of(network, points)
+    took.change()
     return took
-
-
-def of_head(network: NormalEstimator, readings: list[tuple[Tensor, Tensor]], plan: object, took: Stages) -> None:
-    """What ``PlaneHead.forward`` does, without its fallback on lines."""
-    head, geometry, rows = network.head, plan.geometry, plan.rows
-    tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
-    axis, size = largest_eigenvector(tensor), head._chunk(rows)
-    normals, seen = head.guess(geometry, plan.guess, rows, axis.unsqueeze(1), embedding, size)
-    took.done("head: guess")
-    embedding, estimates = embedding + head.seen(seen), [normals]
-    for fit, near in zip(head.fits, plan.fitted, strict=True):
-        normals = normals.index_copy(0, near.rows, fit(near, normals, embedding, size))
-        estimates.append(normals)
-    took.done("head: fits")
-    head.final(geometry, plan.final, rows, torch.stack(estimates, dim=1), embedding, size)
-    took.done("head: final selection")
 
 
 def measured_in(folder: Path, arguments: list[str]) -> dict[str, float]:
     """One run in a process of its own, with the package of a checkout."""
     environment = os.environ | {"PYTHONPATH": str(folder)}
     command = [sys.executable, __file__, "--json", *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -107,8 +106,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     if given.json:
-        network = pretrained(given.weights) if given.weights == "fast" else load_weights(given.weights)
-        stages(network, torus(2000))
+        network = pretrained(given.weights) if given.weights in PRETRAINED else load_weights(given.weights)
         print(json.dumps(stages(network, torus(given.points))))
         return
     arguments = ["--points", str(given.points), "--weights", given.weights]
