@@ -127,24 +127,29 @@ def answered(
 
 @contextmanager
 def _counting_layers(estimator: NormalEstimator, progress: Progress) -> Iterator[Progress]:
-    """Reports the layers that have run; yields the callback that ``normals_of`` reports passes to."""
+    """Reports the layers that have run, of passes at once together; yields the callback that ``normals_of`` reports
+    passes to."""
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
-    each, ran, passes = (2 if estimator.mirrors else 1) * len(layers) + 1, [0], [0, 1]  # layers of a pass
-    alone = Lock()  # both readings of a pass run at once
+    each = (2 if estimator.mirrors else 1) * len(layers) + 1  # layers of a pass, and its head
+    ran, whole = 0, each
+    alone = Lock()  # both readings of a pass run at once, and several passes
 
     def count(*_: object) -> None:
+        nonlocal ran
         with alone:
-            ran[0] = min(ran[0] + 1, each)
-            progress(passes[0] * each + ran[0], passes[1] * each)
+            ran = min(ran + 1, whole)
+            progress(ran, whole)
 
-    def begin(done: int, total: int) -> None:
-        ran[0], passes[:] = 0, [done, total]
+    def passed(done: int, total: int) -> None:
+        nonlocal ran, whole
+        with alone:
+            ran, whole = max(ran, done * each) if done else 0, total * each
+            progress(ran, whole)
 
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    progress(0, each)
     try:
-        yield begin
-        progress(passes[1] * each, passes[1] * each)
+        yield passed
+        progress(whole, whole)
     finally:
         for hook in hooks:
             hook.remove()

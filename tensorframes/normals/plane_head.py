@@ -32,6 +32,7 @@ class Plan:
     geometry: Geometry
     rows: Tensor  # (M,) points whose normals are computed
     axis: tuple[Tensor, Tensor]  # the plan of the network's axis, at all points
+    guessed: Tensor  # (G,) the rows and all points that the first fit uses, ascending
     guess: list[Any]  # the sources of the guess
     fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
     final: list[Any]  # the sources of the final selection
@@ -89,23 +90,23 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.requirements = self.guess.requirements | self.final.requirements | made[0].requirements
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
-        """The fitted points: of the last fit at the rows (M,), ascending, of the one before it at all points that the
-        last uses, and so on; the guess at all points."""
+        """The last fit is planned at the rows (M,), ascending, the one before it at all points that the last uses, and
+        so on; the guess at all points that the first uses."""
         everyone = torch.arange(geometry.points, device=rows.device)
         fitted: list[Neighbourhoods] = []
+        wanted = rows
         for fit in reversed(self.fits):
-            wanted = rows
-            if fitted:
-                used = torch.zeros_like(everyone, dtype=torch.bool)
-                used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
-                wanted = everyone[used]
             same = bool(fitted) and len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else cast(WeightedFit, fit).plan(geometry, wanted))
+            used = torch.zeros_like(everyone, dtype=torch.bool)
+            used[wanted], used[fitted[0].table.flatten()] = True, True
+            wanted = everyone[used]
+        guessed = rows if len(wanted) == len(rows) else wanted
         axis = self.axis.plan(geometry, everyone)
         guess, final, lines = self.guess.plan(geometry), self.final.plan(geometry), on_line(geometry, rows)
         none = geometry.levels[0].pos.new_zeros(len(rows), 3)
         wider = fall_back(none, lines, rows, geometry, self.guess.nearest)
-        return Plan(geometry, rows, axis, guess, tuple(fitted), final, lines, wider)
+        return Plan(geometry, rows, axis, guessed, guess, tuple(fitted), final, lines, wider)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
@@ -115,10 +116,13 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
         guess, the fits."""
         tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
-        axis, everyone = largest_eigenvector(tensor), torch.arange(tensor.shape[0], device=tensor.device)
-        size = self._chunk(everyone)
-        normals, seen, _ = self.guess(plan.geometry, plan.guess, everyone, axis.unsqueeze(1), embedding, size)
-        embedding = embedding + self.seen(seen)
+        axis, size, guessed = largest_eigenvector(tensor), self._chunk(tensor), plan.guessed
+        toward, own = axis.index_select(0, guessed).unsqueeze(1), embedding.index_select(0, guessed)
+        normals, seen, _ = self.guess(plan.geometry, plan.guess, guessed, toward, own, size)
+        normals, embedding = (
+            axis.index_copy(0, guessed, normals),
+            embedding.index_add(0, guessed, self.seen(seen).to(embedding)),
+        )
         iterates = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)]
         for fit, near in zip(self.fits, plan.fitted, strict=True):
             normal = fit(near, normals, embedding, size)
@@ -139,8 +143,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
         return torch.cat([embedding, seen, apart.to(seen), log_sine(1 - cosine.square()).to(seen)], dim=-1)
 
-    def _chunk(self, rows: Tensor) -> int:
+    def _chunk(self, points: Tensor) -> int:
         """Number of points that are computed at once: all of them in training, and in a compiled or exported program,
         which has one size of chunks for clouds of any size."""
         at_once = self.training or torch.compiler.is_compiling()
-        return max(rows.shape[0], 1) if at_once else CHUNK.get(rows.device.type, LARGEST_CHUNK)
+        return max(points.shape[0], 1) if at_once else CHUNK.get(points.device.type, LARGEST_CHUNK)

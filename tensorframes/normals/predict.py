@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -15,10 +16,14 @@ from tensorframes.normals.confidence import expected_error
 from tensorframes.normals.degenerate import cloud_normals
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.normalise import merged_cloud, usable_points
+from tensorframes.parallel import parallel_map
 from tensorframes.progress import Progress
 
 BLOCK = 250_000
 """Points of a block on a CPU."""
+
+TOGETHER = 500_000
+"""Points of the blocks that are processed at once on a CPU, each on its share of the cores."""
 
 MOST, LEAST = 1_000_000, 10_000
 """Largest and smallest block on a GPU, in points."""
@@ -82,7 +87,7 @@ def answers_of(
             all.
         block: points of a block; ``"auto"``: 250,000 on a CPU, on a GPU as many as fit into half of its free memory,
             and half as many where they do not fit after all; None: one pass of the whole cloud.
-        progress: called when a pass begins, with the number of finished passes and their total number.
+        progress: called first and after each pass, with the number of finished passes and their total number.
 
     Raises:
         ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block < 1.
@@ -142,7 +147,10 @@ def _in_passes(
         return _by_blocks(estimator, pos, rows, block, progress)
     if progress is not None:
         progress(0, 1)
-    return _pass(estimator, pos, rows)
+    values = _pass(estimator, pos, rows)
+    if progress is not None:
+        progress(1, 1)
+    return values
 
 
 def _pass(
@@ -178,13 +186,29 @@ def _by_blocks(
     profile = estimator.measured_profile(cloud.pos, cloud.scale)
     found = np.tile(NONE, (len(points), 1))
     parts = [part for part in blocks(points, block) if wanted[part].any()]
-    for number, part in enumerate(parts):
-        if progress is not None:
-            progress(number, len(parts))
+    device, most = next(estimator.parameters()).device, max(TOGETHER // block, 1)
+    finished, alone = 0, Lock()
+
+    def report(more: int) -> None:
+        nonlocal finished
+        with alone:
+            finished += more
+            if progress is not None:
+                progress(finished, len(parts))
+
+    def of_block(part: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         margin = surroundings(points, part, cloud.scale, REACH, max(block, MARGIN))
         read, own = np.sort(np.concatenate([part, margin])), part[wanted[part]]
         centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
-        found[own] = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
+        values = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
+        report(1)
+        return own, values
+
+    report(0)
+    for first in range(0, len(parts), most):
+        with torch.inference_mode():
+            for own, values in parallel_map(of_block, parts[first : first + most], device):
+                found[own] = values
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     lacking = wanted & ~found[:, :3].any(1)
     if lacking.any():

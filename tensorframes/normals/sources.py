@@ -124,7 +124,7 @@ class NeighbourPlanes(Source[Tensor]):
     def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
         """Known of each: its thickness, its distance from the point, and how far the neighbour is."""
         whose = near.table[:, : self.count]
-        found = planned.index_select(0, whose.flatten()).view(*whose.shape, -1)
+        found = planned.index_select(0, whose.flatten()).view(*whose.shape, planned.shape[1])
         numbers, edge = by_axis(found), by_axis(near.edge[:, : self.count - 1])
         far = torch.nn.functional.pad(near.length[:, : self.count - 1], (1, 0))
         off = numbers[3] / near.size

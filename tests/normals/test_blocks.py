@@ -192,12 +192,23 @@ def test_points_without_a_normal_have_none_in_blocks(network: NormalEstimator, e
 def test_progress_counts_the_passes(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
     calls: list[tuple[int, int]] = []
     normals_of(network, ellipsoid, block=400, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(done, 4) for done in range(4)]
+    assert calls == [(done, 4) for done in range(5)]
     shares: list[float] = []
     estimate_normals(ellipsoid, "fast", progress=lambda done, total: shares.append(done / total), block=400)
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
     assert any(0.25 < share < 0.5 for share in shares)
+
+
+def test_blocks_at_once_are_the_same_as_one_by_one(network: NormalEstimator, ellipsoid: np.ndarray) -> None:
+    threads, found = torch.get_num_threads(), []
+    for number in (1, 4):
+        torch.set_num_threads(number)
+        try:
+            found.append(normals_of(network, ellipsoid, block=200))
+        finally:
+            torch.set_num_threads(threads)
+    assert np.array_equal(*found)
 
 
 def test_large_clouds_are_measured_on_a_sample(ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
