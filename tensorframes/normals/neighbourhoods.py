@@ -84,7 +84,7 @@ def _nearest(geometry: Geometry, rows: Tensor, kind: int, count: int, pos: Tenso
     fine, level = geometry.levels[0], geometry.levels[kind]
     if kind == 0 and count <= geometry.knn_index.shape[1]:
         return geometry.knn_index[rows, :count]
-    table = geometry.nearest(kind, count) if kind > 0 and pooled and len(rows) == geometry.points else None
+    table = geometry.nearest(kind, count) if kind > 0 and pooled else None
     if table is not None:
         return table[rows]
     return knn(pos, count, query=fine.pos[rows], batch=level.batch, query_batch=fine.batch[rows])
