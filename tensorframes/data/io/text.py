@@ -1,5 +1,6 @@
 """Text files of points: XYZ, TXT, ASC, CSV, PTS, as of spreadsheets, scanners and viewers."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,10 @@ FEWEST_COUNTED = 20
 
 UNIT_LENGTH = 0.05
 """Largest difference from 1 of the length of a normal."""
+
+
+PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+"""A number that programs read alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +177,7 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
         return line
     body = line.rstrip()
     separator = next((sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body), " ")
-    trailing = body.endswith(separator) and separator != " "
+    trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
     return f"{body.removesuffix(separator) if trailing else body}{separator}{names}{separator if trailing else ''}"
@@ -201,7 +206,8 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
         for name, texts in zip(origin.names, fields, strict=True):
             same = name in columns.names and name not in columns.changed and len(texts) == len(columns.table)
             if same and columns.table.dtype[name].kind != "U":
-                texts = [text.replace(",", ".") if point else text for text in texts]
+                plain = [text.replace(",", ".") for text in texts] if point else texts
+                texts = _plain_texts(plain, columns.table[name])
             if same:
                 original[name] = [text or "nan" for text in texts]
     return {
@@ -209,6 +215,11 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
         for name in columns.names
         for key, texts in ({name: original[name]} if name in original else _texts(_brief(columns, name), name)).items()
     }
+
+
+def _plain_texts(texts: Sequence[str], values: NDArray) -> list[str]:
+    """The texts of numbers, but for grouped digits and marks of missing values, which other dialects misread."""
+    return [text if PLAIN.fullmatch(text) else number for text, number in zip(texts, texts_of(values), strict=True)]
 
 
 def _texts(values: NDArray, name: str = "") -> dict[str, list[str]]:
