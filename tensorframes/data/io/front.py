@@ -67,11 +67,12 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
     path = Path(path)
     found, named = _format_of(path, suffix)
+    known = file_of(path).suffix.lower() == named
+    full = path if known else path.with_name(f"{path.name}{named}")
     try:
-        known = file_of(path).suffix.lower() == named
-        columns = found.read(path if known else path.with_name(f"{path.name}{named}"), content)
-    except UserError:
-        raise
+        columns = found.read(full, content)
+    except UserError as error:
+        raise UserError(str(error).replace(str(full), str(path), 1)) from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics

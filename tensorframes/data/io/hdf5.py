@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tensorframes.data.io.arrays import Found, all_arrays, find_points, find_position, new_arrays
 from tensorframes.data.io.axes import NORMAL_VECTORS, key_of
 from tensorframes.data.io.columns import Columns
-from tensorframes.data.io.files import dataset_of
+from tensorframes.data.io.files import dataset_of, file_of
 from tensorframes.errors import UserError, needed_for
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Hdf5Format:
             file.visititems(lambda name, node: everything.append(f"/{name}") if hasattr(node, "shape") else None)
         read = {_joined(group, name) for name in found.places}
         beside = tuple(f"dataset {name}" for name in everything if name not in read)
-        return Columns(found.table, Hdf5Origin(content, group, found), path.suffix.lower(), beside=beside)
+        return Columns(found.table, Hdf5Origin(content, group, found), file_of(path).suffix.lower(), beside=beside)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""

@@ -103,10 +103,20 @@ class LasFormat:
             if data.header.version.minor >= 4 and data.evlrs:
                 writer.write_evlrs(data.evlrs)
         stream.seek(0)
-        with laspy.open(stream, closefd=False):  # laspy writes some extra bytes so that it can't read them
+        with laspy.open(stream, closefd=False) as reader:  # laspy writes some extra bytes so that it can't read them
+            if compressed and data.point_format.has_waveform_packet:
+                _check_waves(data, reader.read())
             stream.seek(0, SEEK_END)
         if isinstance(stream, BytesIO) and stream is not file:
             file.write(stream.getbuffer())
+
+
+def _check_waves(data: "LasData", written: "LasData") -> None:
+    """Checks that what the compressor wrote of the packets of waveforms is read again: of points of several scanner
+    channels lazrs garbles it."""
+    names = data.point_format.dimension_names
+    if lost := [name for name in names if np.asarray(data[name]).tobytes() != np.asarray(written[name]).tobytes()]:
+        raise ValueError(f"the compressor would garble {', '.join(lost)}; choose .las")
 
 
 def _check_records(content: bytes) -> None:

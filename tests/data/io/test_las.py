@@ -159,6 +159,25 @@ def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
     assert read_cloud(tmp_path / "a.las").normal is None
 
 
+def test_packets_of_waveforms_are_not_garbled_silently(tmp_path):
+    data, random = survey("1.4", 10), np.random.default_rng(0)
+    data.scanner_channel = np.zeros(POINTS, np.uint8)
+    for name in data.point_format.dimension_names:
+        if name.startswith("wavepacket") or name in ("x_t", "y_t", "z_t", "return_point_wave_location"):
+            data[name] = random.integers(0, 100, POINTS)
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    for suffix in (".las", ".laz"):
+        write_cloud(tmp_path / f"b{suffix}", columns)
+        np.testing.assert_array_equal(read_cloud(tmp_path / f"b{suffix}").table["x_t"], data["x_t"])
+    data.scanner_channel = np.arange(POINTS) % 2
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match=r"c\.laz: can't be written as LAS: the compressor would garble wavepacket"):
+        write_cloud(tmp_path / "c.laz", columns)
+    assert not (tmp_path / "c.laz").exists()
+
+
 def test_waveforms_are_not_dropped_silently(tmp_path):
     content = bytearray(content_of(survey("1.3", 5), False))
     content[6] |= 2  # the global encoding's bit for waveforms in the file
