@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import POSITION, Columns, table_of
 from tensorframes.data.io.dialect import number
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
 from tensorframes.geometry.distances import distinct_points
 
@@ -34,8 +35,10 @@ class StlFormat(ReadOnly):
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, float32 of binary files and float64 of text."""
         corners = _from_binary(content) if _is_binary(content) else _from_text(content)
+        points, rows = _distinct(corners)
+        mesh = Mesh("triangles", len(points), lambda: Faces(np.full(len(rows) // 3, 3), rows))
         return Columns(
-            table_of(dict(zip(POSITION, _distinct(corners).T, strict=True))), None, ".stl", beside=("triangles",)
+            table_of(dict(zip(POSITION, points.T, strict=True))), None, ".stl", beside=(mesh.name,), mesh=mesh
         )
 
 
@@ -79,7 +82,8 @@ def _is_number(text: str) -> bool:
     return number(text) is not None
 
 
-def _distinct(corners: NDArray) -> NDArray:
+def _distinct(corners: NDArray) -> tuple[NDArray, NDArray]:
+    """The distinct corners, and (3 T,) which of them each corner is."""
     exact = torch.from_numpy(corners.astype(np.float64))
-    rows: NDArray = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long)).first.numpy()
-    return corners[rows]
+    found = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long))
+    return corners[found.first.numpy()], found.index.numpy()
