@@ -1,7 +1,7 @@
 """Identification of position and normal columns by name, whatever their case, units, punctuation or order."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 Triples = tuple[tuple[str, str, str], ...]
 
@@ -57,3 +57,8 @@ def unique(names: Sequence[str], unnamed: str = "index") -> tuple[str, ...]:
         taken.add(candidate)
         found.append(candidate)
     return tuple(found)
+
+
+def fresh(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
+    """Names for new columns beside those that are taken: repeated ones are replaced."""
+    return unique([*taken, *names])[len(taken) :]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.axes import key_of
+from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, standard, table_of
 from tensorframes.data.io.types import SMALL, exact_type
 
@@ -199,13 +199,13 @@ def _new(columns: Columns) -> "LasData":
             places[name] = standard_name
     extra = [name for name in columns.names if name not in POSITION and name not in places]
     # What a dimension of the format can't hold, such as an intensity below 0, stands beside it.
-    places |= {name: f"{name}_2" for name in extra if name in known.values()}
-    header.add_extra_dims([_extra(places.get(name, name), columns.table[name]) for name in extra])
+    places |= dict(zip(extra, fresh(extra, [*header.point_format.dimension_names]), strict=True))
+    header.add_extra_dims([_extra(places[name], columns.table[name]) for name in extra])
     data = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(pos), header=header))
     for index, axis in enumerate(POSITION):
         data[axis] = pos[:, index]
-    for name in {*places, *extra}:
-        data[places.get(name, name)] = columns.table[name]
+    for name, place in places.items():
+        data[place] = columns.table[name]
     return data
 
 

@@ -9,6 +9,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.data.io.axes import fresh
 from tensorframes.data.io.columns import Columns, standard
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.pcd_header import Header, read_header
@@ -84,7 +85,7 @@ def _from_text(header: Header, lines: tuple[str, ...]) -> NDArray:
     rows = np.zeros(header.points, dtype=header.row)
     if header.points == 0:
         return rows
-    values = read_table(lines[: header.points])
+    values = read_table(lines[: header.points], sum(header.counts))
     place = 0
     if values.shape[1] != sum(header.counts):
         raise ValueError(f"expected {sum(header.counts)} numbers a row, got {values.shape[1]}")
@@ -178,7 +179,7 @@ def _written(columns: Columns, origin: PcdOrigin) -> tuple[Header, NDArray]:
             kinds[name] = kind.str[1:]
     new = [name for name in columns.names if name not in old.names]
     counts = [*old.counts, *(int(np.prod(columns.table.dtype[name].shape, dtype=int)) for name in new)]
-    fields = [*old.fields, *("_".join(name.split()) for name in new)]
+    fields = [*old.fields, *fresh(["_".join(name.split()) for name in new], old.fields)]
     said = {"fields": fields, "columns": fields, "count": [str(count) for count in counts]}
     said["size"] = [kind[1] for kind in kinds.values()]
     said["type"] = [kind[0].upper() for kind in kinds.values()]

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.axes import POSITIONS, find_triple, unique
+from tensorframes.data.io.axes import POSITIONS, find_triple, fresh, unique
 from tensorframes.data.io.columns import Columns, standard
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.faces import Faces, Mesh
@@ -167,10 +167,9 @@ def _properties(columns: Columns, origin: PlyOrigin) -> list[Property]:
     for each, name in zip(origin.element.properties, origin.names, strict=True):
         kind = exact_type(columns.table[name]) if name in columns.changed else None
         found.append(each if kind is None or each.length else replace(each, kind=kind.str[1:]))
-    for name in columns.names:
-        if name not in origin.names:
-            found.append(_new_property(name, columns.table[name]))
-    return found
+    new = [name for name in columns.names if name not in origin.names]
+    words = fresh(["_".join(name.split()) for name in new], {each.name for each in origin.element.properties})
+    return [*found, *(_new_property(word, columns.table[name]) for word, name in zip(words, new, strict=True))]
 
 
 def _new_property(name: str, values: NDArray) -> Property:
@@ -178,7 +177,7 @@ def _new_property(name: str, values: NDArray) -> Property:
     if kind is None:
         raise ValueError(f"expected numbers in {name}, got {values.dtype}")
     length = "" if values.ndim == 1 else "u1" if values[0].size < 256 else "i4"
-    return Property("_".join(name.split()), kind.str[1:], length)
+    return Property(name, kind.str[1:], length)
 
 
 def _header_lines(columns: Columns, origin: PlyOrigin, properties: list[Property]) -> list[str]:

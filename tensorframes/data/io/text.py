@@ -52,7 +52,7 @@ class TextFormat:
         text = decode(path, content)
         layout = find_layout(path, text.lines)
         if layout.width < 3:
-            raise UserError(f"{path}: expected at least 3 columns (x y z), got {layout.width}")
+            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {layout.width}")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
         _check_count(path, text.lines, layout, len(arrays[0]))

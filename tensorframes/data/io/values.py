@@ -80,22 +80,20 @@ def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int],
     return places, [list(column) for column in zip(*rows, strict=True)]
 
 
-def read_table(lines: Sequence[str]) -> NDArray[np.float64]:
-    """(N, C) numbers of lines with white space between them.
+def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
+    """(N, C) numbers of lines with white space between them, as a rule C = ``width``.
 
     Raises:
-        ValueError: a line has another number of fields than the first, or a field that is not a number.
+        ValueError: lines differ in the number of their fields, or a field is not a number.
     """
     try:
         return np.loadtxt(lines, ndmin=2, comments=None)
     except ValueError as error:
-        width = len(lines[0].split())
         rows = enumerate(line.split() for line in lines)
         wrong = next((row for row, texts in rows if len(texts) != width or not all(map(_is_float, texts))), None)
         if wrong is None:
             raise
-        reason = f"{width} numbers as in the first row, got {shorten(lines[wrong].strip())}"
-        raise ValueError(f"row {wrong + 1}: expected {reason}") from error
+        raise ValueError(f"row {wrong + 1}: expected {width} numbers, got {shorten(lines[wrong].strip())}") from error
 
 
 def texts_of(values: NDArray) -> list[str]:
