@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMMENTS = ("#", "//", "%")
+PARTING = ";\t|,#"
+"""Signs that separate fields or begin a comment; a text with one of them is quoted."""
+
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
 )
@@ -52,7 +55,7 @@ class Dialect:
 
     def join(self, fields: Sequence[str]) -> str:
         """One line of these fields, quoted if they contain the separator."""
-        parting = (self.separator or " ", '"')
+        parting = (self.separator or " ", '"', *PARTING)
         safe = [
             f'"{field.replace(chr(34), "")}"' if self.quoted or any(sign in field for sign in parting) else field
             for field in fields

@@ -52,6 +52,7 @@ class LasFormat:
         _check_records(content)
         with laspy.open(BytesIO(content), encoding_errors="surrogateescape") as reader:
             _check_size(reader.header, len(content))
+            _check_chunks(reader.header, content)
             data = reader.read()
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
@@ -145,6 +146,19 @@ def _check_size(header: "LasHeader", size: int) -> None:
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
         raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
+
+
+def _check_chunks(header: "LasHeader", content: bytes) -> None:
+    """Checks the number of chunks of compressed points, for whose table lazrs would allocate any memory, and abort."""
+    place = header.offset_to_point_data
+    if not header.are_points_compressed or header.point_count == 0 or place + 8 > len(content):
+        return
+    (table,) = struct.unpack_from("<q", content, place)
+    if table == -1:  # the place was not known when the points were written, and stands at the end
+        (table,) = struct.unpack_from("<q", content, len(content) - 8)
+    chunks = struct.unpack_from("<I", content, table + 4)[0] if 0 < table <= len(content) - 8 else 0
+    if chunks > len(content):
+        raise ValueError(f"expected a table of chunks, got {chunks} of them in {len(content)} bytes")
 
 
 def _fits(name: str, values: NDArray) -> bool:

@@ -113,8 +113,8 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
-        elif _is_row(text, separator, named=header is not None) and odd is None:
-            return _with_names(path, lines, index, detect(text, separator), header, count)
+        elif (found := _row_dialect(text, separator, lines[header] if header is not None else "")) and odd is None:
+            return _with_names(path, lines, index, found, header, count)
         elif not bare and _may_name_axes(text):
             header, bare, odd = index, True, None
         elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
@@ -227,10 +227,18 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
     return len(TOKEN.findall(following.replace(",", " ").replace(";", " "))) > 1
 
 
-def _is_row(text: str, separator: str | None, named: bool) -> bool:
+def _row_dialect(text: str, separator: str | None, names: str) -> Dialect | None:
+    """The dialect of a row; that of the line of names where only this makes it one: a text may have other separators
+    in it."""
+    bare = names.strip().lstrip("#/% ")
+    own = [sign for sign in (None, *",;\t|") if find_triple(Dialect(sign).split(bare), POSITIONS)]
+    tried = [detect(text, separator), *(detect(text, sign) if sign else Dialect() for sign in own)]
+    return next((dialect for dialect in tried if _is_row(text, dialect, bool(names))), None)
+
+
+def _is_row(text: str, dialect: Dialect, named: bool) -> bool:
     """Whether fields are numbers, some possibly missing; below names, or after three numbers, other fields are
     allowed."""
-    dialect = detect(text, separator)
     fields = dialect.split(text)
     values = [number(field, dialect.decimal) for field in fields]
     numeric = sum(value is not None for value in values)

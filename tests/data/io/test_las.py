@@ -140,6 +140,20 @@ def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("place", [None, 7])
+def test_a_broken_table_of_chunks_does_not_end_the_program(tmp_path, place):
+    content = bytearray(content_of(survey(), True))
+    start = int.from_bytes(content[96:100], "little")
+    table = int.from_bytes(content[start : start + 8], "little")
+    content[table + 4 : table + 8] = b"\xff" * 4
+    if place is None:  # the table's place stands at the end of the file
+        content += table.to_bytes(8, "little")
+        content[start : start + 8] = b"\xff" * 8
+    (tmp_path / "a.laz").write_bytes(content)
+    with pytest.raises(UserError, match="expected a table of chunks, got 4294967295 of them"):
+        read_cloud(tmp_path / "a.laz")
+
+
 def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
     data = survey()
     content = bytearray(content_of(data, False))

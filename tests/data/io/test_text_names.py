@@ -1,6 +1,9 @@
 """Text files with fewer names than columns, and the texts of numbers in other kinds of text."""
 
+import numpy as np
 import pytest
+
+from tensorframes.data.io import Columns, read_cloud, table_of, write_cloud
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv"])
@@ -50,3 +53,23 @@ def test_other_kinds_of_text_get_numbers_that_they_read_alike(through, tmp_path,
     assert through(content, "a.csv", "b.xyz")[1].decode() == (
         f"# x y z nx ny nz\n{fields[0]} 0 0 -1\n{fields[1]} 0.6 0.8 0\n"
     )
+
+
+@pytest.mark.parametrize("note", ["a;b", "a|b", "a,b", "no #3", "a b", "a\tb", "plain"])
+@pytest.mark.parametrize("source", ["a.csv", "a.npy"])
+@pytest.mark.parametrize("target", ["b.csv", "b.txt", "b.xyz"])
+def test_texts_with_separators_in_them_are_kept(tmp_path, unit, note, source, target):
+    arrays = {"x": np.array([0.5, 1, 2]), "y": np.ones(3), "z": np.zeros(3), "n": np.array([note, "b", note])}
+    write_cloud(tmp_path / source, Columns(table_of(arrays)))
+    write_cloud(tmp_path / target, read_cloud(tmp_path / source).with_normals(unit))
+    found = read_cloud(tmp_path / target)
+    assert found.table["n"].tolist() == [note, "b", note]
+    np.testing.assert_array_equal(found.normal.astype("f4"), unit)
+
+
+@pytest.mark.parametrize("note", ["a;b", "a|b"])
+def test_other_programs_do_not_quote_other_separators(through, note):
+    columns, written = through(f"x,y,z,n\n0.5,1,2,{note}\n1.5,1,2,b\n", "a.csv")
+    assert columns.table["n"].tolist() == [note, "b"]
+    assert written.decode().splitlines()[1] == f"0.5,1,2,{note},0,0,-1"
+    assert through("x y z n\n0.5 1 2 a,b\n1.5 1 2 b\n", "b.txt")[0].table["n"].tolist() == ["a,b", "b"]
