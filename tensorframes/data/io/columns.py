@@ -144,8 +144,15 @@ def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns
     """The columns for a file of another format: positions x, y, z and normals `normal`, three columns each.
 
     Integer positions become floating-point numbers that represent them exactly, as programs expect. A column of colours
-    becomes red, green, blue.
+    becomes red, green, blue, and one of one number per row (N, 1) is (N,).
     """
+    kinds = columns.table.dtype
+    if any(kinds[name].shape == (1,) for name in columns.names):
+        flat = {
+            name: columns.table[name].reshape(-1) if kinds[name].shape == (1,) else columns.table[name]
+            for name in columns.names
+        }
+        columns = replace(columns, table=table_of(flat))
     colours = [
         name for name in columns.names if columns.table.dtype[name].shape == (3,) and key_of(name) in COLOUR_VECTORS
     ]

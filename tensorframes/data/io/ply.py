@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.axes import POSITIONS, find_triple, fresh, unique
+from tensorframes.data.io.axes import POSITIONS, find_triple, fresh, readable, unique
 from tensorframes.data.io.columns import Columns, standard
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.faces import Faces, Mesh
@@ -52,7 +52,7 @@ class PlyFormat:
         """The points, with all other content of the file."""
         header, start = read_header(path, content)
         element = _points(path, header)
-        names = unique([each.name for each in element.properties], "property")
+        names = unique([readable(each.name) for each in element.properties], "property")
         body = content[start:]
         table, origin = (_from_binary if header.order else _from_text)(header, element, names, body)
         others = [each for each in header.elements if each is not element and each.count]

@@ -209,7 +209,7 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
                 plain = [text.replace(",", ".") for text in texts] if point else texts
                 texts = _plain_texts(plain, columns.table[name])
             if same:
-                original[name] = [text or "nan" for text in texts]
+                original[name] = texts
     return {
         key: texts
         for name in columns.names
@@ -223,8 +223,8 @@ def _plain_texts(texts: Sequence[str], values: NDArray) -> list[str]:
 
 
 def _texts(values: NDArray, name: str = "") -> dict[str, list[str]]:
-    if values.ndim == 1:
-        return {name: texts_of(values)}
+    if values.ndim == 1 or values.shape[1:] == (1,):
+        return {name: texts_of(values.reshape(-1))}
     flat = values.reshape(len(values), -1)
     return {f"{name}_{index}": texts_of(flat[:, index]) for index in range(flat.shape[1])}
 

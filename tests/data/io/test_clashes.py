@@ -31,6 +31,14 @@ def test_names_that_become_the_same_word_stay_apart(tmp_path, pos):
     assert b"\nFIELDS x y z a_b a_b_2\n" in (tmp_path / "a.pcd").read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las", ".laz", ".csv", ".xyz"])
+def test_a_column_of_one_number_per_row_is_a_plain_one(tmp_path, pos, unit, suffix):
+    np.savez(tmp_path / "a.npz", points=pos, label=np.array([[7], [8], [9]], "u1"))
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / "a.npz").with_normals(unit))
+    found = read_cloud(tmp_path / f"b{suffix}").table["label"]
+    assert (found.dtype, found.tolist()) == (np.uint8, [7, 8, 9])
+
+
 def test_new_columns_of_an_archive_take_no_name_of_its_own(tmp_path, pos, unit):
     np.savez(tmp_path / "a.npz", points=pos, other=np.zeros(5))
     columns = read_cloud(tmp_path / "a.npz").with_columns({"normal": np.arange(3), "points": np.arange(3)})
@@ -39,3 +47,17 @@ def test_new_columns_of_an_archive_take_no_name_of_its_own(tmp_path, pos, unit):
         np.testing.assert_array_equal(archive["points"], pos)
         np.testing.assert_array_equal(archive["normal"], unit)
         np.testing.assert_array_equal(archive["normal_2"], np.arange(3))
+
+
+@pytest.mark.parametrize("source", ["a.ply", "a.pcd"])
+@pytest.mark.parametrize("target", [".ply", ".pcd", ".las", ".npy", ".npz", ".csv", ".h5"])
+def test_names_in_latin_1_are_read_and_kept(tmp_path, unit, source, target):
+    properties = "".join(f"property float {name}\n" for name in ("x", "y", "z", "Höhe"))
+    ply = f"ply\nformat ascii 1.0\nelement vertex 1\n{properties}end_header\n1 2 3 4\n"
+    pcd = "FIELDS x y z Höhe\nSIZE 4 4 4 4\nTYPE F F F F\nPOINTS 1\nDATA ascii\n1 2 3 4\n"
+    (tmp_path / source).write_bytes((ply if source == "a.ply" else pcd).encode("latin-1"))
+    write_cloud(tmp_path / f"b{target}", read_cloud(tmp_path / source).with_normals(unit[:1]))
+    found = read_cloud(tmp_path / f"b{target}")
+    assert found.table["Höhe"].tolist() == [4]
+    if source.endswith(target):
+        assert "Höhe".encode("latin-1") in (tmp_path / f"b{target}").read_bytes()

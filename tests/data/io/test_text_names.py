@@ -55,7 +55,7 @@ def test_other_kinds_of_text_get_numbers_that_they_read_alike(through, tmp_path,
     )
 
 
-@pytest.mark.parametrize("note", ["a;b", "a|b", "a,b", "no #3", "a b", "a\tb", "plain"])
+@pytest.mark.parametrize("note", ["a;b", "a|b", "a,b", "no #3", "a b", "a\tb", "a\u00a0b", "", "plain"])
 @pytest.mark.parametrize("source", ["a.csv", "a.npy"])
 @pytest.mark.parametrize("target", ["b.csv", "b.txt", "b.xyz"])
 def test_texts_with_separators_in_them_are_kept(tmp_path, unit, note, source, target):
