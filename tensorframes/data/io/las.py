@@ -80,6 +80,7 @@ class LasFormat:
         placed = {*own, *columns.position, *columns.normals}
         return tuple(name for name in columns.names if name not in placed and not _fits(name, columns.table[name]))
 
+    @np.errstate(over="ignore")  # of coordinates near the largest of float64, in laspy, too
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The original file with new and changed dimensions; other points as LAS 1.4."""
         import laspy

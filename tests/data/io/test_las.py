@@ -95,6 +95,12 @@ def test_points_of_other_files_lie_on_a_fine_grid(tmp_path, size, offset):
     np.testing.assert_array_equal(data["NormalZ"], normals()[:, 2])
 
 
+def test_the_largest_coordinates_give_no_warning(tmp_path):
+    pos = np.array([[1.7e308, -1.7e308, 0], [-1.7e308, 1.7e308, 1], [0, 0, 2]])
+    write_cloud(tmp_path / "a.las", Columns(table_of({"xyz": pos})))
+    np.testing.assert_allclose(read_cloud(tmp_path / "a.las").pos, pos, rtol=1e-8, atol=0.1)
+
+
 def test_what_las_can_not_keep(tmp_path, caplog):
     pos, wide = np.ones((3, 3)), np.ones((3, 33))
     columns = Columns(table_of({"xyz": pos, "fpfh": wide, "name": np.array(["a", "b", "c"]), "near": wide[:, :3]}))
