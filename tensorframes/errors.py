@@ -90,20 +90,39 @@ def loading() -> Iterator[None]:
 def interruptible(main: Callable[[], int | None]) -> int:
     """Run a program; returns its exit code.
 
-    It is 0 if ``main`` returns None, 130 or 143 (with one line on stderr) after Ctrl-C or SIGTERM, and 0 if the reader
-    of the output has closed it, as ``head`` does.
+    It is 0 if ``main`` returns None, 130 or 143 (with one line on stderr) after Ctrl-C or SIGTERM, 0 if the reader of
+    the output has closed it, as ``head`` does, and 2 (with one line) if the output is a file on a full disk.
     """
     try:
-        code = main() or 0
-        sys.stdout.flush()
+        code = main() or flushed()
     except KeyboardInterrupt as error:
         line, code = ending(error)
         print(line, file=sys.stderr)
         return code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        discard_output()
         return 0
     return code
+
+
+def flushed(text: str = "") -> int:
+    """Write a text, and what is left before it, to the standard output; returns the exit code."""
+    try:
+        if sys.stdout is not None:  # a shell may have closed it
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        print(f"error: standard output: can't be written: {error.strerror or error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def discard_output() -> None:
+    """Let what is left of the standard output go nowhere: Python writes it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 DISTRIBUTIONS = {"hydra": "hydra-core", "pytorch_lightning": "pytorch-lightning", "skimage": "scikit-image"}

@@ -15,7 +15,7 @@ from tensorframes.data.io import (
     recognised,
     write_cloud,
 )
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, discard_output
 
 if TYPE_CHECKING:
     from tensorframes.data.io import Columns
@@ -38,7 +38,7 @@ def read_source(source: str, suffix: str = "") -> "Columns":
     """
     if source != STANDARD:
         return read_cloud(source, suffix)
-    content = sys.stdin.buffer.read()
+    content = sys.stdin.buffer.read() if sys.stdin else b""  # None where a shell has closed it
     if not content.strip():
         raise UserError(f"{INPUT}: expected points, got none")
     return parse_cloud(content, INPUT, suffix or recognised(content))
@@ -71,8 +71,16 @@ def write_target(target: str, columns: "Columns", suffix: str = "") -> None:
         write_cloud(target, columns, suffix)
         return
     content = encode_cloud(columns, OUTPUT, suffix)
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    if sys.stdout is None:
+        raise UserError(f"{OUTPUT}: can't be written: it is closed")
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise UserError(f"{OUTPUT}: can't be written: {error.strerror or error}") from error
 
 
 def is_standard_output(target: str) -> bool:

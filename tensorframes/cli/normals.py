@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.errors import LineParser, UserError, loading
+from tensorframes.errors import LineParser, UserError, flushed, loading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,9 @@ SMALLEST_BLOCK = 100
 
 UNCERTAIN = 20
 """Expected errors, in degrees, above which normals count as uncertain."""
+
+CONFIDENCES = ("field", "length")
+"""The forms of a confidence."""
 
 DESCRIPTION = """\
 Normals for a point file: tensorframes normals scan.ply normals.ply
@@ -59,8 +62,8 @@ def parser() -> LineParser:
     reader.add_argument(
         "--confidence",
         nargs="?",
-        const="field",
-        choices=("field", "length"),
+        const=CONFIDENCES[0],
+        choices=CONFIDENCES,
         help="also how sure each normal is, from 0 to 1: a column named confidence, or the lengths of the normals",
     )
     reader.add_argument(
@@ -94,7 +97,9 @@ def main(arguments: Sequence[str]) -> int:
         name = OUTPUT if given.target == STANDARD else given.target
         apart = is_standard_output(given.target)
         line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
-        print(f"{name}: {line}", file=sys.stderr if apart else sys.stdout)
+        if not apart:
+            return flushed(f"{name}: {line}\n")
+        print(f"{name}: {line}", file=sys.stderr)
     return 0
 
 
@@ -117,8 +122,12 @@ def summary(
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with the two words of ``--orient viewpoint X,Y,Z`` made one; the second may begin with a minus."""
+    """The arguments, with words that belong together made one: ``--orient viewpoint X,Y,Z``, which may begin with
+    a minus, and ``--confidence`` before a file, which is not its value."""
     words = list(arguments)
+    for place, word in enumerate(words[1:]):
+        if words[place] == "--confidence" and word not in CONFIDENCES:
+            words[place] = f"--confidence={CONFIDENCES[0]}"
     for place in range(1, len(words) - 1):
         if words[place - 1 : place + 1] == ["--orient", "viewpoint"]:
             words[place : place + 2] = [f"viewpoint={words[place + 1]}"]

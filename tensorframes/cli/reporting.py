@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.errors import UserError
 from tensorframes.normals.missing import missing
 
 NOT_OPTIONS = ("source", "target", "report")
@@ -53,7 +54,10 @@ def report_run(
         "points without a normal": missing_line(points, normals),
     }
     expected = None if confidence is None else np.degrees(1 - confidence)
-    write_normals_page(given.report, points, normals, done, given.orient != "none", expected)
+    try:
+        write_normals_page(given.report, points, normals, done, given.orient != "none", expected)
+    except OSError as error:
+        raise UserError(f"{given.report}: can't be written: {error.strerror or error}") from error
 
 
 def options_line(given: Mapping[str, object]) -> str:

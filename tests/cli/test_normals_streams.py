@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,25 @@ def test_the_standard_output_gets_the_points_alone(tmp_path: Path) -> None:
         r"/dev/stdout: normals of 60 points in \d+\.\d s, \d+ % uncertain \(expected error above 20 degrees\)\n", told
     )
     assert np.loadtxt(tmp_path / "b").shape == (60, 6)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_or_closed_standard_stream_is_one_line(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    for given, message in (
+        ("a.xyz - > /dev/full", "error: standard output: can't be written: No space left on device\n"),
+        ("a.xyz - >&-", "error: standard output: can't be written: it is closed\n"),
+        ("- b.ply <&-", "error: standard input: expected points, got none\n"),
+        ("a.xyz b.ply > /dev/full", "error: standard output: can't be written: No space left on device\n"),
+    ):
+        line = f"{shlex.join(COMMAND)} --weights fast {given}"
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        told = done.stderr[done.stderr.find("error:") :]
+        assert (done.returncode, told) == (2, message), given
+        assert "Traceback" not in done.stderr
+    line = f"{shlex.join(COMMAND)} --weights fast a.xyz c.ply >&-"
+    assert subprocess.run(["bash", "-c", line], cwd=tmp_path, stderr=subprocess.PIPE).returncode == 0
+    assert len(read_cloud(tmp_path / "c.ply").pos) == 60
 
 
 class Stream(io.TextIOWrapper):
@@ -77,7 +97,7 @@ def test_standard_input_and_output(
 def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for content, options, message in (
         (b" ", (), "standard input: expected points, got none"),
-        (b"1 2 x\n", (), "standard input"),
+        (b"1 2 x\n", (), "standard input, line 1: expected numbers"),
         (b"1 2 3\n", ("--from", "ply"), "expected a PLY file"),
         (b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n", (), "standard output: an STL file has no"),
     ):

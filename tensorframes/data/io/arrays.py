@@ -14,6 +14,7 @@ from tensorframes.data.io.axes import (
     POSITIONS,
     Triples,
     find_triple,
+    fresh,
     key_of,
 )
 from tensorframes.data.io.columns import NORMAL, Columns, plain, table_of
@@ -83,7 +84,7 @@ def new_arrays(columns: Columns, found: Found) -> dict[str, NDArray] | None:
         return None
     new = tuple(name for name in columns.names if name not in known)
     places = {array: names for array, names in found.places.items() if columns.changed & {*names}}
-    places |= _new_places(columns, new, found.single)
+    places |= _new_places(columns, new, found.single, {*found.places})
     return {
         array: columns.table[list(names)] if array in found.records else _joined(columns, names)
         for array, names in places.items()
@@ -92,7 +93,7 @@ def new_arrays(columns: Columns, found: Found) -> dict[str, NDArray] | None:
 
 def all_arrays(columns: Columns) -> dict[str, NDArray]:
     """Points of another format: pos (N, 3), normal (N, 3), and the other columns."""
-    places = {"pos": columns.position, **_new_places(columns, columns.names)}
+    places = {"pos": columns.position, **_new_places(columns, columns.names, True, {"pos"})}
     return {array: _joined(columns, names) for array, names in places.items()}
 
 
@@ -135,11 +136,15 @@ def _array(path: Path, arrays: Arrays, name: str) -> NDArray:
         raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
 
 
-def _new_places(columns: Columns, names: tuple[str, ...], single: bool = True) -> Places:
-    """The array of each column; normals are one array if positions are."""
+def _new_places(columns: Columns, names: tuple[str, ...], single: bool, taken: Collection[str]) -> Places:
+    """The array of each column, by names that are not taken; normals are one array if positions are."""
     normal = columns.normals if single and columns.normals and set(columns.normals) <= set(names) else ()
-    others = {name: (name,) for name in names if name not in (*columns.position, *normal)}
-    return {**others, **({"normal": normal} if normal else {})}
+    others = [name for name in names if name not in (*columns.position, *normal)]
+    arrays = fresh(others, {*taken, *(["normal"] if normal else [])})
+    return {
+        **{array: (name,) for array, name in zip(arrays, others, strict=True)},
+        **({"normal": normal} if normal else {}),
+    }
 
 
 def _joined(columns: Columns, names: tuple[str, ...]) -> NDArray:

@@ -1,7 +1,7 @@
 """Identification of position and normal columns by name, whatever their case, units, punctuation or order."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 Triples = tuple[tuple[str, str, str], ...]
 
@@ -45,6 +45,15 @@ def find_triple(names: Sequence[str], triples: Triples) -> tuple[str, ...] | Non
     return next((tuple(by_key[key] for key in triple) for triple in triples if set(triple) <= by_key.keys()), None)
 
 
+def readable(name: str) -> str:
+    """A name in a file, read as Latin-1 if its bytes are not UTF-8 and were escaped."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return name
+
+
 def unique(names: Sequence[str], unnamed: str = "index") -> tuple[str, ...]:
     """The names as fields of a structured array: empty and repeated ones are replaced."""
     taken: set[str] = set()
@@ -57,3 +66,8 @@ def unique(names: Sequence[str], unnamed: str = "index") -> tuple[str, ...]:
         taken.add(candidate)
         found.append(candidate)
     return tuple(found)
+
+
+def fresh(names: Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
+    """Names for new columns beside those that are taken: repeated ones are replaced."""
+    return unique([*taken, *names])[len(taken) :]

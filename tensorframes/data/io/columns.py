@@ -16,6 +16,7 @@ from tensorframes.data.io.axes import (
     find_triple,
     key_of,
 )
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.types import exact_type
 
 POSITION = ("x", "y", "z")
@@ -35,6 +36,7 @@ class Columns:
         suffix: the suffix of the file that was read, such as ".ply"; empty if there was none.
         changed: names of the columns that differ from the file.
         beside: content besides the points, which files of other formats cannot contain.
+        mesh: the faces, which other kinds of mesh files can contain; None of a cloud.
     """
 
     table: NDArray
@@ -42,6 +44,7 @@ class Columns:
     suffix: str = ""
     changed: frozenset[str] = field(default=frozenset())
     beside: tuple[str, ...] = ()
+    mesh: Mesh | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +60,11 @@ class Columns:
     def normals(self) -> tuple[str, ...]:
         """Names of the normal columns: three, or one of three numbers; empty if there are none."""
         return self._find(NORMALS, NORMAL_VECTORS)
+
+    @property
+    def faces(self) -> Faces | None:
+        """The faces of a mesh of these points, if they are sound."""
+        return self.mesh.faces if self.mesh and self.mesh.points == len(self.table) else None
 
     @property
     def pos(self) -> NDArray[np.float64]:
@@ -107,7 +115,8 @@ class Columns:
         table = np.empty(len(self.table), dtype=fields)
         for name, _ in fields:
             table[name] = self.table[name]
-        return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names))
+        mesh = None if self.mesh and self.mesh.name in names else self.mesh
+        return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names), mesh=mesh)
 
     def renamed(self, names: Mapping[str, str]) -> "Columns":
         """The same rows with renamed columns."""
@@ -135,8 +144,15 @@ def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns
     """The columns for a file of another format: positions x, y, z and normals `normal`, three columns each.
 
     Integer positions become floating-point numbers that represent them exactly, as programs expect. A column of colours
-    becomes red, green, blue.
+    becomes red, green, blue, and one of one number per row (N, 1) is (N,).
     """
+    kinds = columns.table.dtype
+    if any(kinds[name].shape == (1,) for name in columns.names):
+        flat = {
+            name: columns.table[name].reshape(-1) if kinds[name].shape == (1,) else columns.table[name]
+            for name in columns.names
+        }
+        columns = replace(columns, table=table_of(flat))
     colours = [
         name for name in columns.names if columns.table.dtype[name].shape == (3,) and key_of(name) in COLOUR_VECTORS
     ]

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMMENTS = ("#", "//", "%")
+PARTING = ";\t|,#"
+"""Signs that separate fields or begin a comment; a text with one of them is quoted."""
+
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
 )
@@ -52,12 +55,13 @@ class Dialect:
 
     def join(self, fields: Sequence[str]) -> str:
         """One line of these fields, quoted if they contain the separator."""
-        parting = (self.separator or " ", '"')
-        safe = [
-            f'"{field.replace(chr(34), "")}"' if self.quoted or any(sign in field for sign in parting) else field
-            for field in fields
-        ]
+        safe = [field if self._is_safe(field) else f'"{field.replace(chr(34), "")}"' for field in fields]
         return (self.separator or " ").join(safe) + ((self.separator or "") if self.trailing else "")
+
+    def _is_safe(self, field: str) -> bool:
+        """Whether a field needs no quotes."""
+        whole = self.separator is not None or field.split() == [field]
+        return whole and not self.quoted and not any(sign in field for sign in (self.separator or " ", '"', *PARTING))
 
     def append(self, line: str, fields: Sequence[str]) -> str:
         """The line, unchanged, with further fields appended."""

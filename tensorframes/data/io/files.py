@@ -14,7 +14,7 @@ DATASET = re.compile(r"(.*\.(?:h5|hdf5)):(.+)", re.IGNORECASE | re.DOTALL)
 
 def one_line(error: BaseException) -> str:
     """The message of an exception on one line, shortened."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).partition("****")[0].split()) or type(error).__name__  # libE57 puts its source there
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

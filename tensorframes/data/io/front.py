@@ -36,6 +36,9 @@ TARGETS = tuple(suffix for each in FORMATS if not each.refusal for suffix in eac
 CLOUD_SUFFIXES = tuple(suffix for each in CLOUDS for suffix in each.suffixes)
 """Suffixes of files that can be nothing but one cloud: no meshes, and no containers of many arrays."""
 
+MESHES = (".ply", ".obj", ".off")
+"""Suffixes of files that get the faces of a mesh of another kind."""
+
 SIGNATURES = {
     b"ply": ".ply", b"# .PCD": ".pcd", b"VERSION": ".pcd", b"LASF": ".las", b"\x93NUMPY": ".npy", b"PK": ".npz",
     b"\x89HDF": ".h5", b"ASTM-E57": ".e57", b"OFF": ".off", b"NOFF": ".off", b"COFF": ".off", b"solid": ".stl",
@@ -67,11 +70,12 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
     path = Path(path)
     found, named = _format_of(path, suffix)
+    known = file_of(path).suffix.lower() == named
+    full = path if known else path.with_name(f"{path.name}{named}")
     try:
-        known = file_of(path).suffix.lower() == named
-        columns = found.read(path if known else path.with_name(f"{path.name}{named}"), content)
-    except UserError:
-        raise
+        columns = found.read(full, content)
+    except UserError as error:
+        raise UserError(str(error).replace(str(full), str(path), 1)) from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
@@ -128,7 +132,7 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
     Raises:
         UserError: the suffix is unknown, or the positions cannot be represented.
     """
-    found, _ = _target_format(Path(path), columns, suffix)
+    found, named = _target_format(Path(path), columns, suffix)
     try:
         names = found.unkept(columns)
     except ValueError as error:
@@ -136,7 +140,10 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
     if lost := set(names) & {*columns.position, *columns.normals}:
         kinds = ", ".join(f"{name} ({columns.table.dtype[name]})" for name in columns.names if name in lost)
         raise UserError(f"{path}: {found.name} can't hold {kinds} without loss")
-    return (*names, *(() if columns.suffix in found.suffixes else columns.beside))
+    if columns.suffix in found.suffixes:
+        return names
+    faces = columns.mesh.name if columns.mesh and named in MESHES and columns.faces else ""
+    return (*names, *(name for name in columns.beside if name != faces))
 
 
 def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:

@@ -1,7 +1,7 @@
 """HDF5, with h5py: points in datasets of one group; everything else in the file is preserved."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.arrays import Found, all_arrays, find_points, find_position, new_arrays
-from tensorframes.data.io.axes import NORMAL_VECTORS, key_of
+from tensorframes.data.io.axes import NORMAL_VECTORS, fresh, key_of
 from tensorframes.data.io.columns import Columns
-from tensorframes.data.io.files import dataset_of
+from tensorframes.data.io.files import dataset_of, file_of
 from tensorframes.errors import UserError, needed_for
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Hdf5Format:
             file.visititems(lambda name, node: everything.append(f"/{name}") if hasattr(node, "shape") else None)
         read = {_joined(group, name) for name in found.places}
         beside = tuple(f"dataset {name}" for name in everything if name not in read)
-        return Columns(found.table, Hdf5Origin(content, group, found), path.suffix.lower(), beside=beside)
+        return Columns(found.table, Hdf5Origin(content, group, found), file_of(path).suffix.lower(), beside=beside)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""
@@ -89,7 +89,7 @@ class Hdf5Format:
         stream = io.BytesIO(origin.content if origin else b"")
         with h5py.File(stream, "r+" if origin else "w") as store:
             group = store[origin.group] if origin else store
-            for name, array in arrays.items():
+            for name, array in zip(_dataset_names([*arrays]), arrays.values(), strict=True):
                 _replace(group, name, array)
         file.write(stream.getbuffer())
 
@@ -141,6 +141,13 @@ def _is_batch(shape: tuple[int, ...]) -> bool:
 
 def _joined(group: str, name: str) -> str:
     return f"{group.rstrip('/')}/{name}"
+
+
+def _dataset_names(names: Sequence[str]) -> tuple[str, ...]:
+    """The names without the signs of paths: m_s for m/s."""
+    odd = [name for name in names if "/" in name or name == "."]
+    new = fresh([name.replace("/", "_").replace(".", "_") for name in odd], {*names} - {*odd})
+    return tuple(dict(zip(odd, new, strict=True)).get(name, name) for name in names)
 
 
 def _replace(group: "h5py.Group", name: str, array: NDArray) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.axes import key_of
+from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, standard, table_of
 from tensorframes.data.io.types import SMALL, exact_type
 
@@ -52,6 +52,7 @@ class LasFormat:
         _check_records(content)
         with laspy.open(BytesIO(content), encoding_errors="surrogateescape") as reader:
             _check_size(reader.header, len(content))
+            _check_chunks(reader.header, content)
             data = reader.read()
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
@@ -79,6 +80,7 @@ class LasFormat:
         placed = {*own, *columns.position, *columns.normals}
         return tuple(name for name in columns.names if name not in placed and not _fits(name, columns.table[name]))
 
+    @np.errstate(over="ignore")  # of coordinates near the largest of float64, in laspy, too
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
         """The original file with new and changed dimensions; other points as LAS 1.4."""
         import laspy
@@ -103,10 +105,20 @@ class LasFormat:
             if data.header.version.minor >= 4 and data.evlrs:
                 writer.write_evlrs(data.evlrs)
         stream.seek(0)
-        with laspy.open(stream, closefd=False):  # laspy writes some extra bytes so that it can't read them
+        with laspy.open(stream, closefd=False) as reader:  # laspy writes some extra bytes so that it can't read them
+            if compressed and data.point_format.has_waveform_packet:
+                _check_waves(data, reader.read())
             stream.seek(0, SEEK_END)
         if isinstance(stream, BytesIO) and stream is not file:
             file.write(stream.getbuffer())
+
+
+def _check_waves(data: "LasData", written: "LasData") -> None:
+    """Checks that what the compressor wrote of the packets of waveforms is read again: of points of several scanner
+    channels lazrs garbles it."""
+    names = data.point_format.dimension_names
+    if lost := [name for name in names if np.asarray(data[name]).tobytes() != np.asarray(written[name]).tobytes()]:
+        raise ValueError(f"the compressor would garble {', '.join(lost)}; choose .las")
 
 
 def _check_records(content: bytes) -> None:
@@ -135,6 +147,19 @@ def _check_size(header: "LasHeader", size: int) -> None:
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
         raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
+
+
+def _check_chunks(header: "LasHeader", content: bytes) -> None:
+    """Checks the number of chunks of compressed points, for whose table lazrs would allocate any memory, and abort."""
+    place = header.offset_to_point_data
+    if not header.are_points_compressed or header.point_count == 0 or place + 8 > len(content):
+        return
+    (table,) = struct.unpack_from("<q", content, place)
+    if table == -1:  # the place was not known when the points were written, and stands at the end
+        (table,) = struct.unpack_from("<q", content, len(content) - 8)
+    chunks = struct.unpack_from("<I", content, table + 4)[0] if 0 < table <= len(content) - 8 else 0
+    if chunks > len(content):
+        raise ValueError(f"expected a table of chunks, got {chunks} of them in {len(content)} bytes")
 
 
 def _fits(name: str, values: NDArray) -> bool:
@@ -189,13 +214,13 @@ def _new(columns: Columns) -> "LasData":
             places[name] = standard_name
     extra = [name for name in columns.names if name not in POSITION and name not in places]
     # What a dimension of the format can't hold, such as an intensity below 0, stands beside it.
-    places |= {name: f"{name}_2" for name in extra if name in known.values()}
-    header.add_extra_dims([_extra(places.get(name, name), columns.table[name]) for name in extra])
+    places |= dict(zip(extra, fresh(extra, [*header.point_format.dimension_names]), strict=True))
+    header.add_extra_dims([_extra(places[name], columns.table[name]) for name in extra])
     data = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(len(pos), header=header))
     for index, axis in enumerate(POSITION):
         data[axis] = pos[:, index]
-    for name in {*places, *extra}:
-        data[places.get(name, name)] = columns.table[name]
+    for name, place in places.items():
+        data[place] = columns.table[name]
     return data
 
 

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
@@ -15,6 +16,9 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 TITLES = 20
 """Lines after the first one that is neither numbers nor names, within which names must follow."""
+
+LABELLED = 20
+"""Rows that are looked at to see whether they begin with names of their own."""
 
 NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
 """One name in a line of names separated by white space; a unit in brackets is a part of it."""
@@ -109,8 +113,8 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
-        elif _is_row(text, separator, named=header is not None) and odd is None:
-            return _with_names(path, lines, index, detect(text, separator), header, count)
+        elif (found := _row_dialect(text, separator, lines[header] if header is not None else "")) and odd is None:
+            return _with_names(path, lines, index, found, header, count)
         elif not bare and _may_name_axes(text):
             header, bare, odd = index, True, None
         elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
@@ -128,20 +132,21 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
     for index in range(layout.start, len(lines)):
-        text = lines[index].strip(blank)
+        text = lines[index].strip().strip(blank)
         if text and not text.startswith(COMMENTS) and not (layout.width > 1 and text.isdigit()):
             yield index, lines[index]
 
 
-def split_names(text: str, dialect: Dialect, width: int) -> tuple[str, ...]:
+def split_names(text: str, dialect: Dialect, width: int, labelled: bool) -> tuple[str, ...]:
     """The names in a line, or none if their number differs from that of the columns.
 
-    One name fewer than columns is allowed: the rows begin with their own names then (as R writes them).
+    One name fewer than columns is allowed where the rows are ``labelled``: where they begin with their own names.
     """
     bare = text.strip().lstrip("#/% ")
     splits = _splits(bare, dialect)
-    exact = next((names for names in splits if len(names) == width), None)
-    if exact is None and width > 3:
+    unnamed = ([*names, ""] for names in splits if bare.endswith((dialect.separator or " ", ";", "\t", ",")))
+    exact = next((names for names in (*splits, *unnamed) if len(names) == width), None)
+    if exact is None and labelled and width > 3:
         exact = next(
             (["", *names] for names in splits if len(names) == width - 1 and find_triple(names, POSITIONS)), None
         )
@@ -165,7 +170,7 @@ def _with_names(
     if dialect.trailing and any(len(names) == width + 1 for names in splits):  # only the last value is missing
         dialect = replace(dialect, trailing=False)
         width += 1
-    names = split_names(lines[header], dialect, width)
+    names = split_names(lines[header], dialect, width, _are_labelled(lines[start:], dialect))
     if find_triple(names, POSITIONS):
         return Layout(start, dialect, width, header, names, count)
     if not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
@@ -173,6 +178,20 @@ def _with_names(
             f"{path}, line {header + 1}: expected {width} names, one a column, got {shorten(lines[header])}"
         )
     return Layout(start, dialect, width, count=count)  # some names have blanks in them; the positions come first
+
+
+def _are_labelled(rows: list[str], dialect: Dialect) -> bool:
+    """Whether rows begin with a name of their own, as R writes them: a text, a number in quotes or beside numbers with
+    points, or 1, 2, 3, ...; other numbers are coordinates."""
+    some = [line for _, line in islice(_not_blank(rows), LABELLED) if not line.lstrip().startswith(COMMENTS)]
+    fields = [dialect.split(split_comment(line)[0]) for line in some]
+    labels = [row[0] for row in fields]
+    if all(line.lstrip().startswith('"') for line in some) and not dialect.quoted:
+        return True
+    if not all(label.isdecimal() for label in labels):
+        return all(number(label, dialect.decimal) is None for label in labels)
+    apart = len({*labels}) == len(labels) and not any(row[1].lstrip("-").isdecimal() for row in fields if len(row) > 1)
+    return apart or labels == [str(place + 1) for place in range(len(labels))]
 
 
 def _splits(text: str, dialect: Dialect) -> list[list[str]]:
@@ -208,10 +227,18 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
     return len(TOKEN.findall(following.replace(",", " ").replace(";", " "))) > 1
 
 
-def _is_row(text: str, separator: str | None, named: bool) -> bool:
+def _row_dialect(text: str, separator: str | None, names: str) -> Dialect | None:
+    """The dialect of a row; that of the line of names where only this makes it one: a text may have other separators
+    in it."""
+    bare = names.strip().lstrip("#/% ")
+    own = [sign for sign in (None, *",;\t|") if find_triple(Dialect(sign).split(bare), POSITIONS)]
+    tried = [detect(text, separator), *(detect(text, sign) if sign else Dialect() for sign in own)]
+    return next((dialect for dialect in tried if _is_row(text, dialect, bool(names))), None)
+
+
+def _is_row(text: str, dialect: Dialect, named: bool) -> bool:
     """Whether fields are numbers, some possibly missing; below names, or after three numbers, other fields are
     allowed."""
-    dialect = detect(text, separator)
     fields = dialect.split(text)
     values = [number(field, dialect.decimal) for field in fields]
     numeric = sum(value is not None for value in values)

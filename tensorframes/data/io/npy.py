@@ -73,7 +73,12 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
     """
     if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
         raise ValueError("a file of another kind")
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise ValueError("Python objects, which are never loaded; save numbers") from error
+        raise
 
 
 def save(file: BinaryIO, values: NDArray) -> None:
@@ -91,7 +96,8 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
     if values.dtype.names:
         return values.reshape(-1)
     count = values.shape[-1] if values.ndim >= 2 else 0
-    if values.ndim == 2 and values.shape[0] in (3, 4, 6) and count > FEW:
+    aside = values.shape[0] in (3, 4, 6) if values.ndim == 2 else 3 in values.shape[-3:-1]
+    if count > FEW and aside:
         raise UserError(
             f"{path}: expected one point a row, (N, 3), got shape {values.shape}: one point a column; transpose it"
         )

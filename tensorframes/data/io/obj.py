@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, standard, table_of
 from tensorframes.data.io.dialect import Dialect
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, texts_of
@@ -22,6 +23,9 @@ from tensorframes.errors import UserError
 
 OTHERS = {0: (), 1: ("w",), 3: COLOURS, 4: (*COLOURS, "alpha")}
 """Names of the numbers behind a position, by how many there are; colours are an extension of MeshLab."""
+
+FACES = "lines f"
+"""The name of the faces in messages."""
 
 CORNER = re.compile(r"(-?\d+)(?:/(-?\d*)(?:/(-?\d*))?)?")
 """A corner of a face: v, v/vt, v//vn or v/vt/vn."""
@@ -58,14 +62,15 @@ class ObjFormat:
             arrays |= dict(zip(NORMAL, _numbers(path, lines, normals)[:, :3].T, strict=True))
         beside = tuple(f"lines {key}" for key in dict.fromkeys(map(_key, lines)) if key not in ("", "v", "vn"))
         origin = ObjOrigin(Text(lines, text.encoding, text.newline, text.ended), vertices, names)
-        return Columns(table_of(arrays), origin, ".obj", beside=beside)
+        mesh = Mesh(FACES, len(vertices), lambda: _faces(lines)) if FACES in beside else None
+        return Columns(table_of(arrays), origin, ".obj", beside=beside, mesh=mesh)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""
         return columns.besides(columns.origin.names if isinstance(columns.origin, ObjOrigin) else ())
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The original lines, each vertex followed by its normal, and faces that refer to it; others as v and vn."""
+        """The original lines, each vertex followed by its normal, and faces that refer to it; others as v, vn and f."""
         origin = columns.origin
         if isinstance(origin, ObjOrigin) and len(origin.vertices) == len(columns.table):
             file.write(origin.text.encoded(_changed_lines(origin, columns)))
@@ -74,6 +79,8 @@ class ObjFormat:
         vertices = _rows("v", columns, columns.position)
         normals = _rows("vn", columns, columns.normals) if columns.normals else []
         lines = [line for pair in zip(vertices, normals, strict=True) for line in pair] if normals else vertices
+        for corners in columns.faces.texts(1) if columns.faces else ():
+            lines.append(" ".join(("f", *(f"{row}//{row}" if normals else row for row in corners))))
         file.write(("\n".join(lines) + "\n").encode())
 
 
@@ -133,6 +140,24 @@ def _by_vertex(lines: Sequence[str]) -> bool:
                 if normal and _absolute(vertex, vertices) != _absolute(normal, normals):
                     return False
     return True
+
+
+def _faces(lines: Sequence[str]) -> Faces:
+    """The faces, of the vertices alone.
+
+    Raises:
+        ValueError: a corner is no number, or 0.
+    """
+    vertices, rows = 0, []
+    for line in lines:
+        key = _key(line)
+        vertices += key == "v"
+        if key == "f":
+            corners = [int(word.partition("/")[0]) for word in line.partition("#")[0].split()[1:]]
+            if 0 in corners:
+                raise ValueError("a corner 0")
+            rows.append([corner - 1 if corner > 0 else vertices + corner for corner in corners])
+    return Faces.of(rows)
 
 
 def _absolute(number: str, count: int) -> int:

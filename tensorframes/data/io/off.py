@@ -11,6 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, standard, table_of
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode
 from tensorframes.data.io.values import brief, texts_of
 from tensorframes.errors import UserError
@@ -63,23 +64,29 @@ class OffFormat:
         values = np.array(rows, dtype=np.float64).reshape(count, -1)
         names = _names(values.shape[1], header[1] is not None, header[2])
         origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
-        beside = ("faces",) if faces else ()
-        return Columns(table_of(dict(zip(names, values.T, strict=True))), origin, ".off", beside=beside)
+        rows = [text.lines[place].partition("#")[0].split() for place in rest[count : count + faces]]
+        mesh = Mesh("faces", count, lambda: Faces.of([_corners(row) for row in rows])) if faces else None
+        coloured = any(row[0].isdecimal() and len(row) > 1 + int(row[0]) for row in rows)
+        beside = (*(("faces",) if faces else ()), *(("colours of faces",) if coloured else ()))
+        table = table_of(dict(zip(names, values.T, strict=True)))
+        return Columns(table, origin, ".off", beside=beside, mesh=mesh)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""
         return columns.besides(columns.origin.names if isinstance(columns.origin, OffOrigin) else ())
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The original lines with normals; other points as OFF or NOFF without faces."""
+        """The original lines with normals; other points as OFF or NOFF, with the faces of a mesh."""
         origin = columns.origin
         if isinstance(origin, OffOrigin) and len(origin.vertices) == len(columns.table):
             lines = _changed_lines(origin, columns) if columns.changed else origin.text.lines
             file.write(origin.text.encoded(lines))
             return
         columns = standard(columns)
-        head = ["NOFF" if columns.normals else "OFF", f"{len(columns.table)} 0 0"]
-        file.write(("\n".join([*head, *_rows(columns, (*columns.position, *columns.normals))]) + "\n").encode())
+        faces = [" ".join((str(len(row)), *row)) for row in columns.faces.texts()] if columns.faces else []
+        head = ["NOFF" if columns.normals else "OFF", f"{len(columns.table)} {len(faces)} 0"]
+        lines = [*head, *_rows(columns, (*columns.position, *columns.normals)), *faces]
+        file.write(("\n".join(lines) + "\n").encode())
 
 
 def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
@@ -96,6 +103,18 @@ def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
     colours = (*COLOURS, "alpha")[:between] if between in (3, 4) else ()
     others = colours or tuple(f"c{len(names) + index + 1}" for index in range(between))
     return (*names, *others, *last)
+
+
+def _corners(row: list[str]) -> list[int]:
+    """The corners of a face; behind them may stand a colour.
+
+    Raises:
+        ValueError: there are fewer than the first number says.
+    """
+    count = int(row[0])
+    if not 0 <= count < len(row):
+        raise ValueError(f"a face of {len(row) - 1} numbers, fewer than {count}")
+    return [int(text) for text in row[1 : 1 + count]]
 
 
 def _changed_lines(origin: OffOrigin, columns: Columns) -> list[str]:

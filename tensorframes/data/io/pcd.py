@@ -9,12 +9,13 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.data.io.axes import fresh
 from tensorframes.data.io.columns import Columns, standard
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.pcd_header import Header, read_header
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.types import SMALL, exact_type, holds
-from tensorframes.data.io.values import texts_of
+from tensorframes.data.io.values import read_table, texts_of
 
 NORMAL = ("normal_x", "normal_y", "normal_z")
 """Names of normals in PCL."""
@@ -84,7 +85,7 @@ def _from_text(header: Header, lines: tuple[str, ...]) -> NDArray:
     rows = np.zeros(header.points, dtype=header.row)
     if header.points == 0:
         return rows
-    values = np.loadtxt(lines[: header.points], ndmin=2, comments=None)
+    values = read_table(lines[: header.points], sum(header.counts))
     place = 0
     if values.shape[1] != sum(header.counts):
         raise ValueError(f"expected {sum(header.counts)} numbers a row, got {values.shape[1]}")
@@ -114,7 +115,9 @@ def _from_compressed(header: Header, body: bytes) -> NDArray:
 
     if header.points == 0:
         return np.zeros(0, dtype=header.row)
-    packed, size = struct.unpack("<II", body[:8]) if len(body) >= 8 else (0, 0)
+    if len(body) < 8:
+        raise ValueError(f"expected compressed rows, got {len(body)} bytes")
+    packed, size = struct.unpack("<II", body[:8])
     expected = header.points * header.row.itemsize
     if len(body) < 8 + packed or size != expected or size > LARGEST_RATIO * max(packed, 1):
         raise ValueError(
@@ -176,7 +179,7 @@ def _written(columns: Columns, origin: PcdOrigin) -> tuple[Header, NDArray]:
             kinds[name] = kind.str[1:]
     new = [name for name in columns.names if name not in old.names]
     counts = [*old.counts, *(int(np.prod(columns.table.dtype[name].shape, dtype=int)) for name in new)]
-    fields = [*old.fields, *("_".join(name.split()) for name in new)]
+    fields = [*old.fields, *fresh(["_".join(name.split()) for name in new], old.fields)]
     said = {"fields": fields, "columns": fields, "count": [str(count) for count in counts]}
     said["size"] = [kind[1] for kind in kinds.values()]
     said["type"] = [kind[0].upper() for kind in kinds.values()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tensorframes.data.io.axes import unique
+from tensorframes.data.io.axes import readable, unique
 from tensorframes.errors import UserError
 
 KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
@@ -40,7 +40,7 @@ class Header:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns: those of the fields, made unique."""
-        return unique(self.fields, "field")
+        return unique([readable(field) for field in self.fields], "field")
 
     @property
     def row(self) -> np.dtype:

@@ -8,9 +8,10 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.axes import POSITIONS, find_triple, unique
+from tensorframes.data.io.axes import POSITIONS, find_triple, fresh, readable, unique
 from tensorframes.data.io.columns import Columns, standard
 from tensorframes.data.io.dialect import Dialect
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.ply_header import WORDS, Element, Header, Property, read_header
 from tensorframes.data.io.ply_rows import CutOff, read_binary, read_text, row_texts, skip_binary, write_binary
 from tensorframes.data.io.splice import Splice, splice_line
@@ -51,11 +52,18 @@ class PlyFormat:
         """The points, with all other content of the file."""
         header, start = read_header(path, content)
         element = _points(path, header)
-        names = unique([each.name for each in element.properties], "property")
+        names = unique([readable(each.name) for each in element.properties], "property")
         body = content[start:]
         table, origin = (_from_binary if header.order else _from_text)(header, element, names, body)
-        others = (each for each in header.elements if each is not element and each.count)
-        return Columns(table, origin, ".ply", beside=tuple(f"element {each.name}" for each in others))
+        others = [each for each in header.elements if each is not element and each.count]
+        beside = tuple(f"element {each.name}" for each in others)
+        faces = next((each for each in others if find_corners(each) is not None), None)
+        if faces is None:
+            return Columns(table, origin, ".ply", beside=beside)
+        place = find_corners(faces)
+        more = tuple(f"{each.name} of faces" for index, each in enumerate(faces.properties) if index != place)
+        mesh = Mesh(f"element {faces.name}", element.count, lambda: read_faces(origin, faces))
+        return Columns(table, origin, ".ply", beside=(*beside, *more), mesh=mesh)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, or not representable by a type of PLY, such as some 64-bit integers."""
@@ -63,10 +71,11 @@ class PlyFormat:
         return tuple(name for name in columns.names if name not in from_ply and exact_type(columns.table[name]) is None)
 
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
-        """The original file with new and changed columns; other points as binary, little-endian."""
+        """The original file with new and changed columns; other points as binary, little-endian, with the faces of a
+        mesh."""
         origin = columns.origin
         if not isinstance(origin, PlyOrigin) or not set(origin.names) <= set(columns.names):
-            columns, origin = standard(replace(columns, origin=None)), _empty_origin()
+            columns, origin = standard(replace(columns, origin=None)), _empty_origin(columns.faces)
         properties = _properties(columns, origin)
         file.write(origin.header.encoded(_header_lines(columns, origin, properties)))
         file.write(origin.before)
@@ -114,10 +123,42 @@ def _from_text(header: Header, element: Element, names: tuple[str, ...], body: b
     return table, PlyOrigin(header, element, names, before, after, tuple(lines[start:end]))
 
 
-def _empty_origin() -> PlyOrigin:
-    element = Element("vertex", 0, (), 2)
-    header = Header(("ply", "format binary_little_endian 1.0", "element vertex 0", "end_header"), "\n", "<", (element,))
-    return PlyOrigin(header, element, (), b"", b"")
+def _empty_origin(faces: Faces | None) -> PlyOrigin:
+    element, lines, after = Element("vertex", 0, (), 2), [], b""
+    if faces is not None:
+        kind, after = faces.lists()
+        lines = [f"element face {len(faces.lengths)}", f"property list {WORDS[kind]} int vertex_indices"]
+    head = ("ply", "format binary_little_endian 1.0", "element vertex 0", *lines, "end_header")
+    return PlyOrigin(Header(head, "\n", "<", (element,)), element, (), b"", after)
+
+
+def find_corners(element: Element) -> int | None:
+    """Which property of an element is the list of the corners of faces."""
+    lists = [each.name if each.length else "" for each in element.properties]
+    return next((place for place, name in enumerate(lists) if name in ("vertex_indices", "vertex_index")), None)
+
+
+def read_faces(origin: PlyOrigin, faces: Element) -> Faces:
+    """The faces in the bytes before or behind the points.
+
+    Raises:
+        ValueError: they are cut off, or no numbers.
+    """
+    header = origin.header
+    places = [header.elements.index(each) for each in (origin.element, faces)]
+    content = origin.before if places[1] < places[0] else origin.after
+    between = header.elements[0 if places[1] < places[0] else places[0] + 1 : places[1]]
+    names = [str(index) for index in range(len(faces.properties))]
+    if header.order:
+        start = 0
+        for each in between:
+            start = skip_binary(each, content, start, header.order)
+        table = read_binary(faces, names, content, start, header.order)[0]
+    else:
+        start = sum(each.count for each in between)
+        lines = content.decode("utf-8", "surrogateescape").split(header.newline)
+        table = read_text(faces, names, lines[start : start + faces.count])
+    return Faces.of(table[str(find_corners(faces))].tolist())
 
 
 def _properties(columns: Columns, origin: PlyOrigin) -> list[Property]:
@@ -126,10 +167,9 @@ def _properties(columns: Columns, origin: PlyOrigin) -> list[Property]:
     for each, name in zip(origin.element.properties, origin.names, strict=True):
         kind = exact_type(columns.table[name]) if name in columns.changed else None
         found.append(each if kind is None or each.length else replace(each, kind=kind.str[1:]))
-    for name in columns.names:
-        if name not in origin.names:
-            found.append(_new_property(name, columns.table[name]))
-    return found
+    new = [name for name in columns.names if name not in origin.names]
+    words = fresh(["_".join(name.split()) for name in new], {each.name for each in origin.element.properties})
+    return [*found, *(_new_property(word, columns.table[name]) for word, name in zip(words, new, strict=True))]
 
 
 def _new_property(name: str, values: NDArray) -> Property:
@@ -137,7 +177,7 @@ def _new_property(name: str, values: NDArray) -> Property:
     if kind is None:
         raise ValueError(f"expected numbers in {name}, got {values.dtype}")
     length = "" if values.ndim == 1 else "u1" if values[0].size < 256 else "i4"
-    return Property("_".join(name.split()), kind.str[1:], length)
+    return Property(name, kind.str[1:], length)
 
 
 def _header_lines(columns: Columns, origin: PlyOrigin, properties: list[Property]) -> list[str]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.ply_header import Element, Property
 from tensorframes.data.io.types import holds
+from tensorframes.data.io.values import read_table
 
 ROWS = 1 << 18
 """Rows that are converted and written at once."""
@@ -103,7 +104,7 @@ def _read_plain_text(element: Element, names: Sequence[str], lines: list[str]) -
     if element.count == 0:
         return np.empty(0, dtype=row_type(element.properties, names))
     long = [index for index, each in enumerate(element.properties) if each.kind in ("i8", "u8")]
-    values = np.loadtxt(lines, ndmin=2, comments=None)
+    values = read_table(lines, len(names))
     if values.shape != (element.count, len(names)):
         raise ValueError(f"rows of {values.shape[1]} numbers for the {len(names)} properties of {element.name}")
     table = np.empty(element.count, dtype=row_type(element.properties, names, "="))

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import POSITION, Columns, table_of
+from tensorframes.data.io.dialect import number
+from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
 from tensorframes.geometry.distances import distinct_points
 
@@ -33,16 +35,18 @@ class StlFormat(ReadOnly):
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, float32 of binary files and float64 of text."""
         corners = _from_binary(content) if _is_binary(content) else _from_text(content)
+        points, rows = _distinct(corners)
+        mesh = Mesh("triangles", len(points), lambda: Faces(np.full(len(rows) // 3, 3), rows))
         return Columns(
-            table_of(dict(zip(POSITION, _distinct(corners).T, strict=True))), None, ".stl", beside=("triangles",)
+            table_of(dict(zip(POSITION, points.T, strict=True))), None, ".stl", beside=(mesh.name,), mesh=mesh
         )
 
 
 def _is_binary(content: bytes) -> bool:
-    """Whether the size is that of the declared triangles; binary files may begin with `solid`, too."""
+    """Whether there is more than text: binary files may begin with `solid`, too."""
     if content.lstrip()[:5].lower() != b"solid":
         return True
-    return len(content) >= START and len(content) == START + TRIANGLE.itemsize * _declared(content)
+    return b"\0" in content[:START] or len(content) == START + TRIANGLE.itemsize * _declared(content)
 
 
 def _declared(content: bytes) -> int:
@@ -63,13 +67,23 @@ def _from_text(content: bytes) -> NDArray:
     """(3 T, 3) corners."""
     if not re.search(rb"^\s*endsolid", content, re.MULTILINE | re.IGNORECASE):
         raise ValueError("text that ends before endsolid")
-    corners = np.array(VERTEX.findall(content)).reshape(-1, 3).astype(np.float64)
+    texts = np.array(VERTEX.findall(content), dtype=bytes).reshape(-1, 3)
+    try:
+        corners = texts.astype(np.float64)
+    except ValueError as error:
+        wrong = next(row for row in texts.astype("U40").tolist() if not all(map(_is_number, row)))
+        raise ValueError(f"a corner at {' '.join(wrong)}") from error
     if len(corners) % 3:
         raise ValueError(f"{len(corners)} corners, no multiple of three")
     return corners
 
 
-def _distinct(corners: NDArray) -> NDArray:
+def _is_number(text: str) -> bool:
+    return number(text) is not None
+
+
+def _distinct(corners: NDArray) -> tuple[NDArray, NDArray]:
+    """The distinct corners, and (3 T,) which of them each corner is."""
     exact = torch.from_numpy(corners.astype(np.float64))
-    rows: NDArray = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long)).first.numpy()
-    return corners[rows]
+    found = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long))
+    return corners[found.first.numpy()], found.index.numpy()

@@ -1,5 +1,6 @@
 """Text files of points: XYZ, TXT, ASC, CSV, PTS, as of spreadsheets, scanners and viewers."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,10 @@ UNIT_LENGTH = 0.05
 """Largest difference from 1 of the length of a normal."""
 
 
+PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+"""A number that programs read alike."""
+
+
 @dataclass(frozen=True, eq=False)
 class TextOrigin:
     """A text file: its lines, and the names of its columns in the table."""
@@ -47,7 +52,7 @@ class TextFormat:
         text = decode(path, content)
         layout = find_layout(path, text.lines)
         if layout.width < 3:
-            raise UserError(f"{path}: expected at least 3 columns (x y z), got {layout.width}")
+            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {layout.width}")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
         _check_count(path, text.lines, layout, len(arrays[0]))
@@ -172,7 +177,7 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
         return line
     body = line.rstrip()
     separator = next((sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body), " ")
-    trailing = body.endswith(separator) and separator != " "
+    trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
     return f"{body.removesuffix(separator) if trailing else body}{separator}{names}{separator if trailing else ''}"
@@ -201,9 +206,10 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
         for name, texts in zip(origin.names, fields, strict=True):
             same = name in columns.names and name not in columns.changed and len(texts) == len(columns.table)
             if same and columns.table.dtype[name].kind != "U":
-                texts = [text.replace(",", ".") if point else text for text in texts]
+                plain = [text.replace(",", ".") for text in texts] if point else texts
+                texts = _plain_texts(plain, columns.table[name])
             if same:
-                original[name] = [text or "nan" for text in texts]
+                original[name] = texts
     return {
         key: texts
         for name in columns.names
@@ -211,9 +217,14 @@ def _all_texts(columns: Columns) -> dict[str, list[str]]:
     }
 
 
+def _plain_texts(texts: Sequence[str], values: NDArray) -> list[str]:
+    """The texts of numbers, but for grouped digits and marks of missing values, which other dialects misread."""
+    return [text if PLAIN.fullmatch(text) else number for text, number in zip(texts, texts_of(values), strict=True)]
+
+
 def _texts(values: NDArray, name: str = "") -> dict[str, list[str]]:
-    if values.ndim == 1:
-        return {name: texts_of(values)}
+    if values.ndim == 1 or values.shape[1:] == (1,):
+        return {name: texts_of(values.reshape(-1))}
     flat = values.reshape(len(values), -1)
     return {f"{name}_{index}": texts_of(flat[:, index]) for index in range(flat.shape[1])}
 

@@ -1,7 +1,7 @@
 """Columns of rows of text, vectorised if all are numbers, else field by field; and numbers as text."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,22 @@ def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int],
     return places, [list(column) for column in zip(*rows, strict=True)]
 
 
+def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
+    """(N, C) numbers of lines with white space between them, as a rule C = ``width``.
+
+    Raises:
+        ValueError: lines differ in the number of their fields, or a field is not a number.
+    """
+    try:
+        return np.loadtxt(lines, ndmin=2, comments=None)
+    except ValueError as error:
+        rows = enumerate(line.split() for line in lines)
+        wrong = next((row for row, texts in rows if len(texts) != width or not all(map(_is_float, texts))), None)
+        if wrong is None:
+            raise
+        raise ValueError(f"row {wrong + 1}: expected {width} numbers, got {shorten(lines[wrong].strip())}") from error
+
+
 def texts_of(values: NDArray) -> list[str]:
     """Numbers (N,) as text with the fewest digits that determine them in their type; half precision as single."""
     if values.dtype.kind == "f" and values.dtype.itemsize < 8:
@@ -121,6 +137,14 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
     except ValueError:
         return None
     return values if values.shape[1] == layout.width else None
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _as_numbers(path: Path, places: list[int], texts: list[str], decimal: str) -> NDArray[np.float64]:

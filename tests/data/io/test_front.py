@@ -236,5 +236,5 @@ def test_a_suffix_may_be_named_for_files_with_others(tmp_path):
     np.testing.assert_array_equal(read_cloud(tmp_path / "a.dat", ".ply").pos, cloud().pos)
     with pytest.raises(UserError, match=r"expected a file of type \.ply.*got \.dat"):
         read_cloud(tmp_path / "a.dat")
-    with pytest.raises(UserError, match="expected a PCD file"):
+    with pytest.raises(UserError, match=r"a\.dat: expected a PCD file"):
         read_cloud(tmp_path / "a.dat", ".pcd")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from tensorframes.data.io import read_cloud
+from tensorframes.data.io import read_cloud, write_cloud
 from tensorframes.errors import UserError
 
 h5py = pytest.importorskip("h5py")
@@ -64,8 +64,11 @@ def test_axes_and_records(through, pos, unit):
     np.testing.assert_array_equal(loaded(written, "points")[0]["nx"], unit[:, 0])
 
 
-def test_a_dataset_is_named_behind_the_file(tmp_path, pos):
+def test_a_dataset_is_named_behind_the_file(tmp_path, pos, caplog):
     (tmp_path / "a.h5").write_bytes(stored(points=pos, scans__second=2 * pos))
+    write_cloud(tmp_path / "b.h5", read_cloud(f"{tmp_path}/a.h5:scans/second").with_normals(pos))
+    assert caplog.text == ""  # all else is kept
+    np.testing.assert_array_equal(loaded((tmp_path / "b.h5").read_bytes(), "points")[0], pos)
     np.testing.assert_array_equal(read_cloud(tmp_path / "a.h5").pos, pos)
     np.testing.assert_array_equal(read_cloud(f"{tmp_path}/a.h5:scans/second").pos, 2 * pos)
     with pytest.raises(UserError, match="expected a dataset /scans/third in the file, got none"):

@@ -95,6 +95,12 @@ def test_points_of_other_files_lie_on_a_fine_grid(tmp_path, size, offset):
     np.testing.assert_array_equal(data["NormalZ"], normals()[:, 2])
 
 
+def test_the_largest_coordinates_give_no_warning(tmp_path):
+    pos = np.array([[1.7e308, -1.7e308, 0], [-1.7e308, 1.7e308, 1], [0, 0, 2]])
+    write_cloud(tmp_path / "a.las", Columns(table_of({"xyz": pos})))
+    np.testing.assert_allclose(read_cloud(tmp_path / "a.las").pos, pos, rtol=1e-8, atol=0.1)
+
+
 def test_what_las_can_not_keep(tmp_path, caplog):
     pos, wide = np.ones((3, 3)), np.ones((3, 33))
     columns = Columns(table_of({"xyz": pos, "fpfh": wide, "name": np.array(["a", "b", "c"]), "near": wide[:, :3]}))
@@ -140,6 +146,20 @@ def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("place", [None, 7])
+def test_a_broken_table_of_chunks_does_not_end_the_program(tmp_path, place):
+    content = bytearray(content_of(survey(), True))
+    start = int.from_bytes(content[96:100], "little")
+    table = int.from_bytes(content[start : start + 8], "little")
+    content[table + 4 : table + 8] = b"\xff" * 4
+    if place is None:  # the table's place stands at the end of the file
+        content += table.to_bytes(8, "little")
+        content[start : start + 8] = b"\xff" * 8
+    (tmp_path / "a.laz").write_bytes(content)
+    with pytest.raises(UserError, match="expected a table of chunks, got 4294967295 of them"):
+        read_cloud(tmp_path / "a.laz")
+
+
 def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
     data = survey()
     content = bytearray(content_of(data, False))
@@ -157,6 +177,25 @@ def test_what_laspy_could_not_read_again_is_not_written(tmp_path):
         write_cloud(tmp_path / "a.las", columns)
     assert (tmp_path / "a.las").read_bytes() == before
     assert read_cloud(tmp_path / "a.las").normal is None
+
+
+def test_packets_of_waveforms_are_not_garbled_silently(tmp_path):
+    data, random = survey("1.4", 10), np.random.default_rng(0)
+    data.scanner_channel = np.zeros(POINTS, np.uint8)
+    for name in data.point_format.dimension_names:
+        if name.startswith("wavepacket") or name in ("x_t", "y_t", "z_t", "return_point_wave_location"):
+            data[name] = random.integers(0, 100, POINTS)
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    for suffix in (".las", ".laz"):
+        write_cloud(tmp_path / f"b{suffix}", columns)
+        np.testing.assert_array_equal(read_cloud(tmp_path / f"b{suffix}").table["x_t"], data["x_t"])
+    data.scanner_channel = np.arange(POINTS) % 2
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las").with_normals(normals())
+    with pytest.raises(UserError, match=r"c\.laz: can't be written as LAS: the compressor would garble wavepacket"):
+        write_cloud(tmp_path / "c.laz", columns)
+    assert not (tmp_path / "c.laz").exists()
 
 
 def test_waveforms_are_not_dropped_silently(tmp_path):

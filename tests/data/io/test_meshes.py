@@ -103,6 +103,8 @@ def test_kinds_of_off(through, head, behind, names, line):
         ("a.off", "NOFF\n1 0 0\n1 2 3\n", "vertices of 3 numbers, fewer than the header says"),
         ("a.stl", "solid a\nfacet\nvertex 0 0 0\n", "text that ends before endsolid"),
         ("a.stl", "solid a\nvertex 0 0 0\nendsolid\n", "1 corners, no multiple of three"),
+        ("a.stl", "solid a\nvertex 0 0 1e\nendsolid\n", "a corner at 0 0 1e"),
+        ("a.stl", "solid".ljust(80) + "\2\0\0\0" + "cut off", "2 triangles declared, and 7 bytes of them"),
         ("a.stl", "x" * 200, "triangles declared"),
         ("a.stl", "x", "1 bytes, fewer than a header has"),
     ],
@@ -124,7 +126,7 @@ def stl(corners: np.ndarray, start: bytes = b"solid of a scanner") -> bytes:
 def test_corners_of_an_stl_are_one_point_where_they_are_equal(tmp_path, pos):
     corners = pos[[[1, 0, 2], [2, 0, 1]]]
     text = "solid a\n" + "".join("  vertex {} {} {}\n".format(*row) for row in corners.reshape(-1, 3)) + "endsolid a\n"
-    for content in (stl(corners), stl(corners, b"anything"), text.encode()):
+    for content in (stl(corners), stl(corners, b"anything"), stl(corners) + b"more", text.encode()):
         (tmp_path / "a.stl").write_bytes(content)
         columns = read_cloud(tmp_path / "a.stl")
         np.testing.assert_array_equal(columns.pos, pos[[1, 0, 2]])

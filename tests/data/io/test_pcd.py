@@ -114,6 +114,8 @@ def test_old_headers(through):
         (b"FIELDS x y z\nPOINTS 1\nDATA packed\n", "DATA packed"),
         (b"FIELDS x y z\nPOINTS 9\nDATA ascii\n1 2 3\n", "expected 9 rows, got 1"),
         (b"FIELDS x y z\nPOINTS 1\nDATA ascii\n1 2\n", "expected 3 numbers a row, got 2"),
+        (b"FIELDS x y z\nPOINTS 2\nDATA ascii\n1 2 3\n4 5\n", "row 2: expected 3 numbers, got '4 5'"),
+        (b"FIELDS x y z\nPOINTS 1\nDATA binary_compressed\n123", "expected compressed rows, got 3 bytes"),
         (b"FIELDS x y z\nPOINTS 1000000000\nDATA binary\n1234", "got 4 bytes"),
         (b"FIELDS x y z\nPOINTS 1000000000\nDATA binary_compressed\n12345678", "compressed"),
         (b"FIELDS x y z\nPOINTS 1\nDATA binary_compressed\n\x04\0\0\0\x0c\0\0\0\xff\xff\xff\xff", "a whole PCD"),

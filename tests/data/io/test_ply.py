@@ -134,6 +134,12 @@ def test_wide_columns_become_lists(tmp_path, pos):
         (header("element face 1\nproperty float w\n").encode() + b"1\n", "element vertex, got face"),
         (header("element vertex 0\n" + XYZ).encode(), "expected points, got none"),
         (header(f"element vertex 1\n{XYZ}property uchar r\n").encode() + b"1 2 3 300\n", "r that its type can't hold"),
+        (
+            header("element vertex 2\n" + XYZ).encode() + b"1 2 3\nend of all\n",
+            "row 2: expected 3 numbers, got 'end of all'",
+        ),
+        (header("element vertex 2\n" + XYZ).encode() + b"1 2 3\n1 2 3 4\n", "row 2: expected 3 numbers, got '1 2 3 4'"),
+        (header("element vertex 2\n" + XYZ).encode() + b"comment\n1 2 3\n", "row 1: expected 3 numbers, got 'comment'"),
         (header("element vertex 1\n" + XYZ).encode() + b"1 2 3 4\n", "rows of 4 numbers for the 3 properties"),
         (
             header(

@@ -225,7 +225,7 @@ def test_other_kinds_of_text_get_their_own_form(tmp_path, target, content):
         (b"1 2 3 4\n4 5 6 six\n", "a.xyz, line 2: expected numbers, got 'six'"),
         (b"x,y,z\n1,2,3\n4,5_0,6\n", "a.xyz, line 3: expected numbers, got '5_0'"),
         (b"5\n1 2 3\n4 5 6\n", "a.xyz: expected 5 rows, as line 1 says, got 2"),
-        (b"1 2\n3 4\n", r"at least 3 columns \(x y z\), got 2"),
+        (b"1 2\n3 4\n", r"line 1: expected at least 3 columns \(x y z\), got 2"),
         (b"lon,lat,h\n1,2,3\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'lon,lat,h'"),
         (b"x y z\n1 2 3\nlast words here now\n", "a.xyz, line 3: expected 3 columns as above, got 4"),
         (b"a title\n1 2 3\n4 5 6\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'a title'"),
