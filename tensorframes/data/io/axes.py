@@ -20,6 +20,13 @@ NORMALS: Triples = (
 )
 """Keys of three columns each; the first triple that is present is used."""
 
+COLOURS: Triples = (
+    ("red", "green", "blue"),
+    ("r", "g", "b"),
+    *((f"{word}r", f"{word}g", f"{word}b") for word in ("color", "colour")),
+    *((f"{word}red", f"{word}green", f"{word}blue") for word in ("color", "colour", "diffuse")),
+)
+
 POSITION_VECTORS = ("xyz", "pos", "position", "positions", "points", "point", "coord", "coords", "coordinates")
 NORMAL_VECTORS = ("normal", "normals", "nxyz")
 COLOUR_VECTORS = ("rgb", "color", "colors", "colour", "colours")

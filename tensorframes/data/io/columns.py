@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import (
-    COLOUR_VECTORS,
     NORMAL_VECTORS,
     NORMALS,
     POSITION_VECTORS,
@@ -17,7 +16,6 @@ from tensorframes.data.io.axes import (
     key_of,
 )
 from tensorframes.data.io.faces import Faces, Mesh
-from tensorframes.data.io.types import exact_type
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
@@ -102,7 +100,7 @@ class Columns:
         kind = np.dtype("f8") if old and all(each.kind == "f" and each.itemsize == 8 for each in old) else "f4"
         values = np.asarray(normal).astype(kind)
         # The old columns are cast first, because `with_columns` preserves the type of a replaced column if it can.
-        bare = replace(self, table=_cast(self.table, dict.fromkeys(self.normals, np.dtype(kind))))
+        bare = self.cast(dict.fromkeys(self.normals, np.dtype(kind)))
         return bare.with_columns(dict(zip(names, values.T, strict=True)) if len(names) == 3 else {names[0]: values})
 
     def besides(self, own: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +124,25 @@ class Columns:
             table[names.get(old, old)] = self.table[old]
         return replace(self, table=table)
 
+    def cast(self, kinds: Mapping[str, np.dtype]) -> "Columns":
+        """The same rows with columns of other types."""
+        if not kinds:
+            return self
+        old = self.table.dtype
+        fields = [
+            (name, np.dtype((kinds[name], old[name].shape)) if name in kinds else old[name]) for name in self.names
+        ]
+        with np.errstate(all="ignore"):
+            return replace(self, table=self.table.astype(fields))
+
+    def split(self, name: str, parts: Mapping[str, NDArray]) -> "Columns":
+        """The same rows with columns in the place of one; others that already have their names get an underscore."""
+        clashes = {other: f"{other}_" for other in self.names if other in parts and other != name}
+        arrays: dict[str, NDArray] = {}
+        for each in self.names:
+            arrays |= parts if each == name else {clashes.get(each, each): self.table[each]}
+        return replace(self, table=table_of(arrays))
+
     def _find(self, triples: Triples, vectors: tuple[str, ...]) -> tuple[str, ...]:
         kinds = self.table.dtype
         scalars = [name for name in self.names if kinds[name].shape == () and kinds[name].kind in "biuf"]
@@ -138,33 +155,6 @@ class Columns:
         columns = self.table[names[0]] if len(names) == 1 else np.stack([self.table[name] for name in names], axis=1)
         with np.errstate(invalid="ignore"):  # NaNs of any kind
             return columns.astype(np.float64)
-
-
-def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns:
-    """The columns for a file of another format: positions x, y, z and normals `normal`, three columns each.
-
-    Integer positions become floating-point numbers that represent them exactly, as programs expect. A column of colours
-    becomes red, green, blue, and one of one number per row (N, 1) is (N,).
-    """
-    kinds = columns.table.dtype
-    if any(kinds[name].shape == (1,) for name in columns.names):
-        flat = {
-            name: columns.table[name].reshape(-1) if kinds[name].shape == (1,) else columns.table[name]
-            for name in columns.names
-        }
-        columns = replace(columns, table=table_of(flat))
-    colours = [
-        name for name in columns.names if columns.table.dtype[name].shape == (3,) and key_of(name) in COLOUR_VECTORS
-    ]
-    if len(colours) == 1 and not {*COLOURS} & {*columns.names}:
-        columns = _split(columns, colours[0], COLOURS)
-    for found, names in ((columns.position, POSITION), (columns.normals, normal)):
-        if len(found) == 1:
-            columns = _split(columns, found[0], names)
-        elif found:
-            columns = columns.renamed(_without_clashes(columns.names, dict(zip(found, names, strict=True))))
-    held = {name: exact_type(columns.table[name], ("f4", "f8")) for name in columns.position}
-    return replace(columns, table=_cast(columns.table, {name: kind for name, kind in held.items() if kind is not None}))
 
 
 def plain(table: NDArray) -> NDArray:
@@ -190,31 +180,3 @@ def _kind(values: NDArray, table: NDArray, name: str) -> np.dtype:
                 if np.array_equal(values.astype(old.base).astype(values.dtype), values, equal_nan=True):
                     return old
     return np.dtype((values.dtype, values.shape[1:]))
-
-
-def _cast(table: NDArray, kinds: Mapping[str, np.dtype]) -> NDArray:
-    if not kinds:
-        return table
-    fields = [
-        (name, np.dtype((kinds[name], table.dtype[name].shape)) if name in kinds else table.dtype[name])
-        for name in table.dtype.names or ()
-    ]
-    with np.errstate(all="ignore"):
-        return table.astype(fields)
-
-
-def _split(columns: Columns, name: str, parts: tuple[str, ...]) -> Columns:
-    """A column of several numbers split into one column per number."""
-    arrays: dict[str, NDArray] = {}
-    for each in columns.names:
-        if each == name:
-            arrays |= {part: columns.table[name][:, index] for index, part in enumerate(parts)}
-        else:
-            arrays[each] = columns.table[each]
-    return replace(columns, table=table_of(arrays))
-
-
-def _without_clashes(names: tuple[str, ...], new: Mapping[str, str]) -> dict[str, str]:
-    """The renaming; other columns that already have one of the new names get an underscore."""
-    clashes = {name: f"{name}_" for name in names if name in new.values() and name not in new}
-    return {**clashes, **new}

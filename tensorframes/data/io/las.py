@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import fresh, key_of
-from tensorframes.data.io.columns import POSITION, Columns, standard, table_of
+from tensorframes.data.io.columns import POSITION, Columns, table_of
+from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, standard, table_of
+from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.splice import Splice, splice_line
+from tensorframes.data.io.standard import standard
 from tensorframes.data.io.values import brief, texts_of
 from tensorframes.errors import UserError
 

@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, standard, table_of
+from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode
+from tensorframes.data.io.standard import standard
 from tensorframes.data.io.values import brief, texts_of
 from tensorframes.errors import UserError
 

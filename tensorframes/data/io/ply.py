@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import POSITIONS, find_triple, fresh, readable, unique
-from tensorframes.data.io.columns import Columns, standard
+from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.ply_header import WORDS, Element, Header, Property, read_header
 from tensorframes.data.io.ply_rows import CutOff, read_binary, read_text, row_texts, skip_binary, write_binary
 from tensorframes.data.io.splice import Splice, splice_line
+from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
 from tensorframes.data.io.values import texts_of
 from tensorframes.errors import UserError

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import unique
-from tensorframes.data.io.columns import NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.colours import are_colours
+from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
 from tensorframes.data.io.splice import Splice, splice_line
@@ -82,7 +83,8 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
     The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
     holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and
     not zero are of unit length, and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in
-    every row stay colours. Others are intensity, red, green, blue in a PTS file, otherwise c4, c5, ...
+    every row stay colours. Others are intensity, red, green, blue in a PTS file; red, green, blue if there are three of
+    whole numbers from 0 to 255, some above 1; otherwise c4, c5, ...
     """
     count = len(arrays)
     if count > 3 and _counts_rows(arrays[0]):
@@ -92,11 +94,13 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
     others = [index for index in range(3, count) if start is None or not start <= index < start + 3]
     if start is not None:
         names[start : start + 3] = NORMAL
-    if suffix == COUNTED and len(others) in (1, 3, 4):
-        colours = ("red", "green", "blue")
-        known = {1: ("intensity",), 3: colours, 4: ("intensity", *colours)}[len(others)]
-        for index, name in zip(others, known, strict=True):
-            names[index] = name
+    known: dict[int, tuple[str, ...]] = {}
+    if suffix == COUNTED:
+        known = {1: ("intensity",), 3: COLOURS, 4: ("intensity", *COLOURS)}
+    elif len(others) == 3 and are_colours([arrays[index] for index in others]):
+        known = {3: COLOURS}
+    for index, name in zip(others, known.get(len(others), ()), strict=False):
+        names[index] = name
     return tuple(names)
 
 

@@ -151,7 +151,8 @@ COLOURS = np.eye(3)[[0, 1, 2, 2, 0, 1]]
     ("rows", "names"),
     [
         (np.c_[np.ones((6, 3)), COLOURS], "x y z c4 c5 c6"),
-        (np.c_[np.ones((6, 3)), COLOURS * 255], "x y z c4 c5 c6"),
+        (np.c_[np.ones((6, 3)), COLOURS * 255], "x y z red green blue"),
+        (np.c_[np.ones((6, 3)), COLOURS * 256], "x y z c4 c5 c6"),
         (np.c_[np.ones((6, 3)), -COLOURS], "x y z nx ny nz"),
         (np.c_[np.ones((6, 3)), COLOURS * [1, -1, 1]], "x y z nx ny nz"),
         (np.c_[np.ones((6, 3)), COLOURS, -COLOURS], "x y z c4 c5 c6 nx ny nz"),
