@@ -63,7 +63,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         self.head = head(backbone.reps)
         self.requirements = backbone.requirements | self.head.requirements
         self.requirements.check_levels(backbone.hierarchy_levels)
-        self.needs_profile = self.requirements.profile
+        self.needs_profile, self.together = self.requirements.profile, self.head.together
         self.oriented, self.equivariant = oriented, frames.equivariant
         self.mirrors = frames.mirrors
 

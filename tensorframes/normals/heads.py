@@ -25,9 +25,11 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
 
     Attributes:
         requirements: the quantities that the head requires of the geometry beside the hierarchy.
+        together: points of blocks that are processed at once on a CPU (``Estimator.together``).
     """
 
     requirements: Requirements = Requirements()
+    together: int = 250_000
 
     def plan(self, geometry: Geometry, rows: Tensor) -> PlanT:
         """The quantities that depend on the geometry alone, computed once for all passes. rows: (M,) ascending."""

@@ -19,12 +19,15 @@ class Estimator(nn.Module):
             rounded to that precision first.
         needs_profile: whether it uses the surface-variation profile of the whole cloud. Patches and blocks of a cloud
             then need ``profile``.
+        together: points of the blocks of a large cloud that are processed at once on a CPU, each block on its share of
+            the cores; one block at least. Memory is proportional to it.
     """
 
     oriented: bool = False
     equivariant: bool = False
     accepts_float64: bool = False
     needs_profile: bool = False
+    together: int = 250_000
 
     def forward(
         self,

@@ -65,6 +65,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         ValueError: a number is below 1.
     """
 
+    together = 500_000
+
     def __init__(
         self,
         reps: Representation,

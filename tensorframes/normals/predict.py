@@ -22,9 +22,6 @@ from tensorframes.progress import Progress
 BLOCK = 250_000
 """Points of a block on a CPU."""
 
-TOGETHER = 500_000
-"""Points of the blocks that are processed at once on a CPU, each on its share of the cores."""
-
 MOST, LEAST = 1_000_000, 10_000
 """Largest and smallest block on a GPU, in points."""
 
@@ -186,7 +183,7 @@ def _by_blocks(
     profile = estimator.measured_profile(cloud.pos, cloud.scale)
     found = np.tile(NONE, (len(points), 1))
     parts = [part for part in blocks(points, block) if wanted[part].any()]
-    device, most = next(estimator.parameters()).device, max(TOGETHER // block, 1)
+    device, most = next(estimator.parameters()).device, max(estimator.together // block, 1)
     finished, alone = 0, Lock()
 
     def report(more: int) -> None:
