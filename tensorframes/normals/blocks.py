@@ -15,28 +15,30 @@ WIDEST = 0.999  # quantile of a block's spacings that bounds them; a few isolate
 def blocks(pos: NDArray, most: int) -> Iterator[NDArray[np.int64]]:
     """Rows of distinct points (N, 3), ascending, each in one block of at most ``most`` points.
 
-    The cloud is halved recursively, across its longest principal axis at the median. The blocks depend on the shape
-    alone, not on the pose of the cloud or the order of its points, except where rounding decides: where two axes are
-    equally long, where the two ends of an axis are alike, or where many points lie at the median, as in grids.
+    The cloud is cut in two recursively, across its longest principal axis, so that both parts can be cut into blocks of
+    ``most`` points, as few as possible. The blocks depend on the shape alone, not on the pose of the cloud or the order
+    of its points, except where rounding decides: where two axes are equally long, where the two ends of an axis are
+    alike, or where many points lie at the cut, as in grids.
     """
     waiting = [np.arange(len(pos))]
     while waiting:
         rows = waiting.pop()
-        halves = [] if len(rows) <= most else _halves(pos[rows])
-        if halves:
-            waiting += [rows[half] for half in reversed(halves)]
+        parts = [] if len(rows) <= most else _parts(pos[rows], -(-len(rows) // most))
+        if parts:
+            waiting += [rows[part] for part in reversed(parts)]
         else:
             yield rows
 
 
-def _halves(pos: NDArray) -> list[NDArray[np.bool_]]:
-    """Masks (N,) of both halves of points (N, 3), the first on the side of the longer tail; none if all are equal."""
+def _parts(pos: NDArray, count: int) -> list[NDArray[np.bool_]]:
+    """Masks (N,) of two parts of points (N, 3), for half of ``count`` blocks, rounded down, and for the others; the
+    first on the side of the longer tail; none if all are equal."""
     centred = pos - pos.mean(0)
     centred = centred / max(np.abs(centred).max(), np.finfo(float).tiny)
     along = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
     along = along if (along**3).sum() < 0 else -along
     ordered = np.sort(along)
-    cut = ordered[len(ordered) // 2]
+    cut = ordered[len(ordered) * (count // 2) // count]
     first = along < cut if cut > ordered[0] else along <= cut
     return [] if first.all() else [first, ~first]
 

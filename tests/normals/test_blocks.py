@@ -58,6 +58,7 @@ def test_every_point_is_in_one_block_of_at_most_so_many(ellipsoid: np.ndarray, m
     parts = list(blocks(ellipsoid, most))
     assert sorted(np.concatenate(parts).tolist()) == list(range(1500))
     assert max(len(part) for part in parts) <= most
+    assert len(parts) == -(-1500 // most)
     assert min(len(part) for part in parts) >= (most // 2 if most < 1500 else 1500)
 
 
