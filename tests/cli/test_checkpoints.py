@@ -116,15 +116,6 @@ def test_a_run_that_is_over_is_not_continued(app: App, trained: Path) -> None:
     assert_refused(app("train", "experiment=tiny", f"ckpt_path={trained}", "trainer.max_steps=2"), f"{over}2")
 
 
-@pytest.mark.parametrize("given", [(), ("ckpt_path=elsewhere/checkpoints/last.ckpt",)])
-def test_a_folder_holds_one_run(app: App, trained: Path, given: tuple[str, ...]) -> None:
-    shutil.copytree(trained.parent, "elsewhere/checkpoints")
-    kept, folder = trained.read_bytes(), trained.parents[1]
-    ended = app("train", "experiment=tiny", "trainer.max_steps=6", f"hydra.run.dir={folder}", *given)
-    assert_refused(ended, f"expected a folder without a run, got {folder}; ckpt_path=last continues the run there")
-    assert trained.read_bytes() == kept
-
-
 @pytest.mark.parametrize(
     "override",
     ["model.oriented=true", "frames=identity", "++backbone.width=3"],
