@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
 from tensorframes.cli.named import named_estimator, named_recipe
+from tensorframes.cli.results import shown
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import ConfidenceTraining, NormalTraining
@@ -46,6 +47,18 @@ def with_last(cfg: DictConfig, folder: Path) -> DictConfig:
     if cfg.ckpt_path is not None:
         cfg.start_from = None
     return cfg
+
+
+def check_unused(cfg: DictConfig, folder: Path) -> None:
+    """Check that the folder of a run holds no other run, whose files would be mixed with its own.
+
+    Raises:
+        UserError: it holds a checkpoint, and the run does not continue from one in it.
+    """
+    last = folder / "checkpoints" / "last.ckpt"
+    own = cfg.ckpt_path is not None and Path(cfg.ckpt_path).resolve().is_relative_to(folder.resolve())
+    if last.is_file() and not own:
+        raise UserError(f"expected a folder without a run, got {shown(folder)}; ckpt_path=last continues the run there")
 
 
 def unstarted(cfg: DictConfig) -> DictConfig:

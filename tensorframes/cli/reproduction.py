@@ -64,6 +64,8 @@ def reproduce(cfg: DictConfig, run: Run) -> None:
     silence_libraries()
     plain = {"dry_run": bool, "blocks": list[str], "rotation": str, "shard": str, "workers": int, "seed": int}
     check_plain(cfg, {**plain, "folder": str})
+    if cfg.workers < 0:
+        raise UserError(f"expected workers >= 0, got {cfg.workers}")
     folder, runs = Path(cfg.folder), planned_runs(cfg, passed_on(run.overrides))
     mine = sharded(runs, cfg.shard)
     parameters = checked_parameters(runs, folder / "runs")

@@ -13,7 +13,7 @@ from tensorframes.cli.runlog import write_to_log
 from tensorframes.data import Cloud
 from tensorframes.progress import progress_bar
 from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
-from tensorframes.reports.table import least_width, print_table
+from tensorframes.reports.table import print_table
 from tensorframes.scoring import Method
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def show(table: Table) -> None:
     """Print a table in the terminal and, without colour, in the run's log."""
     print_table(table)
     text = io.StringIO()
-    Console(file=text, width=max(120, least_width(table)), color_system=None).print(table)
+    print_table(table, Console(file=text, width=120, color_system=None))
     write_to_log("\n" + text.getvalue().rstrip())
 
 

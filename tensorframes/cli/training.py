@@ -20,6 +20,7 @@ from tensorframes.cli.continuing import (
     LAST,
     begin_with,
     check_continues,
+    check_unused,
     continued,
     is_over,
     is_unscored,
@@ -76,7 +77,10 @@ def train(cfg: DictConfig, run: Run) -> float | None:
 def checked(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
     repeated = cfg.ckpt_path == LAST
-    cfg = with_network(continued(with_last(cfg, run.folder), run.overrides), run.overrides)
+    cfg = with_last(cfg, run.folder)
+    if run.rank == 0:
+        check_unused(cfg, run.folder)
+    cfg = with_network(continued(cfg, run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):
         log.info("%s: finished before", shown(run.folder))

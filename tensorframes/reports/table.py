@@ -45,9 +45,20 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
     return table
 
 
-def print_table(table: Table) -> None:
-    """Print a table; where the terminal is narrower than its numbers and names, lines wrap, and nothing is cut."""
-    Console(width=max(Console().width, least_width(table))).print(table)
+def print_table(table: Table, console: Console | None = None) -> None:
+    """Print a table; where the console is narrower than its numbers and names, lines wrap, and nothing is cut."""
+    console = Console() if console is None else console
+    for column in table.columns:
+        column.width = None
+    least, most = least_width(table), Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    console.width = max(console.width, least)
+    spare = console.width - least
+    for column in table.columns if most > console.width else ():  # rich makes some columns narrower than their words
+        sizes = [Measurement.get(console, console.options, cell) for cell in (column.header, *column.cells)]
+        low, high = max(size.minimum for size in sizes), max(size.maximum for size in sizes)
+        column.width = min(high, low + spare)
+        spare -= column.width - low
+    console.print(table)
 
 
 def least_width(table: Table) -> int:

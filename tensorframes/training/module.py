@@ -8,13 +8,14 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
 from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
-from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups
+from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups, set_as_configured
 
 FORMAT = 3  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
 SHOWN = 4  # clouds of a batch in messages
@@ -53,13 +54,22 @@ class NormalTraining(pl.LightningModule):
         self.optimizer, self.schedule = optimizer, schedule
         self.seed, self.recipe = seed, recipe or {}
         self._scores: list[tuple[int, str, float]] = []
+        self._configured: list[dict[str, Any]] = []  # the settings of each parameter group
         self._last: Batch | None = None  # the batch that weights are checked on before they are saved
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """The optimiser, and the schedule per step."""
         optimizer = self.optimizer(parameter_groups(self.estimator))
+        chosen = self.optimizer.keywords if isinstance(self.optimizer, partial) else {}
+        self._configured = [{key: group[key] for key in chosen if key in group} for group in optimizer.param_groups]
         scheduler = self.schedule(optimizer, self.trainer.max_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_start(self) -> None:
+        """Gives the optimiser the settings of this run, where Lightning has restored those of a checkpoint."""
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, LambdaLR):
+            set_as_configured(self.trainer.optimizers[0], scheduler, self._configured)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Reseeds: random numbers in the network are functions of (seed, step), on every rank and after resumption."""

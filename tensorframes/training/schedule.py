@@ -1,7 +1,7 @@
 """Parameter groups of the optimiser, and learning rate schedules."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch.optim import Optimizer
@@ -15,6 +15,21 @@ def parameter_groups(module: torch.nn.Module) -> list[dict[str, object]]:
         {"params": [parameter for parameter in trained if parameter.ndim >= 2]},
         {"params": [parameter for parameter in trained if parameter.ndim < 2], "weight_decay": 0.0},
     ]
+
+
+def set_as_configured(optimizer: Optimizer, scheduler: LambdaLR, configured: Sequence[Mapping[str, object]]) -> None:
+    """Give the groups of an optimiser their configured settings, in place of those that a checkpoint held.
+
+    Args:
+        optimizer: with the state of a checkpoint. scheduler: of its learning rate, with that state.
+        configured: settings of each group; ``lr`` is the highest learning rate.
+    """
+    for group, settings in zip(optimizer.param_groups, configured, strict=True):
+        group.update({"lr": group["initial_lr"], **settings})
+        group["initial_lr"] = group["lr"]
+    scheduler.base_lrs = [group["lr"] for group in optimizer.param_groups]
+    for group, factor in zip(optimizer.param_groups, scheduler.lr_lambdas, strict=True):
+        group["lr"] = group["initial_lr"] * factor(scheduler.last_epoch)
 
 
 OptimizerFactory = Callable[[Iterable[dict[str, object]]], Optimizer]

@@ -90,3 +90,8 @@ def test_a_default_run_can_stop_early(composed: object, name: str | None) -> Non
     assert set(cfg.callbacks) == {*composed("train", *given).callbacks, "early_stopping"}
     patience = cfg.callbacks.early_stopping.patience
     assert cfg.trainer.val_check_interval * (1 + patience) < cfg.trainer.max_steps
+
+
+@pytest.mark.parametrize("name", ["fast", "best"])
+def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -> None:
+    check_settings(composed("train", f"experiment={name}", "data=folder", "data.root=clouds"))

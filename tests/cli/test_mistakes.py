@@ -90,6 +90,7 @@ ABOUT_THE_TEST = {
 }
 
 EVALUATING = {
+    "ckpt_path=run/checkpoints/best.ckpt": "got ckpt_path",
     "data=tiny": "expected a value for checkpoint",
     "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, robust_pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",

@@ -178,6 +178,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(app: App) -> None:
         "frames=pca": "expected settings of all runs, got frames=pca, which is not one",
         "blocks=[network]": "expected blocks of networks, frames, backbones, tensors, rotations, data, got network",
         "blocks=[data]": "expected runs in the blocks data, got none",
+        "workers=-1": "expected workers >= 0, got -1",
         "shard=2/2": "expected shard=i/n with 0 <= i < n, got 2/2",
         "optimizer.lr=fast": "pointnet2-plain_so3-seed0: expected optimizer.lr to be",
     }.items(),

@@ -83,6 +83,16 @@ def test_a_finished_run_goes_on_wherever_it_ended(app: App, validated: int) -> N
     assert parts[-1] == whole[-1]
 
 
+def test_a_run_that_goes_on_has_the_optimiser_of_its_command_line(app: App) -> None:
+    given = ("train", *RARELY, "schedule.warmup=0", "schedule.floor=1", "hydra.run.dir=run", "ckpt_path=last")
+    assert app(*given, "trainer.max_steps=2", "optimizer.lr=0.003")[0] == 0
+    assert app(*given, "trainer.max_steps=4", "optimizer.lr=0.0002", "optimizer.weight_decay=0.5")[0] == 0
+    rates = [float(row["train/lr"]) for row in rows_of(Path("run")) if row["train/lr"]]
+    assert rates == pytest.approx([0.003, 0.003, 0.0002, 0.0002])
+    groups = read_checkpoint(Path("run/checkpoints/last.ckpt"))["optimizer_states"][0]["param_groups"]
+    assert [group["weight_decay"] for group in groups] == [0.5, 0.0]
+
+
 def test_a_signal_in_the_last_step_leaves_nothing_but_the_test_undone(app: App) -> None:
     once = ("train", "experiment=tiny", "trainer.max_steps=2", "test_clouds=1", "hydra.run.dir=run", "ckpt_path=last")
     assert_one_line(app(*once, signalled(1, "SIGTERM")), 143, "goes on from step 2")
@@ -141,6 +151,17 @@ def test_two_runs_in_one_folder_are_refused(app: App) -> None:
     other.communicate()
     with locked(Path("run")):
         pass
+
+
+def test_a_new_run_in_the_folder_of_another_is_refused(app: App) -> None:
+    given = ("train", *RARELY, "trainer.max_steps=2")
+    assert app(*given, "hydra.run.dir=run")[0] == app(*given, "hydra.run.dir=other")[0] == 0
+    last = Path("run/checkpoints/last.ckpt")
+    kept = last.read_bytes()
+    for more in ((), ("trainer.max_steps=3", "ckpt_path=other/checkpoints/last.ckpt")):
+        refused = "expected a folder without a run, got run; ckpt_path=last continues the run there"
+        assert_one_line(app(*given, *more, "hydra.run.dir=run"), 2, refused)
+    assert last.read_bytes() == kept
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs limits of Unix")

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tensorframes.data import CATEGORIES, Cloud
 from tensorframes.reports import compare
+from tensorframes.reports.table import print_table
 from tensorframes.scoring import score, score_rotated
 
 
@@ -129,3 +130,14 @@ def test_scores_of_two_protocols_do_not_mix(results):
 
 def test_names_are_not_read_as_markup(results, tmp_path: Path):
     assert "[bold]x" in printed({"[bold]x": results["network"]})
+
+
+def test_numbers_and_names_are_whole_in_a_narrow_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ("network", "PCA 18", "PCA 112")
+    print_table(compare({name: score_rotated(Off(1, oriented=True), clouds()) for name in names}))
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert all(name in text for name in names)
