@@ -28,7 +28,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         from tensorframes.training.module import FORMAT
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"expected a checkpoint file, got {path}, which is none")
+        kept = path / "checkpoints" / "best.ckpt"
+        hint = f"; that of the run there is {kept}" if kept.is_file() else ""
+        raise UserError(
+            f"expected a checkpoint file, got {path}, which is {'a folder' if path.is_dir() else 'none'}{hint}"
+        )
     try:
         damaged = _damaged(path)
         content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)

@@ -75,6 +75,15 @@ def test_what_is_no_checkpoint_is_told(tmp_path: Path, message: str) -> None:
         read_checkpoint(tmp_path / "other.ckpt")
 
 
+def test_the_folder_of_a_run_is_answered_with_its_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"expected a checkpoint file, got .*, which is a folder$"):
+        read_checkpoint(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.ckpt").touch()
+    with pytest.raises(UserError, match=r"which is a folder; that of the run there is .*best\.ckpt$"):
+        read_checkpoint(tmp_path)
+
+
 def test_files_of_another_kind_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected a checkpoint file"):
         read_checkpoint(tmp_path / "none.ckpt")
