@@ -121,10 +121,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         axis, size, guessed = largest_eigenvector(tensor), self._chunk(tensor), plan.guessed
         toward, own = axis.index_select(0, guessed).unsqueeze(1), embedding.index_select(0, guessed)
         normals, seen, _ = self.guess(plan.geometry, plan.guess, guessed, toward, own, size)
-        normals, embedding = (
-            axis.index_copy(0, guessed, normals),
-            embedding.index_add(0, guessed, self.seen(seen).to(embedding)),
-        )
+        normals = axis.index_copy(0, guessed, normals)
+        embedding = embedding.index_copy(0, guessed, (own + self.seen(seen)).to(embedding))
         iterates = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)]
         for fit, near in zip(self.fits, plan.fitted, strict=True):
             normal = fit(near, normals, embedding, size)
