@@ -2,7 +2,7 @@
 
     python benchmarks/bench_stages.py [--points 100000] [--repeats 3] [--weights fast] [--against DIR]
 
-A generated torus with noise, one thread, the small network's weights or any other with its head. Processor time does
+A generated torus with noise, one thread, the weights that come with the package or any others. Processor time does
 not count what other programs take, but they displace this one's data from the cache. With ``--against`` both checkouts
 take turns, each in a process of its own; the median of the repeats is printed.
 """
@@ -72,9 +72,8 @@ def stages(network: NormalEstimator, points: np.ndarray) -> Stages:
         (network, "find_frames", "frames"),
         (network.backbone, "forward", "backbone, both passes"),
         (head, "read", "head: embeddings, axis"),
-        (head.guess, "forward", "head: guess"),
-        *((fit, "forward", "head: fits") for fit in head.fits),
-        (head.final, "forward", "head: final selection"),
+        *((part, "forward", f"head: {name}") for name, part in head.named_children()),
+        *((fit, "forward", "head: fits") for fit in getattr(head, "fits", ())),
     ):
         took.time(owner, attribute, name)
     answers_of(network, points)
@@ -100,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--weights", default="fast", help="fast, or a weights file")
+    parser.add_argument("--weights", default="fast", help="fast, best, or a weights file")
     parser.add_argument("--against", type=Path, help="another checkout")
     parser.add_argument("--json", action="store_true", help="one run, as JSON")
     given = parser.parse_args()

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 INTERRUPTED, TERMINATED = 130, 143
 """The exit codes of programs that Ctrl-C and SIGTERM ended."""
@@ -100,27 +100,42 @@ def interruptible(main: Callable[[], int | None]) -> int:
         print(line, file=sys.stderr)
         return code
     except BrokenPipeError:
-        discard_output()
+        _discard_output()
         return 0
     return code
 
 
-def flushed(text: str = "") -> int:
-    """Write a text, and what is left before it, to the standard output; returns the exit code."""
+@contextmanager
+def standard_output() -> Iterator[TextIO]:
+    """The standard output, which must be open; it is flushed at the end.
+
+    Raises:
+        UserError: it is a file that cannot be written, as on a full disk.
+    """
     try:
-        if sys.stdout is not None:  # a shell may have closed it
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        yield sys.stdout
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
-        discard_output()
-        print(f"error: standard output: can't be written: {error.strerror or error}", file=sys.stderr)
+        _discard_output()
+        raise UserError(f"standard output: can't be written: {error.strerror or error}") from error
+
+
+def flushed(text: str = "") -> int:
+    """Write a text, and what is left before it, to the standard output; returns the exit code."""
+    if sys.stdout is None:  # a shell may have closed it
+        return 0
+    try:
+        with standard_output() as stream:
+            stream.write(text)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def discard_output() -> None:
+def _discard_output() -> None:
     """Let what is left of the standard output go nowhere: Python writes it once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -15,7 +15,7 @@ from tensorframes.data.io import (
     recognised,
     write_cloud,
 )
-from tensorframes.errors import UserError, discard_output
+from tensorframes.errors import UserError, standard_output
 
 if TYPE_CHECKING:
     from tensorframes.data.io import Columns
@@ -73,14 +73,8 @@ def write_target(target: str, columns: "Columns", suffix: str = "") -> None:
     content = encode_cloud(columns, OUTPUT, suffix)
     if sys.stdout is None:
         raise UserError(f"{OUTPUT}: can't be written: it is closed")
-    try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        discard_output()
-        raise UserError(f"{OUTPUT}: can't be written: {error.strerror or error}") from error
+    with standard_output() as stream:
+        stream.buffer.write(content)
 
 
 def is_standard_output(target: str) -> bool:

@@ -203,7 +203,7 @@ def _by_blocks(
 
     report(0)
     for first in range(0, len(parts), most):
-        with torch.inference_mode():
+        with torch.inference_mode():  # a parallel map has threads outside training only
             for own, values in parallel_map(of_block, parts[first : first + most], device):
                 found[own] = values
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.

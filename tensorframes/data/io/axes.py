@@ -1,4 +1,4 @@
-"""Identification of position and normal columns by name, whatever their case, units, punctuation or order."""
+"""Identification of position, normal and colour columns by name, whatever their case, units, punctuation or order."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -18,14 +18,13 @@ NORMALS: Triples = (
     *((f"x{word}", f"y{word}", f"z{word}") for word in ("normal", "n")),
     *((f"{word}0", f"{word}1", f"{word}2") for word in ("normals", "normal", "n")),
 )
-"""Keys of three columns each; the first triple that is present is used."""
-
 COLOURS: Triples = (
     ("red", "green", "blue"),
     ("r", "g", "b"),
     *((f"{word}r", f"{word}g", f"{word}b") for word in ("color", "colour")),
     *((f"{word}red", f"{word}green", f"{word}blue") for word in ("color", "colour", "diffuse")),
 )
+"""Keys of three columns each; the first triple that is present is used."""
 
 POSITION_VECTORS = ("xyz", "pos", "position", "positions", "points", "point", "coord", "coords", "coordinates")
 NORMAL_VECTORS = ("normal", "normals", "nxyz")

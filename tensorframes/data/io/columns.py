@@ -1,6 +1,6 @@
 """The rows of a point file as named columns, independent of the format."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,13 +13,14 @@ from tensorframes.data.io.axes import (
     POSITIONS,
     Triples,
     find_triple,
+    fresh,
     key_of,
 )
 from tensorframes.data.io.faces import Faces, Mesh
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
-COLOURS = ("red", "green", "blue")
+COLOUR = ("red", "green", "blue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +118,8 @@ class Columns:
         return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names), mesh=mesh)
 
     def renamed(self, names: Mapping[str, str]) -> "Columns":
-        """The same rows with renamed columns."""
+        """The same rows with renamed columns; others that already have one of the new names make room for it."""
+        names = {**self._moved(names.values(), names), **names}
         fields = [(names.get(name, name), self.table.dtype[name]) for name in self.names]
         table = np.empty(len(self.table), dtype=fields)
         for old in self.names:
@@ -136,12 +138,19 @@ class Columns:
             return replace(self, table=self.table.astype(fields))
 
     def split(self, name: str, parts: Mapping[str, NDArray]) -> "Columns":
-        """The same rows with columns in the place of one; others that already have their names get an underscore."""
-        clashes = {other: f"{other}_" for other in self.names if other in parts and other != name}
+        """The same rows with columns in the place of one; others that already have their names make room for them."""
+        moved = self._moved(parts, (name,))
         arrays: dict[str, NDArray] = {}
         for each in self.names:
-            arrays |= parts if each == name else {clashes.get(each, each): self.table[each]}
+            arrays |= parts if each == name else {moved.get(each, each): self.table[each]}
         return replace(self, table=table_of(arrays))
+
+    def _moved(self, new: Collection[str], old: Collection[str]) -> dict[str, str]:
+        """Other names, with an underscore, for the columns that have one of the new names and are none of the old."""
+        there = [name for name in self.names if name not in old]
+        clashes = [name for name in there if name in new]
+        names = fresh([f"{name}_" for name in clashes], {*there, *new})
+        return dict(zip(clashes, names, strict=True))
 
     def _find(self, triples: Triples, vectors: tuple[str, ...]) -> tuple[str, ...]:
         kinds = self.table.dtype

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tensorframes.atomic import is_special, replacing
-from tensorframes.data.io.colours import unpacked
+from tensorframes.data.io.colours import unpack_colours
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.e57 import E57Format
 from tensorframes.data.io.files import dataset_of, file_of, one_line, read_bytes
@@ -206,7 +206,7 @@ def _kept(path: Path, columns: Columns, suffix: str) -> Columns:
     """The columns without those that the format cannot represent, which a warning names; another kind of file has no
     packed colours."""
     if columns.suffix not in _target_format(path, columns, suffix)[0].suffixes:
-        columns = unpacked(columns)
+        columns = unpack_colours(columns)
     if lost := unkept(path, columns, suffix):
         logging.getLogger(__name__).warning("%s", lost_line(path, lost, suffix))
     return columns.without(tuple(name for name in columns.names if name in lost))

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
@@ -22,7 +22,7 @@ from tensorframes.data.io.standard import standard
 from tensorframes.data.io.values import brief, texts_of
 from tensorframes.errors import UserError
 
-OTHERS = {0: (), 1: ("w",), 3: COLOURS, 4: (*COLOURS, "alpha")}
+OTHERS = {0: (), 1: ("w",), 3: COLOUR, 4: (*COLOUR, "alpha")}
 """Names of the numbers behind a position, by how many there are; colours are an extension of MeshLab."""
 
 FACES = "lines f"
@@ -154,10 +154,10 @@ def _faces(lines: Sequence[str]) -> Faces:
         key = _key(line)
         vertices += key == "v"
         if key == "f":
-            corners = [int(word.partition("/")[0]) for word in line.partition("#")[0].split()[1:]]
-            if 0 in corners:
+            corners = [word.partition("/")[0] for word in line.partition("#")[0].split()[1:]]
+            if 0 in map(int, corners):
                 raise ValueError("a corner 0")
-            rows.append([corner - 1 if corner > 0 else vertices + corner for corner in corners])
+            rows.append([_absolute(corner, vertices) - 1 for corner in corners])
     return Faces.of(rows)
 
 

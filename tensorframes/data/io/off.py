@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode
 from tensorframes.data.io.standard import standard
@@ -101,7 +101,7 @@ def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
     between = width - len(names) - len(last)
     if between < (3 if "C" in letters else 0):
         raise ValueError(f"vertices of {width} numbers, fewer than the header says")
-    colours = (*COLOURS, "alpha")[:between] if between in (3, 4) else ()
+    colours = (*COLOUR, "alpha")[:between] if between in (3, 4) else ()
     others = colours or tuple(f"c{len(names) + index + 1}" for index in range(between))
     return (*names, *others, *last)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import fresh
-from tensorframes.data.io.colours import packed
+from tensorframes.data.io.colours import pack_colours
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.pcd_header import Header, read_header
@@ -66,7 +66,7 @@ class PcdFormat:
         origin = columns.origin
         own = isinstance(origin, PcdOrigin) and len(origin.rows) == len(columns.table)
         if not (isinstance(origin, PcdOrigin) and own and set(origin.header.columns) <= set(columns.names)):
-            columns = packed(standard(replace(columns, origin=None), NORMAL))
+            columns = pack_colours(standard(replace(columns, origin=None), NORMAL))
             origin = _empty_origin(len(columns.table))
         else:
             columns = columns.renamed(_new_names(columns, origin))

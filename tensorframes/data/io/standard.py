@@ -1,10 +1,7 @@
 """The names and types of a file of another format."""
 
-from collections.abc import Mapping
-
-from tensorframes.data.io.axes import COLOUR_VECTORS, find_triple, key_of
-from tensorframes.data.io.axes import COLOURS as COLOUR_NAMES
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns
+from tensorframes.data.io.axes import COLOUR_VECTORS, COLOURS, find_triple, key_of
+from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns
 from tensorframes.data.io.types import exact_type
 
 
@@ -18,12 +15,12 @@ def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns
     for name in columns.names:
         if columns.table.dtype[name].shape == (1,):
             columns = columns.split(name, {name: columns.table[name].reshape(-1)})
-    for found, names in ((_colours(columns), COLOURS), (columns.position, POSITION), (columns.normals, normal)):
+    for found, names in ((_colours(columns), COLOUR), (columns.position, POSITION), (columns.normals, normal)):
         if len(found) == 1:
             values = columns.table[found[0]]
             columns = columns.split(found[0], {part: values[:, index] for index, part in enumerate(names)})
         elif found:
-            columns = columns.renamed(_without_clashes(columns.names, dict(zip(found, names, strict=True))))
+            columns = columns.renamed(dict(zip(found, names, strict=True)))
     held = {name: exact_type(columns.table[name], ("f4", "f8")) for name in columns.position}
     return columns.cast({name: kind for name, kind in held.items() if kind is not None})
 
@@ -31,14 +28,8 @@ def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns
 def _colours(columns: Columns) -> tuple[str, ...]:
     """Names of the colour columns: three, or one of three numbers; empty if there are none, or those of the names."""
     kinds = columns.table.dtype
-    if {*COLOURS} & {*columns.names}:
+    if {*COLOUR} & {*columns.names}:
         return ()
     scalars = [name for name in columns.names if kinds[name].shape == () and kinds[name].kind in "iuf"]
     whole = tuple(name for name in columns.names if kinds[name].shape == (3,) and key_of(name) in COLOUR_VECTORS)
-    return find_triple(scalars, COLOUR_NAMES) or (whole if len(whole) == 1 else ())
-
-
-def _without_clashes(names: tuple[str, ...], new: Mapping[str, str]) -> dict[str, str]:
-    """The renaming; other columns that already have one of the new names get an underscore."""
-    clashes = {name: f"{name}_" for name in names if name in new.values() and name not in new}
-    return {**clashes, **new}
+    return find_triple(scalars, COLOURS) or (whole if len(whole) == 1 else ())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
-from tensorframes.data.io.columns import COLOURS, NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
 from tensorframes.data.io.splice import Splice, splice_line
@@ -96,9 +96,9 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
         names[start : start + 3] = NORMAL
     known: dict[int, tuple[str, ...]] = {}
     if suffix == COUNTED:
-        known = {1: ("intensity",), 3: COLOURS, 4: ("intensity", *COLOURS)}
+        known = {1: ("intensity",), 3: COLOUR, 4: ("intensity", *COLOUR)}
     elif len(others) == 3 and are_colours([arrays[index] for index in others]):
-        known = {3: COLOURS}
+        known = {3: COLOUR}
     for index, name in zip(others, known.get(len(others), ()), strict=False):
         names[index] = name
     return tuple(names)

@@ -23,6 +23,19 @@ def test_every_column_is_kept_once(tmp_path, pos, unit, suffix):
         assert numbers.count(values.tolist()) == 1
 
 
+@pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las"])
+def test_columns_that_make_room_do_not_meet_others(tmp_path, pos, suffix):
+    others = {name: np.full(3, value, "i4") for value, name in enumerate(("x", "x_", "red", "red_"), 2)}
+    packed = {"rgb": np.array([0x0000FF, 0x00FF00, 0xFF0000], "u4")}
+    names = ("pos_x", "pos_y", "pos_z")
+    columns = Columns(table_of({**dict(zip(names, pos.T, strict=True)), **others, **packed}))
+    write_cloud(tmp_path / f"a{suffix}", columns)
+    found = read_cloud(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(found.pos, pos)
+    numbers = [found.table[name].tolist() for name in found.names]
+    assert all(numbers.count([value] * 3) == 1 for value in (2, 3, 4, 5))
+
+
 def test_names_that_become_the_same_word_stay_apart(tmp_path, pos):
     columns = Columns(table_of({"xyz": pos, "a b": np.arange(3), "a_b": np.arange(3)}))
     for name in ("a.ply", "a.pcd"):
