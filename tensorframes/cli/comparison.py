@@ -4,9 +4,12 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tensorframes.errors import LineParser, UserError, loading
+
+if TYPE_CHECKING:
+    from tensorframes.reports.grid import Grid
 
 DESCRIPTION = """\
 Tables of runs: tensorframes compare RUN RUN ...
@@ -43,10 +46,11 @@ def main(arguments: Sequence[str]) -> int:
         runs = found_runs(given.runs)
         for folder in without_scores(given.runs):
             print(f"note: {folder} has no scores (no metrics.json): left out", file=sys.stderr)
-        print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
         results = {run.name: run.metrics for run in runs}
         results |= shared_baselines([run.metrics for run in runs])
-        print_scores(results, given)
+        grids = score_grids(results, given)
+        print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
+        print_grids(grids, given.markdown)
         if given.picture:
             print(score_picture(results, given.picture))
     except (UserError, ValueError) as error:
@@ -111,8 +115,8 @@ def scores_alone(node: Any) -> Any:
     return node
 
 
-def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
-    """Print the requested tables."""
+def score_grids(results: Mapping[str, Any], given: argparse.Namespace) -> "list[Grid]":
+    """The requested tables."""
     from tensorframes.reports.grid import grid_of
     from tensorframes.reports.others import (
         categories_of,
@@ -123,7 +127,6 @@ def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
         scores_of,
         with_others,
     )
-    from tensorframes.reports.table import markdown, print_table, table_of
 
     grids = [grid_of(results)]
     if given.clouds and not given.csv and all("per_rotation" in metrics for metrics in results.values()):
@@ -138,8 +141,15 @@ def print_scores(results: Mapping[str, Any], given: argparse.Namespace) -> None:
             grids = [with_others(grids[0], others, category), ratio_grid(scores, category)]
         if given.clouds:
             grids.append(cloud_grid(scores, category))
+    return grids
+
+
+def print_grids(grids: "Sequence[Grid]", as_markdown: bool) -> None:
+    """Print tables of scores."""
+    from tensorframes.reports.table import markdown, print_table, table_of
+
     for grid in grids:
-        if given.markdown:
+        if as_markdown:
             print(markdown(grid) + "\n")
         else:
             print_table(table_of(grid))
