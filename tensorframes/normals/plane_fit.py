@@ -178,7 +178,8 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         guess, read = self._guess(readings, plan)
         embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         fit, iterates = self._fits(guess, embedding, priors, plan)
-        rows, normal, error = plan.fitted[-1].rows, fit.normal, None
+        rows, normal = plan.fitted[-1].rows, fit.normal
+        error = evidence = None
         if self.final_selection is not None and plan.geometry.edges is not None:
             iterates.append(normal)
             edge = plan.geometry.edges[:, : self.final_selection.reach - 1].index_select(0, rows)
@@ -186,11 +187,12 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             own = embedding.index_select(0, rows)
             normal, apart = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
             if self.error is not None:
-                error = self.error(self.evidence(normal, iterates, own, fit, apart))
+                evidence = self.evidence(normal, iterates, own, fit, apart)
+                error = self.error(evidence)
         values = of_fit(fit.values)
         failed = values[:, 1] <= RANK * values[:, 2]
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
-        return Prediction(normal, torch.stack(iterates), error=error)
+        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
 
     @torch.no_grad()
     def evidence(

@@ -130,9 +130,12 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             iterates.append(normals.index_select(0, plan.rows))
         estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
         normal, seen, apart = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
-        error = None if self.error is None else self.error(self.evidence(normal, iterates, own, seen, apart))
+        error = evidence = None
+        if self.error is not None:
+            evidence = self.evidence(normal, iterates, own, seen, apart)
+            error = self.error(evidence)
         normal = torch.where(plan.lines.unsqueeze(-1), plan.wider, normal)
-        return Prediction(normal, torch.stack(iterates), error=error)
+        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
 
     @torch.no_grad()
     def evidence(

@@ -15,6 +15,10 @@ from tensorframes.training.module import NormalTraining
 from tensorframes.training.schedule import OptimizerFactory, Schedule
 
 LEARNED = "head.error"  # the part of the estimator that is trained
+KEPT = 1024  # points of each batch that are remembered
+REMEMBERED = 2**20  # points that are remembered in all, the latest
+DRAWN = 4096  # remembered points that each step learns from
+STORED = "evidence"  # their key in a checkpoint
 
 
 class ErrorLikelihood(ChordalLoss):
@@ -37,17 +41,26 @@ class ErrorLikelihood(ChordalLoss):
 
     def of_clouds(self, normal: Tensor, parameters: Tensor, batch: Batch) -> Tensor:
         """The mean of each cloud (B,), of normals (M, 3) and parameters of distributions (M, 3) in the loss mask."""
-        chord = squared_chord(normal.detach(), batch.normal[batch.loss_mask], oriented=False).sqrt()
-        angle = 2 * torch.asin((chord / 2).clamp(max=1))
+        angle = angle_to_truth(normal, batch)
         of = batch.batch[batch.loss_mask]
         return cloud_mean(-log_density(parameters.to(angle), angle), of, batch.num_graphs)
+
+
+def angle_to_truth(normal: Tensor, batch: Batch) -> Tensor:
+    """Angles (M,) in radians, at most pi / 2, of normals (M, 3) in the loss mask of a batch to its own."""
+    chord = squared_chord(normal.detach(), batch.normal[batch.loss_mask], oriented=False).sqrt()
+    return 2 * torch.asin((chord / 2).clamp(max=1))
 
 
 class ConfidenceTraining(NormalTraining):
     """Trains the model of the error (``ErrorModel``) of an estimator, whose other parameters are frozen.
 
-    The estimator is in evaluation mode, so that it makes the errors it makes when it is used. The score of validation
-    is ``val/nll``, the mean negative log-likelihood of the errors of a cloud, beside ``val/rmse``, which is constant.
+    The estimator is in evaluation mode, so that it makes the errors it makes when it is used. What it says of a point
+    and how far it is off there stay the same during the training; therefore KEPT points of each batch are remembered,
+    and each step minimises the mean negative log-likelihood of DRAWN of all that are, since the points of one patch
+    have much in common. Checkpoints hold these points (up to 90 MB); after a continuation all ranks have those of the
+    first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud, beside
+    ``val/rmse``, which is constant.
 
     Args:
         estimator, loss, others: as in ``NormalTraining``; the loss is that of the network, and is not used.
@@ -68,6 +81,27 @@ class ConfidenceTraining(NormalTraining):
             parameter.requires_grad_(name.startswith(f"{LEARNED}."))
         if not any(parameter.requires_grad for parameter in estimator.parameters()):
             raise ValueError("expected a network with a model of its error (model.head.error), got one without")
+        self._evidence = torch.empty(0)  # (K, F + 1) float16: evidence and angle of each remembered point
+
+    def _minimised(self, prediction: Prediction, batch: Batch) -> Tensor:
+        """Remembers points of the batch; the loss of points drawn from all that are remembered."""
+        if prediction.evidence is None:
+            raise ValueError("expected a network that tells what its error is predicted from, got one without")
+        seen = torch.column_stack([prediction.evidence, angle_to_truth(prediction.normal, batch)])
+        seen = seen[torch.randperm(len(seen), device=seen.device)[:KEPT]].half()
+        self._evidence = torch.cat([self._evidence.to(seen).reshape(-1, seen.shape[1]), seen])[-REMEMBERED:]
+        drawn = torch.randint(len(self._evidence), (DRAWN,), device=seen.device)
+        features, angle = self._evidence[drawn].float().split([seen.shape[1] - 1, 1], dim=1)
+        return -log_density(self.estimator.get_submodule(LEARNED)(features), angle[:, 0]).mean()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """As in ``NormalTraining``; adds the remembered points."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[STORED] = self._evidence.cpu()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remembers the points of the checkpoint."""
+        self._evidence = checkpoint.get(STORED, self._evidence)
 
     def train(self, mode: bool = True) -> ConfidenceTraining:
         """Set the mode of the model of the error; the network stays in evaluation mode."""

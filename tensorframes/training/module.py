@@ -93,12 +93,17 @@ class NormalTraining(pl.LightningModule):
 
     def _logged_loss(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The finite loss of a prediction, logged with the error and the learning rate."""
-        loss, sync = self.loss(prediction, batch), self.trainer.world_size > 1
+        loss, sync = self._minimised(prediction, batch), self.trainer.world_size > 1
         self._check_finite(loss, "loss", batch)
         rmse = mean_where(rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented), batch)
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):
             self.log(f"train/{name}", value, prog_bar=shown, batch_size=batch.num_graphs, sync_dist=sync)
         self.log("train/lr", self.trainer.optimizers[0].param_groups[0]["lr"], batch_size=1)
+        return loss
+
+    def _minimised(self, prediction: Prediction, batch: Batch) -> Tensor:
+        """The loss whose gradient a step follows."""
+        loss: Tensor = self.loss(prediction, batch)
         return loss
 
     def on_validation_epoch_start(self) -> None:

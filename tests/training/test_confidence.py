@@ -50,6 +50,42 @@ def test_only_the_model_of_the_error_learns() -> None:
     assert all(name.startswith("head.error.") for name in changed)
 
 
+def minimised(module: ConfidenceTraining, of: Batch) -> torch.Tensor:
+    torch.manual_seed(2)
+    return module._minimised(module._predict(of), of)
+
+
+def test_each_step_learns_from_the_points_of_earlier_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tensorframes.training.confidence.KEPT", 150)
+    monkeypatch.setattr("tensorframes.training.confidence.REMEMBERED", 400)
+    module = ConfidenceTraining(network(), UnorientedLoss(), torch.optim.SGD, lambda *_: None).train()
+    first = minimised(module, batch())
+    assert len(module._evidence) == 150
+    other = batch()
+    other.normal = torch.tensor([1.0, 0, 0]).expand_as(other.normal)
+    second = minimised(module, other)
+    known = module._evidence[:, -1].float()
+    assert len(known) == 300
+    assert known[:150].mean() < 0.7 < known[150:].mean()  # the second batch's normals are wrong, the first's are kept
+    assert not second.isclose(first)
+    second.backward()
+    assert all(parameter.grad is not None for parameter in module.estimator.head.error.parameters())
+    minimised(module, batch())
+    assert torch.equal(module._evidence[:100, -1].float(), known[50:150])  # the oldest points are forgotten
+    module.eval()
+    assert len(module._evidence) == 400
+
+
+def test_what_is_remembered_is_in_the_checkpoint() -> None:
+    module, again = (ConfidenceTraining(network(), UnorientedLoss(), torch.optim.SGD, lambda *_: None) for _ in "ab")
+    minimised(module.train(), batch())
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    again.load_state_dict(checkpoint["state_dict"])
+    again.on_load_checkpoint(checkpoint)
+    assert torch.equal(minimised(module, batch()), minimised(again.train(), batch()))
+
+
 def test_a_network_without_a_model_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected a network with a model of its error"):
         ConfidenceTraining(network(error=False), UnorientedLoss(), torch.optim.SGD, lambda *_: None)
