@@ -17,7 +17,7 @@ from tensorframes.training.schedule import OptimizerFactory, Schedule
 LEARNED = "head.error"  # the part of the estimator that is trained
 KEPT = 1024  # points of each batch that are remembered
 REMEMBERED = 2**20  # points that are remembered in all, the latest
-DRAWN = 4096  # remembered points that each step learns from
+DRAWN = 16384  # remembered points that each step learns from
 STORED = "evidence"  # their key in a checkpoint
 
 
