@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tensorframes.geometry.distances import one_cloud
 from tensorframes.normals.blocks import blocks, surroundings
 from tensorframes.normals.confidence import expected_error
 from tensorframes.normals.degenerate import cloud_normals
@@ -209,7 +210,7 @@ def _by_blocks(
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     lacking = wanted & ~found[:, :3].any(1)
     if lacking.any():
-        found[lacking, :3] = cloud_normals(cloud.pos, torch.zeros(len(points), dtype=torch.long), 1)[0].numpy()
+        found[lacking, :3] = cloud_normals(*one_cloud(points), 1)[0].numpy()
     return found[asked]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from tensorframes.geometry.distances import distinct_points
+from tensorframes.geometry.distances import distinct_points, one_cloud
 from tensorframes.geometry.outliers import within_range
 from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
@@ -103,7 +103,7 @@ def _vector(values: ArrayLike | None, name: str) -> Floats:
 
 def surface_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     """Signs (N,) of unit normals (N, 3) at finite points (N, 3); equal points are merged, large clouds thinned."""
-    groups = distinct_points(torch.from_numpy(pos), torch.zeros(len(pos), dtype=torch.long))
+    groups = distinct_points(*one_cloud(pos))
     first, group = groups.first.numpy(), groups.index.numpy()
     follows = _toward(normal, normal[first][group])  # of a copy, relative to the first
     mean = np.stack([np.bincount(group, follows * column) for column in normal.T], axis=1)
