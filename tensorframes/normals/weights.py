@@ -66,6 +66,8 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
     """
     from safetensors import SafetensorError, safe_open
 
+    if not isinstance(path, str | Path):
+        raise UserError(f"expected {', '.join(PRETRAINED)}, a weights file or an estimator, got {type(path).__name__}")
     path = Path(path)
     if not path.is_file():
         raise UserError(f"expected {', '.join(PRETRAINED)} or a weights file, got {path}, which is none")
@@ -182,7 +184,7 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     Raises:
         UserError: the machine has no such device, or its kind is not supported.
     """
-    name = str(device or "auto")
+    name = "auto" if device is None else str(device)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
     if name == "auto":
