@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
 
 from tensorframes.data import Cloud
@@ -85,6 +86,25 @@ def test_arbitrary_signs_do_not_colour(tmp_path: Path) -> None:
     assert colour[0] == other[0]
     assert unpacked(other[1]).mean() < 0.7 < unpacked(colour[1]).min()
     assert first["angles"] == second["angles"]
+
+
+def test_tensors_and_rows_that_are_not_finite(tmp_path: Path) -> None:
+    pos, normals = torch.from_numpy(ball()), torch.from_numpy(ball())
+    pos[3], normals[4] = torch.nan, torch.nan
+    write_normals_page(tmp_path / "a.html", pos, normals, {"points": len(pos)}, True, torch.ones(len(pos)))
+    page = Page(tmp_path / "a.html")
+    degrees = unpacked(page.drawings["cloud"]["clouds"][0]["colours"][0][1])
+    assert (len(degrees), int(np.isnan(degrees).sum())) == (len(pos) - 1, 1)
+
+
+def test_shapes_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    for given, message in (
+        ((ball(), ball()[:5], {}), r"expected normals of \d+ points, got 5"),
+        ((ball().T, ball(), {}), r"expected points \(N, 3\) of numbers"),
+        ((ball(), ball(), {}, False, np.ones(5)), r"expected expected_degrees of \d+ points, got 5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write_normals_page(tmp_path / "a.html", *given)
 
 
 def test_agreement_with_the_neighbours() -> None:
