@@ -91,7 +91,7 @@ def plain(values: Any) -> NDArray:
     if isinstance(values, OnDevice):
         values = values.cpu().numpy()
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "fiu":
-        return values.astype(np.float64).filled(np.nan)
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     try:
         return np.asarray(values)
     except ValueError as error:
