@@ -206,6 +206,8 @@ def test_a_browser_draws_it(tmp_path: Path) -> None:
     what = [f"--screenshot={tmp_path / 'a.png'}", "--dump-dom", (tmp_path / "a.html").as_uri()]
     ended = subprocess.run([browser, *software, *how, *what], capture_output=True, text=True, timeout=500)
     assert 'data-drawn="yes"' in ended.stdout, ended.stderr[-2000:]
+    assert "modebar-btn" in ended.stdout.partition('id="angles"')[0]
+    assert "modebar-btn" not in ended.stdout.partition('id="angles"')[2].partition("<script")[0]
     assert [line for line in ended.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line] == []
     seen = imread(tmp_path / "a.png")[150:700, 200:800, :3]
     assert (np.ptp(seen, axis=2) > 0.3).mean() > 0.05  # a coloured ball on grey
