@@ -187,6 +187,9 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, monkeypa
         expect_page(tmp_path / "a.ply")
     with pytest.raises(UserError, match=r"expected a folder .*none, got none"):
         expect_page(tmp_path / "none" / "a.html")
+    (tmp_path / "b.html").mkdir()
+    with pytest.raises(UserError, match=r"expected a report's file, got the folder .*b\.html"):
+        expect_page(tmp_path / "b.html")
     for module in ("plotly", "plotly.offline"):
         monkeypatch.setitem(sys.modules, module, None)
     for attempt in (expect_page, lambda path: write_normals_page(path, ball(), ball(), {})):
