@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -74,6 +75,12 @@ def distinct_points(pos: Tensor, batch: Tensor) -> Distinct:
     rows = order[torch.sort(group, stable=True).indices]
     count = torch.bincount(group, minlength=len(first))
     return Distinct(first, index, rows, count.cumsum(0) - count, count)
+
+
+def one_cloud(pos: NDArray) -> tuple[Tensor, Tensor]:
+    """Positions (N, 3) as a tensor on the CPU, and the number of their cloud (N,), 0, whatever torch's device is."""
+    points = torch.from_numpy(pos)
+    return points, torch.zeros(len(points), dtype=torch.long, device=points.device)
 
 
 def _surely_distinct(pos: Tensor, batch: Tensor) -> bool:

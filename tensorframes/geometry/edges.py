@@ -28,5 +28,5 @@ def common_degree(index: Tensor, count: int) -> int | None:
         or not len(index)
     ):
         return None
-    expected = torch.arange(count).repeat_interleave(len(index) // count)
+    expected = torch.arange(count, device=index.device).repeat_interleave(len(index) // count)
     return len(index) // count if torch.equal(index, expected) else None

@@ -1,6 +1,12 @@
 """Neighbours and samples by SciPy's kd-tree, the algorithms of the CPU. Points are distinct: it is quadratic in equal
 ones."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -8,9 +14,34 @@ from torch import Tensor
 
 from tensorframes.geometry.ragged import CHUNK
 
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
+
 BLOCK = 512  # points whose balls are queried at once; queries of points that an earlier one excludes are wasted
 ENTRIES = 1 << 18  # of these balls; as Python integers they take about 40 bytes each
 ROUNDING = 1e-13  # distances closer than this, relatively, may be a tie: the tree's own rounding hides it
+
+
+def nearest_in(
+    tree: cKDTree, query: NDArray, ranks: Sequence[int], within: float = np.inf
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances and rows (M, len(ranks)) of the points of a tree that are the first, second, ... nearest to (M, d).
+
+    Ranks beyond the points ``within`` the distance have the distance infinity and the number of points as row.
+
+    In as many threads as torch has. They end before an exception leaves this function: SciPy's own (``workers``) go on
+    after a keyboard interrupt, and read a tree that is freed.
+    """
+
+    def of_part(part: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        return tree.query(part, k=list(ranks), distance_upper_bound=within)
+
+    threads = min(torch.get_num_threads(), len(query))
+    if threads < 2:
+        return of_part(query)
+    with ThreadPoolExecutor(threads) as pool:
+        distance, row = zip(*pool.map(of_part, np.array_split(query, threads)), strict=True)
+    return np.concatenate(distance), np.concatenate(row)
 
 
 def _segments(batch: Tensor, count: int) -> NDArray[np.int64]:
@@ -45,8 +76,7 @@ def _one_cloud(points: NDArray[np.float64], query: NDArray[np.float64] | None, k
     while len(todo):
         left = []
         for rows in np.array_split(todo, -(-len(todo) * wanted // CHUNK)):
-            both = tree.query(query[rows], k=wanted, workers=torch.get_num_threads())
-            distance, nearest = (each.reshape(len(rows), wanted) for each in both)  # of one neighbour it gives (M,)
+            distance, nearest = nearest_in(tree, query[rows], range(1, wanted + 1))
             found[rows] = nearest[:, :keep]
             tied = (distance[:, :-1] >= (1 - ROUNDING) * distance[:, 1:]).any(1)
             exact = _by_distance_then_row(nearest[tied], _squared(query[rows[tied], None], points[nearest[tied]]))

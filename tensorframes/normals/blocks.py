@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from tensorframes.geometry.kdtree import nearest_in
+
 SPACING = 8  # a point's spacing is the distance to this neighbour, as for a cloud's scale
 WIDEST = 0.999  # quantile of a block's spacings that bounds them; a few isolated points would include the whole cloud
 
@@ -51,13 +53,13 @@ def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: flo
     """
     own = pos[rows]
     tree = cKDTree(own)
-    spacing = tree.query(own, k=[min(SPACING + 1, len(own))], workers=-1)[0][:, 0]
+    spacing = nearest_in(tree, own, [min(SPACING + 1, len(own))])[0][:, 0]
     spacing = np.clip(spacing, scale, max(scale, np.quantile(spacing, WIDEST)))
     farthest = reach * spacing.max()
     near = ((pos >= own.min(0) - farthest) & (pos <= own.max(0) + farthest)).all(1)
     near[rows] = False
     around = np.flatnonzero(near)
-    distance, whose = tree.query(pos[around], distance_upper_bound=farthest, workers=-1)
+    distance, whose = (each[:, 0] for each in nearest_in(tree, pos[around], [1], farthest))
     within = distance < np.inf
     within[within] = distance[within] < reach * spacing[whose[within]]
     around, distance = around[within], distance[within]

@@ -118,7 +118,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         """
         if not self.needs_profile:
             return None
-        parameter, batch = next(self.parameters()), torch.zeros(len(pos), dtype=torch.long)
+        parameter = next(self.parameters())
+        batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device)
         exact = in_scale(pos, batch, pos.new_tensor([scale])).to(parameter.device)
         if len(pos) > SAMPLED:
             rows = torch.from_numpy(thinned_rows(pos.cpu().numpy(), PROFILED)).to(parameter.device)

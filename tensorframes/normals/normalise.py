@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from tensorframes.geometry import cloud_scale, nearest_neighbours, sampled_scale, thinned_rows
-from tensorframes.geometry.distances import distinct_points
+from tensorframes.geometry.distances import distinct_points, one_cloud
 from tensorframes.geometry.outliers import far_rows, within_range
 
 SAMPLED = 1_000_000
@@ -119,8 +119,8 @@ class MergedCloud:
 
 def merged_cloud(pos: NDArray) -> MergedCloud:
     """Equal points (N, 3) merged."""
-    exact = torch.from_numpy(pos)
-    distinct = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long))
+    exact, batch = one_cloud(pos)
+    distinct = distinct_points(exact, batch)
     points = exact[distinct.first]
     if len(points) <= SAMPLED:
         return MergedCloud(points, distinct.index, float(cloud_scale(points)))

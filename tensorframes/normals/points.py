@@ -5,7 +5,7 @@ No library is imported: a cloud is recognised by its attributes.
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -42,6 +42,19 @@ class HasPoint(Protocol):
         ...
 
 
+@runtime_checkable
+class OnDevice(Protocol):
+    """A tensor of Open3D."""
+
+    def cpu(self) -> Any:
+        """The same on the CPU."""
+        ...
+
+    def numpy(self) -> NDArray:
+        """The same as an array."""
+        ...
+
+
 Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint"
 """(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D or trimesh."""
 
@@ -49,14 +62,52 @@ Values = TypeVar("Values", NDArray, torch.Tensor)
 
 
 def as_array(points: Points) -> NDArray:
-    """The points as an array (N, 3), those of a tensor as float64."""
+    """The points as an array (N, 3), see ``plain``."""
     if isinstance(points, torch.Tensor):
-        return points.detach().cpu().double().numpy()
+        return plain(points)
     if isinstance(points, HasVertices):
-        return np.asarray(points.vertices)
+        return plain(points.vertices)
     if isinstance(points, HasPoint):
-        return np.asarray(points.point.positions.cpu().numpy())  # type: ignore[attr-defined]
-    return np.asarray(points.points if isinstance(points, HasPoints) else points)
+        return plain(_positions(points.point))
+    return plain(points.points if isinstance(points, HasPoints) else points)
+
+
+def _positions(attributes: Any) -> Any:
+    """Those of a cloud of ``open3d.t``; a new one has none."""
+    try:
+        return attributes.positions.cpu()
+    except KeyError:
+        return np.empty((0, 3))
+
+
+def plain(values: Any) -> NDArray:
+    """Values as an array: real numbers of a tensor as float64, entries that are masked as NaN.
+
+    Raises:
+        ValueError: the values make no array.
+    """
+    if isinstance(values, torch.Tensor):
+        return (values.double() if values.dtype.is_floating_point else values).numpy(force=True)
+    if isinstance(values, OnDevice):
+        values = values.cpu().numpy()
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "fiu":
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"expected an array, got {type(values).__name__} that makes none: {error}") from error
+
+
+def number_rows(array: NDArray, name: str) -> NDArray:
+    """The array (N, 3) of real numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if array.ndim == 2 and array.shape[1] == 3 and array.dtype.kind in "fiu":
+        return array
+    got = f"shape {array.shape} of {array.dtype}" if array.ndim else type(array.item()).__name__
+    raise ValueError(f"expected {name} (N, 3) of numbers, got {got}")
 
 
 def of_type(values: NDArray[np.float32], points: Points) -> NDArray[np.float32] | torch.Tensor:

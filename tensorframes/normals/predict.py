@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tensorframes.geometry.distances import one_cloud
 from tensorframes.normals.blocks import blocks, surroundings
 from tensorframes.normals.confidence import expected_error
 from tensorframes.normals.degenerate import cloud_normals
 from tensorframes.normals.interface import Estimator
 from tensorframes.normals.normalise import merged_cloud, usable_points
+from tensorframes.normals.points import number_rows, plain
 from tensorframes.parallel import parallel_map
 from tensorframes.progress import Progress
 
@@ -87,13 +89,11 @@ def answers_of(
         progress: called first and after each pass, with the number of finished passes and their total number.
 
     Raises:
-        ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block < 1.
+        ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block is
+            none of the three.
     """
-    if not (block is None or block == "auto" or (isinstance(block, int | float | np.number) and block >= 1)):
-        raise ValueError(f'expected block >= 1, "auto" or None, got {block}')
-    points = np.asarray(points)
-    if points.ndim != 2 or points.shape[1] != 3 or points.dtype.kind not in "fiu":
-        raise ValueError(f"expected points (N, 3) of numbers, got shape {points.shape} of {points.dtype}")
+    block = _checked(block)
+    points = number_rows(plain(points), "points")
     wanted = np.arange(len(points)) if rows is None else _row_numbers(rows, len(points))
     pos, place = usable_points(points)
     index = place[wanted]
@@ -209,8 +209,18 @@ def _by_blocks(
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
     lacking = wanted & ~found[:, :3].any(1)
     if lacking.any():
-        found[lacking, :3] = cloud_normals(cloud.pos, torch.zeros(len(points), dtype=torch.long), 1)[0].numpy()
+        found[lacking, :3] = cloud_normals(*one_cloud(points), 1)[0].numpy()
     return found[asked]
+
+
+def _checked(block: Block) -> Block:
+    """A block as it may be given: a number of points may be of any type, as 1e5."""
+    if block is None or (isinstance(block, str) and block == "auto"):
+        return block
+    number = isinstance(block, int | float | np.number) and not isinstance(block, bool)
+    if not (number and block >= 1 and float(block).is_integer()):
+        raise ValueError(f'expected block >= 1, a whole number, "auto" or None, got {block!r}')
+    return int(block)
 
 
 def _row_numbers(rows: NDArray, count: int) -> NDArray[np.int64]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -65,6 +66,8 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
     """
     from safetensors import SafetensorError, safe_open
 
+    if not isinstance(path, str | Path):
+        raise UserError(f"expected {', '.join(PRETRAINED)}, a weights file or an estimator, got {type(path).__name__}")
     path = Path(path)
     if not path.is_file():
         raise UserError(f"expected {', '.join(PRETRAINED)} or a weights file, got {path}, which is none")
@@ -100,15 +103,29 @@ def with_weights(
         UserError: the recipe names a class of another package, is none of an estimator, or the weights do not fit.
     """
     try:
-        estimator = built(recipe, trusted)
-        if not isinstance(estimator, kind):
-            raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-        estimator.load_state_dict(state)
+        with _plain_torch():
+            estimator = built(recipe, trusted)
+            if not isinstance(estimator, kind):
+                raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
+            estimator.load_state_dict(state)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
+
+
+@contextmanager
+def _plain_torch() -> Iterator[None]:
+    """Within, torch makes float32 tensors on the CPU that may be trained, whatever the caller's defaults and modes are;
+    the caller's random numbers go on afterwards as if none had been drawn."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"), torch.inference_mode(False), torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 def about(path: str | Path) -> dict[str, Any]:
@@ -167,7 +184,7 @@ def chosen_device(device: str | torch.device | None = None) -> torch.device:
     Raises:
         UserError: the machine has no such device, or its kind is not supported.
     """
-    name = str(device or "auto")
+    name = "auto" if device is None else str(device)
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
     if name == "auto":

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
+from tensorframes.normals.points import Points, as_array, number_rows, plain
 from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view, histogram, thinned
 from tensorframes.reports.page import Drawing, facts, heading, paragraph, slot, write_page
 from tensorframes.reports.splats import View
@@ -27,11 +29,11 @@ class Agreement(NamedTuple):
 
 def write_normals_page(
     path: Path | str,
-    points: NDArray,
-    normals: NDArray,
-    done: Mapping[str, str],
+    points: Points,
+    normals: ArrayLike | Tensor,
+    done: Mapping[str, object],
     oriented: bool = False,
-    confidence: NDArray | None = None,
+    expected_degrees: ArrayLike | Tensor | None = None,
 ) -> Path:
     """Writes the page: the cloud in colours of its normals, histograms, and what was done.
 
@@ -40,21 +42,29 @@ def write_normals_page(
 
     Args:
         path: the file, .html.
-        points: (N, 3), finite where there is a normal.
-        normals: (N, 3), unit vectors, or zero where there is none.
-        done: what was done, as texts by name.
+        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
+        normals: (N, 3), unit vectors; zero or not finite where there is none.
+        done: what was done, by name.
         oriented: whether the signs of the normals mean anything.
-        confidence: (N,) expected errors in degrees, if known.
+        expected_degrees: (N,) expected errors, if known: ``numpy.degrees(1 - confidence)``.
 
     Raises:
+        ValueError: shapes are not these.
         UserError: plotly is not installed.
         OSError: the file can't be written.
     """
-    finite = np.flatnonzero(np.isfinite(points).all(axis=1))
+    points, normals = number_rows(as_array(points), "points"), number_rows(plain(normals), "normals")
+    degrees = None if expected_degrees is None else plain(expected_degrees)
+    for name, values in (("normals", normals), ("expected_degrees", degrees)):
+        if values is not None and len(values) != len(points):
+            raise ValueError(f"expected {name} of {len(points)} points, got {len(values)}")
+    finite = np.isfinite(points).all(axis=1)
+    normals = np.where((finite & np.isfinite(normals).all(axis=1))[:, None], normals, 0)
+    finite = np.flatnonzero(finite)
     rows = thinned(finite)
     has = (normals[rows] != 0).any(axis=1)
     agreement = agreement_of(points, normals, rows[has])
-    expected = None if confidence is None else np.where(has, confidence[rows], np.nan)
+    expected = None if degrees is None else np.where(has, degrees[rows], np.nan)
     drawings = histograms(agreement, oriented, expected)
     names = list(drawings)
     if len(rows):
@@ -70,7 +80,7 @@ def write_normals_page(
         ),
         f'<div class="charts">{"".join(slot(name, "chart") for name in names)}</div>',
         heading("What was done"),
-        facts(done),
+        facts({what: str(value) for what, value in done.items()}),
     ]
     return write_page(path, f"Normals of {done.get('file', 'a cloud')}", parts, drawings)
 

@@ -115,9 +115,10 @@ function histogram(place, drawing) {
   const width = drawing.edges[1] - drawing.edges[0];
   const trace = { type: "bar", x: centres, y: drawing.counts, width, marker: { color: "#2563eb" } };
   trace.hovertemplate = "%{x:.4g}: %{y} points<extra></extra>";
-  const axes = { xaxis: { title: { text: drawing.unit } }, yaxis: { title: { text: "points" } } };
+  const axes = { xaxis: { title: { text: drawing.unit } }, yaxis: { title: { text: "points" }, rangemode: "nonnegative" } };
   const title = { text: drawing.title, font: { size: 13 } };
-  return Plotly.newPlot(place, [trace], { ...axes, title, font: FONT, bargap: 0, margin: { l: 60, r: 10, t: 34, b: 44 } }, CONFIG);
+  const layout = { ...axes, title, font: FONT, bargap: 0, margin: { l: 60, r: 10, t: 34, b: 44 } };
+  return Plotly.newPlot(place, [trace], layout, { ...CONFIG, displayModeBar: false }); // the bar would hide the title
 }
 
 const DRAW = { view, histogram };

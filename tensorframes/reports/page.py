@@ -53,11 +53,13 @@ def expect_page(path: Path | str) -> None:
     """Raises an error before the work is done where ``write_page`` could not write its result.
 
     Raises:
-        UserError: the file's type is not HTML, its folder does not exist, or plotly is not installed.
+        UserError: the file's type is not HTML, it is a folder, its own does not exist, or plotly is not installed.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"expected a report of type .html, got {path}")
+    if path.is_dir():
+        raise UserError(f"expected a report's file, got the folder {path}")
     if not path.absolute().parent.is_dir():
         raise UserError(f"expected a folder {path.parent}, got none")
     if find_spec("plotly") is None:

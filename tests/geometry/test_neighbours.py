@@ -1,13 +1,17 @@
 """Neighbours against a sort of all distances, on clouds where searches go wrong."""
 
 import time
+from _thread import interrupt_main
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from tensorframes.geometry import knn, knn_graph, radius_graph
 from tensorframes.geometry.brute import brute_knn
+from tensorframes.geometry.kdtree import nearest_in
 
 DEVICES = [
     "cpu",
@@ -192,3 +196,34 @@ def test_in_many_dimensions_candidates_of_a_product_give_the_exact_neighbours(ki
     assert torch.equal(square.gather(1, found), square.gather(1, expected))
     if kind != "far":
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [1, 2, 700])
+def test_neighbours_in_a_tree_are_those_of_scipy(count: int) -> None:
+    points = np.random.default_rng(0).normal(size=(500, 3))
+    tree, query = cKDTree(points), np.random.default_rng(1).normal(size=(count, 3))
+    for ranks, within in ((range(1, 4), np.inf), ([9], 0.3)):
+        for found, expected in zip(
+            nearest_in(tree, query, ranks, within),
+            tree.query(query, list(ranks), distance_upper_bound=within),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_no_thread_reads_the_tree_after_an_interrupt() -> None:
+    ended = []
+
+    class Slow:
+        """A tree whose search is interrupted."""
+
+        def query(self, query: np.ndarray, **_: object) -> tuple[np.ndarray, np.ndarray]:
+            time.sleep(0.2)  # until the caller waits
+            interrupt_main()
+            time.sleep(0.2)
+            ended.append(len(query))
+            return query, query
+
+    with pytest.raises(KeyboardInterrupt):
+        nearest_in(Slow(), np.zeros((torch.get_num_threads() * 5, 3)), [1])
+    assert ended == [5] * torch.get_num_threads()

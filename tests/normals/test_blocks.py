@@ -270,7 +270,7 @@ def test_a_gpu_takes_blocks_that_fit_into_half_of_its_memory() -> None:
 
 
 def test_a_block_has_a_point(ellipsoid: np.ndarray) -> None:
-    with pytest.raises(ValueError, match='expected block >= 1, "auto" or None, got 0'):
+    with pytest.raises(ValueError, match='expected block >= 1, a whole number, "auto" or None, got 0'):
         estimate_normals(ellipsoid, block=0)
-    with pytest.raises(ValueError, match='expected block >= 1, "auto" or None, got all'):
+    with pytest.raises(ValueError, match="expected block >= 1, a whole number, \"auto\" or None, got 'all'"):
         estimate_normals(ellipsoid, block="all")  # type: ignore[call-overload]

@@ -98,3 +98,14 @@ def test_a_network_that_was_handed_out_is_the_callers_own() -> None:
     for parameter in mine.parameters():
         parameter.data.zero_()
     assert (tensorframes.estimate_normals(cube(300)[0]) == before).all()
+
+
+def test_the_default_device_of_torch_does_not_matter() -> None:
+    pos, _ = cube(600)
+    estimated = tensorframes.estimate_normals(pos, "fast", "cpu")
+    with torch.device("meta"):
+        assert (tensorframes.estimate_normals(pos, "fast", "cpu") == estimated).all()
+        blocks = tensorframes.estimate_normals(pos, "fast", "cpu", block=400)
+        oriented = tensorframes.orient_normals(pos, estimated)
+    assert np.median(cosines(blocks, estimated)) > 0.9999
+    assert (oriented == tensorframes.orient_normals(pos, estimated)).all()

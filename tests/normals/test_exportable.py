@@ -48,7 +48,9 @@ def test_normals_and_errors_of_prepared_clouds_are_the_estimators() -> None:
     network = pretrained("fast")
     exportable = ExportableEstimator(network)
     for pos in (sphere(400), lines(300)):
-        found, expected = exportable(exportable.prepare(pos)), eager(network, pos)
+        with torch.no_grad():  # as the estimator: with gradients sums are added in another order
+            found = exportable(exportable.prepare(pos))
+        expected = eager(network, pos)
         assert len(found) == len(expected) == 2
         for values, same in zip(found, expected, strict=True):
             torch.testing.assert_close(values, same, rtol=0, atol=1e-6)

@@ -171,6 +171,24 @@ def test_type_and_precision_are_those_of_the_normals() -> None:
     assert np.array_equal(array, found.numpy())
 
 
+def test_integers_keep_their_values() -> None:
+    pos, normal = sphere(300)
+    given = np.round(100 * np.abs(normal)) + 1
+    for values in (given.astype(np.uint8), torch.from_numpy(given.astype(np.uint8))):
+        found = tensorframes.orient_normals(pos, values, "up", up=(0, 0, -1))
+        assert np.array_equal(np.asarray(found), -given)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("length", [1e-310, 1e-200, 1e200])
+def test_lengths_of_normals_do_not_matter(length: float) -> None:
+    pos, normal = sphere(300)
+    given = shuffled(normal)
+    for options in ({}, {"method": "viewpoint", "viewpoint": torch.zeros(3, requires_grad=True)}, {"method": "up"}):
+        found = tensorframes.orient_normals(pos, length * given, **options)
+        assert np.array_equal(np.sign(found), np.sign(tensorframes.orient_normals(pos, given, **options)))
+
+
 @pytest.mark.parametrize(
     ("points", "options", "message"),
     [
@@ -180,6 +198,10 @@ def test_type_and_precision_are_those_of_the_normals() -> None:
         (np.zeros((5, 3)), {"method": "viewpoint"}, "expected a viewpoint of three numbers, got none"),
         (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": [1, 2]}, "expected viewpoint of three finite numbers"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, np.nan]}, "expected up of three finite numbers"),
+        (np.zeros((5, 3)), {"method": "up", "up": [0, 0, 0]}, "expected up of three numbers, not all of them zero"),
+        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.ones((5, 3))}, r"numbers, got shape \(5, 3\)"),
+        (np.zeros((5, 3)), {"viewpoint": [0, 0, 1]}, "expected the method viewpoint for viewpoint, got outward"),
+        (np.zeros((5, 3)), {"method": "consistent", "up": [0, 1, 0]}, "expected the method up for up, got consistent"),
     ],
 )
 def test_mistakes_are_refused(points: np.ndarray, options: dict, message: str) -> None:

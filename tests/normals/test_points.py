@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tensorframes.errors import UserError
 from tensorframes.normals import estimate_normals, orient_normals
 from tensorframes.normals.missing import missing
 from tensorframes.normals.points import as_array, of_type
@@ -30,9 +31,10 @@ class Elsewhere:
         SimpleNamespace(vertices=sphere()),
         SimpleNamespace(point=SimpleNamespace(positions=Elsewhere())),
         torch.from_numpy(sphere()).requires_grad_(),
+        torch._neg_view(torch.from_numpy(-sphere())),
         sphere().tolist(),
     ],
-    ids=["points", "vertices", "point.positions", "tensor", "list"],
+    ids=["points", "vertices", "point.positions", "tensor", "negated", "list"],
 )
 def test_clouds_are_recognised_by_their_attributes(cloud: object) -> None:
     np.testing.assert_array_equal(as_array(cloud), sphere())
@@ -44,6 +46,8 @@ def test_clouds_of_open3d(open3d) -> None:
     np.testing.assert_array_equal(as_array(cloud), sphere())
     tensors = open3d.t.geometry.PointCloud(open3d.core.Tensor(sphere()))
     np.testing.assert_array_equal(as_array(tensors), sphere())
+    np.testing.assert_array_equal(as_array(tensors.point.positions), sphere())
+    assert as_array(open3d.t.geometry.PointCloud()).shape == (0, 3)
     normals = estimate_normals(cloud, "fast", "cpu")
     assert (np.sign((orient_normals(cloud, normals) * sphere()).sum(1)) == 1).all()
 
@@ -105,3 +109,36 @@ def test_one_or_two_points_have_no_normal(count: int) -> None:
 
 def test_no_reasons_where_all_have_a_normal() -> None:
     assert missing(sphere(), sphere()) == {}
+
+
+def test_masked_points_have_no_normal() -> None:
+    pos = np.ma.masked_array(sphere(), mask=np.zeros((200, 3), dtype=bool))
+    pos[7, 1] = np.ma.masked
+    pos.data[7, 1] = -9999
+    normals = estimate_normals(pos, "fast", "cpu")
+    assert not normals[7].any()
+    assert np.delete(normals, 7, 0).any(1).all()
+    assert missing(as_array(pos), normals)["not finite"] == 1
+
+
+@pytest.mark.parametrize(
+    ("points", "got"),
+    [
+        ("scan.ply", "got str"),
+        (None, "got NoneType"),
+        (SimpleNamespace(pos=sphere()), "got SimpleNamespace"),
+        (torch.ones(9, 3, dtype=torch.bool), r"got shape \(9, 3\) of bool"),
+        (torch.ones(9, 3, dtype=torch.complex64), r"got shape \(9, 3\) of complex64"),
+        ([[1, 2, 3], [4, 5]], "got list that makes none"),
+    ],
+)
+def test_what_is_no_array_of_numbers_is_told_by_its_type(points: object, got: str) -> None:
+    for refused in (lambda: estimate_normals(points, "fast", "cpu"), lambda: orient_normals(sphere(), points)):
+        with pytest.raises(ValueError, match=f"expected .*, {got}"):
+            refused()
+
+
+@pytest.mark.parametrize("weights", [None, 5, torch.nn.Linear(3, 3)])
+def test_weights_of_other_types_are_refused(weights: object) -> None:
+    with pytest.raises(UserError, match="expected best, fast, a weights file or an estimator, got"):
+        estimate_normals(sphere(), weights)

@@ -26,6 +26,28 @@ def header(path: Path) -> dict[str, str]:
         return content.metadata()
 
 
+def test_reading_weights_draws_no_random_numbers() -> None:
+    before = torch.get_rng_state()
+    load_weights(pretrained_path("fast"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_defaults_and_modes_of_torch_do_not_matter() -> None:
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        with torch.device("meta"), torch.inference_mode():
+            estimator = load_weights(pretrained_path("fast"))
+            assert torch.get_default_dtype() == torch.bfloat16
+    finally:
+        torch.set_default_dtype(torch.float32)
+    expected = pretrained("fast")
+    for values in (estimator.parameters(), estimator.buffers()):
+        assert not any(value.is_meta or value.is_inference() or value.dtype == torch.bfloat16 for value in values)
+    for found, wanted in zip(estimator.buffers(), expected.buffers(), strict=True):
+        assert torch.equal(found, wanted)
+    np.testing.assert_array_equal(normals_of(estimator, points()), normals_of(expected, points()))
+
+
 def test_stored_weights_give_the_normals_they_gave() -> None:
     # In float64: what float32 rounds is the processor's, and a last choice may hang on it.
     estimator = load_weights(STORED / "format1.safetensors").double()

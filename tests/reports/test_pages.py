@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
 
 from tensorframes.data import Cloud
@@ -85,6 +86,25 @@ def test_arbitrary_signs_do_not_colour(tmp_path: Path) -> None:
     assert colour[0] == other[0]
     assert unpacked(other[1]).mean() < 0.7 < unpacked(colour[1]).min()
     assert first["angles"] == second["angles"]
+
+
+def test_tensors_and_rows_that_are_not_finite(tmp_path: Path) -> None:
+    pos, normals = torch.from_numpy(ball()), torch.from_numpy(ball())
+    pos[3], normals[4] = torch.nan, torch.nan
+    write_normals_page(tmp_path / "a.html", pos, normals, {"points": len(pos)}, True, torch.ones(len(pos)))
+    page = Page(tmp_path / "a.html")
+    degrees = unpacked(page.drawings["cloud"]["clouds"][0]["colours"][0][1])
+    assert (len(degrees), int(np.isnan(degrees).sum())) == (len(pos) - 1, 1)
+
+
+def test_shapes_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    for given, message in (
+        ((ball(), ball()[:5], {}), r"expected normals of \d+ points, got 5"),
+        ((ball().T, ball(), {}), r"expected points \(N, 3\) of numbers"),
+        ((ball(), ball(), {}, False, np.ones(5)), r"expected expected_degrees of \d+ points, got 5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            write_normals_page(tmp_path / "a.html", *given)
 
 
 def test_agreement_with_the_neighbours() -> None:
@@ -167,6 +187,9 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, monkeypa
         expect_page(tmp_path / "a.ply")
     with pytest.raises(UserError, match=r"expected a folder .*none, got none"):
         expect_page(tmp_path / "none" / "a.html")
+    (tmp_path / "b.html").mkdir()
+    with pytest.raises(UserError, match=r"expected a report's file, got the folder .*b\.html"):
+        expect_page(tmp_path / "b.html")
     for module in ("plotly", "plotly.offline"):
         monkeypatch.setitem(sys.modules, module, None)
     for attempt in (expect_page, lambda path: write_normals_page(path, ball(), ball(), {})):
@@ -186,6 +209,8 @@ def test_a_browser_draws_it(tmp_path: Path) -> None:
     what = [f"--screenshot={tmp_path / 'a.png'}", "--dump-dom", (tmp_path / "a.html").as_uri()]
     ended = subprocess.run([browser, *software, *how, *what], capture_output=True, text=True, timeout=500)
     assert 'data-drawn="yes"' in ended.stdout, ended.stderr[-2000:]
+    assert "modebar-btn" in ended.stdout.partition('id="angles"')[0]
+    assert "modebar-btn" not in ended.stdout.partition('id="angles"')[2].partition("<script")[0]
     assert [line for line in ended.stderr.splitlines() if "CONSOLE" in line and "Uncaught" in line] == []
     seen = imread(tmp_path / "a.png")[150:700, 200:800, :3]
     assert (np.ptp(seen, axis=2) > 0.3).mean() > 0.05  # a coloured ball on grey

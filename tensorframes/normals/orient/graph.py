@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from tensorframes.geometry.kdtree import nearest_in
 from tensorframes.normals.orient.contraction import forest_signs
 
 Floats = NDArray[np.float64]
@@ -56,8 +56,7 @@ def neighbour_graph(pos: Floats, normal: Floats) -> Graph:
 
 def nearest(pos: Floats, k: int, query: Floats | None = None) -> tuple[Floats, Indices]:
     """Distances and rows (M, k) of the nearest points."""
-    wanted = np.arange(1, k + 1)
-    distance, row = cKDTree(pos).query(pos if query is None else query, k=wanted, workers=torch.get_num_threads())
+    distance, row = nearest_in(cKDTree(pos), pos if query is None else query, range(1, k + 1))
     return distance, row.astype(np.int64)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from tensorframes.geometry.distances import distinct_points
+from tensorframes.geometry.distances import distinct_points, one_cloud
 from tensorframes.geometry.outliers import within_range
 from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
-from tensorframes.normals.points import Points, as_array
+from tensorframes.normals.points import Points, as_array, number_rows, plain
 
 Floats = NDArray[np.float64]
 Normals = TypeVar("Normals", NDArray, torch.Tensor)
@@ -31,7 +31,7 @@ def orient_normals(
     normals: Normals,
     method: str = "outward",
     viewpoint: ArrayLike | None = None,
-    up: ArrayLike = (0.0, 0.0, 1.0),
+    up: ArrayLike | None = None,
 ) -> Normals:
     """The normals, each with the sign that the method gives it.
 
@@ -49,61 +49,72 @@ def orient_normals(
         normals: (N, 3), of any length; an array or a tensor on any device.
         method: see above.
         viewpoint: (3,) for the method of that name.
-        up: (3,) direction of the method of that name.
+        up: (3,) direction for the method of that name, by default (0, 0, 1).
 
     Returns:
-        (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``.
+        (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``; of integers float64.
 
     Raises:
-        ValueError: shapes or values are not these, or the method is unknown.
+        ValueError: shapes or values are not these, the method is unknown, or it takes no viewpoint or direction.
     """
-    pos, normal = _rows(points, "points"), _rows(normals, "normals")
+    pos = number_rows(as_array(points), "points").astype(np.float64)
+    normal = number_rows(plain(normals), "normals").astype(np.float64)
     if len(pos) != len(normal):
         raise ValueError(f"expected one normal for each of {len(pos)} points, got {len(normal)}")
     if method not in METHODS:
         raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
+    for name, given in (("viewpoint", viewpoint), ("up", up)):
+        if given is not None and method != name:
+            raise ValueError(f"expected the method {name} for {name}, got {method}")
     usable = np.isfinite(pos).all(1) & np.isfinite(normal).all(1) & (normal != 0).any(1)
-    sign = np.ones(len(pos))
+    sign, unit = np.ones(len(pos)), directions(normal[usable])
     if method == "viewpoint":
-        direction = _vector(viewpoint, "viewpoint") - pos[usable]
-        sign[usable] = _toward(normal[usable], direction)
+        sign[usable] = _toward(unit, _vector(viewpoint, "viewpoint") - pos[usable])
     elif method == "up":
-        sign[usable] = _toward(normal[usable], _vector(up, "up"))
+        sign[usable] = _toward(unit, _direction((0.0, 0.0, 1.0) if up is None else up))
     elif usable.any():
-        unit = normal[usable] / np.linalg.norm(normal[usable], axis=1, keepdims=True)
         with torch.no_grad():
             sign[usable] = surface_signs(within_range(pos[usable]), unit, outward=method == "outward")
     if isinstance(normals, torch.Tensor):
-        return normals * torch.from_numpy(sign).to(normals)[:, None]
-    given = np.asarray(normals)
-    return given * sign.astype(given.dtype if given.dtype.kind == "f" else np.float64)[:, None]
+        real = normals if normals.is_floating_point() else normals.double()
+        return real * torch.from_numpy(sign).to(real)[:, None]
+    array = plain(normals)
+    return array * sign.astype(array.dtype if array.dtype.kind == "f" else np.float64)[:, None]
 
 
 def _toward(normal: Floats, direction: Floats) -> Floats:
     return np.where((normal * direction).sum(axis=1) < 0, -1.0, 1.0)
 
 
-def _rows(values: Points, name: str) -> Floats:
-    """(N, 3) float64."""
-    array = as_array(values)
-    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
-        raise ValueError(f"expected {name} (N, 3) of numbers, got shape {array.shape} of {array.dtype}")
-    return array.astype(np.float64)
+def directions(vectors: Floats) -> Floats:
+    """Vectors (..., 3), none of them zero, divided by their lengths, also where squares over- or underflow."""
+    scaled = vectors / np.abs(vectors).max(axis=-1, keepdims=True)
+    unit: Floats = scaled / np.linalg.norm(scaled, axis=-1, keepdims=True)
+    return unit
+
+
+def _direction(values: ArrayLike) -> Floats:
+    """(3,) float64, of length 1."""
+    vector = _vector(values, "up")
+    if not vector.any():
+        raise ValueError("expected up of three numbers, not all of them zero, got zeros")
+    return directions(vector)
 
 
 def _vector(values: ArrayLike | None, name: str) -> Floats:
     """(3,) float64, finite."""
     if values is None:
         raise ValueError(f"expected a {name} of three numbers, got none")
-    array = np.asarray(values)
+    array = plain(values)
     if array.shape != (3,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise ValueError(f"expected {name} of three finite numbers, got {values}")
+        got = array.tolist() if array.size <= 3 else f"shape {array.shape}"
+        raise ValueError(f"expected {name} of three finite numbers, got {got}")
     return array.astype(np.float64)
 
 
 def surface_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     """Signs (N,) of unit normals (N, 3) at finite points (N, 3); equal points are merged, large clouds thinned."""
-    groups = distinct_points(torch.from_numpy(pos), torch.zeros(len(pos), dtype=torch.long))
+    groups = distinct_points(*one_cloud(pos))
     first, group = groups.first.numpy(), groups.index.numpy()
     follows = _toward(normal, normal[first][group])  # of a copy, relative to the first
     mean = np.stack([np.bincount(group, follows * column) for column in normal.T], axis=1)
