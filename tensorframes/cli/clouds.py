@@ -55,10 +55,19 @@ def check_target(target: str, source: str, suffix: str = "", overwrite: bool = F
             expect_kind(OUTPUT, suffix)
         return
     expect_target(target, suffix)
-    if overwrite or is_special(Path(target)) or not os.path.lexists(target):
+    check_new(target, source, overwrite)
+
+
+def check_new(path: str, source: str, overwrite: bool) -> None:
+    """Checks that nothing is replaced unasked.
+
+    Raises:
+        UserError: the file exists, and is not to be overwritten.
+    """
+    if overwrite or is_special(Path(path)) or not os.path.lexists(path):
         return
-    same = source != STANDARD and os.path.exists(source) and os.path.samefile(source, target)
-    raise UserError(f"{target}: {'is the source' if same else 'exists'}; --overwrite replaces it")
+    same = source != STANDARD and os.path.exists(source) and os.path.samefile(source, path)
+    raise UserError(f"{path}: {'is the source' if same else 'exists'}; --overwrite replaces it")
 
 
 def write_target(target: str, columns: "Columns", suffix: str = "") -> None:

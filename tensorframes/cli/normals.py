@@ -49,7 +49,7 @@ def parser() -> LineParser:
     )
     reader.add_argument("--to", dest="target_kind", metavar="KIND", help="kind of the target (by its name)")
     reader.add_argument(
-        "--overwrite", action="store_true", help="replace the target if it exists; it may be the source"
+        "--overwrite", action="store_true", help="replace the target (it may be the source) and the report if they exist"
     )
     reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (best)")
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
         check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        check_report(given.report)
+        check_report(given.report, given.source, given.overwrite)
         pos, normals, confidence = written(given, orientation(given.orient))
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))

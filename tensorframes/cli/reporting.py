@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.cli.clouds import check_new
 from tensorframes.errors import UserError
 from tensorframes.normals.missing import missing
 
@@ -15,16 +16,17 @@ NOT_OPTIONS = ("source", "target", "report")
 """Arguments that the report names apart, or not at all."""
 
 
-def check_report(path: str | None) -> None:
+def check_report(path: str | None, source: str, overwrite: bool) -> None:
     """Raises an error before the work is done where the report could not be written.
 
     Raises:
-        UserError: see ``expect_page``.
+        UserError: it exists, and is not to be overwritten; or see ``expect_page``.
     """
     from tensorframes.reports import expect_page
 
     if path is not None:
         expect_page(path)
+        check_new(path, source, overwrite)
 
 
 def report_run(

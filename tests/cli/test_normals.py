@@ -217,6 +217,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
     (tmp_path / "link.xyz").symlink_to("scan.xyz")
+    (tmp_path / "page.html").touch()
     for arguments, message in {
         ("none.ply", "out.ply"): "none.ply",
         (tmp_path / "flat.xyz", tmp_path / "out.xyz"): "expected at least 3 columns",
@@ -241,6 +242,12 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
             "--report",
             "a.pdf",
         ): "expected a report of type .html, got a.pdf",
+        (
+            tmp_path / "scan.xyz",
+            tmp_path / "out.ply",
+            "--report",
+            tmp_path / "page.html",
+        ): "page.html: exists; --overwrite replaces it",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)
