@@ -49,7 +49,7 @@ def parser() -> LineParser:
     )
     reader.add_argument("--to", dest="target_kind", metavar="KIND", help="kind of the target (by its name)")
     reader.add_argument(
-        "--overwrite", action="store_true", help="replace the target (or the source as target) and the report"
+        "--overwrite", action="store_true", help="replace a target or report that exists; the target may be the source"
     )
     reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
     reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (best)")
