@@ -16,6 +16,16 @@ def edge_vectors(pos: Tensor | tuple[Tensor, Tensor], edge_index: Tensor) -> Ten
     return senders[edge_index[0]] - receivers[edge_index[1]]
 
 
+def edge_lengths(edge: Tensor) -> Tensor:
+    """|r| (...,) of edges (..., d). At edges of length zero its derivatives of all orders are zero; the second one of
+    torch's norm is NaN there."""
+    if not edge.requires_grad:
+        return edge.norm(dim=-1)
+    zero = (edge == 0).all(-1)
+    length = torch.where(zero.unsqueeze(-1), torch.ones_like(edge), edge).norm(dim=-1)
+    return torch.where(zero, torch.zeros_like(length), length)
+
+
 def common_degree(index: Tensor, count: int) -> int | None:
     """The number of edges per receiver if it is the same for all ``count`` and edges are sorted by receiver, else None.
 
