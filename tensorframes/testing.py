@@ -42,28 +42,33 @@ def assert_equivariant(
     r"""Assert :math:`f(g x + t) = \rho(g) f(x)` for random g and translations t, in float64.
 
     Args:
-        function: from positions (N, d) to features (N, reps.dim), each row belonging to its point.
+        function: from positions (N, d) to features (rows, reps.dim): a row for each point, for each cloud, or for all,
+            or a single number. It may differentiate: forces, as minus the gradient of an energy, are ``"1x1"``.
         pos: positions (N, d); cast to float64.
         reps: how the result transforms: ``"1x1"`` for normals, ``"1x0"`` for scalars.
         unoriented: compare vectors up to their sign, by n n^T.
         tolerance: largest allowed error, relative to the largest entry of f(x).
         trials: random elements tried; half of them reflections when ``group`` is ``"o3"``.
-        group: ``"o3"``, or ``"so3"`` for proper rotations only.
+        group: ``"o3"``, or ``"so3"`` for proper rotations only; in any dimension.
         seed: of the group elements and translations.
+
     Raises:
         AssertionError: with the error and the determinant of the g that shows it.
+        ValueError: the group is unknown, there are too few trials to see it, or the result is not such features.
     """
+    if group not in ("o3", "so3"):
+        raise ValueError(f'expected group "o3" or "so3", got {group!r}')
+    if trials < (fewest := 2 if group == "o3" else 1):
+        raise ValueError(f"expected at least {fewest} trials for group {group!r}, got {trials}")
     pos = pos.double()
     reps = representation(reps, d=pos.shape[-1])
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        before = function(pos)
+    before = _rows(function(pos))
     for trial in range(trials):
         determinant = -1 if group == "o3" and trial % 2 else 1
         g = random_orthogonal(1, pos.shape[-1], determinant, generator=generator)[0]
         shift = torch.randn(pos.shape[-1], generator=generator, dtype=torch.float64) * pos.std()
-        with torch.no_grad():
-            after = function(pos @ g.T + shift)
+        after = _rows(function(pos @ g.T + shift))
         expected = reps.transform(before, g.expand(len(before), *g.shape))
         if unoriented:
             after, expected = (v.unsqueeze(-1) * v.unsqueeze(-2) for v in (after, expected))
@@ -113,14 +118,24 @@ def assert_transports(
         if compiled:
             torch.compiler.reset()  # otherwise layers checked before count towards the limit of recompilations
             run = torch.compile(layer, backend="aot_eager", fullgraph=True)
-        before = run(x, edge_index, pos, frames[0], frames[1])
-        after = run(reps.transform(x, turn), edge_index, pos, turned, frames[1])
+        before = _rows(run(x, edge_index, pos, frames[0], frames[1]))
+        after = _rows(run(reps.transform(x, turn), edge_index, pos, turned, frames[1]))
         error = _relative_error(after, before)
         mode = "compiled" if compiled else "eager"
         assert error <= tolerance, f"{mode}: the senders' frames change the receivers, relative error {error:.2e}"
-        silent = run(torch.zeros_like(x), edge_index, pos, frames[0], frames[1])
+        silent = _rows(run(torch.zeros_like(x), edge_index, pos, frames[0], frames[1]))
         assert _relative_error(silent, before) > 1e-6, f"{mode}: the receivers do not depend on the senders' features"
 
 
+def _rows(result: Tensor) -> Tensor:
+    """The result of a function or layer, without its graph; a single number as one row."""
+    if not isinstance(result, Tensor) or result.numel() == 0:
+        got = f"shape {tuple(result.shape)}" if isinstance(result, Tensor) else type(result).__name__
+        raise ValueError(f"expected features (rows, dim) as the result, got {got}")
+    return result.detach().reshape(1, 1) if result.dim() == 0 else result.detach()
+
+
 def _relative_error(values: Tensor, expected: Tensor) -> float:
-    return float((values - expected).detach().abs().max() / expected.abs().max().clamp_min(1e-300).detach())
+    if values.shape != expected.shape:
+        raise ValueError(f"expected results of one shape, got {tuple(expected.shape)} and {tuple(values.shape)}")
+    return float((values - expected).abs().max() / expected.abs().max().clamp_min(1e-300))

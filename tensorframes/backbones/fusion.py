@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.edges import edge_lengths
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.layers import MLP, EdgeProduct, Fusion, Norm
 from tensorframes.layers.edges import REACH
@@ -82,6 +83,6 @@ class FusionAbstraction(TensorialMessagePassing):
         return out
 
     def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
-        weight = self.weigh(self.radial(edge.norm(dim=-1) / REACH)).unflatten(-1, (-1, self.product.channels))
+        weight = self.weigh(self.radial(edge_lengths(edge) / REACH)).unflatten(-1, (-1, self.product.channels))
         out: Tensor = self.product(self.enter(x_j), edge, weight)
         return out

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from inspect import getattr_static
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from tensorframes.data import DataSet, first_of, part_of
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
+
+SPLITS = ("train", "val", "test")
 
 
 def component(node: Any, key: str, **arguments: Any) -> Any:
@@ -50,9 +53,17 @@ def errors_named(key: str) -> Iterator[None]:
 
 
 def data_set(cfg: DictConfig) -> DataSet:
-    """The data set: the component ``data`` without the settings in BESIDE_DATA."""
+    """The data set: the component ``data`` without the settings in BESIDE_DATA.
+
+    Raises:
+        UserError: it has not the splits of a data set.
+    """
     own = OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA])
     clouds: DataSet = component(own, "data")
+    missing = [split for split in SPLITS if getattr_static(clouds, split, None) is None]  # reading one may take long
+    if missing:
+        got = f"{type(clouds).__name__} without {' and '.join(missing)}"
+        raise UserError(f"data: expected a data set with {', '.join(SPLITS)}, got {got}")
     return clouds
 
 

@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from tensorframes.cli.help import DOWNLOADED
 from tensorframes.errors import UserError
@@ -36,6 +37,10 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         hint = "; pip install 'tensorframes[sweeps]'" if group.startswith("hydra/") else ""
         return f"expected {group} to be one of {', '.join(error.options)}, got {choice}{hint}"
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        where = f"{mark.name}, line {mark.line + 1}" if mark is not None else "a configuration"
+        return f"{where}: expected YAML, got an error: {error.problem}"
     if GROUP_VALUE in str(error):
         return group_value(arguments, configs)
     if isinstance(error, MissingMandatoryValue):
@@ -56,7 +61,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
 
 def is_mistake(error: Exception) -> bool:
     """Whether it is a user error. Hydra raises a ValueError if a group is overridden by null or a number."""
-    return isinstance(error, UserError | HydraException | OmegaConfBaseException) or GROUP_VALUE in str(error)
+    kinds = UserError | HydraException | OmegaConfBaseException | MarkedYAMLError
+    return isinstance(error, kinds) or GROUP_VALUE in str(error)
 
 
 def system_error(error: BaseException) -> str | None:

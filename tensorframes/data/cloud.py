@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tensorframes.errors import UserError
+
 CATEGORIES = ("no_noise", "low_noise", "med_noise", "high_noise", "vardensity_striped", "vardensity_gradient")
 """The six categories of the PCPNet protocol, in the order of its tables."""
 
@@ -30,7 +32,7 @@ class Cloud:
         clean_pos: (P, 3) float32, points of the same shape before noise, or None.
 
     Raises:
-        ValueError: shapes disagree, values are not finite, normals are neither unit nor zero, or rows are out of range.
+        UserError: shapes disagree, values are not finite, normals are neither unit nor zero, or rows are out of range.
     """
 
     name: str
@@ -45,9 +47,9 @@ class Cloud:
     def __post_init__(self) -> None:
         pos, normal, _ = (self._convert(field) for field in ("pos", "normal", "clean_pos"))
         if pos is None or len(pos) == 0:
-            raise ValueError(f"{self.name}: expected at least one point, got none")
+            raise UserError(f"{self.name}: expected at least one point, got none")
         if normal is not None and len(normal) != len(pos):
-            raise ValueError(f"{self.name}: expected {len(pos)} rows of normal, one per point, got {len(normal)}")
+            raise UserError(f"{self.name}: expected {len(pos)} rows of normal, one per point, got {len(normal)}")
         self._check_unit()
         self._set_eval_index(len(pos))
 
@@ -72,9 +74,9 @@ class Cloud:
             return None
         values = np.ascontiguousarray(given, dtype=np.float32)
         if values.ndim != 2 or values.shape[1] != 3:
-            raise ValueError(f"{self.name}: expected {field} of shape (N, 3), got {values.shape}")
+            raise UserError(f"{self.name}: expected {field} of shape (N, 3), got {values.shape}")
         if not np.isfinite(values).all():
-            raise ValueError(f"{self.name}: expected finite {field}, got NaN or infinity")
+            raise UserError(f"{self.name}: expected finite {field}, got NaN or infinity")
         object.__setattr__(self, field, values)
         return values
 
@@ -83,7 +85,7 @@ class Cloud:
             return
         off = np.abs(np.linalg.norm(self.normal.astype(np.float64), axis=1) - self.labelled).max()
         if off > UNIT_TOLERANCE * 1.01:
-            raise ValueError(f"{self.name}: expected unit or zero normals, got a length off by {off:.2g}")
+            raise UserError(f"{self.name}: expected unit or zero normals, got a length off by {off:.2g}")
 
     def _set_eval_index(self, count: int) -> None:
         """Checks the rows given and stores the labelled ones."""
@@ -93,8 +95,8 @@ class Cloud:
             return
         rows = np.asarray(given)
         if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
-            raise ValueError(f"{self.name}: expected eval_index as (M,) integers, got {rows.dtype} {rows.shape}")
+            raise UserError(f"{self.name}: expected eval_index as (M,) integers, got {rows.dtype} {rows.shape}")
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:
-            raise ValueError(f"{self.name}: expected eval_index in 0..{count - 1}, got {rows.min()}..{rows.max()}")
+            raise UserError(f"{self.name}: expected eval_index in 0..{count - 1}, got {rows.min()}..{rows.max()}")
         rows = rows.astype(np.int64)
         object.__setattr__(self, "eval_index", rows[self.labelled[rows]])

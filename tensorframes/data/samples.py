@@ -133,11 +133,23 @@ class TrainingSamples(Dataset[Data]):
     def _cached(self, index: int) -> "CachedCloud":
         """Cloud `index`, from the cache; the least recently used ones are removed from it."""
         if index not in self.cache:
-            self.cache[index] = CachedCloud(self.clouds[index], (self.seed, index))
+            self.cache[index] = CachedCloud(cloud_at(self.clouds, index), (self.seed, index))
             while len(self.cache) > 1 and sum(len(each.pos) for each in self.cache.values()) > self.cached_points:
                 self.cache.popitem(last=False)
         self.cache.move_to_end(index)
         return self.cache[index]
+
+
+def cloud_at(clouds: Sequence[Cloud], index: int) -> Cloud:
+    """One cloud of a data set.
+
+    Raises:
+        UserError: it is something else.
+    """
+    cloud = clouds[index]
+    if not isinstance(cloud, Cloud):
+        raise UserError(f"expected a Cloud as item {index} of {type(clouds).__name__}, got {type(cloud).__name__}")
+    return cloud
 
 
 def nearest(squared: np.ndarray, count: int) -> np.ndarray:
@@ -205,7 +217,7 @@ class ValidationClouds(Dataset[Data]):
         return len(self.clouds)
 
     def __getitem__(self, index: int) -> Data:
-        cloud = self.clouds[index]
+        cloud = cloud_at(self.clouds, index)
         if cloud.normal is None or len(cloud.eval_index) == 0:
             raise UserError(f"expected rows with normals to validate on, got none for {cloud.name}")
         scale = estimated_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))

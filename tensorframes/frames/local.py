@@ -21,7 +21,7 @@ class PCAFrames(VectorFrames):
     :math:`|t_a| / \lambda_a^{3/2}` is below 0.01 (symmetric), :math:`\lambda_a < 10^{-6}` (flat), or another eigenvalue
     is within :math:`10^{-3}`; ``VectorFrames`` then takes it from a larger neighbourhood. For ``group="so"`` a flat
     neighbourhood needs no third axis, which is a cross product. Equivariance is that of ``VectorFrames``; the frames
-    are discontinuous where a sign or the order of axes changes.
+    are discontinuous where a sign or the order of axes changes, and elsewhere differentiable, twice.
 
     Args:
         group: ``"so"`` or ``"o"``.
@@ -39,23 +39,45 @@ class PrincipalVectors(nn.Module):
         super().__init__()
         self.count, self.skew, self.flat, self.gap = count, skew, flat, gap
 
-    @torch.no_grad()
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Candidates of the receivers (M, d), by default pos (N, d)."""
         target = pos if receivers is None else receivers
         index = edge_index[1]
         unit, eta, _ = edge_units(pos, edge_index, target)
         outer = eta.view(-1, 1, 1) * unit.unsqueeze(-1) * unit.unsqueeze(-2)
-        values, vectors = eigh(sum_rows(outer, index, len(target)))
+        covariance = sum_rows(outer, index, len(target))
+        values, vectors = eigh(covariance.detach())
         values, axes = values.flip(-1), vectors.flip(-1).transpose(-1, -2)  # descending; a row is an axis
-        along = (axes.index_select(0, index) @ unit.unsqueeze(-1)).squeeze(-1)  # (E, d)
-        third = sum_rows(eta.unsqueeze(-1) * along**3, index, len(target))
+        if covariance.requires_grad:
+            axes = with_derivatives(axes, values, covariance, self.gap)
+        along = (axes.detach().index_select(0, index) @ unit.detach().unsqueeze(-1)).squeeze(-1)  # (E, d)
+        third = sum_rows(eta.detach().unsqueeze(-1) * along**3, index, len(target))
         apart = (values.unsqueeze(-1) - values.unsqueeze(-2)).abs()
         apart = apart + torch.eye(values.shape[-1], dtype=pos.dtype, device=pos.device)
         skewed = third.abs() > self.skew * values.clamp_min(0) ** 1.5
         clear = skewed & (values > self.flat) & (apart.amin(-1) > self.gap)
         sign = torch.where(clear, third.sign(), torch.zeros_like(third))
         return (sign.unsqueeze(-1) * axes)[:, : self.count]
+
+
+def with_derivatives(axes: Tensor, values: Tensor, matrices: Tensor, gap: float) -> Tensor:
+    r"""Eigenvectors (M, d, d), in rows, with their first and second derivatives by the symmetric matrices (M, d, d).
+
+    .. math:: e_a \leftarrow e_a + \sum_{b \ne a} v_b\, \frac{v_b^T (C - e_a^T C e_a)\, e_a}{\lambda_a - \lambda_b},
+
+    with constant v and :math:`\lambda`, the given eigenvectors and eigenvalues (M, d), leaves e = v as it is. Each such
+    step makes one more order of derivatives exact. Terms of eigenvalues closer than ``gap`` are left out: they would
+    be infinite, and such an axis is undefined.
+    """
+    apart = values.unsqueeze(-1) - values.unsqueeze(-2)  # of axis a (rows) and b
+    inverse = torch.where(apart.abs() > gap, 1 / apart, torch.zeros_like(apart))
+    moving = axes
+    for _ in range(2):
+        turned = moving @ matrices
+        residual = turned - (turned * moving).sum(-1, keepdim=True) * moving
+        moving = moving + ((residual @ axes.transpose(-1, -2)) * inverse) @ axes
+        moving = moving / moving.norm(dim=-1, keepdim=True)
+    return moving
 
 
 class NearestNeighbourFrames(VectorFrames):
@@ -83,7 +105,6 @@ class NearestVectors(nn.Module):
         super().__init__()
         self.count, self.tolerance = count, tolerance
 
-    @torch.no_grad()
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Candidates of the receivers (M, d), by default pos (N, d)."""
         target = pos if receivers is None else receivers

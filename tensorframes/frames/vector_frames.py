@@ -12,6 +12,7 @@ from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
 from tensorframes.geometry import knn
+from tensorframes.geometry.checks import check_edges
 from tensorframes.parallel import one_thread
 from tensorframes.reps import full_precision
 
@@ -60,6 +61,7 @@ class VectorFrames(FrameFinder):
         """
         if pos.shape[-1] != self.d:
             raise ValueError(f"expected positions (N, {self.d}), got shape {tuple(pos.shape)}")
+        check_edges(edge_index)
         vectors = self.vectors(pos, edge_index)
         axes, picks = complete_frames(vectors, self.axes)
         failed = (picks == vectors.shape[1]).any(-1).nonzero().squeeze(-1)

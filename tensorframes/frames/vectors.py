@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import RadialEncoding, envelope
-from tensorframes.geometry.edges import common_degree
+from tensorframes.geometry.edges import common_degree, edge_lengths
 from tensorframes.parallel import parallel_map
 
 CHUNK = 2048  # receivers computed at once: their intermediate values stay in the cache
@@ -59,7 +59,7 @@ class EquivariantVectors(nn.Module):
     def of_table(self, pos: Tensor, table: Tensor, target: Tensor) -> Tensor:
         """Vectors (M, count, d) as in ``forward``, for receivers (M, d) with a neighbour table (M, K)."""
         edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - target.unsqueeze(1)
-        length = edge.norm(dim=-1)
+        length = edge_lengths(edge)
         unit = edge / _safe(length).unsqueeze(-1)
         relative = length / _safe(length.amax(-1, keepdim=True))
         eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))
@@ -116,7 +116,7 @@ def edge_units(pos: Tensor, edge_index: Tensor, target: Tensor) -> tuple[Tensor,
     """
     index = edge_index[1]
     edge = pos.index_select(0, edge_index[0]) - target.index_select(0, index)
-    length = edge.norm(dim=-1)
+    length = edge_lengths(edge)
     unit = edge / _safe(length).unsqueeze(-1)
     relative = length / reach_of(length, index, len(target)).index_select(0, index)
     eta = torch.where(length > 0, envelope(relative), torch.zeros_like(length))

@@ -28,6 +28,18 @@ def check_batch(batch: Tensor | None, pos: Tensor, name: str = "batch") -> Tenso
     return batch
 
 
+def check_edges(edge_index: object) -> None:
+    """Raise ValueError unless `edge_index` is a dense tensor (2, E) of int64 or int32."""
+    if not isinstance(edge_index, Tensor):
+        raise ValueError(f"expected edge_index, a tensor of shape (2, E), got {type(edge_index).__name__}")
+    if edge_index.layout != torch.strided:
+        raise ValueError("expected edge_index of shape (2, E), got a sparse matrix (PyG: to_edge_index)")
+    if edge_index.dim() != 2 or edge_index.shape[0] != 2:
+        raise ValueError(f"expected edge_index of shape (2, E), got {tuple(edge_index.shape)}")
+    if edge_index.dtype not in (torch.int64, torch.int32):
+        raise ValueError(f"expected an integer edge_index, got {edge_index.dtype}")
+
+
 def check_count(k: int, name: str = "k") -> None:
     """Raise ValueError unless k is a whole number of at least 1."""
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:

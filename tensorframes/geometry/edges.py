@@ -3,16 +3,27 @@
 import torch
 from torch import Tensor
 
+from tensorframes.geometry.checks import check_edges
+
 
 def edge_vectors(pos: Tensor | tuple[Tensor, Tensor], edge_index: Tensor) -> Tensor:
     """r_ij = x_j - x_i, (E, d): from the receiver i = edge_index[1] to the sender j = edge_index[0].
 
     pos: (N, d), or for a bipartite graph the pair (senders' (N_s, d), receivers' (N_r, d)). Differentiable.
     """
-    if edge_index.dim() != 2 or edge_index.shape[0] != 2:
-        raise ValueError(f"expected edge_index of shape (2, E), got {tuple(edge_index.shape)}")
+    check_edges(edge_index)
     senders, receivers = pos if isinstance(pos, tuple) else (pos, pos)
     return senders[edge_index[0]] - receivers[edge_index[1]]
+
+
+def edge_lengths(edge: Tensor) -> Tensor:
+    """|r| (...,) of edges (..., d). At edges of length zero its derivatives of all orders are zero; the second one of
+    torch's norm is NaN there."""
+    if not edge.requires_grad:
+        return edge.norm(dim=-1)
+    zero = (edge == 0).all(-1)
+    length = torch.where(zero.unsqueeze(-1), torch.ones_like(edge), edge).norm(dim=-1)
+    return torch.where(zero, torch.zeros_like(length), length)
 
 
 def common_degree(index: Tensor, count: int) -> int | None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from tensorframes.geometry.brute import TOGETHER, brute_knn, brute_pairs
 from tensorframes.geometry.cells import MOST_AXES, cells_knn
 from tensorframes.geometry.checks import check_batch, check_count, check_points, clouds_in, per_cloud
+from tensorframes.geometry.constant import constant
 from tensorframes.geometry.distances import Distinct, distinct_points, squared_distance
 from tensorframes.geometry.grid import grid_pairs
 from tensorframes.geometry.kdtree import kdtree_knn, kdtree_pairs
@@ -91,6 +92,7 @@ def _self_first(rows: Tensor) -> Tensor:
 
 
 @discrete
+@constant
 @torch.no_grad()
 def knn(
     support: Tensor,
@@ -150,6 +152,7 @@ def knn_graph(pos: Tensor, k: int, batch: Tensor | None = None, method: str = "a
     return edges[:, edges[0] != edges[1]]
 
 
+@constant
 @torch.no_grad()
 def radius_graph(pos: Tensor, r: Tensor | float, batch: Tensor | None = None, method: str = "auto") -> Tensor:
     """(2, E) edges j -> i for all pairs of one cloud with ``0 < |x_j - x_i| <= r`` or copies, both ways, no self loops.

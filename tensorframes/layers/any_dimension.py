@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.edges import edge_lengths
 from tensorframes.geometry.eigen import eigh
 from tensorframes.layers.mlp import MLP
 
@@ -33,12 +34,12 @@ class EdgeInvariants(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """h (N, k, hidden), u (N, k, d), edges in units of the mean distance (N, k, d), T of the neighbours."""
         edge = pos[table] - pos.unsqueeze(1)
-        length = edge.norm(dim=-1, keepdim=True)
+        length = edge_lengths(edge).unsqueeze(-1)
         mean = length.mean(1, keepdim=True)
         u, edge = edge / torch.where(length > 0, length, 1), edge / torch.where(mean > 0, mean, 1)
         theirs = tensors[table]  # (N, k, C, d, d)
         invariants = [
-            edge.norm(dim=-1, keepdim=True),
+            edge_lengths(edge).unsqueeze(-1),
             torch.einsum("nka,ncab,nkb->nkc", u, tensors, u),
             torch.einsum("nka,nkcab,nkb->nkc", u, theirs, u),
             torch.einsum("ncab,nkcab->nkc", tensors, theirs),

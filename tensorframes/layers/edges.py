@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tensorframes.geometry.edges import edge_lengths
 from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.reps.harmonics import spherical_harmonics
 
@@ -45,7 +46,7 @@ class EdgeEncoding(nn.Module):
     def forward(self, edge: Tensor) -> Tensor:
         """(E, dim) from edges (E, d) in their receivers' frames."""
         edge = edge / self.length
-        length = edge.norm(dim=-1, keepdim=True)
+        length = edge_lengths(edge).unsqueeze(-1)
         parts = [edge, length]
         if self.radial is not None:
             parts.append(self.radial(length.squeeze(-1) / REACH)[..., 1:])

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.edges import edge_lengths
 from tensorframes.reps import IrrepBlock, Irreps
 from tensorframes.reps.harmonics import coupling, spherical_harmonics
 
@@ -64,7 +65,7 @@ class EdgeProduct(_Couplings):
 
     def forward(self, x: Tensor, edge: Tensor, weight: Tensor) -> Tensor:
         """m (E, irreps.dim) from x (E, irreps.dim), edges (E, 3) and weights (E, len(paths), channels)."""
-        length = edge.norm(dim=-1, keepdim=True)
+        length = edge_lengths(edge).unsqueeze(-1)
         direction = edge / torch.where(length > 0, length, 1)
         some = (length > 0).to(edge.dtype)
         harmonics = [spherical_harmonics(b, direction) * (some if b else 1) for b in range(self.degree + 1)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from tensorframes.geometry.edges import edge_lengths
 from tensorframes.messages import Messages
 from tensorframes.reps import Representation, TensorReps, full_precision
 
@@ -32,7 +33,7 @@ class NeighbourhoodMoments(nn.Module):
     def forward(self, pos: Tensor, neighbours: Tensor) -> Tensor:
         """Features (N, 23) of points pos (N, 3) with the neighbour table (N, k)."""
         edge = pos.index_select(0, neighbours.flatten()).view(*neighbours.shape, -1) - pos.unsqueeze(1)
-        reach = edge.norm(dim=-1).amax(-1, keepdim=True)  # (N, 1)
+        reach = edge_lengths(edge).amax(-1, keepdim=True)  # (N, 1)
         safe = torch.where(reach > 0, reach, torch.ones_like(reach))
         edge = edge / safe.unsqueeze(-1)
         mean = edge.mean(1)

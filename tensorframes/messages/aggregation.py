@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
 from tensorframes.geometry.checks import check_count
+from tensorframes.geometry.edges import common_degree
 
 Pooling = Literal["sum", "mean", "max", "softmax"]
 POOLINGS = ("sum", "mean", "max", "softmax")
@@ -26,8 +27,8 @@ class FixedDegree(Aggregation):
     Shapes: messages (M degree, C); returns (M, C) for M receivers.
 
     Raises:
-        ValueError: the name is unknown, the degree is below 1, or the number of edges is not ``degree`` times that of
-            the receivers.
+        ValueError: the name is unknown, the degree is below 1, the number of edges is not ``degree`` times that of the
+            receivers, or (where gradients are recorded on a CPU) they are not sorted by receiver.
     """
 
     def __init__(self, aggr: Pooling, degree: int) -> None:
@@ -49,12 +50,19 @@ class FixedDegree(Aggregation):
         count = x.shape[0] // self.degree if dim_size is None else dim_size
         if x.shape[0] != count * self.degree:
             raise ValueError(f"expected {self.degree} edges for each of {count} receivers, got {x.shape[0]} edges")
+        if index is not None and self._checks(index) and len(index) and common_degree(index, count) != self.degree:
+            raise ValueError(f"expected edges sorted by receiver, {self.degree} each, got them in another order")
         grouped = x.view(count, self.degree, *x.shape[1:])
         if self.aggr == "max":
             return grouped.max(dim=1)[0] if torch.is_grad_enabled() else grouped.amax(dim=1)
         if self.sharpness is not None:
             return ((self.sharpness * grouped).softmax(dim=1) * grouped).sum(dim=1)
         return grouped.mean(dim=1) if self.aggr == "mean" else grouped.sum(dim=1)
+
+    @staticmethod
+    def _checks(index: Tensor) -> bool:
+        """Whether the order of the edges is checked: in training on a CPU, where it costs next to nothing."""
+        return torch.is_grad_enabled() and index.device.type == "cpu" and not torch.compiler.is_compiling()
 
     def __repr__(self) -> str:
         return f"FixedDegree({self.aggr!r}, degree={self.degree})"

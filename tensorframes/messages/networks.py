@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch_geometric.nn import HeteroConv, MessagePassing
 from torch_geometric.nn.module_dict import ModuleDict
@@ -99,8 +102,8 @@ class LocalFramesNetwork(nn.Module):
             self.scope.frames = None
 
 
-class Scope:
-    """The frames of the call that is running."""
+class Scope(threading.local):
+    """The frames of the call that is running; each thread has its own."""
 
     frames: AnyFrames | None = None
 
@@ -112,7 +115,10 @@ class Scope:
         """
         frames = self.frames
         if frames is None:
-            raise ValueError("expected a call of the network made by in_local_frames, which brings the frames")
+            raise ValueError(
+                "expected a call of the network made by in_local_frames, which brings the frames; "
+                "torch.utils.checkpoint goes around that call, not inside"
+            )
         if edge_type is None:
             if isinstance(frames, Mapping):
                 raise ValueError("expected frames by node type for convolutions in a HeteroConv alone, got one outside")
@@ -124,6 +130,9 @@ class Scope:
             raise ValueError(f"expected frames by node type, of {' and '.join(dict.fromkeys(ends))}, got {got}")
         return frames[ends[0]] if ends[0] == ends[1] else (frames[ends[0]], frames[ends[1]])
 
+    def __reduce__(self) -> tuple[type[Scope], tuple[()]]:
+        return Scope, ()
+
 
 class InScope(nn.Module):
     """A wrapped convolution with the signature of the one inside; frames come from the network's call.
@@ -134,12 +143,22 @@ class InScope(nn.Module):
     def __init__(self, inner: InLocalFrames, scope: Scope, edge_type: EdgeType | None = None) -> None:
         super().__init__()
         self.inner, self.scope, self.edge_type = inner, scope, edge_type
+        self.signature = inspect.signature(inner.conv.forward)
         use_keys_of(self, "inner")
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if not torch.compiler.is_compiling():
+            self._check(args, kwargs)
         arguments = {**dict(zip(self.inner.names, args, strict=False)), **kwargs}
         frames = self.scope.of(self.edge_type)
         return self.inner(arguments.pop("x"), arguments.pop("edge_index"), frames, **arguments)
+
+    def _check(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise TypeError where the convolution itself would."""
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self.inner.conv).__name__}.forward: {error}") from None
 
     def reset_parameters(self) -> None:
         """As PyG's models expect of a convolution."""

@@ -11,8 +11,9 @@ from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.checks import check_edges
 from tensorframes.messages.aggregation import degree_of
-from tensorframes.messages.transport import arrive, turned_by_receivers
+from tensorframes.messages.transport import arrive, both_ends, turned_by_receivers
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, representation
 
@@ -106,9 +107,8 @@ class TensorialMessagePassing(MessagePassing):
             ValueError: frames are missing or do not match ``size``, a feature does not fit its representation, or
                 ``FixedDegree`` aggregations get another number of edges.
         """
-        senders, receivers = frames if isinstance(frames, tuple) else (frames, frames)
-        if not isinstance(senders, Frames) or not isinstance(receivers, Frames):
-            raise ValueError(f"expected frames=Frames or a pair of Frames, got {type(frames).__name__}")
+        senders, receivers = both_ends(frames)
+        check_edges(edge_index)
         if size is not None and tuple(size) != (len(senders), len(receivers)):
             raise ValueError(f"expected size {(len(senders), len(receivers))}, that of the frames, got {tuple(size)}")
         for name in self._gathered:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from torch import Tensor
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.checks import check_edges
 from tensorframes.geometry.edges import common_degree
 from tensorframes.reps import Representation, full_precision
+
+
+def both_ends(frames: Frames | tuple[Frames, Frames]) -> tuple[Frames, Frames]:
+    """The frames of senders and receivers, from one set for both or a pair.
+
+    Raises:
+        ValueError: they are neither.
+    """
+    ends = frames if isinstance(frames, tuple) else (frames, frames)
+    if len(ends) != 2 or not all(isinstance(end, Frames) for end in ends):
+        raise ValueError(f"expected frames=Frames or a pair of Frames, got {type(frames).__name__}")
+    return ends
 
 
 def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Frames, receivers: Frames) -> Tensor:
@@ -17,6 +30,7 @@ def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Fram
 
     Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
     """
+    check_edges(edge_index)
     return arrive(x if reps.is_invariant else senders.to_world(x, reps), reps, edge_index, receivers)
 
 
@@ -53,6 +67,7 @@ def local_edge_vectors(
     pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
     r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``."""
+    check_edges(edge_index)
     if degree is None:
         degree = common_degree(edge_index[1], receivers.points)
     if degree is not None:

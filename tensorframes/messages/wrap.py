@@ -12,10 +12,11 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import add_self_loops, remove_self_loops
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.checks import check_edges
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.refusal import refusal
 from tensorframes.messages.same_keys import use_keys_of
-from tensorframes.messages.transport import local_edge_vectors, transport
+from tensorframes.messages.transport import both_ends, local_edge_vectors, transport
 from tensorframes.reps import Representation, representation
 
 VECTORS = {"normal": "1x1"}  # arguments of PyG's convolutions that are vectors in the world's frame
@@ -75,7 +76,8 @@ class InLocalFrames(nn.Module):
             frames: of the points, or a pair (senders', receivers').
             arguments: the convolution's own, by name; tensors at the points as one or as pairs, like x.
         """
-        senders, receivers = frames if isinstance(frames, tuple) else (frames, frames)
+        senders, receivers = both_ends(frames)
+        check_edges(edge_index)
         if self.self_loops:
             edge_index, arguments = self._with_loops(edge_index, arguments, len(receivers), senders is receivers)
         for name, value in arguments.items():
@@ -89,14 +91,14 @@ class InLocalFrames(nn.Module):
                 arguments[name] = self.edge_reps.transform(value, receivers.matrices.index_select(0, edge_index[1]))
         if x is not None:
             source, target = _pair(x)
-            x = (transport(source, self.reps_of(source), edge_index, senders, receivers), target)
+            x = (transport(source, self.reps_of(source, senders.d), edge_index, senders, receivers), target)
         edges = torch.stack([torch.arange(edge_index.shape[1], device=edge_index.device), edge_index[1]])
         if "size" in self.names:
             arguments["size"] = (edges.shape[1], len(receivers))
         if torch.compiler.is_compiling():
-            return self.conv(x=x, edge_index=edges, **arguments)
+            return _exchanged(self.conv(x=x, edge_index=edges, **arguments), edges, edge_index)
         try:
-            return self.conv(x=x, edge_index=edges, **arguments)
+            return _exchanged(self.conv(x=x, edge_index=edges, **arguments), edges, edge_index)
         except (TypeError, AttributeError) as error:
             if "tuple" not in str(error):
                 raise
@@ -105,9 +107,9 @@ class InLocalFrames(nn.Module):
                 f"the two by itself before propagate, got one that takes x as one tensor ({error})"
             ) from error
 
-    def reps_of(self, x: Tensor) -> Representation:
-        """The representation of features x."""
-        return self.reps.reps(x.shape[-1]) if isinstance(self.reps, Messages) else self.reps
+    def reps_of(self, x: Tensor, d: int = 3) -> Representation:
+        """The representation of features x, in a space of dimension d."""
+        return self.reps.reps(x.shape[-1], d) if isinstance(self.reps, Messages) else self.reps
 
     def _with_loops(
         self, edge_index: Tensor, arguments: dict[str, Any], count: int, same: bool
@@ -129,6 +131,14 @@ class InLocalFrames(nn.Module):
             source.index_select(0, edge_index[0]), receivers.matrices.index_select(0, edge_index[1])
         )
         return arrived, receivers.to_local(target, reps)
+
+
+def _exchanged(result: Any, inner: Tensor, outer: Tensor) -> Any:
+    """What a convolution returns, with the caller's edges in place of those it was called with, as beside attention
+    weights (``return_attention_weights=True``)."""
+    if type(result) is tuple:
+        return tuple(_exchanged(part, inner, outer) for part in result)
+    return outer if result is inner else result
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

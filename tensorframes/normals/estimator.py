@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.backbones import Backbone
+from tensorframes.errors import UserError
 from tensorframes.frames import FrameFinder, Frames
 from tensorframes.geometry import Hierarchy, thinned_rows, variation_profile, variation_profiles
 from tensorframes.layers import Geometry, measured
@@ -42,7 +43,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         oriented: whether the signs of the normals carry information; not possible with SO(3) frames.
 
     Raises:
-        ValueError: oriented normals from SO(3) frames, or a backbone with too few levels for the head.
+        ValueError: oriented normals from SO(3) frames, a backbone with too few levels for the head, or a part that is
+            of another class.
     """
 
     accepts_float64 = True
@@ -55,12 +57,15 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         oriented: bool = False,
     ) -> None:
         super().__init__()
+        check_parts(frames, backbone)
         if oriented and frames.mirrors:
             raise ValueError("expected frames of O(3) for oriented normals, got SO(3) frames, which average n and -n")
         levels = backbone.levels if frames.per_level else 1
         self.frames = nn.ModuleList(copy.deepcopy(frames) for _ in range(levels))
         self.backbone = backbone
         self.head = head(backbone.reps)
+        if not isinstance(self.head, Head):
+            raise ValueError(f"expected a head, a subclass of Head, got {type(self.head).__name__}")
         self.requirements = backbone.requirements | self.head.requirements
         self.requirements.check_levels(backbone.hierarchy_levels)
         self.needs_profile, self.together = self.requirements.profile, self.head.together
@@ -131,6 +136,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         """The frames of every level that the backbone works on."""
         levels = hierarchy.levels[: self.backbone.levels]
         first: Frames = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
+        if not isinstance(first, Frames):
+            raise UserError(f"expected {type(self.frames[0]).__name__} to return Frames, got {type(first).__name__}")
         if len(self.frames) == 1:
             return [first.index_select(level.rows) for level in levels]
         coarse = [
@@ -149,9 +156,38 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             passes = [frames, mirrored] if self.mirrors else [frames]
 
         def read(each: list[Frames]) -> ReadingT:
-            features, last = self.backbone(geometry, each)
+            features, last = checked(self.backbone, self.backbone(geometry, each), geometry.levels[0].pos)
             return self.head.read(features, last, plan)
 
         readings = parallel_map(read, passes, geometry.levels[0].pos.device)
         found: Prediction = self.head(readings, plan)
         return found
+
+
+def check_parts(frames: object, backbone: object) -> None:
+    """Raise ValueError unless the parts are of the classes that they must be, and a backbone has what it must set."""
+    for part, kind in ((frames, FrameFinder), (backbone, Backbone)):
+        if not isinstance(part, kind):
+            raise ValueError(f"expected a subclass of {kind.__name__}, got {type(part).__name__}")
+    missing = [name for name in ("features", "reps", "neighbours") if not hasattr(backbone, name)]
+    if missing:
+        done = "calls Backbone.__init__" if "features" in missing else f"sets {' and '.join(missing)}"
+        raise ValueError(f"expected a backbone that {done}, got {type(backbone).__name__}, which does not")
+
+
+def checked(backbone: Backbone, result: object, pos: Tensor) -> tuple[Tensor, Frames]:
+    """What a backbone returned for points pos (N, 3): features (N, reps.dim) and their frames.
+
+    Raises:
+        UserError: it returned something else.
+    """
+    name = type(backbone).__name__
+    parts = result if isinstance(result, tuple) else (result,)
+    if [isinstance(part, kind) for part, kind in zip(parts, (Tensor, Frames), strict=False)] != [True, True]:
+        got = ", ".join(type(part).__name__ for part in parts)
+        raise UserError(f"expected features and Frames from {name}.forward, got {got}")
+    features, frames = parts
+    expected = (pos.shape[0], backbone.reps.dim)  # len would fix their number in an exported program
+    if tuple(features.shape) != expected:
+        raise UserError(f"expected features {expected} from {name}.forward, got shape {tuple(features.shape)}")
+    return features, frames

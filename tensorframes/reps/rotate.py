@@ -34,6 +34,8 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
         raise ValueError(f"expected matrices (*lead, d, d) for features (*lead, ..., dim), got {g.shape} and {x.shape}")
     if all(order == 0 and not pseudo for _, order, pseudo in blocks):
         return x
+    if x.dtype != g.dtype:
+        raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
     g_transposed = g.transpose(-1, -2)
     parts = []
     given = x.split([mul * d**order for mul, order, _ in blocks], dim=-1)  # the gradient of slices is far slower

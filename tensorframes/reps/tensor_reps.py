@@ -77,6 +77,8 @@ class TensorReps(DirectSum[TensorBlock]):
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
         """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal matrices; returns x's shape."""
         self.check(x)
+        if g.shape[-1] != self.d:
+            raise ValueError(f"expected matrices of dimension d={self.d}, that of {self!r}, got d={g.shape[-1]}")
         return transform_tensors(self.blocks, x, g)
 
     def sorted(self) -> TensorReps:

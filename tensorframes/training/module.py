@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
+from tensorframes.errors import UserError
 from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
@@ -94,6 +95,9 @@ class NormalTraining(pl.LightningModule):
     def _logged_loss(self, prediction: Prediction, batch: Batch) -> Tensor:
         """The finite loss of a prediction, logged with the error and the learning rate."""
         loss, sync = self._minimised(prediction, batch), self.trainer.world_size > 1
+        if not isinstance(loss, Tensor) or loss.numel() != 1:
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise UserError(f"expected one number from {type(self.loss).__name__}, got {got}")
         self._check_finite(loss, "loss", batch)
         rmse = mean_where(rmse_degrees(prediction.normal.detach(), batch, self.loss.oriented), batch)
         for name, value, shown in (("loss", loss, False), ("rmse", rmse, True)):

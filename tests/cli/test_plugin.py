@@ -51,6 +51,49 @@ class Clouds:
         self.train = self.val = self.test = Balls(count)
 
 
+class Short:
+    def __init__(self, count: int = 2) -> None:
+        self.train = Balls(count)
+
+
+class Pairs(Balls):
+    def __getitem__(self, index: int):
+        cloud = super().__getitem__(index)
+        return cloud.pos, cloud.normal
+
+
+class PairClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.train = Pairs(count)
+
+
+class Narrow(Backbone):
+    def forward(self, *given):
+        x, frames = super().forward(*given)
+        return x[:, 1:], frames
+
+
+class Featureless(Backbone):
+    def forward(self, *given):
+        return super().forward(*given)[0]
+
+
+class Matrices(OwnFrames):
+    def forward(self, *given):
+        return super().forward(*given).matrices
+
+
+class Any:
+    def __init__(self, **given) -> None:
+        pass
+
+
+class Many(UnorientedLoss):
+    def forward(self, prediction, batch):
+        return prediction.normal.sum(-1)
+
+
 class Loss(UnorientedLoss):
     def forward(self, *given):
         print("the loss of one's own")
@@ -153,3 +196,29 @@ def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) 
     assert "one of messages, width; got widht" in ended.err
     ended = run_command("train", "-m", *WITH_CONFIGS, "backbone=own,pointnet", "backbone.widht=3")
     assert "one of messages, width; got widht" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "message"),
+    [
+        ("data", "Short", "data: expected a data set with train, val, test, got Short without val and test"),
+        ("data", "PairClouds", r"expected a Cloud as item \d of Pairs, got tuple"),
+        ("backbone", "Narrow", r"expected features \(\d+, 8\) from Narrow.forward, got shape \(\d+, 7\)"),
+        ("backbone", "Featureless", "expected features and Frames from Featureless.forward, got Tensor"),
+        ("backbone", "Any", "model: expected a subclass of Backbone, got Any"),
+        ("frames", "Matrices", "expected Matrices to return Frames, got Tensor"),
+        ("frames", "Any", "model: expected a subclass of FrameFinder, got Any"),
+        ("task.loss", "Many", r"expected one number from Many, got shape \(\d+,\)"),
+    ],
+)
+def test_a_part_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind: str, message: str) -> None:
+    ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, "test=false", f"{part}._target_=plugin_parts.{kind}")
+    assert ended.code == 2
+    assert re.search(f"^error: {message}", ended.err, re.MULTILINE), ended.err
+
+
+def test_a_configuration_that_is_no_yaml_is_told(run: Path) -> None:
+    (Path("my configs") / "backbone" / "broken.yaml").write_text("_target_: a\n b: [\n")
+    ended = run_command("train", *WITH_CONFIGS, "backbone=broken")
+    assert ended.code == 2
+    assert re.fullmatch(r"error: .*broken\.yaml, line 2: expected YAML, got an error: .*\n", ended.err)

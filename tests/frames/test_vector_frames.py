@@ -119,3 +119,36 @@ def test_an_axis_must_be_one() -> None:
         GravityFrames(axis=(0, 0, 0))
     with pytest.raises(ValueError, match="in the plane it leaves nothing to learn"):
         GravityFrames(axis=(0, 1))
+
+
+@pytest.mark.parametrize("name", [*FREE, "gravity"])
+@pytest.mark.parametrize("group", ["so", "o"])
+def test_frames_are_differentiable_twice(name: str, group: str) -> None:
+    pos, weights = torch.randn(10, 3, dtype=torch.float64), torch.randn(10, 3, 3, dtype=torch.float64)
+    finder = (GravityFrames(group=group, hidden=8) if name == "gravity" else FREE[name](group, 3)).double()
+    edge_index = knn_graph(pos, 5)
+
+    def number(pos: Tensor) -> Tensor:
+        return (finder(pos, edge_index).matrices * weights).sum()
+
+    def gradient(pos: Tensor) -> Tensor:
+        return torch.func.grad(number)(pos)
+
+    step, direction = 1e-5, torch.randn(10, 3, dtype=torch.float64)
+    slope = (number(pos + step * direction) - number(pos - step * direction)) / (2 * step)
+    assert torch.allclose((gradient(pos) * direction).sum(), slope, rtol=1e-5, atol=1e-6)
+    bend = (gradient(pos + step * direction) - gradient(pos - step * direction)) / (2 * step)
+    assert torch.allclose(torch.func.jvp(gradient, (pos,), (direction,))[1], bend, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [*FREE, "gravity"])
+def test_second_derivatives_are_finite_where_points_coincide(name: str) -> None:
+    pos = torch.randn(10, 3, dtype=torch.float64)
+    pos = torch.cat([pos, pos[:4]])
+    finder = (GravityFrames(hidden=8) if name == "gravity" else FREE[name]("so", 3)).double()
+    weights = torch.randn(14, 3, 3, dtype=torch.float64)
+
+    def number(pos: Tensor) -> Tensor:
+        return (finder(pos, knn_graph(pos, 5)).matrices * weights).sum()
+
+    assert torch.autograd.functional.hessian(number, pos).isfinite().all()

@@ -1,11 +1,15 @@
 """Way 2 for networks: converted where they stand, with the keys of their state, and for points of several kinds."""
 
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
+from threading import Barrier
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from torch_geometric.nn import (
     GAT,
     GATv2Conv,
@@ -270,3 +274,71 @@ def test_frames_that_do_not_fit_are_told() -> None:
     shared = torch.nn.ModuleList([SAGEConv((W, W), W)])
     with pytest.raises(ValueError, match="one module for two"):
         in_local_frames(HeteroConv({TIPS: shared, POINTS: shared}), REPS)
+
+
+class Handing(torch.nn.Module):
+    """Hands its arguments on to one convolution."""
+
+    def __init__(self, conv: torch.nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        return self.conv(*args, **kwargs)
+
+
+def test_a_wrong_call_is_told_as_the_convolution_tells_it() -> None:
+    network, (pos, x, edge_index) = in_local_frames(Handing(SAGEConv((W, W), W).double()), REPS), cloud()
+    frames = Frames.identity(len(pos), like=pos)
+    with pytest.raises(TypeError, match=r"SAGEConv.forward: missing a required argument: 'edge_index'"):
+        network(x, frames=frames)
+    with pytest.raises(TypeError, match=r"SAGEConv.forward: too many positional arguments"):
+        network(x, edge_index, None, None, frames=frames)
+    with pytest.raises(TypeError, match=r"SAGEConv.forward: multiple values for argument 'x'"):
+        network(x, edge_index, x=x, frames=frames)
+
+
+def test_threads_have_frames_of_their_own() -> None:
+    torch.manual_seed(0)
+    met = Barrier(2)
+
+    class Meets(Handing):
+        def forward(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+            met.wait()  # both calls have brought their frames
+            return super().forward(*args, **kwargs)
+
+    network, (_pos, x, edge_index) = in_local_frames(Meets(SAGEConv((W, W), W).double()), REPS), cloud()
+    frames = [Frames(random_orthogonal(14)) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda each: network(x, edge_index, frames=each), frames))
+    for each, result in zip(frames, results, strict=True):
+        assert torch.equal(result, network.network.conv.inner(x, edge_index, each))
+
+
+class Sparing(Handing):
+    """Computes its convolution once more in the backward pass."""
+
+    def forward(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        return checkpoint(self.conv, *args, use_reentrant=False, **kwargs)
+
+
+def test_checkpoints_go_around_the_converted_network() -> None:
+    torch.manual_seed(0)
+    (_, x, edge_index), frames, conv = cloud(), Frames(random_orthogonal(14)), SAGEConv((W, W), W).double()
+    inside = in_local_frames(Sparing(deepcopy(conv)), REPS)
+    with pytest.raises(ValueError, match=r"torch.utils.checkpoint goes around that call, not inside"):
+        inside(x, edge_index, frames=frames).sum().backward()
+    plain = in_local_frames(Handing(conv), REPS)
+    around = Sparing(deepcopy(plain))
+    for network in (plain, around):
+        network(x, edge_index, frames=frames).square().sum().backward()
+    for spared, kept in zip(around.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(spared.grad, kept.grad)
+
+
+def test_a_converted_network_is_copied_and_pickled() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(GraphSAGE(W, W, 2).double(), REPS)
+    (_, x, edge_index), frames = cloud(), Frames(random_orthogonal(14))
+    for twin in (deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert torch.equal(twin(x, edge_index, frames=frames), network(x, edge_index, frames=frames))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, transport
+from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, pooled, transport
 from tensorframes.reps import Irreps, TensorReps, representation
 from tensorframes.testing import assert_transports, random_orthogonal
 from tests.marks import slow_except
@@ -230,6 +230,14 @@ def test_fixed_degree_agrees_with_the_scatter(aggr: str) -> None:
     assert torch.allclose(FixedDegree(aggr, 3)(x, index, dim_size=4), expected)
     with pytest.raises(ValueError, match="expected 3 edges for each of 5"):
         FixedDegree(aggr, 3)(x, index, dim_size=5)
+
+
+def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up() -> None:
+    x, frames = torch.randn(14, REPS.dim, dtype=torch.float64), Frames(random_orthogonal(14))
+    receiver = torch.arange(14).repeat_interleave(5)[torch.randperm(70)]
+    conv = Conv(pooled("max", 5))
+    with pytest.raises(ValueError, match="expected edges sorted by receiver, 5 each, got them in another order"):
+        conv(x, torch.stack([torch.randint(14, (70,)), receiver]), frames)
 
 
 def test_interpolation_reproduces_a_constant_tensor_field() -> None:

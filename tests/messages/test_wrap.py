@@ -1,5 +1,7 @@
 """Way 2: PyG's convolutions untouched, one by one; whole networks are in test_networks.py."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch_geometric.nn import EdgeConv, GATv2Conv, HeteroConv, MessagePassing, 
 
 from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
-from tensorframes.messages import InLocalFrames, TensorialMessagePassing, refusal
+from tensorframes.messages import InLocalFrames, TensorialMessagePassing, TensorMessages, local_edge_vectors, refusal
 from tensorframes.reps import TensorReps
 from tensorframes.testing import Layer, assert_equivariant, assert_transports
 from tests.marks import slow_except
@@ -190,3 +192,57 @@ def test_a_convolution_that_transports_by_itself_is_not_wrapped() -> None:
             return self.propagate(edge_index, x=x, frames=frames)
 
     assert refusal(Transports({"x": REPS})) == "it transports its features itself; call it with frames"
+
+
+@pytest.mark.parametrize("loops", [False, True])
+def test_attention_weights_come_with_the_callers_edges(loops: bool) -> None:
+    torch.manual_seed(0)
+    conv, (pos, x, edge_index) = GATv2Conv((W, W), W, add_self_loops=loops).double(), cloud()
+    _, (edges, weights) = conv((x, x), edge_index, return_attention_weights=True)
+    conv.add_self_loops = False
+    wrapped = InLocalFrames(conv, REPS, self_loops=loops)
+    _, (found, same) = wrapped(x, edge_index, Frames.identity(len(pos), like=pos), return_attention_weights=True)
+    assert torch.equal(found, edges)
+    assert torch.allclose(same, weights)
+
+
+def test_messages_have_the_dimension_of_the_frames() -> None:
+    torch.manual_seed(0)
+    conv, finder = InLocalFrames(SAGEConv((W, W), W).double(), TensorMessages()), LearnedFrames("o", d=2).double()
+    reps, x = TensorMessages().reps(W, d=2), torch.ones(14, W, dtype=torch.float64)
+
+    def convolved(pos: Tensor) -> Tensor:
+        edge_index = knn_graph(pos, 5)
+        frames = finder(pos, edge_index)
+        return frames.to_world(conv(conv(x, edge_index, frames), edge_index, frames), reps)
+
+    assert_equivariant(convolved, cloud()[0][:, :2], reps)
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [
+        (lambda edges: edges.T, r"expected edge_index of shape \(2, E\), got \(70, 2\)"),
+        (lambda edges: edges.double(), "expected an integer edge_index, got torch.float64"),
+        (lambda edges: torch.eye(14).to_sparse(), r"expected edge_index of shape \(2, E\), got a sparse matrix"),
+        (lambda edges: edges.tolist(), r"expected edge_index, a tensor of shape \(2, E\), got list"),
+    ],
+)
+def test_what_is_no_list_of_edges_is_refused(edges: Callable[[Tensor], object], message: str) -> None:
+    pos, x, edge_index = cloud()
+    frames, wrong = Frames.identity(len(pos), like=pos), edges(edge_index)
+    with pytest.raises(ValueError, match=message):
+        InLocalFrames(SAGEConv((W, W), W).double(), REPS)(x, wrong, frames)
+    with pytest.raises(ValueError, match=message):
+        local_edge_vectors(pos, pos, wrong, frames)
+    with pytest.raises(ValueError, match=message):
+        LearnedFrames().double()(pos, wrong)
+
+
+def test_what_is_no_frames_is_refused() -> None:
+    _pos, x, edge_index = cloud()
+    conv, matrices = InLocalFrames(SAGEConv((W, W), W).double(), REPS), torch.eye(3).double().expand(14, 3, 3)
+    with pytest.raises(ValueError, match=r"expected frames=Frames or a pair of Frames, got Tensor"):
+        conv(x, edge_index, matrices)
+    with pytest.raises(ValueError, match=r"features and frames of one dtype, got torch.float64 and torch.float32"):
+        conv(x, edge_index, Frames(matrices.float()))
