@@ -68,6 +68,17 @@ class PairClouds(Clouds):
         self.train = Pairs(count)
 
 
+class Holes(Balls):
+    def __getitem__(self, index: int) -> Cloud:
+        return Cloud("holes", np.full((60, 3), np.nan), np.ones((60, 3)))
+
+
+class HoleClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.train = Holes(count)
+
+
 class Narrow(Backbone):
     def forward(self, *given):
         x, frames = super().forward(*given)
@@ -203,6 +214,7 @@ def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) 
     [
         ("data", "Short", "data: expected a data set with train, val, test, got Short without val and test"),
         ("data", "PairClouds", r"expected a Cloud as item \d of Pairs, got tuple"),
+        ("data", "HoleClouds", "holes: expected finite pos, got NaN or infinity"),
         ("backbone", "Narrow", r"expected features \(\d+, 8\) from Narrow.forward, got shape \(\d+, 7\)"),
         ("backbone", "Featureless", "expected features and Frames from Featureless.forward, got Tensor"),
         ("backbone", "Any", "model: expected a subclass of Backbone, got Any"),
