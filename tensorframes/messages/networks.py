@@ -38,6 +38,9 @@ def in_local_frames(
     In a ``HeteroConv`` each convolution is converted, and the network is called with frames by node type,
     ``{"paper": Frames, "author": Frames}``; results of several edge types meet in their receivers' frames.
 
+    Other layers that mix points, such as pooling, norms over a graph and the global attention in ``GPSConv``, stay as
+    they are. They get invariant numbers, so the network is equivariant, but what they mix is not transported.
+
     Args:
         network: any module; PyG's own models too.
         reps: of the features between its convolutions. Usually a ``Messages``, because widths differ.
