@@ -39,10 +39,34 @@ def two_spheres(count: int) -> Cloud:
     return np.concatenate([a, b + [2.0, 0, 0]]), np.concatenate([n, m])
 
 
-def hollow(count: int) -> Cloud:
+def hollow(count: int, inner: float = 0.6) -> Cloud:
     """A ball with a cavity: the normals of the inner sphere point inward, out of the material."""
-    (a, n), (b, m) = sphere(count), sphere(count // 2, 0.6, seed=1)
+    (a, n), (b, m) = sphere(count), sphere(count // 2, inner, seed=1)
     return np.concatenate([a, b]), np.concatenate([n, -m])
+
+
+def cup(count: int) -> Cloud:
+    """A cylinder with a wall and a bottom of a tenth of its radius, open on top."""
+    rng = np.random.default_rng(0)
+    inner, floor, height, full = 0.9, 0.1, 2.0, 2 * np.pi
+    area = full * np.array([height, inner * (height - floor), 1 / 2, inner**2 / 2, (1 - inner**2) / 2])
+    face = rng.choice(5, count, p=area / area.sum())
+    turn, along = rng.uniform(0, full, count), rng.uniform(size=count)
+    disc, ring = np.sqrt(along), np.sqrt(inner**2 + along * (1 - inner**2))
+    radius = np.choose(face, [1.0, inner, disc, inner * disc, ring])
+    z = np.choose(face, [height * along, floor + (height - floor) * along, 0.0, floor, height])
+    out, up = np.choose(face, [1, -1, 0, 0, 0]), np.choose(face, [0, 0, -1, 1, 1])
+    x, y = np.cos(turn), np.sin(turn)
+    return np.stack([radius * x, radius * y, z], axis=1), np.stack([out * x, out * y, up], axis=1)
+
+
+def terrain(count: int) -> Cloud:
+    """Hills, whose normals point up."""
+    x, y = np.random.default_rng(0).uniform(-3, 3, (2, count))
+    z = 0.3 * np.sin(3 * x) * np.cos(2 * y)
+    slope = [-0.9 * np.cos(3 * x) * np.cos(2 * y), 0.6 * np.sin(3 * x) * np.sin(2 * y), np.ones(count)]
+    normal = np.stack(slope, axis=1)
+    return np.stack([x, y, z], axis=1), normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
 def noisy(count: int) -> Cloud:
@@ -69,6 +93,8 @@ CLOSED = {
     "sheet of a fiftieth": (box(6000, 1, 1, 0.02), 0.98),
     "two spheres": (two_spheres(1500), 1.0),
     "hollow ball": (hollow(2000), 1.0),
+    "hollow ball with a thin wall": (hollow(4000, 0.9), 1.0),
+    "cup": (cup(6000), 0.99),
     "noisy torus": (noisy(4000), 0.98),
 }
 
@@ -89,6 +115,14 @@ def test_open_sheets_are_consistent_and_keep_most_of_their_signs() -> None:
     for method in ("outward", "consistent"):
         assert (tensorframes.orient_normals(pos, given, method)[:, 2] == -1).all()
         assert (tensorframes.orient_normals(pos, -given, method)[:, 2] == 1).all()
+
+
+@pytest.mark.parametrize("method", ["outward", "consistent"])
+def test_no_part_of_a_terrain_is_turned(method: str) -> None:
+    pos, normal = terrain(2000)
+    given = shuffled(normal)
+    found = right(tensorframes.orient_normals(pos, given, method), normal)
+    assert found == float(right(given, normal) >= 0.5)
 
 
 def test_consistent_keeps_the_signs_of_most_points_of_each_part() -> None:

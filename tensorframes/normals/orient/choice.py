@@ -7,12 +7,14 @@ Candidates, each from the neighbour graph:
   the gradient of the winding number, which does not flip whole parts; in noise, with several sizes and smoothings;
 - dipoles, if there is little noise: contraction of the graph with couplings that see sharp edges and thin sheets.
 
-In each, clusters that the winding number w shows to be inside out are turned. The best has the least
+In each, clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the
+surface, as on a closed one. The best has the least
 
-    E = sum_m (c w(x_m) - 1/2)^2 / (M / 4)  +  1 + (sum_m n_m . grad w(x_m)) / (sum_mp |n_m . grad w_p(x_m)|)
+    E = sum_m (c w(x_m) - 1/2)^2 / (M / 4)  +  (1 + (sum_m n_m . grad w(x_m)) / (sum_mp |n_m . grad w_p(x_m)|)) / 4
 
 over M points of the surface: how far the winding number is from 1/2 there, with the factor c of the areas that fits
-best, and how much of its gradient is not along -n.
+best, and how much of its gradient is not along -n. The second weighs less, for beside another wall it is large on the
+right surface, too.
 """
 
 from __future__ import annotations
@@ -54,11 +56,18 @@ turned."""
 GAIN = 0.005
 """Least decrease of E that turns a cluster."""
 
-ENOUGH = 0.06
+ALONG = 0.25
+"""Weight of the second term of E."""
+
+ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
 
 EVIDENCE = 0.2
 """Correlation of the winding number on the surface with 1/2, below which there is no inside."""
+
+CERTAIN, LIKELY = 0.9, 0.8
+"""The same with clusters turned, from which they stay turned; from the second if E then is at most half as large. On
+open surfaces E falls, too, when a part is turned, but the correlation is smaller."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +155,7 @@ class Field:
         return cls(at_most(rounds, SOURCES).label, query[:: -(-len(query) // QUERIES)], False)
 
     def judged(self, graph: Graph, levels: list[Level]) -> Signs:
-        """The last of a candidate's levels, with clusters turned, and its E."""
+        """The last of a candidate's levels, with clusters turned if the surface is then closed, and its E."""
         sign = levels[-1][1]
         value, slope = self.computed(graph, sign)
         clusters = [label for label, _ in levels if label.max() < TURNED] or [levels[-1][0]]
@@ -155,7 +164,7 @@ class Field:
         masks = np.concatenate([label[places] == np.arange(label.max() + 1)[:, None] for label in clusters])
         patch = np.unique(self.source, return_index=True)[1]
         energy = Energy.of(value, slope, finest[patch], finest[self.query], len(places))
-        turn, least = energy.descended(masks)
+        turn, least = energy.closing(masks)
         correlation = float(energy.correlation(turn[None])[0])
         turn = turn if correlation >= 0 else -turn
         return Signs(sign * turn[finest], least, abs(correlation) >= EVIDENCE)
@@ -197,7 +206,7 @@ class Energy:
     def __call__(self, turn: Floats) -> Floats:
         """E (K,) of signs (K, C): with the best c the first term is 1 - r^2, where r is the correlation."""
         aligned = ((turn @ self.slope) * turn).sum(axis=1)
-        energy: Floats = 1 - self.correlation(turn) ** 2 + 1 - aligned
+        energy: Floats = 1 - self.correlation(turn) ** 2 + ALONG * (1 - aligned)
         return energy
 
     def correlation(self, turn: Floats) -> Floats:
@@ -207,8 +216,16 @@ class Energy:
         correlation: Floats = w.sum(axis=0) / np.sqrt(np.where(square > 0, square, 1.0))
         return correlation
 
-    def descended(self, masks: NDArray[np.bool_]) -> tuple[Floats, float]:
-        """Signs (C,) after turning sets (K, C) of clusters, at each step the one that lowers E most; and their E."""
+    def closing(self, masks: NDArray[np.bool_]) -> tuple[Floats, float]:
+        """Signs (C,) after turning sets (K, C) of clusters, if these then close the surface, or else 1; and their E."""
+        tried = np.stack([self.descended(masks), np.ones(masks.shape[1])])
+        least, given = self(tried)
+        correlation = abs(float(self.correlation(tried)[0]))
+        closed = correlation >= CERTAIN or (correlation >= LIKELY and least <= given / 2)
+        return (tried[0], float(least)) if closed else (tried[1], float(given))
+
+    def descended(self, masks: NDArray[np.bool_]) -> Floats:
+        """Signs (C,) after turning sets (K, C) of clusters, at each step the one that lowers E most."""
         turn = np.ones(masks.shape[1])
         energy = float(self(turn[None])[0])
         for _ in range(2 * len(turn)):
@@ -218,4 +235,4 @@ class Energy:
             if energies[best] > energy - GAIN:
                 break
             turn, energy = tried[best], float(energies[best])
-        return turn, energy
+        return turn
