@@ -58,8 +58,8 @@ class ConfidenceTraining(NormalTraining):
     The estimator is in evaluation mode, so that it makes the errors it makes when it is used. What it says of a point
     and how far it is off there stay the same during the training; therefore KEPT points of each batch are remembered,
     and each step minimises the mean negative log-likelihood of DRAWN of all that are, since the points of one patch
-    have much in common. Checkpoints hold these points (up to 90 MB); after a continuation all ranks have those of the
-    first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud, beside
+    have much in common. Checkpoints hold these points, about 100 bytes each; after a continuation all ranks have those
+    of the first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud, beside
     ``val/rmse``, which is constant.
 
     Args:
