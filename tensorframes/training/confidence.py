@@ -59,8 +59,8 @@ class ConfidenceTraining(NormalTraining):
     and how far it is off there stay the same during the training; therefore KEPT points of each batch are remembered,
     and each step minimises the mean negative log-likelihood of DRAWN of all that are, since the points of one patch
     have much in common. Checkpoints hold these points, about 100 bytes each; after a continuation all ranks have those
-    of the first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud, beside
-    ``val/rmse``, which is constant.
+    of the first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud,
+    beside ``val/rmse``, which is constant.
 
     Args:
         estimator, loss, others: as in ``NormalTraining``; the loss is that of the network, and is not used.
