@@ -1,6 +1,7 @@
 """Networks for torch.export: tensors in, normals out, the same as the estimator's."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,17 @@ def test_a_small_network_is_exported_for_clouds_of_any_size() -> None:
         torch.testing.assert_close(found, eager(network.eval(), pos), rtol=0, atol=1e-5)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Several share sums in ways that depend on where a program's tensors lie in memory."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_the_shipped_network_is_exported_for_clouds_of_any_size() -> None:
     network = pretrained("fast")
     exportable = ExportableEstimator(network)
