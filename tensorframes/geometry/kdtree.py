@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,15 +33,13 @@ def nearest_in(
     In as many threads as torch has. They end before an exception leaves this function: SciPy's own (``workers``) go on
     after a keyboard interrupt, and read a tree that is freed.
     """
-
-    def of_part(part: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        return tree.query(part, k=list(ranks), distance_upper_bound=within)
-
+    search = partial(tree.query, k=ranks, distance_upper_bound=within)
     threads = min(torch.get_num_threads(), len(query))
     if threads < 2:
-        return of_part(query)
+        found: tuple[NDArray[np.float64], NDArray[np.int64]] = search(query)
+        return found
     with ThreadPoolExecutor(threads) as pool:
-        distance, row = zip(*pool.map(of_part, np.array_split(query, threads)), strict=True)
+        distance, row = zip(*pool.map(search, np.array_split(query, threads)), strict=True)
     return np.concatenate(distance), np.concatenate(row)
 
 

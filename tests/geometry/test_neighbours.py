@@ -213,6 +213,14 @@ def test_neighbours_in_a_tree_are_those_of_scipy(count: int) -> None:
             np.testing.assert_array_equal(found, expected)
 
 
+def test_searches_in_compiled_functions_are_the_same() -> None:
+    torch.compiler.reset()
+    compiled = torch.compile(lambda pos: knn(2 * pos, 6), backend="eager")
+    for points in (40, 70, 7):  # other sizes are compiled as variables
+        pos = awkward_clouds(points, 3)["lattice"]  # asked again, with more neighbours, where distances are equal
+        assert torch.equal(compiled(pos), knn(2 * pos, 6))
+
+
 def test_no_thread_reads_the_tree_after_an_interrupt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     ended = []
