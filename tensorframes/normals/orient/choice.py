@@ -7,7 +7,8 @@ Candidates, each from the neighbour graph:
   the gradient of the winding number, which does not flip whole parts; in noise, with several sizes and smoothings;
 - dipoles, if there is little noise: contraction of the graph with couplings that see sharp edges and thin sheets.
 
-In each, clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the
+If these give no closed surface, and there is little noise, a viewpoint is looked for that the whole surface faces
+(``view``): parts of a scan with others in front of them have no edges that tell their signs. In each of the others, clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the
 surface, as on a closed one. The best has the least
 
     E = sum_m (c w(x_m) - 1/2)^2 / (M / 4)  +  (1 + (sum_m n_m . grad w(x_m)) / (sum_mp |n_m . grad w_p(x_m)|)) / 4
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from tensorframes.normals.orient.contraction import Clusters, contracted, contracted_dense, singletons
 from tensorframes.normals.orient.graph import Graph, couplings, roughness, spanning_tree_signs
+from tensorframes.normals.orient.view import view_signs
 from tensorframes.normals.orient.winding import Singles, fields, medoids, patches, unit_rows
 
 Floats = NDArray[np.float64]
@@ -62,6 +64,9 @@ ALONG = 0.25
 ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
 
+SEEN, BY = 0.98, 128
+"""Least agreement of a viewpoint that the signs are taken from, and the number of clusters that must agree."""
+
 EVIDENCE = 0.2
 """Correlation of the winding number on the surface with 1/2, below which there is no inside."""
 
@@ -72,17 +77,21 @@ open surfaces E falls, too, when a part is turned, but the correlation is smalle
 
 @dataclass(frozen=True)
 class Signs:
-    """Signs (N,) of a candidate; its E; whether its winding number tells inside from outside."""
+    """Signs (N,) of a candidate; its E; whether its winding number tells inside from outside; and whether its signs are
+    relative in the whole cloud, instead of in each connected part."""
 
     sign: Floats
     energy: float
     closed: bool
+    whole: bool = False
 
 
 def best_signs(graph: Graph) -> Signs:
-    """The candidate of least E, the first of several; the first with an E below ENOUGH ends the search."""
+    """The candidate of least E, the first of several; the first with an E below ENOUGH ends the search. The signs that
+    a viewpoint sees, if there is one and no E is below ENOUGH."""
     start = singletons(len(graph.pos), graph.a, graph.b, couplings(graph, BLUNT))
-    if roughness(graph) > NOISY:
+    noisy = roughness(graph) > NOISY
+    if noisy:
         rounds = contracted(start, COARSE[-1][0], 0.0)
         field, candidates = Field.of_patches(at_most(rounds, COARSE[0][0]).label), in_noise(graph, rounds)
     else:
@@ -92,7 +101,10 @@ def best_signs(graph: Graph) -> Signs:
     for levels in candidates:
         found.append(field.judged(graph, levels))
         if found[-1].energy < ENOUGH:
-            break
+            return found[-1]
+    seen = None if noisy else view_signs(graph, at_most(rounds, BY), at_most(rounds, SOURCES))
+    if seen is not None and seen.agreement >= SEEN:
+        return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen.sign)]), whole=True)
     return min(found, key=lambda each: each.energy)
 
 

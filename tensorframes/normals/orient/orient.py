@@ -139,8 +139,10 @@ def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     if len(pos) < 2:
         return np.ones(len(pos))
     graph = neighbour_graph(pos, normal)
-    best = best_signs(graph)
-    return best.sign if outward and best.closed else as_given(best.sign, connected_parts(graph))
+    best, part = best_signs(graph), connected_parts(graph)
+    if outward and best.closed:
+        return best.sign
+    return as_given(best.sign, np.zeros_like(part) if outward and best.whole else part)
 
 
 def as_given(sign: Floats, part: NDArray[np.int64]) -> Floats:

@@ -1,0 +1,109 @@
+"""The viewpoint of a cloud that was seen from one place, as range scans are: its surface faces that place everywhere.
+
+Parts with others in front of them have no neighbours across the gap, and the sign of one says nothing of the other's;
+but either all normals face the viewpoint v, or none. With relative signs s within clusters, and areas a, a viewpoint
+has the agreement
+
+    A(v) = sum_c |sum_(i in c) m_i| / sum_i |m_i|,    m_i = a_i s_i n_i . (v - x_i) / |v - x_i|,
+
+1 if every cluster is seen from one side alone. The direction to a viewpoint at infinity is the same at all points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorframes.normals.orient.contraction import Clusters
+from tensorframes.normals.orient.graph import Graph
+from tensorframes.normals.orient.winding import Patches, patches, unit_rows
+
+Floats = NDArray[np.float64]
+
+DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""From the centre to the viewpoints that are tried, in root mean square distances of the points."""
+
+OUTSIDE = 0.8
+"""Least length of the mean unit direction to a viewpoint, that of a cone of 106 degrees: what is seen from inside, all
+around, is closed."""
+
+MOST = 256
+"""Clusters above which no viewpoint is looked for: the agreement of parts says nothing."""
+
+BEST, STEPS = 4, 12
+"""Number of viewpoints that are moved, and how often."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """K viewpoints: x / w where w is 1, at infinity in direction x where w is 0; x (K, 3), w (K,)."""
+
+    x: Floats
+    w: Floats
+
+    def sights(self, of: Patches) -> tuple[Floats, Floats]:
+        """m (P, K) of patches whose vectors are a s n, and the mean directions' lengths (K,)."""
+        along = of.vector @ self.x.T - (of.vector * of.centre).sum(1)[:, None] * self.w
+        square = (self.x**2).sum(1) - 2 * (of.centre @ self.x.T) * self.w + (of.centre**2).sum(1)[:, None] * self.w
+        inverse = 1 / np.sqrt(np.maximum(square, 1e-12))
+        total = self.x * inverse.mean(0)[:, None] - self.w[:, None] * (inverse.T @ of.centre) / len(of.centre)
+        return along * inverse, np.linalg.norm(total, axis=1)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Signs (N,) of normals toward a viewpoint, and its agreement."""
+
+    sign: Floats
+    agreement: float
+
+
+def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
+    """The signs toward the viewpoint of the largest agreement; None for more than MOST clusters.
+
+    Args:
+        clusters: signs relative within each. fine: earlier clusters, parts of these.
+    """
+    if clusters.count > MOST:
+        return None
+    parts = patches(graph, clusters.sign, fine.label)
+    label = clusters.label[np.unique(fine.label, return_index=True)[1]]
+    one_hot = (label == np.arange(clusters.count)[:, None]).astype(np.float64)
+
+    def agreement(views: Views) -> Floats:
+        m, outside = views.sights(parts)
+        found: Floats = np.abs(one_hot @ m).sum(0) / np.maximum(np.abs(m).sum(0), 1e-30)
+        return np.where(outside < OUTSIDE, 0.0, found)
+
+    reach = float(np.sqrt((graph.pos**2).sum(1).mean()))
+    axes = np.linalg.svd(graph.pos, full_matrices=False)[2]
+    view, found = climbed(first_views(np.concatenate([unit_rows(one_hot @ parts.vector), axes]), reach), axes, agreement)
+    facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
+    return Seen(np.where(facing < 0, -1.0, 1.0), found)
+
+
+def first_views(direction: Floats, reach: float) -> Views:
+    """Viewpoints at infinity along directions (K, 3), and at several distances both ways."""
+    finite = np.asarray(DISTANCES)[:, None, None] * reach * np.concatenate([direction, -direction])
+    x = np.concatenate([direction, finite.reshape(-1, 3)])
+    return Views(x, (np.arange(len(x)) >= len(direction)).astype(np.float64))
+
+
+def climbed(views: Views, axes: Floats, agreement: Callable[[Views], Floats]) -> tuple[Views, float]:
+    """The best of some viewpoints, moved along axes (3, 3) to where the agreement is largest, and the agreement."""
+    found = agreement(views)
+    best = np.argsort(-found, kind="stable")[:BEST]
+    x, w, found = views.x[best], views.w[best], found[best]
+    step, moves, rows = np.linalg.norm(x, axis=1) / 4, np.concatenate([axes, -axes]), np.arange(len(best))
+    for _ in range(STEPS):
+        near = x[:, None] + step[:, None, None] * moves
+        tried = agreement(Views(near.reshape(-1, 3), w.repeat(len(moves)))).reshape(len(rows), -1)
+        which = tried.argmax(1)
+        better = tried[rows, which] > found
+        x = np.where(better[:, None], near[rows, which], x)
+        found, step = np.where(better, tried[rows, which], found), np.where(better, step, step / 2)
+    last = found.argmax(keepdims=True)
+    return Views(x[last], w[last]), float(found.max())
