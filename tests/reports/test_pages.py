@@ -1,5 +1,6 @@
 """Pages of reports: whole without a network, drawn from the data they hold; looked at by eye when they change."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,11 @@ def test_names_are_text(page: Page) -> None:
     assert "b" not in [tag for tag, _ in page.open]
     assert "all 399 points" in page.text
     assert "the 397 drawn points with a normal" in page.text
+
+
+def test_a_name_may_be_no_utf_8(tmp_path: Path) -> None:
+    write_normals_page(tmp_path / "a.html", ball(), ball(), {"file": os.fsdecode(b"Gr\xfcn.ply")})
+    assert r"Normals of Gr\udcfcn.ply" in Page(tmp_path / "a.html").text
 
 
 def test_the_drawn_points_are_those_of_the_cloud(page: Page) -> None:

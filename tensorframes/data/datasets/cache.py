@@ -50,8 +50,8 @@ def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
     if cache_dir is None:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         cache_dir = Path(base) / "tensorframes"
-    path = str(root.resolve())
-    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+    path = os.fsencode(root.resolve())
+    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path).hexdigest()[:12]}"
 
 
 def generated_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
