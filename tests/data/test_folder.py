@@ -59,6 +59,14 @@ def test_shares_hold_every_cloud_once(tmp_path):
     assert parts == [split.names for split in (same.train, same.val, same.test)]
 
 
+def test_the_folder_that_one_is_in_is_named(tmp_path, monkeypatch, caplog):
+    _write(tmp_path / "parts" / "test" / "a.ply")
+    monkeypatch.chdir(tmp_path / "parts")
+    with caplog.at_level("INFO"):
+        _ = Folder(".").test
+    assert "parts test: clouds 1, rows 7" in caplog.text
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
 def test_names_that_are_not_utf_8(tmp_path):
     folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")

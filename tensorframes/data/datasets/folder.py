@@ -102,7 +102,9 @@ class Folder:
             )
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
         # Two splits may have files of the same name.
-        caches = cache_each(f"{self.root.name} {split}", sources, cache_folder(self.root, self.cache_dir) / split)
+        caches = cache_each(
+            f"{self.root.resolve().name} {split}", sources, cache_folder(self.root, self.cache_dir) / split
+        )
         marks = marks_of(self.root, self.unoriented)
         return CachedClouds(
             Entry(name, cache, is_oriented(name, marks), category_of(name))
