@@ -22,7 +22,10 @@ GROUP_VALUE = "Config group override must be"
 NO_CLUSTER = 'Could not detect "srun"'  # of submitit
 OPTIONAL = ("logger", "callbacks")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-QUOTING = "a value with '=', ',' or a space must be quoted twice, for instance 'data.root=\"/my data/a=b\"'"
+QUOTING = (
+    "a value with '=', ',', '(', a space or letters such as 'ä' must be quoted twice: 'data.root=\"/my data/a=b\"'"
+)
+HOME = "the shell leaves a '~' after '=' as it is: write $HOME"
 
 
 def explain(error: Exception, config_name: str, configs: Path, arguments: list[str]) -> str:
@@ -33,7 +36,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         configs: the folder with the configurations. arguments: the command line.
     """
     if isinstance(error, OverrideParseException):
-        return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {QUOTING}"
+        hint = HOME if "=~" in str(error.override) else QUOTING
+        return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {hint}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         hint = "; pip install 'tensorframes[sweeps]'" if group.startswith("hydra/") else ""
