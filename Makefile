@@ -1,7 +1,7 @@
 # make help   lists what there is
 #
 # PYTHON=/path/to/python   which interpreter makes .venv (default: the newest of 3.13, 3.12, 3.11 that works)
-# TORCH_INDEX=URL          where pip looks for torch besides the package index (CPU and CUDA builds: see README)
+# TORCH_INDEX=URL          where pip looks for torch besides the package index, as https://download.pytorch.org/whl/cpu
 # ARGS='...'               overrides for train, options for test
 
 VENV ?= .venv

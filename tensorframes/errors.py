@@ -100,7 +100,7 @@ def interruptible(main: Callable[[], int | None]) -> int:
         print(line, file=sys.stderr)
         return code
     except BrokenPipeError:
-        _discard_output()
+        discard_output()
         return 0
     return code
 
@@ -118,7 +118,7 @@ def standard_output() -> Iterator[TextIO]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _discard_output()
+        discard_output()
         raise UserError(f"standard output: can't be written: {error.strerror or error}") from error
 
 
@@ -135,7 +135,7 @@ def flushed(text: str = "") -> int:
     return 0
 
 
-def _discard_output() -> None:
+def discard_output() -> None:
     """Let what is left of the standard output go nowhere: Python writes it once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +16,15 @@ Result = TypeVar("Result")
 
 _alone = Lock()  # the number of torch's threads is one for the whole process
 _here = local()  # in a thread of a parallel map: ``is_part``
+
+
+def start_method(workers: int) -> str | None:
+    """How the processes of a loader are started, None without any: as usual here, or else in the system's own way.
+
+    In a job of joblib processes are by default started in a way of joblib's own, in which only its own can be.
+    """
+    ways, usual = multiprocessing.get_all_start_methods(), multiprocessing.get_start_method()
+    return None if workers == 0 else usual if usual in ways else ways[0]
 
 
 def parallel_map(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], device: torch.device) -> list[Result]:

@@ -1,11 +1,12 @@
 """The parallel map: the same results, in order, and torch's threads as they were."""
 
+import multiprocessing
 from threading import Event, Thread, get_ident
 
 import pytest
 import torch
 
-from tensorframes.parallel import one_thread, parallel_map
+from tensorframes.parallel import one_thread, parallel_map, start_method
 
 CPU = torch.device("cpu")
 
@@ -104,3 +105,9 @@ def test_a_second_caller_at_the_same_time_works_alone() -> None:
     finish.set()
     other.join(10)
     assert results == [0, 1]
+
+
+def test_processes_can_be_started_where_the_usual_way_is_not_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (start_method(0), start_method(2)) == (None, multiprocessing.get_start_method())
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda: "loky")  # in jobs of joblib
+    assert start_method(2) in multiprocessing.get_all_start_methods()

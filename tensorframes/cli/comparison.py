@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tensorframes.errors import LineParser, UserError, loading
+from tensorframes.errors import LineParser, UserError, loading, standard_output
 
 if TYPE_CHECKING:
     from tensorframes.reports.grid import Grid
@@ -49,14 +49,17 @@ def main(arguments: Sequence[str]) -> int:
         results = {run.name: run.metrics for run in runs}
         results |= shared_baselines([run.metrics for run in runs])
         grids = score_grids(results, given)
-        print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
-        print_grids(grids, given.markdown)
+        with standard_output():
+            print_settings({run.name: run.settings for run in runs if run.settings}, given.markdown)
+            print_grids(grids, given.markdown)
         if given.picture:
             print(score_picture(results, given.picture))
     except (UserError, ValueError) as error:
         reader.error(str(error))
     except (KeyError, TypeError, AttributeError) as error:
         reader.error(f"expected metrics.json as tensorframes writes it, got one without {error}")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         reader.error(f"expected a file that can be written, got {error.filename or given.picture} ({error.strerror})")
     return 0
@@ -82,10 +85,10 @@ def print_settings(settings: Mapping[str, Mapping[str, Any]], markdown: bool) ->
 def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
     """Print texts as a table; the first line holds the headings."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from tensorframes.reports.markdown import markdown_table
+    from tensorframes.reports.table import Terminal
 
     if markdown:
         print(markdown_table(lines, rest="---") + "\n")
@@ -95,7 +98,7 @@ def print_lines(lines: Sequence[Sequence[str]], markdown: bool) -> None:
         table.add_column(head, overflow="fold")
     for line in lines[1:]:
         table.add_row(*line)
-    Console().print(table)
+    Terminal().print(table)
 
 
 def shared_baselines(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

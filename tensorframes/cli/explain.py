@@ -19,9 +19,13 @@ from tensorframes.cli.help import DOWNLOADED
 from tensorframes.errors import UserError
 
 GROUP_VALUE = "Config group override must be"
+NO_CLUSTER = 'Could not detect "srun"'  # of submitit
 OPTIONAL = ("logger", "callbacks")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-QUOTING = "a value with '=', ',' or a space must be quoted twice, for instance 'data.root=\"/my data/a=b\"'"
+QUOTING = (
+    "a value with '=', ',', '(', a space or letters such as 'ä' must be quoted twice: 'data.root=\"/my data/a=b\"'"
+)
+HOME = "the shell leaves a '~' after '=' as it is: write $HOME"
 
 
 def explain(error: Exception, config_name: str, configs: Path, arguments: list[str]) -> str:
@@ -32,7 +36,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         configs: the folder with the configurations. arguments: the command line.
     """
     if isinstance(error, OverrideParseException):
-        return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {QUOTING}"
+        hint = HOME if "=~" in str(error.override) else QUOTING
+        return f"expected overrides like key=value, got {error.override} ({first_line(error)}); {hint}"
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         hint = "; pip install 'tensorframes[sweeps]'" if group.startswith("hydra/") else ""
@@ -43,6 +48,8 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
         return f"{where}: expected YAML, got an error: {error.problem}"
     if GROUP_VALUE in str(error):
         return group_value(arguments, configs)
+    if NO_CLUSTER in str(error):
+        return "expected a SLURM cluster, got a machine without srun; hydra/launcher=joblib is for one machine"
     if isinstance(error, MissingMandatoryValue):
         return f"expected a value for {key_of(error)}, which has no default: add {key_of(error)}=VALUE"
     if match := re.search(r"You must specify '(\w+)'", str(error)):
@@ -60,9 +67,10 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
 
 
 def is_mistake(error: Exception) -> bool:
-    """Whether it is a user error. Hydra raises a ValueError if a group is overridden by null or a number."""
+    """Whether it is a user error. Hydra raises a ValueError if a group is overridden by null or a number, and
+    submitit a RuntimeError without a cluster."""
     kinds = UserError | HydraException | OmegaConfBaseException | MarkedYAMLError
-    return isinstance(error, kinds) or GROUP_VALUE in str(error)
+    return isinstance(error, kinds) or any(text in str(error) for text in (GROUP_VALUE, NO_CLUSTER))
 
 
 def system_error(error: BaseException) -> str | None:

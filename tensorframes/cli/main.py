@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 
+from tensorframes.cli.quiet import silence_libraries
 from tensorframes.errors import interruptible, loading, missing_library
 
 
@@ -91,6 +92,7 @@ def _run(name: str, arguments: list[str], words: tuple[str, ...]) -> int:
     for library in command.needs:
         if find_spec(library) is None:
             return mistake(str(missing_library(library, command.purpose, "train")))
+    silence_libraries()  # some speak when they are imported
     with loading():
         function = getattr(import_module(f"tensorframes.cli.{command.file}"), command.function)
     if not command.composed:

@@ -26,8 +26,10 @@ MESSAGES = (
 
 
 def silence_libraries() -> None:
-    """Silence Lightning's tips, the warnings above, and the messages of logging if its file can't be written."""
+    """Silence Lightning's tips, matplotlib's messages on its folder, the warnings above, and the messages of logging if
+    its file can't be written."""
     logging.raiseExceptions = False
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in MESSAGES:

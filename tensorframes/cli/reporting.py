@@ -12,8 +12,10 @@ from tensorframes.cli.clouds import check_new
 from tensorframes.errors import UserError
 from tensorframes.normals.missing import missing
 
-NOT_OPTIONS = ("source", "target", "report")
+NOT_OPTIONS = ("source", "target", "report", "weights", "device")
 """Arguments that the report names apart, or not at all."""
+NAMES = {"source_kind": "from", "target_kind": "to"}
+"""Options that are not called as their values."""
 
 
 def check_report(path: str | None, source: str, overwrite: bool) -> None:
@@ -64,8 +66,12 @@ def report_run(
 
 def options_line(given: Mapping[str, object]) -> str:
     """The arguments that are set, as on the command line."""
-    named = {name: value for name, value in given.items() if name not in (*NOT_OPTIONS, "weights", "device")}
-    return " ".join(f"--{name} {value}" for name, value in named.items() if value not in (None, [], False)) or "none"
+    words = []
+    for name, value in given.items():
+        if name not in NOT_OPTIONS and value not in (None, False):
+            values = value if isinstance(value, list) else [value]
+            words += [f"--{NAMES.get(name, name)}{'' if each is True else f' {each}'}" for each in values]
+    return " ".join(words) or "none"
 
 
 def missing_line(points: NDArray, normals: NDArray) -> str:

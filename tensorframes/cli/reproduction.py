@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from rich.console import Console
 
 import tensorframes
 from tensorframes.atomic import replace_text
@@ -35,6 +34,7 @@ from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import show, shown
 from tensorframes.errors import UserError
 from tensorframes.reports.matrix import Record, Setup, write_report
+from tensorframes.reports.table import Terminal
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def print_plan(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: D
     alone = sum(hours.values())
     text = f"{len(runs)} runs, {len(hours)} of them to make: about {alone:.1f} hours one after another"
     text += f", {alone / cfg.workers:.1f} with {cfg.workers} workers" if cfg.workers > 1 else ""
-    Console().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
+    Terminal().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
 
 
 def report(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictConfig, run: Run, folder: Path) -> None:

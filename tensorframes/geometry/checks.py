@@ -4,8 +4,10 @@ import torch
 from torch import Tensor
 
 
-def check_points(pos: Tensor, name: str = "pos") -> None:
+def check_points(pos: object, name: str = "pos") -> None:
     """Raise ValueError unless `pos` is a finite floating point (N, d) tensor, d >= 1."""
+    if not isinstance(pos, Tensor):
+        raise ValueError(f"expected {name}, a tensor of shape (N, d), got {type(pos).__name__}")
     if pos.dim() != 2 or pos.shape[1] == 0:
         raise ValueError(f"expected {name} of shape (N, d), got {tuple(pos.shape)}")
     if not pos.is_floating_point():

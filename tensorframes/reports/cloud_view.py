@@ -16,8 +16,14 @@ DRAWN = 100_000
 SEED = 0
 """Of the choice of drawn points."""
 BINS = 60
-DISTANCE = 1.55
-"""Of the camera, in the units of plotly.js."""
+HALF = 1.01
+"""Half of a side of the cube that plotly.js shows, whose side is its unit; the largest side of a cloud has half 1."""
+FITS = 0.38
+"""Tangent within which a cloud is seen at first; that of half the height of a picture is 0.41."""
+BESIDE = 0.32
+"""The same to the sides, where panels lie beside each other and have a scale of colours."""
+NEAREST = 1.0
+"""Least distance of the camera."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,12 @@ class Shown:
         centred = self.pos.astype(np.float64) - (self.pos.min(axis=0) + self.pos.max(axis=0)) / 2
         colours = [[packed_colour(values) for values in panel] for panel in self.values]
         notes = list(self.notes) or [""] * len(self.values)
-        pos = [packed(axis, "<f4") for axis in (centred / extent(centred)).T]
+        scaled = centred / extent(centred)
         return {
             "name": self.name,
-            "pos": pos,
+            "pos": [packed(axis, "<f4") for axis in scaled.T],
             "colours": colours,
-            "camera": camera(self.view),
+            "camera": camera(self.view, scaled, FITS if len(self.values) == 1 else BESIDE),
             "note": self.note,
             "notes": notes,
         }
@@ -88,6 +94,7 @@ def cloud_view(clouds: Sequence[Shown], colourings: Sequence[Colouring], panels:
         "panels": list(panels),
         "colourings": [each.as_dict() for each in colourings],
         "clouds": [each.as_dict() for each in clouds],
+        "half": HALF,
     }
 
 
@@ -121,8 +128,10 @@ def packed_colour(values: NDArray) -> str:
     return packed(values, "<f4") if values.ndim == 1 else packed(np.round(255 * values), "u1")
 
 
-def camera(view: View) -> Mapping[str, Mapping[str, float]]:
-    """The camera of plotly.js with this direction of view."""
+def camera(view: View, scaled: NDArray, sides: float) -> Mapping[str, Mapping[str, float]]:
+    """The camera of plotly.js with this direction of view, as near as the whole cloud (N, 3) is seen."""
     axes = view.matrix()
-    up, eye = (dict(zip("xyz", row.tolist(), strict=True)) for row in (axes[1], DISTANCE * axes[2]))
+    seen = scaled @ axes.T / (2 * HALF)
+    distance = max(NEAREST, float((seen[:, 2] + np.abs(seen[:, :2] / (sides, FITS)).max(axis=1)).max()))
+    up, eye = (dict(zip("xyz", row.tolist(), strict=True)) for row in (axes[1], distance * axes[2]))
     return {"up": up, "eye": eye}

@@ -3,7 +3,6 @@
 
 const CONFIG = { responsive: true, displaylogo: false };
 const FONT = { family: "system-ui, sans-serif", size: 12, color: "#1f2430" };
-const AXIS = { visible: false, showspikes: false };
 const BEHIND = "#d5dbe4"; // the light end of the scale and the dark one both show
 
 const bytes = (packed) => Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
@@ -52,8 +51,10 @@ function marker(colouring, packed, size) {
   return { ...base, color: floats(packed), ...scale };
 }
 
-function layout(camera) {
-  const scene = { bgcolor: BEHIND, aspectmode: "data", dragmode: "orbit", camera, xaxis: AXIS, yaxis: AXIS, zaxis: AXIS };
+function layout(camera, half) {
+  const axis = { visible: false, showspikes: false, range: [-half, half] };
+  const axes = { xaxis: axis, yaxis: axis, zaxis: axis, aspectmode: "cube" }; // "data" has long clouds leave the picture
+  const scene = { bgcolor: BEHIND, dragmode: "orbit", camera, ...axes };
   return { scene, paper_bgcolor: BEHIND, uirevision: "kept", margin: { l: 0, r: 0, t: 0, b: 0 }, font: FONT, hovermode: false };
 }
 
@@ -77,7 +78,7 @@ function view(place, drawing) {
       heads[panel].textContent = [drawing.panels[panel], cloud.notes[panel]].filter(Boolean).join(": ");
       const points = marker(colouring, cloud.colours[panel][state.colouring], state.size);
       const trace = { type: "scatter3d", mode: "markers", x, y, z, hoverinfo: "skip", marker: points };
-      return Plotly.react(scene, [trace], layout(state.camera), CONFIG);
+      return Plotly.react(scene, [trace], layout(state.camera, drawing.half), CONFIG);
     }));
   }
 

@@ -89,7 +89,7 @@ def write_page(path: Path | str, title: str, parts: Sequence[str], drawings: Map
         script=(HERE / "page.js").read_text(encoding="utf-8"),
     )
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))  # a file's name may not be UTF-8
     return Path(path)
 
 

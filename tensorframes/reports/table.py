@@ -8,11 +8,21 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from tensorframes.errors import discard_output
 from tensorframes.reports.grid import Grid, Metrics, grid_of
 from tensorframes.reports.markdown import markdown_table
 
 WIDEST = 110
 """Largest width of the columns of scores, in characters."""
+
+
+class Terminal(Console):
+    """The standard output. Where its reader closes it, as ``head`` does, the rest is not shown, and work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Rich would end the program."""
+        self.quiet = True
+        discard_output()
 
 
 def compare(results: Mapping[str, Metrics], title: str | None = None) -> Table:
@@ -47,7 +57,7 @@ def table_of(grid: Grid, title: str | None = None) -> Table:
 
 def print_table(table: Table, console: Console | None = None) -> None:
     """Print a table; where the console is narrower than its numbers and names, lines wrap, and nothing is cut."""
-    console = Console() if console is None else console
+    console = Terminal() if console is None else console
     for column in table.columns:
         column.width = None
     least, most = least_width(table), Measurement.get(console, console.options.update(max_width=10_000), table).maximum

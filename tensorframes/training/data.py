@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch_geometric.data import Batch, Data
 
 from tensorframes.data import Cloud, ValidationClouds
+from tensorframes.parallel import start_method
 
 
 class CountedBatches:
@@ -100,6 +101,7 @@ class CloudDataModule(pl.LightningDataModule):
         return DataLoader(
             samples,
             num_workers=self.workers,
+            multiprocessing_context=start_method(self.workers),
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,

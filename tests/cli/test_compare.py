@@ -1,7 +1,10 @@
 """``tensorframes compare``: which runs it finds, which numbers and settings stand where, and what it refuses."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,23 @@ def test_a_sweep_is_taken_as_it_is(tmp_path: Path) -> None:
     assert [scores[job] for job in ("0", "2", "10")] == [["3.00"] * 3, ["5.00"] * 3, ["13.00"] * 3]
     (baseline,) = [line for line in found if line[:1] == ["PCA"]]  # scored alike beside all of them
     assert baseline[1:4] == ["12.00"] * 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no full device")
+@pytest.mark.parametrize("how", ["--markdown", "--clouds"])
+def test_an_output_that_is_closed_or_full(tmp_path: Path, repository: Path, how: str) -> None:
+    left(tmp_path / "a", 3)
+    command = [sys.executable, "-u", "-m", "tensorframes", "compare", str(tmp_path / "a"), how]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full:
+        for out, code, expected in (
+            (writer, 0, ""),
+            (full, 2, "error: standard output: can't be written: No space left on device\n"),
+        ):
+            ended = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, cwd=repository)
+            assert (ended.returncode, ended.stderr) == (code, expected)
+    os.close(writer)
 
 
 def test_the_runs_of_a_sweep_are_named_by_what_differs(tmp_path: Path) -> None:

@@ -45,6 +45,16 @@ def test_help_and_refusals_import_nothing_heavy(arguments: tuple[str, ...], repo
     assert {name.partition(".")[0] for name in ended.stdout.splitlines()[-1].split()} & HEAVY == set()
 
 
+def test_a_home_that_cannot_be_written_says_nothing(tmp_path: Path, repository: Path) -> None:
+    (tmp_path / "home").touch()
+    environment = {**os.environ, "HOME": str(tmp_path / "home" / "none"), "PYTHONPATH": str(repository)}
+    for name in ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    command = [sys.executable, "-m", "tensorframes", "evaluate", "checkpoint=pca", "seed=abc"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (ended.returncode, ended.stderr) == (2, "error: expected seed to be a whole number, got 'abc'\n")
+
+
 def test_train_py_is_the_same_as_the_command(repository: Path) -> None:
     outs = [run_file(repository / "train.py", "seed=abc"), run_command("train", "seed=abc")]
     assert {(ended.code, ended.err) for ended in outs} == {

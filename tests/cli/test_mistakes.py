@@ -65,6 +65,8 @@ TRAINING = {
     "data.samples.patch_points=0": "data.samples: expected patch_points >= 1",
     "data.root=/a=b": "'data.root=\"/my data/a=b\"'",
     "data.root=a,b": "'data.root=\"/my data/a=b\"'",
+    "data.root=Müll": "a space or letters such as 'ä' must be quoted twice",
+    "data.root=~/a": "the shell leaves a '~' after '=' as it is: write $HOME",
     "data=folder": "expected a value for data.root",
     "+foo=1": "expected a setting, one of backbone",
     "+task.foo=1": "expected a setting of task, one of",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.cli.test_normals import run, sphere
+from tests.reports.pages import Page
 
 
 def test_a_confidence_may_be_asked_for_before_the_files(tmp_path: Path) -> None:
@@ -29,3 +30,12 @@ def test_a_report_on_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest
     code, out, err = run(tmp_path / "a.xyz", tmp_path / "b.npy", "--weights", "fast", "--report", tmp_path / "a.html")
     assert (code, out) == (2, "")
     assert err == f"error: {tmp_path / 'a.html'}: can't be written: No space left on device\n"
+
+
+def test_a_report_names_the_options_as_they_are_given(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    options = ["--from", "xyz", "--to", "npy", "--overwrite", "--quiet", "--orient", "none", "--confidence", "length"]
+    trust = ["--trusted", "one", "--trusted", "two"]
+    files = [tmp_path / "a.xyz", tmp_path / "b.npy", "--weights", "fast", "--report", tmp_path / "a.html"]
+    assert run(*files, *options, *trust) == (0, "", "")
+    assert f"\noptions\n{' '.join([*options, *trust])}\n" in Page(tmp_path / "a.html").text.replace("\n\n", "\n")

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tensorframes.cli import config_dir
 from tensorframes.cli.matrix import BLOCKS, NETWORKS, PlannedRun, planned_runs, sharded
 from tensorframes.cli.matrix.planned import merged
-from tensorframes.cli.matrix.runs import claimed, device_of, make
+from tensorframes.cli.matrix.runs import claimed, device_of, make, outcome
 from tensorframes.errors import UserError
 from tests.cli.commands import Ended
 
@@ -116,6 +116,15 @@ def test_a_claimed_run_is_left_to_its_claimant(tmp_path: Path, matrix: Callable[
     assert make(run, tmp_path, start) == 0
     assert len(started) == 1
     assert json.loads((tmp_path / "matrix.json").read_text())["overrides"] == list(run.overrides)
+
+
+def test_a_run_that_failed_says_why(tmp_path: Path, matrix: Callable[..., list[PlannedRun]]) -> None:
+    run = matrix()[0]
+    assert outcome(run, 2, tmp_path).startswith(f"{run.name}: failed with exit code 2; see ")
+    (tmp_path / "output.txt").write_text("reading\nerror: expected wandb, got none\n\n")
+    assert outcome(run, 2, tmp_path).startswith(
+        f"{run.name}: failed with exit code 2: error: expected wandb, got none; see "
+    )
 
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(app: App) -> None:

@@ -1,6 +1,7 @@
 """Sweeps: their table, searches, and jobs in processes of their own."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -54,11 +55,20 @@ def test_a_search_of_which_every_run_fails_is_told_once_each(app: App) -> None:
     assert (code, err.count("error: "), "Traceback" in err) == (2, 1, False), err
 
 
+@pytest.mark.skipif(shutil.which("srun") is not None, reason="this machine is of a cluster")
+def test_a_machine_without_a_cluster_is_told(app: App) -> None:
+    code, _, err = app("train", "-m", *SHORT, "launcher=slurm", "seed=1,2")
+    assert (code, err.splitlines()[-1][:48]) == (2, "error: expected a SLURM cluster, got a machine w")
+    assert "Traceback" not in err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_jobs_in_processes_of_a_launcher(process: App, launcher: str, tmp_path: Path) -> None:
-    more = ("hydra.launcher.n_jobs=1",) if launcher == "joblib" else ()
-    code, out, err = process("-m", *SHORT, "baselines=null", f"hydra/launcher={launcher}", *more, "seed=1,2")
+    more = ("hydra.launcher.n_jobs=2",) if launcher == "joblib" else ()
+    code, out, err = process(
+        "-m", *SHORT, "loader.workers=1", "baselines=null", f"hydra/launcher={launcher}", *more, "seed=1,2"
+    )
     assert code == 0, err
     assert "tensorframes compare" in out
     failed = process("-m", *SHORT, f"hydra/launcher={launcher}", *more, "model.dropout=2", "hydra.sweep.dir=wrong")

@@ -170,6 +170,14 @@ def test_where_it_lies(tmp_path, monkeypatch):
     assert cache_folder(root).parent == tmp_path / "home" / ".cache" / "tensorframes"
 
 
+def test_a_user_without_a_home_is_told(tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "~")  # what Path.home() makes of a user that the system does not know
+    with pytest.raises(UserError, match=r"expected a home folder for the cache, got none; set data\.cache_dir"):
+        cache_folder(tmp_path)
+    assert cache_folder(tmp_path, tmp_path / "given").parent == tmp_path / "given"
+
+
 def test_a_cache_that_cannot_be_written_is_one_line(source, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cache can't be written.*set data\.cache_dir"):

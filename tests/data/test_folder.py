@@ -1,5 +1,8 @@
 """A user's own clouds: sub-folders, lists, or shares."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -54,6 +57,24 @@ def test_shares_hold_every_cloud_once(tmp_path):
     assert sorted(name for part in parts for name in part) == names
     assert all(parts)
     assert parts == [split.names for split in (same.train, same.val, same.test)]
+
+
+def test_the_folder_that_one_is_in_is_named(tmp_path, monkeypatch, caplog):
+    _write(tmp_path / "parts" / "test" / "a.ply")
+    monkeypatch.chdir(tmp_path / "parts")
+    with caplog.at_level("INFO"):
+        _ = Folder(".").test
+    assert "parts test: clouds 1, rows 7" in caplog.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf_8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")
+    _write(*(folder / f"{os.fsdecode(name)}.npy" for name in (b"a\xe4", b"a\xf6", b"b", b"c")))
+    data = Folder(folder)
+    names = [name for split in (data.train, data.val, data.test) for name in split.names]
+    assert sorted(names) == [r"a\xe4", r"a\xf6", "b", "c"]
+    np.testing.assert_array_equal(data.test[0].normal, ROWS[:, 3:])
 
 
 def test_rows_without_normals_stay(tmp_path):

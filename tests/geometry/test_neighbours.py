@@ -152,6 +152,7 @@ def test_a_hundred_thousand_equal_points_stay_linear() -> None:
     ("arguments", "message"),
     [
         ({"support": torch.zeros(3), "k": 1}, r"expected support of shape \(N, d\), got \(3,\)"),
+        ({"support": np.zeros((3, 3)), "k": 1}, r"expected support, a tensor of shape \(N, d\), got ndarray"),
         ({"support": torch.zeros(3, 3, dtype=torch.long), "k": 1}, "expected floating point support"),
         ({"support": torch.full((3, 3), torch.nan), "k": 1}, "expected finite support"),
         ({"support": torch.zeros(3, 3), "k": 0}, "expected a whole number k >= 1, got 0"),

@@ -1,5 +1,6 @@
 """Pages of reports: whole without a network, drawn from the data they hold; looked at by eye when they change."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from matplotlib.image import imread
 from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.reports import expect_page, write_evaluation_page, write_normals_page
-from tensorframes.reports.cloud_view import SEED, histogram, thinned
+from tensorframes.reports.cloud_view import HALF, SEED, Shown, histogram, thinned
 from tensorframes.reports.evaluation_page import worst, worst_rotated
 from tensorframes.reports.normals_page import agreement_of
+from tensorframes.reports.splats import View
 from tensorframes.scoring import PCA, score, score_rotated
 from tests.reports.pages import Page, unpacked
 
@@ -55,6 +57,11 @@ def test_names_are_text(page: Page) -> None:
     assert "b" not in [tag for tag, _ in page.open]
     assert "all 399 points" in page.text
     assert "the 397 drawn points with a normal" in page.text
+
+
+def test_a_name_may_be_no_utf_8(tmp_path: Path) -> None:
+    write_normals_page(tmp_path / "a.html", ball(), ball(), {"file": os.fsdecode(b"Gr\xfcn.ply")})
+    assert r"Normals of Gr\udcfcn.ply" in Page(tmp_path / "a.html").text
 
 
 def test_the_drawn_points_are_those_of_the_cloud(page: Page) -> None:
@@ -117,6 +124,22 @@ def test_agreement_with_the_neighbours() -> None:
     assert found.same_sign == pytest.approx([0, 11 / 12, 1])
     assert found.angle == pytest.approx([0, 0, 0])
     assert found.spacing == pytest.approx([0.5, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("sides", [(1, 1, 1), (100, 100, 5), (1000, 40, 3), (1, 1, 40), (0, 0, 0)], ids=str)
+@pytest.mark.parametrize("panels", [1, 2])
+def test_all_of_a_cloud_is_seen_at_first(sides: tuple[int, int, int], panels: int) -> None:
+    pos = np.random.default_rng(0).uniform(-0.5, 0.5, (500, 3)) * sides
+    shown = Shown("", pos, [[np.zeros(500)]] * panels, View(-35, 25, 2)).as_dict()
+    scene = np.stack([unpacked(axis) for axis in shown["pos"]], axis=1) / (2 * HALF)  # sides of the cube are 1
+    assert np.abs(scene).max() < 0.5
+    eye, up = (np.array(list(shown["camera"][name].values())) for name in ("eye", "up"))
+    ahead = -eye / np.linalg.norm(eye)
+    right = np.cross(ahead, up)
+    depth = (scene - eye) @ ahead
+    assert depth.min() > 0.2
+    assert np.abs((scene - eye) @ np.cross(right, ahead) / depth).max() < np.tan(np.pi / 8)
+    assert np.abs((scene - eye) @ right / depth).max() < np.tan(np.pi / 8) * (0.8 if panels > 1 else 1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

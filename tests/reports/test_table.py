@@ -1,6 +1,9 @@
 """What tables show, mark and warn of."""
 
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +144,13 @@ def test_numbers_and_names_are_whole_in_a_narrow_terminal(
     text = capsys.readouterr().out
     assert "…" not in text
     assert all(name in text for name in names)
+
+
+def test_work_goes_on_where_the_reader_has_closed_the_output() -> None:
+    program = "from rich.table import Table\nfrom tensorframes.reports.table import print_table\n"
+    program += "for _ in range(2):\n    print_table(Table('a'))\nprint('more')\nraise SystemExit(7)\n"
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (7, "")

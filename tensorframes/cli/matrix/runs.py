@@ -165,4 +165,11 @@ def outcome(run: PlannedRun, code: int | None, folder: Path) -> str:
         return f"{run.name}: done already, or another process makes it"
     if code == SUCCESS:
         return f"{run.name}: {seconds_of(folder) / 60:.1f} minutes"
-    return f"{run.name}: failed with exit code {code}; see {folder / OUTPUT} and run.log there"
+    return f"{run.name}: failed with exit code {code}{last_line(folder)}; see {folder / OUTPUT} and run.log there"
+
+
+def last_line(folder: Path) -> str:
+    """The last line that the process of a run printed, after a colon: what is wrong; empty where there is none."""
+    file = folder / OUTPUT
+    lines = file.read_text(encoding="utf-8", errors="replace").split("\n") if file.is_file() else []
+    return next((f": {line.strip()}" for line in reversed(lines) if line.strip()), "")

@@ -46,12 +46,18 @@ def cache_folder(root: Path, cache_dir: str | Path | None = None) -> Path:
 
     By default that is the user's cache, $XDG_CACHE_HOME/tensorframes or ~/.cache/tensorframes: nothing is written into
     a folder of data.
+
+    Raises:
+        UserError: there is no such folder, as for a user without a home.
     """
     if cache_dir is None:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        try:
+            base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        except RuntimeError as error:
+            raise UserError("expected a home folder for the cache, got none; set data.cache_dir") from error
         cache_dir = Path(base) / "tensorframes"
-    path = str(root.resolve())
-    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path.encode()).hexdigest()[:12]}"
+    path = os.fsencode(root.resolve())
+    return Path(cache_dir) / f"{root.resolve().name}-{hashlib.sha256(path).hexdigest()[:12]}"
 
 
 def generated_folder(root: Path, cache_dir: str | Path | None = None) -> Path:

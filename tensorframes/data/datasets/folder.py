@@ -9,6 +9,7 @@ The splits are the first of these that exists:
 If 1 or 2 has no val, it is held out of train (splits.held_out).
 """
 
+import os
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -101,7 +102,9 @@ class Folder:
             )
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
         # Two splits may have files of the same name.
-        caches = cache_each(f"{self.root.name} {split}", sources, cache_folder(self.root, self.cache_dir) / split)
+        caches = cache_each(
+            f"{self.root.resolve().name} {split}", sources, cache_folder(self.root, self.cache_dir) / split
+        )
         marks = marks_of(self.root, self.unoriented)
         return CachedClouds(
             Entry(name, cache, is_oriented(name, marks), category_of(name))
@@ -133,7 +136,7 @@ def _clouds_in(folder: Path) -> dict[str, Path]:
         hidden = any(part.startswith(".") for part in inner.parts)
         if hidden or file.suffix.lower() not in CLOUD_SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
             continue
-        name = "_".join(inner.with_suffix("").parts)
+        name = os.fsencode("_".join(inner.with_suffix("").parts)).decode(errors="backslashreplace")  # not all are UTF-8
         if name in files:
             raise UserError(f"{folder}: expected one file for each name, got {files[name].name} and {file.name}")
         files[name] = file

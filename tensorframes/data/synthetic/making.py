@@ -13,6 +13,7 @@ from tensorframes.data.cloud import Cloud
 from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.parallel import start_method
 from tensorframes.progress import track
 
 SPLITS = ("train", "val", "test")
@@ -176,7 +177,9 @@ def made_by(shapes: CleanShapes | SampledShapes, workers: int) -> Iterator[tuple
     logging.getLogger(__name__).info("making %s", shapes.description)
     # The processes of a loader cannot start others.
     alone = multiprocessing.current_process().daemon or len(shapes) < 2
-    loader = DataLoader(shapes, batch_size=None, shuffle=False, num_workers=0 if alone else min(workers, len(shapes)))
+    count = 0 if alone else min(workers, len(shapes))
+    how = start_method(count)
+    loader = DataLoader(shapes, batch_size=None, shuffle=False, num_workers=count, multiprocessing_context=how)
     steps = track(range(len(shapes)), f"making {shapes.description}")
     for index, (pos, normal) in zip(steps, loader, strict=True):
         name = shapes.name(index)
