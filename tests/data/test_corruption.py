@@ -105,6 +105,7 @@ def test_a_mix_covers_the_protocols_levels_and_densities():
     [
         (lambda: Corruption.protocol("loud"), "expected a category of no_noise, .*, got 'loud'"),
         (lambda: Corruption(-1.0), "expected noise >= 0, got -1.0"),
+        (lambda: Corruption(float("nan")), "expected noise >= 0, got nan"),
         (lambda: Density("dotted"), "expected a pattern of uniform, gradient, striped, got 'dotted'"),
         (lambda: Density(low=0.0), "expected shares 0 < low <= high <= 1, got low=0.0"),
         (lambda: Density(least=1.5), "expected a least part in .0, 1., got 1.5"),

@@ -43,7 +43,7 @@ class CorruptionMix:
             names = (*allowed, *self.others)
             if unknown := set(weights) - set(names):
                 raise ValueError(f"expected categories of {', '.join(names)}, got {', '.join(sorted(unknown))}")
-            if min(weights.values(), default=0) < 0 or sum(weights.values()) <= 0:
+            if not (all(weight >= 0 for weight in weights.values()) and sum(weights.values()) > 0):
                 raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(weights)}")
         if not 0 <= self.sampled_thinned <= 1:
             raise ValueError(f"expected a share of the clouds to thin, in [0, 1], got {self.sampled_thinned}")
