@@ -43,13 +43,13 @@ def in_local_frames(
 
     Args:
         network: any module; PyG's own models too.
-        reps: of the features between its convolutions, as in ``InLocalFrames``. Usually a ``Messages``, because widths differ.
+        reps: of the features between its convolutions. Usually a ``Messages``, because widths differ.
         edge_reps, world: as in ``InLocalFrames``.
         partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
 
     Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons) or is converted already, there is none,
-            or reps are no representation.
+        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; reps are
+            no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
