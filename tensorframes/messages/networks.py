@@ -48,8 +48,8 @@ def in_local_frames(
         partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
 
     Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; reps are
-            no representation.
+        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; or reps
+            are no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
