@@ -114,10 +114,17 @@ def test_where_there_is_no_normal_the_row_is_zero(method, pos, size):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=names)
-@pytest.mark.parametrize("size", [1e-200, 1e-6, 1.0, 1e6, 1e200])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
 def test_size_alone_never_takes_a_normal_away(method, size):
     normal = method((sphere(300) * size).astype(np.float32))
     assert np.linalg.norm(normal, axis=1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=names)
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_squares_that_float64_does_not_hold_do_not_matter(method, size):
+    pos = sphere(300).astype(np.float64)
+    assert angles(method(size * pos), method(pos)).max() < 1e-6
 
 
 def test_three_points_have_the_normal_of_their_triangle():
