@@ -39,6 +39,9 @@ class CorruptionMix:
     def __post_init__(self) -> None:
         if not 0 <= self.rounded <= 1:
             raise ValueError(f"expected a share of the clouds to round, in [0, 1], got {self.rounded}")
+        if not (0 < self.least_share <= 1 and 0 <= self.density_noise <= 1):
+            given = f"{self.least_share} and {self.density_noise}"
+            raise ValueError(f"expected least_share in (0, 1] and density_noise in [0, 1], got {given}")
         for weights, allowed in ((self.weights, CATEGORIES), (self.sampled_weights, CATEGORIES[:1])):
             names = (*allowed, *self.others)
             if unknown := set(weights) - set(names):
