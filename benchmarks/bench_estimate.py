@@ -11,6 +11,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def main() -> None:
     given = parser.parse_args()
     points = read_cloud(given.file).pos if given.file else torus(given.points)
     methods: dict[str, Callable[[], object]] = {
-        name: (lambda name=name: estimate_normals(points, name, given.device)) for name in PRETRAINED
+        name: partial(estimate_normals, points, name, given.device) for name in PRETRAINED
     }
     methods |= {"PCA 18": lambda: PCA(18)(points), "PCA 112": lambda: PCA(112)(points)}
     methods |= {"jet 112": lambda: Jet(112)(points)}

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from tensorframes.cli import normals
 from tensorframes.data.io import Columns, table_of, write_cloud
-from tensorframes.normals import Estimator, Prediction, estimate, pretrained
+from tensorframes.normals import Estimator, Prediction, estimate, predict, pretrained
 
 GIB = 2**30
 
@@ -100,8 +100,8 @@ def measured(count: int, given: argparse.Namespace, folder: Path) -> Run:
 def child(weights: str, block: str, source: str, target: str) -> int:
     """The command, in this process."""
     if weights == "none":
-        whole, weights = estimate.normals_of, "fast"
-        estimate.normals_of = lambda _, *values, **options: whole(Instant(), *values, **options)
+        weights = "fast"
+        estimate.answers_of = lambda _, *values, **options: predict.answers_of(Instant(), *values, **options)
     return normals.main([source, target, "--weights", weights, "--block", block, "--device", "cpu"])
 
 

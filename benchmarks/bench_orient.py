@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -88,8 +89,14 @@ class CleanShapes(Sequence[Cloud]):
     def __len__(self) -> int:
         return len(NAMES)
 
-    def __getitem__(self, kind: int) -> Cloud:
-        return self.shape(kind)
+    @overload
+    def __getitem__(self, kind: int) -> Cloud: ...
+
+    @overload
+    def __getitem__(self, kind: slice) -> list[Cloud]: ...
+
+    def __getitem__(self, kind: int | slice) -> Cloud | list[Cloud]:
+        return [self.shape(each) for each in range(len(self))[kind]] if isinstance(kind, slice) else self.shape(kind)
 
 
 def shapes(kinds: list[str], categories: list[str], points: int, seed: int) -> Iterator[Cloud]:

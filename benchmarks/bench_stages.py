@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_estimate import torus
+from bench_estimate import torus  # type: ignore[import-not-found]
 
 from tensorframes.normals import NormalEstimator, answers_of, estimator, predict, pretrained
 from tensorframes.normals.weights import PRETRAINED, load_weights

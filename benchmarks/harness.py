@@ -130,7 +130,7 @@ def peak_bytes(work: Work, device: torch.device) -> int:
         return int(torch.cuda.max_memory_allocated(device)) - before
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
         work()
-    results = profile.profiler.kineto_results  # type: ignore[union-attr]
+    results = profile.profiler.kineto_results
     changes = [(event.start_ns(), event.nbytes()) for event in results.events() if event.name() == "[memory]"]
     return int(np.cumsum([0, *(change for _, change in sorted(changes, key=lambda each: each[0]))]).max())
 

@@ -18,6 +18,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+import tensorframes
 from tensorframes.data import read_cloud, write_cloud
 from tests.cli.commands import Ended, run_file
 from tests.pages import DOCS, PAGES, REPOSITORY, Command, blocks, commands, composed, file_of, prose, text, title
@@ -264,6 +265,11 @@ def test_modules_that_pages_name_exist() -> None:
     assert len(found) > 10
     for name in sorted(found):
         pkgutil.resolve_name(name)  # a module, or something in one; raises otherwise
+
+
+def test_the_names_of_the_package_are_on_the_page() -> None:
+    page = text(DOCS / "api" / "index.md")
+    assert set(re.findall(r"\{py:obj\}`(\w+) <", page)) == set(tensorframes.__all__)
 
 
 @pytest.mark.slow

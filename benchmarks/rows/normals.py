@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterator
+from functools import partial
 
 from benchmarks.harness import Row, Settings, available_cores, interleaved, torus
 from tensorframes import estimate_normals
@@ -13,7 +14,7 @@ TARGETS = {"best": (5.0, 0.1), "fast": (2.0, 0.1)}
 def measured(settings: Settings) -> Iterator[Row]:
     """Both weights on the CPU or on the GPU; the targets of the other one are named as not measured."""
     points = torus(settings.size(100_000, 1000), noise=0.5).pos
-    works = {name: lambda name=name: estimate_normals(points, name, settings.device) for name in TARGETS}
+    works = {name: partial(estimate_normals, points, name, settings.device) for name in TARGETS}
     taken = interleaved(works, settings.size(3, 1), settings.device)
     on_gpu = settings.device.type == "cuda"
     for name, (on_cpu, on_card) in TARGETS.items():

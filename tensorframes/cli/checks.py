@@ -102,7 +102,8 @@ def _check_component(node: DictConfig, path: str) -> None:
             raise UserError(not_allowed(f"{path}.{key!s}", list(parameters)))
         value = plain(node[key])
         if not fits(value, hints.get(str(key), Any)):
-            raise UserError(f"expected {path}.{key!s} to be {described(hints[str(key)])}, got {value!r}")
+            found = "settings without a _target_" if isinstance(value, Mapping) else repr(value)
+            raise UserError(f"expected {path}.{key!s} to be {described(hints[str(key)])}, got {found}")
 
 
 def plain(value: Any) -> Any:
@@ -150,6 +151,8 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, list | tuple) and (len(items) != 1 or all(fits(item, items[0]) for item in value))
     if (origin or hint) in (dict, Mapping):
         return isinstance(value, Mapping)
+    if isinstance(value, Mapping):
+        return (origin or hint) is object or not isinstance(origin or hint, type)
     return not (isinstance(value, PLAIN) and isinstance(hint, type) and hint is not object) or hint is PathLike
 
 

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from inspect import getattr_static
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +99,22 @@ def passed_on(overrides: Sequence[str]) -> list[str]:
 
 
 def print_plan(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictConfig, folder: Path) -> None:
-    """Print the runs by block, with their parameters, hours and disk space."""
+    """Print the runs by block, with their parameters, hours and disk space, and whether data are to be downloaded."""
     hours = hours_left(runs, cfg, folder / "runs")
     show(plan_table(runs, parameters, hours))
     alone = sum(hours.values())
     text = f"{len(runs)} runs, {len(hours)} of them to make: about {alone:.1f} hours one after another"
     text += f", {alone / cfg.workers:.1f} with {cfg.workers} workers" if cfg.workers > 1 else ""
+<<<<<<< HEAD
     Terminal().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
+=======
+    Console().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
+    first = composed_run(runs[0].overrides, folder)
+    root = first.data.get("root")
+    absent = root is not None and not Path(root).is_dir()
+    if absent and getattr_static(build.data_set(first), "folder", None) is not None:  # reading it would download
+        Console().print(f"{root} does not exist: the first run downloads the data", soft_wrap=True, highlight=False)
+>>>>>>> audit
 
 
 def report(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictConfig, run: Run, folder: Path) -> None:

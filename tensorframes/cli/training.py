@@ -80,6 +80,8 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     cfg = with_last(cfg, run.folder)
     if run.rank == 0:
         check_unused(cfg, run.folder)
+        if repeated and cfg.ckpt_path is None:
+            log.info("%s: no run to continue, a new one begins", shown(run.folder))
     cfg = with_network(continued(cfg, run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):

@@ -94,7 +94,7 @@ class Cloud:
             object.__setattr__(self, "eval_index", np.flatnonzero(self.labelled))
             return
         rows = np.asarray(given)
-        if rows.ndim != 1 or not np.issubdtype(rows.dtype, np.integer):
+        if rows.ndim != 1 or (len(rows) and not np.issubdtype(rows.dtype, np.integer)):
             raise UserError(f"{self.name}: expected eval_index as (M,) integers, got {rows.dtype} {rows.shape}")
         if len(rows) and not 0 <= rows.min() <= rows.max() < count:
             raise UserError(f"{self.name}: expected eval_index in 0..{count - 1}, got {rows.min()}..{rows.max()}")

@@ -80,7 +80,7 @@ class TrainingSamples(Dataset[Data]):
             raise ValueError(f"expected patch_points >= 1, got {patch_points}")
         if not 0 < loss_share <= 1:
             raise ValueError(f"expected loss_share in (0, 1], got {loss_share}")
-        if context < 0:
+        if not context >= 0:
             raise ValueError(f"expected context >= 0, got {context}")
         if context > 0 and most_points < patch_points:
             raise ValueError(f"expected most_points >= patch_points, got {most_points} and {patch_points}")

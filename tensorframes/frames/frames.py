@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.utils._pytree import GetAttrKey, KeyEntry, register_pytree_node
 
 from tensorframes.reps import Representation, full_precision
 
@@ -18,6 +22,8 @@ class Frames:
         matrices: (N, d, d) orthogonal matrices.
         fallback: (N,) uint8, where each frame came from: 0 its own neighbourhood, 1 a wider one, 2 the whole cloud,
             3 the world's axes (reproducible, not equivariant). None means all 0.
+
+    They are a node of PyTorch's trees of tensors, so that ``torch.export`` takes them as an input.
     """
 
     def __init__(self, matrices: Tensor, fallback: Tensor | None = None) -> None:
@@ -44,6 +50,11 @@ class Frames:
     def d(self) -> int:
         """Dimension of space."""
         return self.matrices.shape[-1]
+
+    def to(self, *args: Any, **kwargs: Any) -> Frames:
+        """The frames on another device, or in another precision; arguments as of ``torch.Tensor.to``."""
+        matrices = self.matrices.to(*args, **kwargs)
+        return Frames(matrices, None if self.fallback is None else self.fallback.to(matrices.device))
 
     def to_local(self, x: Tensor, reps: Representation) -> Tensor:
         """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
@@ -80,3 +91,29 @@ class Frames:
 @full_precision
 def _product(a: Tensor, b: Tensor) -> Tensor:
     return a @ b
+
+
+def _parts(frames: Frames) -> tuple[list[Tensor], None]:
+    """The tensors of frames."""
+    return [frames.matrices] if frames.fallback is None else [frames.matrices, frames.fallback], None
+
+
+def _named_parts(frames: Frames) -> tuple[list[tuple[KeyEntry, Any]], None]:
+    """The same with their names."""
+    return list(zip(map(GetAttrKey, ("matrices", "fallback")), _parts(frames)[0], strict=False)), None
+
+
+def _of_parts(parts: Iterable[Any], _: None) -> Frames:
+    """Frames of what a function made of their tensors, which may be anything."""
+    frames = Frames.__new__(Frames)
+    frames.matrices, frames.fallback = [*parts, None][:2]
+    return frames
+
+
+register_pytree_node(
+    Frames,
+    _parts,
+    _of_parts,
+    serialized_type_name="tensorframes.frames.Frames",
+    flatten_with_keys_fn=_named_parts,
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -59,18 +60,17 @@ class GravityFrames(VectorFrames):
 class AxisAndVectors(nn.Module):
     """One vector that is given, then others."""
 
-    axis: Tensor
-
     def __init__(self, axis: Sequence[float], vectors: nn.Module) -> None:
         super().__init__()
-        given = torch.tensor(axis, dtype=torch.float64)
-        if not bool(given.isfinite().all()) or not bool(given.any()):
+        if not all(map(math.isfinite, axis)) or not any(axis):
             raise ValueError(f"expected a finite axis that is not zero, got {tuple(axis)}")
-        self.register_buffer("axis", (given / given.norm()).float(), persistent=False)
+        largest = max(map(abs, axis))
+        scaled = [each / largest for each in axis]
+        self.axis = [each / math.hypot(*scaled) for each in scaled]
         self.vectors = vectors
 
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Candidates (M, 1 + count, d)."""
         others: Tensor = self.vectors(pos, edge_index, receivers)
-        first = self.axis.to(pos).expand(len(others), 1, -1)
-        return torch.cat([first / first.norm(dim=-1, keepdim=True), others], dim=1)
+        first = pos.new_tensor(self.axis).expand(len(others), 1, -1)
+        return torch.cat([first, others], dim=1)

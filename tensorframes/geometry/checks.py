@@ -1,11 +1,16 @@
 """Checks of arguments: one sentence per mistake."""
 
+from numbers import Integral
+
 import torch
 from torch import Tensor
 
+LARGEST = 1e150
+"""Largest coordinate in float64; the square of a distance between larger ones may be infinite."""
+
 
 def check_points(pos: object, name: str = "pos") -> None:
-    """Raise ValueError unless `pos` is a finite floating point (N, d) tensor, d >= 1."""
+    """Raise ValueError unless `pos` is a finite floating point (N, d) tensor, d >= 1, of at most LARGEST."""
     if not isinstance(pos, Tensor):
         raise ValueError(f"expected {name}, a tensor of shape (N, d), got {type(pos).__name__}")
     if pos.dim() != 2 or pos.shape[1] == 0:
@@ -14,6 +19,8 @@ def check_points(pos: object, name: str = "pos") -> None:
         raise ValueError(f"expected floating point {name}, got {pos.dtype}")
     if not bool(torch.isfinite(pos).all()):
         raise ValueError(f"expected finite {name}, got NaN or infinite coordinates")
+    if pos.dtype == torch.float64 and bool((pos.abs() > LARGEST).any()):
+        raise ValueError(f"expected {name} of at most {LARGEST:g}, got {pos.abs().max().item():g}")
 
 
 def check_batch(batch: Tensor | None, pos: Tensor, name: str = "batch") -> Tensor:
@@ -42,9 +49,9 @@ def check_edges(edge_index: object) -> None:
         raise ValueError(f"expected an integer edge_index, got {edge_index.dtype}")
 
 
-def check_count(k: int, name: str = "k") -> None:
+def check_count(k: object, name: str = "k") -> None:
     """Raise ValueError unless k is a whole number of at least 1."""
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise ValueError(f"expected a whole number {name} >= 1, got {k!r}")
 
 

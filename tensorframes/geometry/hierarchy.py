@@ -156,7 +156,7 @@ def barycentres(pos: Tensor, centres: Tensor, table: Tensor, cutoff: float) -> T
         pos: (N, d). centres: (M, d), each one of the points. table: (M, k) their neighbours, rows of pos.
         cutoff: the largest r.
     """
-    edge = pos.index_select(0, table.flatten()).view(*table.shape, -1) - centres.unsqueeze(1)
+    edge = pos.index_select(0, table.flatten()).view(*table.shape, pos.shape[1]) - centres.unsqueeze(1)
     length = edge.norm(dim=-1)
     farthest = length.amax(-1, keepdim=True).clamp(max=cutoff)
     weight = envelope(length / torch.where(farthest > 0, farthest, cutoff)).unsqueeze(-1)

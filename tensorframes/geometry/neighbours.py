@@ -115,7 +115,8 @@ def knn(
     Returns:
         (M, k) int64 rows of `support`.
     Raises:
-        ValueError: wrong shapes, NaN, a batch out of order, k < 1, a query in a cloud without support.
+        ValueError: wrong shapes, NaN, a coordinate beyond 1e150, a batch out of order, k < 1, a query in a cloud
+            without support, an unknown method, or cells in more than 6 dimensions.
     """
     check_count(k)
     check_points(support, "support")

@@ -32,12 +32,10 @@ class RadialEncoding(nn.Module):
         super().__init__()
         check_count(count, "count")
         self.count = count
-        self.register_buffer("frequency", math.pi * torch.arange(count), persistent=False)
-
-    frequency: Tensor
 
     def forward(self, u: Tensor) -> Tensor:
-        return torch.cos(u.clamp(0.0, 1.0).unsqueeze(-1) * self.frequency.to(u.dtype))
+        frequency = math.pi * torch.arange(self.count, dtype=u.dtype, device=u.device)
+        return torch.cos(u.clamp(0.0, 1.0).unsqueeze(-1) * frequency)
 
     def extra_repr(self) -> str:
         return f"count={self.count}"

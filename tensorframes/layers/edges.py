@@ -33,7 +33,7 @@ class EdgeEncoding(nn.Module):
 
     def __init__(self, length: float = 1.0, radial: int = 0, directional: int = 0, d: int = 3) -> None:
         super().__init__()
-        if length <= 0:
+        if not length > 0:
             raise ValueError(f"expected length > 0, got {length}")
         if min(radial, directional) < 0:
             raise ValueError(f"expected radial >= 0 and directional >= 0, got {radial} and {directional}")

@@ -35,7 +35,7 @@ class _Couplings(nn.Module):
         super().__init__()
         check_count(channels, "channels")
         if degree < 0:
-            raise ValueError(f"expected an order of at least 0, got {degree}")
+            raise ValueError(f"expected degree >= 0, got {degree}")
         self.channels, self.degree = channels, degree
         self.irreps = natural_irreps(channels, degree)
         self.paths = coupling_paths(degree)

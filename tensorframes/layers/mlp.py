@@ -53,8 +53,10 @@ class MLP(nn.Module):
 
 def check_widths(widths: Sequence[int], *others: int) -> None:
     """Raise ValueError unless there is a width, and all are at least 1."""
-    if not widths or min(*widths, *others, 1) < 1:
-        raise ValueError(f"expected widths of at least 1, and one of them, got {[*widths, *others]}")
+    if not widths:
+        raise ValueError("expected at least one width, got none")
+    if min(*widths, *others, 1) < 1:
+        raise ValueError(f"expected widths of at least 1, got {[*widths, *others]}")
 
 
 def made_norm(name: Norm, width: int) -> nn.Module:

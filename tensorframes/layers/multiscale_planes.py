@@ -44,8 +44,10 @@ class PlaneSizes:
         """From plain lists.
 
         Raises:
-            ValueError: there is no number, a number is below 1, or ``counts`` is no list of lists.
+            ValueError: another level, no number, a number below 1, or ``counts`` is no list of lists.
         """
+        if depth not in range(len(NAMES)):
+            raise ValueError(f"expected planes centred at level 0 or 1, got level {depth}")
         if not all(isinstance(sizes, Sequence) and all(isinstance(size, int) for size in sizes) for sizes in counts):
             raise ValueError(f"expected a list of counts for each level, got {counts}")
         lists = [list(sizes) for sizes in counts]

@@ -48,6 +48,7 @@ def largest_eigenvector(matrices: Tensor) -> Tensor:
     """The unit eigenvector (N, 3), of arbitrary sign, of the largest eigenvalue of symmetric matrices (N, 3, 3).
 
     With the gradient of ``smallest_eigenvector``; where no gradient is asked for, in closed form, which is faster.
+    Where the two largest eigenvalues are equal that may be any unit vector, and zero where all three are.
     """
     if not matrices.requires_grad:
         return principal_axis(matrices)

@@ -24,7 +24,7 @@ class FixedDegree(Aggregation):
     channel c separately, :math:`\sum_j m_{jc}\, e^{t m_{jc}} / \sum_j e^{t m_{jc}}`. The learned t interpolates between
     the mean (t = 0) and the maximum.
 
-    Shapes: messages (M degree, C); returns (M, C) for M receivers.
+    Shapes: messages (M degree, C) and their receivers ``index`` (M degree,); returns (M, C) for M receivers.
 
     Raises:
         ValueError: the name is unknown, the degree is below 1, the number of edges is not ``degree`` times that of the
@@ -50,8 +50,8 @@ class FixedDegree(Aggregation):
         count = x.shape[0] // self.degree if dim_size is None else dim_size
         if x.shape[0] != count * self.degree:
             raise ValueError(f"expected {self.degree} edges for each of {count} receivers, got {x.shape[0]} edges")
-        if index is not None and self._checks(index) and len(index) and common_degree(index, count) != self.degree:
-            raise ValueError(f"expected edges sorted by receiver, {self.degree} each, got them in another order")
+        if index is not None:
+            check_order(index, count, self.degree)
         grouped = x.view(count, self.degree, *x.shape[1:])
         if self.aggr == "max":
             return grouped.max(dim=1)[0] if torch.is_grad_enabled() else grouped.amax(dim=1)
@@ -59,13 +59,18 @@ class FixedDegree(Aggregation):
             return ((self.sharpness * grouped).softmax(dim=1) * grouped).sum(dim=1)
         return grouped.mean(dim=1) if self.aggr == "mean" else grouped.sum(dim=1)
 
-    @staticmethod
-    def _checks(index: Tensor) -> bool:
-        """Whether the order of the edges is checked: in training on a CPU, where it costs next to nothing."""
-        return torch.is_grad_enabled() and index.device.type == "cpu" and not torch.compiler.is_compiling()
-
     def __repr__(self) -> str:
         return f"FixedDegree({self.aggr!r}, degree={self.degree})"
+
+
+def check_order(index: Tensor, count: int, degree: int) -> None:
+    """Raise ValueError unless edges are sorted by receiver, ``degree`` each.
+
+    Only where gradients are recorded on a CPU: that costs next to nothing there.
+    """
+    checked = torch.is_grad_enabled() and index.device.type == "cpu" and not torch.compiler.is_compiling()
+    if checked and len(index) and common_degree(index, count) != degree:
+        raise ValueError(f"expected edges sorted by receiver, {degree} each, got them in another order")
 
 
 def degree_of(aggr: nn.Module) -> int | None:

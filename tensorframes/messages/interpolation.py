@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
+from tensorframes.geometry.checks import check_count
+from tensorframes.messages.aggregation import check_order
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, full_precision
 
@@ -27,11 +29,15 @@ class FrameInterpolation(nn.Module):
         epsilon: in squared units of the positions; small against the spacing of the senders.
 
     Raises:
-        ValueError: the number of edges is not k times that of the receivers.
+        ValueError: the degree is below 1, epsilon is not positive, the number of edges is not k times that of the
+            receivers, or (where gradients are recorded on a CPU) they are not sorted by receiver.
     """
 
     def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
         super().__init__()
+        check_count(degree, "degree")
+        if not epsilon > 0:
+            raise ValueError(f"expected epsilon > 0, got {epsilon}")
         self.reps, self.degree, self.epsilon = reps, degree, epsilon
 
     def forward(
@@ -43,6 +49,7 @@ class FrameInterpolation(nn.Module):
             raise ValueError(
                 f"expected {self.degree} edges for each of {count} receivers, got {edge_index.shape[1]} edges"
             )
+        check_order(edge_index[1], count, self.degree)
         table, world = edge_index[0].view(count, self.degree), frames[0].to_world(x, self.reps)
 
         def of_chunk(part: tuple[Tensor, Tensor, Tensor]) -> Tensor:

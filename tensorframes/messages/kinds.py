@@ -29,10 +29,8 @@ class TensorMessages:
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """A representation of exactly ``width`` numbers in dimension d."""
-        blocks = [(round(width * share) // d**order, order) for order, share in enumerate(self.shares, start=1)]
-        scalars = width - sum(mul * d**order for mul, order in blocks)
-        spec = [f"{scalars}x0", *(f"{mul}x{order}" for mul, order in blocks)]
-        return TensorReps(" + ".join(spec), d=d)
+        muls = _copies(width, self.shares, [d ** (order + 1) for order in range(len(self.shares))])
+        return TensorReps(" + ".join(f"{mul}x{order}" for order, mul in enumerate(muls)), d=d)
 
 
 class IrrepMessages:
@@ -49,9 +47,8 @@ class IrrepMessages:
         """A representation of exactly ``width`` numbers."""
         if d != 3:
             raise ValueError(f"expected d=3 for irreducible representations, got d={d}")
-        muls = [round(width * share) // (2 * degree + 1) for degree, share in enumerate(self.shares, start=1)]
-        scalars = width - sum(mul * (2 * degree + 1) for degree, mul in enumerate(muls, start=1))
-        return Irreps([IrrepBlock(mul, degree, (-1) ** degree) for degree, mul in enumerate([scalars, *muls])])
+        muls = _copies(width, self.shares, [2 * degree + 3 for degree in range(len(self.shares))])
+        return Irreps([IrrepBlock(mul, degree, (-1) ** degree) for degree, mul in enumerate(muls)])
 
 
 class ScalarMessages:
@@ -63,6 +60,15 @@ class ScalarMessages:
 
 
 def _checked(shares: Sequence[float]) -> tuple[float, ...]:
-    if any(share < 0 for share in shares) or sum(shares) > 1:
+    if not (all(share >= 0 for share in shares) and sum(shares) <= 1):
         raise ValueError(f"expected shares of at least 0 that sum to at most 1, got {tuple(shares)}")
     return tuple(shares)
+
+
+def _copies(width: int, shares: Sequence[float], sizes: Sequence[int]) -> list[int]:
+    """The numbers of scalars and of copies of each further size in ``width`` numbers."""
+    muls, left = [], width
+    for share, size in zip(shares, sizes, strict=True):
+        muls.append(min(round(width * share), left) // size)
+        left -= muls[-1] * size
+    return [left, *muls]

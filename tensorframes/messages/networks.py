@@ -17,14 +17,14 @@ from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.same_keys import use_keys_of
 from tensorframes.messages.wrap import InLocalFrames
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 AnyFrames = Frames | tuple[Frames, Frames] | Mapping[str, Frames]
 
 
 def in_local_frames(
     network: nn.Module,
-    reps: Representation | Messages,
+    reps: Representation | Messages | str,
     edge_reps: Representation | str | None = None,
     world: Mapping[str, Representation | str] | None = None,
     partial: bool = False,
@@ -48,7 +48,8 @@ def in_local_frames(
         partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
 
     Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons), or there is none.
+        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; or reps
+            are no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
@@ -59,12 +60,13 @@ class LocalFramesNetwork(nn.Module):
     def __init__(
         self,
         network: nn.Module,
-        reps: Representation | Messages,
+        reps: Representation | Messages | str,
         edge_reps: Representation | str | None,
         world: Mapping[str, Representation | str] | None,
         partial: bool,
     ) -> None:
         super().__init__()
+        reps = reps if isinstance(reps, Messages) else representation(reps)
         self.scope = Scope()
         self.converted: list[str] = []
         self.refused: dict[str, str] = {}
@@ -192,6 +194,10 @@ def _convolutions(
             continue
         where = f"{path}.{name}" if path else name
         kind = ModuleDict.to_external_key(name) if hetero else edge_type
+        if isinstance(child, (InLocalFrames, InScope)):
+            raise ValueError(
+                f"expected plain convolutions, got {where.removeprefix('network.')} in local frames already"
+            )
         if isinstance(child, MessagePassing):
             places.append((module, name, where, kind))
         else:

@@ -26,11 +26,6 @@ def refusal(conv: nn.Module) -> str | None:
         return "it transports its features itself; call it with frames"
     if conv.flow != "source_to_target":
         return 'its flow is "target_to_source"; turn edge_index around instead'
-    if getattr(conv, "add_self_loops", False):
-        return (
-            "add_self_loops=True would join edge k to point k; build it with add_self_loops=False, and let "
-            "InLocalFrames(..., self_loops=True) add them"
-        )
     parameters = inspect.signature(conv.forward).parameters
     if "edge_index_dict" in parameters:
         return "it takes several graphs at once; use HeteroConv, with a convolution for each kind of edges"
@@ -45,6 +40,11 @@ def refusal(conv: nn.Module) -> str | None:
                 "one, annotate x: Tensor | tuple[Tensor, Tensor]"
             )
         return "it takes no pair (senders, receivers): it needs every sender once, for its degree or its own update"
+    if getattr(conv, "add_self_loops", False):
+        return (
+            "add_self_loops=True would join edge k to point k; build it with add_self_loops=False, and let "
+            "InLocalFrames(..., self_loops=True) add them"
+        )
     return None
 
 

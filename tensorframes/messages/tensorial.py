@@ -45,7 +45,7 @@ class TensorialMessagePassing(MessagePassing):
 
     Raises:
         TypeError: a subclass overrides ``propagate``, or its ``message`` takes an argument that such a graph lacks.
-        ValueError: frames are missing, or a feature does not fit its representation.
+        ValueError: frames are no ``Frames``, or a feature does not fit its representation.
     """
 
     in_chunks = False
@@ -104,7 +104,7 @@ class TensorialMessagePassing(MessagePassing):
             The aggregated messages, one row a receiver.
 
         Raises:
-            ValueError: frames are missing or do not match ``size``, a feature does not fit its representation, or
+            ValueError: frames are no ``Frames`` or do not match ``size``, a feature does not fit its representation, or
                 ``FixedDegree`` aggregations get another number of edges.
         """
         senders, receivers = both_ends(frames)

@@ -37,21 +37,21 @@ class InLocalFrames(nn.Module):
 
     Args:
         conv: the convolution.
-        reps: the representation of x; or a ``Messages``, which gives it by the width of x.
+        reps: the representation of x, or its text; or a ``Messages``, which gives it by the width of x.
         edge_reps: of edge_attr; None where it is invariant.
         world: representations of further arguments that hold a tensor for each point.
         self_loops: add a loop at every point first, as PyG does for ``add_self_loops=True`` (existing ones are dropped,
             attributes filled by ``conv.fill_value``). Only where senders are receivers.
 
     Raises:
-        ValueError: the convolution cannot be used in this way (see ``refusal``), or self-loops are requested on a
-            bipartite graph.
+        ValueError: the convolution cannot be used in this way (see ``refusal``), reps are no representation, or
+            self-loops are requested on a bipartite graph.
     """
 
     def __init__(
         self,
         conv: MessagePassing,
-        reps: Representation | Messages,
+        reps: Representation | Messages | str,
         edge_reps: Representation | str | None = None,
         world: Mapping[str, Representation | str] | None = None,
         self_loops: bool = False,
@@ -60,7 +60,8 @@ class InLocalFrames(nn.Module):
         reason = refusal(conv)
         if reason is not None:
             raise ValueError(f"expected a convolution that works in local frames, got {type(conv).__name__}: {reason}")
-        self.conv, self.reps, self.self_loops = conv, reps, self_loops
+        self.conv, self.self_loops = conv, self_loops
+        self.reps = reps if isinstance(reps, Messages) else representation(reps)
         use_keys_of(self, "conv")
         self.edge_reps = None if edge_reps is None else representation(edge_reps)
         declared = {**VECTORS, **(world or {})}

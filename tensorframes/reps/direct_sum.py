@@ -37,6 +37,9 @@ class DirectSum(Generic[B]):
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is a value: {name} cannot be changed")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is a value: {name} cannot be deleted")
+
     def copy_shape(self, block: B) -> tuple[int, ...]:
         """The shape of one copy."""
         raise NotImplementedError
@@ -73,7 +76,7 @@ class DirectSum(Generic[B]):
 
     def check(self, x: Tensor) -> None:
         """Raise ValueError unless the last dimension of x is ``dim``."""
-        if x.shape[-1] != self.dim:
+        if x.dim() == 0 or x.shape[-1] != self.dim:
             raise ValueError(f"expected features of {self.dim} numbers ({self}), got shape {tuple(x.shape)}")
 
     def __iter__(self) -> Iterator[B]:

@@ -48,7 +48,7 @@ class Irreps(DirectSum[IrrepBlock]):
         spec: the text, or the blocks. Their order is preserved.
 
     Raises:
-        ValueError: the text is not such a sum.
+        ValueError: the text or the blocks are not such a sum.
     """
 
     __slots__ = ()
@@ -56,8 +56,13 @@ class Irreps(DirectSum[IrrepBlock]):
     def __init__(self, spec: str | Iterable[IrrepBlock] | Irreps) -> None:
         if isinstance(spec, str):
             blocks = _parse(spec)
+        elif isinstance(spec, DirectSum) and not isinstance(spec, Irreps):
+            raise ValueError(f"expected a sum of irreducible representations, got {spec!r}")
         else:
             blocks = tuple(IrrepBlock(*block) for block in spec)
+            for block in blocks:
+                if min(block.mul, block.degree) < 0 or block.parity not in (1, -1):
+                    raise ValueError(f"expected blocks with mul >= 0, degree >= 0 and parity 1 or -1, got {block!r}")
         super().__init__(blocks, d=3)
         for degree in range(2, self.max_order + 1):
             coupling(1, degree - 1, degree)  # computed here, so that compiled code only reads it
@@ -87,6 +92,8 @@ class Irreps(DirectSum[IrrepBlock]):
         blocks = self.split(x)
         if self.is_invariant:
             return x
+        if x.dtype != g.dtype:
+            raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
         matrices = wigner_matrices(self.max_order, g)
         sign = torch.linalg.det(g.detach()).sign() if any(block.pseudo for block in self.blocks) else g
         parts = []
@@ -94,14 +101,14 @@ class Irreps(DirectSum[IrrepBlock]):
             if block.degree:
                 d_l = matrices[block.degree]
                 rows = part.reshape(*lead, -1, 2 * block.degree + 1)
-                part = (rows.to(d_l.dtype) @ d_l.transpose(-1, -2)).reshape(part.shape)
+                part = (rows @ d_l.transpose(-1, -2)).reshape(part.shape)
             if block.pseudo:
                 part = part * sign.reshape(*lead, *(1,) * (part.dim() - len(lead)))
             parts.append(part.flatten(-2))
         return torch.cat(parts, dim=-1)
 
     def sorted(self) -> Irreps:
-        """By degree, then e3nn's order of parities (odd before even at odd degrees, even first at even), merged."""
+        """The canonical order: by degree, natural parity first (0e, 0o, 1o, 1e, 2e, ...), equal kinds merged."""
         kinds = sorted({(b.degree, b.pseudo, b.parity) for b in self.blocks})
         return Irreps([IrrepBlock(self.count(degree, parity), degree, parity) for degree, _, parity in kinds])
 

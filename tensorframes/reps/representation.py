@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from tensorframes.reps.irreps import Irreps
 from tensorframes.reps.tensor_reps import TensorReps
 
 
+@runtime_checkable
 class Representation(Protocol):
     """How a feature transforms; a value without data. Implemented by ``TensorReps`` and ``Irreps``."""
 
@@ -56,6 +57,8 @@ def representation(spec: str | Representation, d: int | None = None) -> Represen
         ValueError: ``spec`` is neither, or its dimension is not d.
     """
     if not isinstance(spec, str):
+        if not isinstance(spec, Representation):
+            raise ValueError(f"expected a representation or its text, got {spec!r}")
         if d is not None and spec.d != d:
             raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
         return spec

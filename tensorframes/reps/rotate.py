@@ -29,14 +29,14 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
     multiplications, with the Kronecker product g x ... x g it would take d^(2r). Where one g acts on many matrices
     (order 2), g x g is used all the same: one product of larger matrices takes less time than two of small ones.
     """
-    d, lead = g.shape[-1], g.shape[:-2]
-    if g.shape[-2] != d or x.shape[: len(lead)] != lead:
+    lead = g.shape[:-2]
+    if g.dim() < 2 or g.shape[-2] != g.shape[-1] or x.shape[: len(lead)] != lead:
         raise ValueError(f"expected matrices (*lead, d, d) for features (*lead, ..., dim), got {g.shape} and {x.shape}")
     if all(order == 0 and not pseudo for _, order, pseudo in blocks):
         return x
     if x.dtype != g.dtype:
         raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
-    g_transposed = g.transpose(-1, -2)
+    d, g_transposed = g.shape[-1], g.transpose(-1, -2)
     parts = []
     given = x.split([mul * d**order for mul, order, _ in blocks], dim=-1)  # the gradient of slices is far slower
     for part, (_, order, pseudo) in zip(given, blocks, strict=True):

@@ -42,7 +42,7 @@ class TensorReps(DirectSum[TensorBlock]):
     A feature is a row of ``dim`` numbers: the blocks one after the other, each laid out as (mul, d, ..., d).
 
     Raises:
-        ValueError: the text is not such a sum, or d < 2.
+        ValueError: the text or the blocks are not such a sum, or d < 2.
     """
 
     __slots__ = ()
@@ -56,8 +56,13 @@ class TensorReps(DirectSum[TensorBlock]):
             blocks = spec.blocks
         elif isinstance(spec, str):
             blocks = _parse(spec)
+        elif isinstance(spec, DirectSum):
+            raise ValueError(f"expected a sum of Cartesian tensors, got {spec!r}")
         else:
             blocks = tuple(TensorBlock(*block) for block in spec)
+            for block in blocks:
+                if min(block.mul, block.order) < 0:
+                    raise ValueError(f"expected blocks with mul >= 0 and order >= 0, got {block!r}")
         super().__init__(blocks, d)
 
     def copy_shape(self, block: TensorBlock) -> tuple[int, ...]:
@@ -77,7 +82,7 @@ class TensorReps(DirectSum[TensorBlock]):
     def transform(self, x: Tensor, g: Tensor) -> Tensor:
         """rho(g) x. Shapes: x ``(*lead, ..., dim)``, g ``(*lead, d, d)``, orthogonal matrices; returns x's shape."""
         self.check(x)
-        if g.shape[-1] != self.d:
+        if g.dim() and g.shape[-1] != self.d:
             raise ValueError(f"expected matrices of dimension d={self.d}, that of {self!r}, got d={g.shape[-1]}")
         return transform_tensors(self.blocks, x, g)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tensorframes.errors import UserError
 from tensorframes.geometry import knn
+from tensorframes.geometry.outliers import within_range
 from tensorframes.scoring.metrics import Floats, as_rows
 
 CHUNK = 8192  # neighbourhoods in memory at once; 22 MB of coordinates with 112 neighbours
@@ -112,8 +113,8 @@ class Open3D:
 
 
 def checked_k(k: int, least: int) -> int:
-    """k. Raises ValueError if it is below ``least``."""
-    if k < least:
+    """k. Raises ValueError if it is below ``least``, or no whole number."""
+    if k < least or k != int(k):
         raise ValueError(f"expected at least {least} neighbours, got {k}")
     return k
 
@@ -128,6 +129,7 @@ def neighbourhoods(points: NDArray, rows: NDArray | None, k: int) -> Iterator[tu
         raise ValueError("expected finite points, got NaN or infinity")
     if len(exact) == 0:
         return
+    exact = within_range(exact)
     floor = float(np.finfo(rounding_of(points)).eps * np.abs(exact).max()) ** 2
     centred = exact - exact.mean(axis=0)
     queries = centred if rows is None else centred[rows]

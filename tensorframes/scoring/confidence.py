@@ -71,7 +71,7 @@ def surface_variation(points: NDArray, rows: NDArray[np.int64], k: int = 18) -> 
     """(M,) the smallest eigenvalue of the covariance of the k nearest points over their sum, of rows (M,): PCA's own
     measure of how sure it is (Pauly, Gross, Kobbelt 2002)."""
     pos = np.asarray(points, dtype=np.float64)
-    near = pos[cKDTree(pos).query(pos[rows], k=min(k, len(pos)))[1].reshape(len(rows), -1)]
+    near = pos[cKDTree(pos).query(pos[rows], k=min(k, len(pos)))[1].reshape(len(rows), min(k, len(pos)))]
     centred = near - near.mean(1, keepdims=True)
     values = np.linalg.eigvalsh(np.swapaxes(centred, 1, 2) @ centred)
     total = values.sum(-1)

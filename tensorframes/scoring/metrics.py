@@ -45,12 +45,15 @@ def check_predictions(normal: ArrayLike) -> Checked:
 
 
 def check_truth(normal: ArrayLike) -> Floats:
-    """True normals (N, 3) as float64, of any length but zero."""
+    """True normals (N, 3) as float64, of any length but zero; times powers of two that make their largest entries about
+    1, so that lengths neither overflow nor underflow."""
     rows = as_rows(normal, "true normals")
     bad = ~(np.isfinite(rows).all(axis=1) & (rows != 0).any(axis=1))
     if bad.any():
         raise ValueError(f"expected true normals that are finite and not zero, got {bad.sum()} others of {len(rows)}")
-    return rows
+    exponent = np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1]
+    scaled: Floats = np.ldexp(rows, -exponent[:, None])
+    return scaled
 
 
 def angles(normal: ArrayLike, truth: ArrayLike, oriented: bool = False) -> Floats:

@@ -77,7 +77,7 @@ class ChordalLoss(torch.nn.Module):
         self, oriented: bool, iterates_weight: float = 0.0, eps: float = 1e-6, noise_error: float = 0.0
     ) -> None:
         super().__init__()
-        if min(iterates_weight, noise_error) < 0 or eps <= 0:
+        if not (iterates_weight >= 0 and noise_error >= 0 and eps > 0):
             given = f"{iterates_weight}, {noise_error} and {eps}"
             raise ValueError(f"expected iterates_weight and noise_error >= 0 and eps > 0, got {given}")
         self.oriented, self.iterates_weight, self.eps, self.noise_error = oriented, iterates_weight, eps, noise_error

@@ -39,11 +39,11 @@ Schedule = Callable[[Optimizer, int], LambdaLR]  # of an optimiser and its numbe
 class WarmupCosine:
     """Linear warm-up, then half a cosine (Loshchilov and Hutter 2017, eq. 5, one cycle).
 
-    factor(s) = (s + 1) / w for s < w, and floor + (1 - floor) (1 + cos(pi (s - w) / (S - w))) / 2 afterwards,
+    factor(s) = min(1, (s + 1) / w) for s < w, and floor + (1 - floor) (1 + cos(pi (s - w) / (S - w))) / 2 afterwards,
     where S is the number of steps and w = warmup * S.
 
     Args:
-        warmup: share of the steps. floor: the last factor.
+        warmup: share of the steps. floor: the factor after the last step.
     """
 
     def __init__(self, warmup: float = 0.05, floor: float = 0.01) -> None:
@@ -72,7 +72,7 @@ class WarmupStableDecay:
     does not depend on S: a run that is extended from a checkpoint before it equals a run of that length.
 
     Args:
-        warmup: steps. decay: share of the steps. floor: the last factor.
+        warmup: steps. decay: share of the steps. floor: the factor after the last step.
     """
 
     def __init__(self, warmup: int = 100, decay: float = 0.25, floor: float = 0.01) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from benchmarks import __main__ as table
+from benchmarks import bench_large
 from benchmarks.gpu import __main__ as gpu
 from benchmarks.gpu import part
 from benchmarks.gpu.kept import is_whole
@@ -18,6 +20,8 @@ from benchmarks.gpu.parts import memory, profile, training
 from benchmarks.harness import Row, Settings, interleaved, peak_bytes, ratio
 from benchmarks.networks import configuration
 from benchmarks.rows import messages, neighbours, processes, shards
+from tensorframes.data import read_cloud
+from tensorframes.normals import estimate
 
 QUICK = Settings(torch.device("cpu"), quick=True)
 
@@ -119,3 +123,14 @@ def test_the_recipe_composes(tmp_path: Path) -> None:
         file, *overrides = training.program(tmp_path, "cpu", 75, settings, tmp_path / "shapes")
         cfg = configuration([override for override in overrides if not override.startswith("hydra.")])
         assert (file, cfg.trainer.max_time, cfg.trainer.deterministic) == ("train.py", "00:00:01:15", False)
+
+
+def test_a_network_that_answers_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate, "answers_of", estimate.answers_of)  # the command replaces it
+    source, target = tmp_path / "source.xyz", tmp_path / "target.ply"
+    np.savetxt(source, bench_large.torus(500))
+    assert bench_large.child("none", "250000", str(source), str(target)) == 0
+    cloud = read_cloud(target)
+    directions = cloud.pos - cloud.pos.mean(0)
+    assert cloud.normal is not None
+    assert ((directions * cloud.normal).sum(1) > 0.99 * np.linalg.norm(directions, axis=1)).all()

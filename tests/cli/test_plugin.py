@@ -229,6 +229,16 @@ def test_a_part_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind
     assert re.search(f"^error: {message}", ended.err, re.MULTILINE), ended.err
 
 
+def test_a_part_without_a_target_is_told(run: Path) -> None:
+    (Path("my configs") / "backbone" / "bare.yaml").write_text("width: 3\n")
+    for given, expected in {
+        "backbone=bare": "model.backbone to be a backbone",
+        "~task.head._target_": "model.head to be a callable",
+    }.items():
+        ended = run_command("train", *WITH_CONFIGS, *SHORT, "test=false", given)
+        assert (ended.code, ended.err) == (2, f"error: expected {expected}, got settings without a _target_\n")
+
+
 def test_a_configuration_that_is_no_yaml_is_told(run: Path) -> None:
     (Path("my configs") / "backbone" / "broken.yaml").write_text("_target_: a\n b: [\n")
     ended = run_command("train", *WITH_CONFIGS, "backbone=broken")

@@ -134,6 +134,15 @@ def test_a_dry_run_prints_the_plan_and_makes_nothing(app: App) -> None:
     assert not (ROOT / "runs").exists()
 
 
+@pytest.mark.parametrize(("root", "there"), [("nowhere", False), (".", True)])
+def test_a_plan_tells_whether_the_data_are_there(app: App, root: str, there: bool) -> None:
+    given = ("scale=smoke", "scale.overrides=['features=constant']", f"data.root={root}")
+    ended = app("reproduce", *given, "dry_run=true")
+    assert ended.code == 0, ended.err
+    assert (f"{root} does not exist: the first run downloads the data" in ended.out) is not there
+    assert not Path("nowhere").exists()
+
+
 def test_the_matrix_is_made_reported_and_continued(app: App) -> None:
     assert app("reproduce", *SMOKE)[0] == 0
     with (ROOT / "results.csv").open() as file:

@@ -85,8 +85,11 @@ def test_a_finished_run_goes_on_wherever_it_ended(app: App, validated: int) -> N
 
 def test_a_run_that_goes_on_has_the_optimiser_of_its_command_line(app: App) -> None:
     given = ("train", *RARELY, "schedule.warmup=0", "schedule.floor=1", "hydra.run.dir=run", "ckpt_path=last")
-    assert app(*given, "trainer.max_steps=2", "optimizer.lr=0.003")[0] == 0
-    assert app(*given, "trainer.max_steps=4", "optimizer.lr=0.0002", "optimizer.weight_decay=0.5")[0] == 0
+    begins = "run: no run to continue, a new one begins"
+    code, out, _ = app(*given, "trainer.max_steps=2", "optimizer.lr=0.003")
+    assert (code, begins in out) == (0, True)
+    code, out, _ = app(*given, "trainer.max_steps=4", "optimizer.lr=0.0002", "optimizer.weight_decay=0.5")
+    assert (code, begins in out) == (0, False)
     rates = [float(row["train/lr"]) for row in rows_of(Path("run")) if row["train/lr"]]
     assert rates == pytest.approx([0.003, 0.003, 0.0002, 0.0002])
     groups = read_checkpoint(Path("run/checkpoints/last.ckpt"))["optimizer_states"][0]["param_groups"]

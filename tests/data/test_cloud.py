@@ -40,4 +40,5 @@ def test_points_without_a_normal_are_not_scored():
     np.testing.assert_array_equal(Cloud("a", POS, normal).eval_index, [0, 2])
     np.testing.assert_array_equal(Cloud("a", POS, normal, eval_index=[2, 1, 0, 2]).eval_index, [2, 0, 2])
     np.testing.assert_array_equal(Cloud("a", POS, UNIT).eval_index, range(4))
+    assert Cloud("a", POS, UNIT, eval_index=[]).eval_index.dtype == np.int64
     assert not Cloud("a", POS).labelled.any()

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
-from tensorframes.data.transforms.corruption import MIN_SHARE, ROUNDING, Corruption, CorruptionMix, Density, diagonal
+from tensorframes.data.synthetic import DepthImage
+from tensorframes.data.transforms.corruption import (
+    MIN_SHARE,
+    ROUNDING,
+    Corruption,
+    CorruptionMix,
+    Density,
+    Outliers,
+    Quantised,
+    diagonal,
+)
 
 
 @pytest.fixture
@@ -105,10 +115,17 @@ def test_a_mix_covers_the_protocols_levels_and_densities():
     [
         (lambda: Corruption.protocol("loud"), "expected a category of no_noise, .*, got 'loud'"),
         (lambda: Corruption(-1.0), "expected noise >= 0, got -1.0"),
+        (lambda: Corruption(float("nan")), "expected noise >= 0, got nan"),
         (lambda: Density("dotted"), "expected a pattern of uniform, gradient, striped, got 'dotted'"),
         (lambda: Density(low=0.0), "expected shares 0 < low <= high <= 1, got low=0.0"),
         (lambda: Density(least=1.5), "expected a least part in .0, 1., got 1.5"),
         (lambda: CorruptionMix({"loud": 1}), "expected categories of .*, got loud"),
+        (lambda: CorruptionMix(least_share=0.0), "expected least_share in .0, 1. and density_noise in .0, 1., got 0.0"),
+        (lambda: CorruptionMix(density_noise=2.0), "got 0.4 and 2.0"),
+        (lambda: Outliers(clustered=(0.0, 3.0)), "expected clustered in .0, 1., got .0.0, 3.0."),
+        (lambda: Outliers(share=-1.0), "expected share of at least 0, got -1.0"),
+        (lambda: Quantised(by_spacing=float("nan")), "expected by_spacing in .0, 1., got nan"),
+        (lambda: DepthImage(lost=1.5), "expected lost in .0, 1., got 1.5"),
         (lambda: CorruptionMix({"no_noise": 0}), "expected weights >= 0 with a positive sum"),
     ],
 )

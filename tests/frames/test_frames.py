@@ -1,5 +1,7 @@
 import pytest
 import torch
+from pytorch_lightning.utilities import move_data_to_device
+from torch.utils._pytree import tree_leaves, tree_map
 
 from tensorframes.frames import Frames
 from tensorframes.reps import TensorReps
@@ -39,3 +41,27 @@ def test_mirrored_reverses_the_last_axis_alone() -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(ValueError, match=r"expected frames \(N, d, d\)"):
         Frames(torch.eye(3))
+
+
+def test_frames_move_and_change_precision() -> None:
+    frames = Frames(random_orthogonal(4), torch.tensor([0, 1, 2, 3], dtype=torch.uint8))
+    single = frames.to(torch.float32)
+    assert single.matrices.dtype == torch.float32
+    assert single.fallback is frames.fallback
+    moved = move_data_to_device({"frames": frames}, torch.device("meta"))["frames"]
+    assert moved.matrices.device.type == moved.fallback.device.type == "meta"
+    assert Frames(random_orthogonal(2)).to("meta").fallback is None
+
+
+@pytest.mark.parametrize("fallback", [None, torch.zeros(5, dtype=torch.uint8)])
+def test_frames_are_an_input_of_an_exported_program(fallback: torch.Tensor | None) -> None:
+    class World(torch.nn.Module):
+        def forward(self, x: torch.Tensor, frames: Frames) -> torch.Tensor:
+            return frames.to_world(x, REPS)
+
+    x, frames = torch.randn(5, REPS.dim, dtype=torch.float64), Frames(random_orthogonal(5), fallback)
+    program = torch.export.export(World(), (x, frames))
+    others = Frames(random_orthogonal(5), fallback)
+    assert torch.allclose(program.module()(x, others), others.to_world(x, REPS))
+    assert [tuple(leaf.shape) for leaf in tree_leaves(frames)] == [(5, 3, 3), (5,)][: 1 if fallback is None else 2]
+    assert isinstance(tree_map(lambda leaf: leaf.shape, frames), Frames)

@@ -121,6 +121,14 @@ def test_an_axis_must_be_one() -> None:
         GravityFrames(axis=(0, 1))
 
 
+@pytest.mark.parametrize("size", [1.0, 1e200, 1e-200])
+def test_any_axis_is_exact_in_double_precision(size: float) -> None:
+    finder = GravityFrames([size * each for each in (1.0, 2.0, 3.0)], hidden=8).double()
+    frames = finder(pos := torch.randn(9, 3, dtype=torch.float64), knn_graph(pos, 4)).matrices
+    axis = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64) / 14**0.5
+    assert torch.allclose(frames[:, 0], axis.expand(9, 3), atol=1e-15)
+
+
 @pytest.mark.parametrize("name", [*FREE, "gravity"])
 @pytest.mark.parametrize("group", ["so", "o"])
 def test_frames_are_differentiable_twice(name: str, group: str) -> None:

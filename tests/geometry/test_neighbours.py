@@ -168,6 +168,7 @@ def test_a_hundred_thousand_equal_points_stay_linear() -> None:
         ),
         ({"support": torch.zeros(3, 3), "k": 1, "method": "tree"}, "expected method auto, kdtree, cells or brute"),
         ({"support": torch.zeros(3, 7), "k": 1, "method": "cells"}, "expected at most 6 dimensions"),
+        ({"support": 1e200 * torch.eye(3).double(), "k": 1}, r"expected support of at most 1e\+150, got 1e\+200"),
     ],
 )
 def test_mistakes_are_named(arguments: dict, message: str) -> None:
@@ -240,3 +241,8 @@ def test_no_thread_reads_the_tree_after_an_interrupt(monkeypatch: pytest.MonkeyP
     with signals_raise([signal.SIGINT]), pytest.raises(KeyboardInterrupt):  # a script's background ignores it
         nearest_in(Slow(), np.arange(10.0), [1])
     assert ended == [5, 5]
+
+
+def test_a_number_of_numpy_is_a_count() -> None:
+    cloud = torch.rand(9, 3)
+    assert torch.equal(knn(cloud, np.int64(3)), knn(cloud, 3))

@@ -30,8 +30,11 @@ def test_the_encoding_is_a_cosine_series() -> None:
     encoding = RadialEncoding(4)(torch.tensor([[0.0, 0.5], [1.0, 2.0]], dtype=torch.float64))
     assert encoding.shape == (2, 2, 4)
     assert encoding.dtype == torch.float64
-    expected = [[math.cos(n * math.pi * u) for n in range(4)] for u in (0.0, 0.5, 1.0, 1.0)]
-    torch.testing.assert_close(encoding.flatten(0, 1), torch.tensor(expected, dtype=torch.float64))
+    cosines = [[math.cos(n * math.pi * u) for n in range(4)] for u in (0.0, 0.5, 1.0, 1.0)]
+    expected = torch.tensor(cosines, dtype=torch.float64)
+    torch.testing.assert_close(encoding.flatten(0, 1), expected, atol=1e-15, rtol=0)
+    for changed in (RadialEncoding(4).double(), RadialEncoding(4).bfloat16()):
+        assert torch.equal(changed(torch.tensor([0.5, 1.0]).double()), expected[1:3])
 
 
 def test_the_encoding_tells_distances_apart() -> None:

@@ -176,3 +176,8 @@ def test_planes_of_no_level_between_are_left_out() -> None:
     both = planes(hierarchy, ((12,), (), (4,)), 0).planes
     assert torch.equal(both[:, 0], planes(hierarchy, ((12,),), 0).planes[:, 0])
     assert torch.equal(both[:, 1], planes(hierarchy, ((), (), (4,)), 0).planes[:, 0])
+
+
+def test_planes_are_centred_at_level_0_or_1() -> None:
+    with pytest.raises(ValueError, match="expected planes centred at level 0 or 1, got level 2"):
+        PlaneSizes.checked(2, [[8]])

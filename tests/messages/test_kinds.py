@@ -11,6 +11,11 @@ def test_representations_have_exactly_the_width(width: int, d: int) -> None:
     assert ScalarMessages().reps(width, d).is_invariant
 
 
+@pytest.mark.parametrize(("messages", "width"), [(TensorMessages((0.5, 0.5)), 35), (IrrepMessages((0.5, 0.5)), 59)])
+def test_shares_that_are_rounded_up_still_fit(messages: TensorMessages | IrrepMessages, width: int) -> None:
+    assert messages.reps(width).dim == width
+
+
 def test_shares_are_those_of_the_docstring() -> None:
     assert str(TensorMessages((0.375, 0.125)).reps(64)) == "40x0 + 8x1"
     assert str(TensorMessages((0.375, 0.25)).reps(64)) == "31x0 + 8x1 + 1x2"

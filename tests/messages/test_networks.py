@@ -23,7 +23,7 @@ from torch_geometric.nn import (
 
 from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
-from tensorframes.messages import TensorMessages, in_local_frames
+from tensorframes.messages import InLocalFrames, TensorMessages, in_local_frames
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, assert_transports, random_orthogonal
 
@@ -342,3 +342,11 @@ def test_a_converted_network_is_copied_and_pickled() -> None:
     (_, x, edge_index), frames = cloud(), Frames(random_orthogonal(14))
     for twin in (deepcopy(network), pickle.loads(pickle.dumps(network))):
         assert torch.equal(twin(x, edge_index, frames=frames), network(x, edge_index, frames=frames))
+
+
+def test_a_network_is_converted_once() -> None:
+    network = in_local_frames(torch.nn.Sequential(SAGEConv(7, 7)), "1x0 + 2x1")
+    with pytest.raises(ValueError, match=r"expected plain convolutions, got network\.0 in local frames already"):
+        in_local_frames(network, "1x0 + 2x1")
+    with pytest.raises(ValueError, match="expected plain convolutions, got 0 in local frames already"):
+        in_local_frames(torch.nn.Sequential(InLocalFrames(SAGEConv((7, 7), 7), "1x0 + 2x1")), "1x0 + 2x1")

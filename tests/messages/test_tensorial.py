@@ -274,3 +274,15 @@ def test_representations_are_read_from_either_spelling() -> None:
     }
     with pytest.raises(ValueError, match='expected a sum like "32x0'):
         Two({"x": "2x0 + 1x1o", "y": "1x0"})
+
+
+def test_interpolation_refuses_what_it_would_misread() -> None:
+    coarse, fine = Frames(random_orthogonal(5)), Frames(random_orthogonal(8))
+    edge_index = torch.stack([torch.arange(5).repeat(5)[:24], torch.arange(8).repeat(3)])
+    pos = torch.randn(5, 3, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match="expected edges sorted by receiver, 3 each"):
+        FrameInterpolation(REPS)(torch.randn(5, REPS.dim, dtype=torch.float64), edge_index, pos, (coarse, fine))
+    with pytest.raises(ValueError, match="expected a whole number degree >= 1"):
+        FrameInterpolation(REPS, degree=0)
+    with pytest.raises(ValueError, match="expected epsilon > 0"):
+        FrameInterpolation(REPS, epsilon=0.0)

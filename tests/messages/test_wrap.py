@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch_geometric.nn import EdgeConv, GATv2Conv, HeteroConv, MessagePassing, SAGEConv
+from torch_geometric.nn import EdgeConv, GATv2Conv, GCNConv, HeteroConv, MessagePassing, SAGEConv
 
 from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import knn_graph
@@ -246,3 +246,17 @@ def test_what_is_no_frames_is_refused() -> None:
         conv(x, edge_index, matrices)
     with pytest.raises(ValueError, match=r"features and frames of one dtype, got torch.float64 and torch.float32"):
         conv(x, edge_index, Frames(matrices.float()))
+
+
+def test_the_representation_may_be_a_text() -> None:
+    pos, conv = torch.randn(9, 3), SAGEConv((7, 7), 5)
+    edges = knn_graph(pos, 3)
+    frames, x = LearnedFrames()(pos, edges), torch.randn(9, 7)
+    expected = InLocalFrames(conv, TensorReps("1x0 + 2x1"))(x, edges, frames)
+    assert torch.equal(InLocalFrames(conv, "1x0 + 2x1")(x, edges, frames), expected)
+    with pytest.raises(ValueError, match="expected a representation or its text, got 7"):
+        InLocalFrames(conv, 7)  # type: ignore[arg-type]
+
+
+def test_no_advice_is_given_that_does_not_help() -> None:
+    assert "every sender once" in str(refusal(GCNConv(7, 7)))

@@ -5,7 +5,7 @@ import pickle
 import pytest
 import torch
 
-from tensorframes.reps import Irreps
+from tensorframes.reps import IrrepBlock, Irreps
 from tensorframes.reps.harmonics import coupling, spherical_harmonics
 from tensorframes.reps.wigner import wigner_matrices
 from tensorframes.testing import random_orthogonal
@@ -103,3 +103,15 @@ def test_rotations_are_not_rounded_by_mixed_precision() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         mixed = reps.transform(x, g)
     assert torch.equal(mixed, reps.transform(x, g))
+
+
+def test_blocks_that_are_no_irreps_are_refused() -> None:
+    for block in ((1, 1, 5), (-1, 1, -1), (1, -1, 1)):
+        with pytest.raises(ValueError, match="expected blocks with mul >= 0"):
+            Irreps([IrrepBlock(*block)])
+
+
+def test_natural_parity_comes_first() -> None:
+    assert str(Irreps("1x2o + 1x1e + 1x0o + 1x0e + 1x1o + 1x2e").sorted()).replace("1x", "") == (
+        "0e + 0o + 1o + 1e + 2e + 2o"
+    )

@@ -4,7 +4,7 @@ import pickle
 import pytest
 import torch
 
-from tensorframes.reps import TensorBlock, TensorReps
+from tensorframes.reps import Irreps, TensorBlock, TensorReps, representation
 from tensorframes.testing import random_orthogonal
 
 
@@ -124,3 +124,35 @@ def test_rotations_are_not_rounded_by_mixed_precision() -> None:
         half = reps.transform(x.bfloat16(), g)
     assert torch.equal(mixed, reps.transform(x, g))
     assert half.dtype == torch.float32
+
+
+@pytest.mark.parametrize("blocks", [[(-3, 1)], [(2, -1)], Irreps("1x1o")])
+def test_blocks_that_are_no_tensors_are_refused(blocks: object) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        TensorReps(blocks)  # type: ignore[arg-type]
+
+
+def test_a_sum_is_not_mixed_with_one_of_another_kind() -> None:
+    with pytest.raises(ValueError, match="expected a sum of Cartesian tensors, got Irreps"):
+        TensorReps("1x1") + Irreps("1x1o")  # type: ignore[operator]
+    with pytest.raises(ValueError, match="expected a sum of irreducible representations, got TensorReps"):
+        Irreps("1x1o") + TensorReps("1x1")  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("reps", [TensorReps("1x0 + 1x1"), Irreps("1x0e + 1x1o")])
+def test_both_representations_refuse_the_same(reps: TensorReps | Irreps) -> None:
+    x, g = torch.zeros(2, 4), torch.eye(3).expand(2, 3, 3)
+    with pytest.raises(ValueError, match="expected features and frames of one dtype"):
+        reps.transform(x, g.double())
+    with pytest.raises(ValueError, match="expected matrices"):
+        reps.transform(x, g[0, 0])
+    with pytest.raises(ValueError, match="expected features of 4 numbers"):
+        reps.check(torch.tensor(1.0))
+    with pytest.raises(AttributeError, match="is a value"):
+        del reps.blocks
+
+
+@pytest.mark.parametrize("spec", [5, None])
+def test_what_is_no_representation_is_refused(spec: object) -> None:
+    with pytest.raises(ValueError, match="expected a representation or its text, got"):
+        representation(spec)  # type: ignore[arg-type]

@@ -120,12 +120,21 @@ def test_size_alone_never_takes_a_normal_away(method, size):
     assert np.linalg.norm(normal, axis=1) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("method", METHODS, ids=names)
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_squares_that_float64_does_not_hold_do_not_matter(method, size):
+    pos = sphere(300).astype(np.float64)
+    assert angles(method(size * pos), method(pos)).max() < 1e-6
+
+
 def test_three_points_have_the_normal_of_their_triangle():
     pos = np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]])
     assert angles(PCA(18)(pos), np.tile([0, 0, 1], (3, 1))).max() < 1e-10
 
 
-@pytest.mark.parametrize("make", [lambda: PCA(2), lambda: Jet(5), lambda: Jet(20, order=0), lambda: Open3D(1)])
+@pytest.mark.parametrize(
+    "make", [lambda: PCA(2), lambda: PCA(18.5), lambda: Jet(5), lambda: Jet(20, order=0), lambda: Open3D(1)]
+)
 def test_settings_that_cannot_work_are_refused(make):
     with pytest.raises(ValueError, match="expected"):
         make()

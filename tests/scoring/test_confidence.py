@@ -49,6 +49,10 @@ def test_surface_variation_is_that_of_the_neighbourhood() -> None:
     assert surface_variation(ball, np.arange(300)).mean() > 0.05
 
 
+def test_surface_variation_of_no_rows() -> None:
+    assert surface_variation(np.eye(3), np.zeros(0, dtype=np.int64)).shape == (0,)
+
+
 def test_scores_of_clouds() -> None:
     rng = np.random.default_rng(0)
     scale = rng.uniform(1, 10, 5000)

@@ -40,6 +40,13 @@ def test_lengths_do_not_matter(length):
     assert angles(length * tilted(30), UP) == pytest.approx(30)
 
 
+@pytest.mark.parametrize("length", [1e-300, 1e-40, 7.0, 1e300])
+def test_lengths_of_true_normals_do_not_matter(length):
+    for degrees in (0, 45, 90):
+        assert angles(UP, length * tilted(degrees)) == pytest.approx(degrees, abs=1e-12)
+        assert angles(UP, -length * tilted(degrees), oriented=True) == pytest.approx(180 - degrees, abs=1e-12)
+
+
 def test_float32_normals_equal_to_the_truth_have_no_error():
     normal = np.random.default_rng(1).normal(size=(1000, 3)).astype(np.float32)
     normal /= np.linalg.norm(normal, axis=1, keepdims=True)

@@ -71,7 +71,7 @@ def test_patches_of_noisy_clouds_count_by_their_square() -> None:
     assert (weights(noisy)[3] / weights(noisy)[0]).item() == pytest.approx(size[1] / size[0], rel=1e-4)
 
 
-@pytest.mark.parametrize("given", [{"iterates_weight": -1}, {"noise_error": -1}, {"eps": 0.0}])
+@pytest.mark.parametrize("given", [{"iterates_weight": -1}, {"noise_error": -1}, {"eps": 0.0}, {"eps": float("nan")}])
 def test_negative_settings_are_refused(given: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected iterates_weight and noise_error >= 0 and eps > 0"):
         UnorientedLoss(**given)

@@ -1,5 +1,6 @@
 """The same throughput with a backbone that is compiled (inductor)."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def items(settings: Settings, folder: Path) -> Items:
     for recipe in RECIPES if not settings.quick else ():
         for bf16 in (False, True):
             name = f"training {recipe}, batch of 16, {'bf16-mixed' if bf16 else 'float32'}, compiled"
-            yield name, lambda recipe=recipe, bf16=bf16: measured(recipe, bf16, settings)
+            yield name, partial(measured, recipe, bf16, settings)
 
 
 def measured(recipe: str, bf16: bool, settings: Settings) -> dict[str, Any]:

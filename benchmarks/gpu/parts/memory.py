@@ -1,5 +1,6 @@
 """Largest memory of tensors for the normals of clouds of several sizes, in one pass."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tensorframes import estimate_normals
 def items(settings: Settings, folder: Path) -> Items:
     """``best`` at 10,000, 100,000 and 300,000 points."""
     for points in (300, 400) if settings.quick else (10_000, 100_000, 300_000):
-        yield f"memory of {points:,} points, best", lambda points=points: measured(points, settings)
+        yield f"memory of {points:,} points, best", partial(measured, points, settings)
 
 
 def measured(points: int, settings: Settings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ def items(settings: Settings, folder: Path) -> Items:
     """Each weights file at 100,000 points, the agreement, and each at a million."""
     few, many = settings.size(100_000, 500), settings.size(1_000_000, 800)
     for name in PRETRAINED:
-        yield f"{few:,} normals, {name}", lambda name=name: timed(name, few, 3, settings)
+        yield f"{few:,} normals, {name}", partial(timed, name, few, 3, settings)
     for name in PRETRAINED:
-        yield f"CPU and device agree, {name}", lambda name=name: agreement(name, settings)
+        yield f"CPU and device agree, {name}", partial(agreement, name, settings)
     for name in PRETRAINED:
-        yield f"{many:,} normals, {name}", lambda name=name: timed(name, many, 1, settings)
+        yield f"{many:,} normals, {name}", partial(timed, name, many, 1, settings)
 
 
 def timed(weights: str, points: int, repeats: int, settings: Settings) -> dict[str, Any]:

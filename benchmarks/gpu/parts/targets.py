@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ def items(settings: Settings, folder: Path) -> Items:
     """One item a module."""
     for name in (name for name in ROWS if name not in ON_CPU):
         module = importlib.import_module(f"benchmarks.rows.{name}")
-        yield f"targets: {name}", lambda measured=module.measured: rows(measured, settings)
+        yield f"targets: {name}", partial(rows, module.measured, settings)
 
 
 def rows(measured: Callable[..., Any], settings: Settings) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Training throughput of both recipes in labelled points a second: float32 and bfloat16."""
 
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,18 @@ def items(settings: Settings, folder: Path) -> Items:
         for recipe in RECIPES:
             for bf16 in (False, True):
                 name = f"training {recipe}, batch of {batch_size}, {'bf16-mixed' if bf16 else 'float32'}"
-                yield name, lambda r=recipe, b=batch_size, f=bf16: rate(network(r, b, settings, f), settings)
+                yield name, partial(fresh_rate, recipe, batch_size, settings, bf16)
 
 
 def network(recipe: str, batch_size: int, settings: Settings, bf16: bool) -> Trainer:
     """A recipe with a batch of its own samples of two tori."""
     clouds = tori(2, settings.size(100_000, 600))
     return trainer([f"experiment={recipe}"], clouds, batch_size, settings.device, bf16)
+
+
+def fresh_rate(recipe: str, batch_size: int, settings: Settings, bf16: bool) -> dict[str, Any]:
+    """The rate of a network that is made for it."""
+    return rate(network(recipe, batch_size, settings, bf16), settings)
 
 
 def rate(training: Trainer, settings: Settings, warm_up: int = 1) -> dict[str, Any]:

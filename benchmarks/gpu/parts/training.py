@@ -105,8 +105,13 @@ def program(run: Path, accelerator: str, limit: float, settings: Settings, shape
 
 def finished(process: subprocess.Popen[bytes]) -> int:
     """The exit code; the process ends with this one."""
+
+    def stop(*_: object) -> None:
+        process.terminate()
+        sys.exit(1)
+
     with suppress(ValueError):  # signals are set in main threads alone
-        signal.signal(signal.SIGTERM, lambda *_: (process.terminate(), sys.exit(1)))
+        signal.signal(signal.SIGTERM, stop)
     return process.wait()
 
 

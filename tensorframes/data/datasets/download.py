@@ -153,7 +153,7 @@ def _receive(source: str, response: "Response", wanted: _Wanted, start: int) -> 
     length = response.headers.get("Content-Length")
     whole = start + int(length) if length and length.isdigit() else None
     if wanted.size is not None and whole not in (None, wanted.size):
-        raise _SourceError(f"expected {wanted.size} bytes, the source has {whole}")
+        raise _SourceError(f"{whole} bytes instead of {wanted.size}")
     strong = response.headers.get("ETag", "W/")
     version = response.headers.get("Last-Modified") if strong.startswith("W/") else strong
     begun = f" from byte {start:,}" if start else ""
@@ -175,12 +175,12 @@ def _fault(file: Path, wanted: _Wanted) -> str | None:
     """The error of the file's size or checksum, or None."""
     size = file.stat().st_size
     if wanted.size not in (None, size):
-        return f"expected {wanted.size} bytes, got {size}"
+        return f"{size} bytes instead of {wanted.size}"
     if wanted.sha256 is None:
         return None
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return None if digest == wanted.sha256.lower() else f"expected SHA-256 {wanted.sha256}, got {digest}"
+    return None if digest == wanted.sha256.lower() else f"SHA-256 {digest} instead of {wanted.sha256}"
 
 
 def _read_note(wanted: _Wanted) -> dict[str, str | int | None]:

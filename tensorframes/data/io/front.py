@@ -80,7 +80,9 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
-        raise UserError(f"{path}: expected a whole {found.name} file, got: {one_line(error)}") from error
+        reason = one_line(error)
+        told = reason if reason.startswith("expected ") else f"expected a whole {found.name} file, got: {reason}"
+        raise UserError(f"{path}: {told}") from error
     if not columns.position:
         names = ", ".join(columns.names) or "none"
         raise UserError(f"{path}: expected columns x, y, z, got {names}")

@@ -1,7 +1,7 @@
 """Random parameters: fixed numbers, or pairs (low, high) to sample between."""
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,18 +39,32 @@ def sample_range(value: Range, rng: np.random.Generator) -> float:
 class RandomParameters:
     """Base of dataclasses whose fields are ranges (numbers or pairs) and names of choices (texts).
 
+    Attributes:
+        shares: names of the fields that are shares or probabilities.
+        signed: names of those that may be negative.
+
     Raises:
-        ValueError: a range is neither a number nor a pair low <= high.
+        ValueError: a range is neither a number nor a pair low <= high; a share is not in [0, 1]; a number is negative.
     """
+
+    shares: ClassVar[tuple[str, ...]] = ()
+    signed: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if isinstance(value, int | float | str):
+            if isinstance(value, str):
                 continue
-            if len(value) != 2 or not value[0] <= value[1]:
-                raise ValueError(f"expected {each.name} to be a number or a pair low <= high, got {value}")
-            object.__setattr__(self, each.name, tuple(value))
+            if not isinstance(value, int | float):
+                if len(value) != 2 or not value[0] <= value[1]:
+                    raise ValueError(f"expected {each.name} to be a number or a pair low <= high, got {value}")
+                value = tuple(value)
+                object.__setattr__(self, each.name, value)
+            low, high = value if isinstance(value, tuple) else (value, value)
+            if each.name in self.shares and not 0 <= low <= high <= 1:
+                raise ValueError(f"expected {each.name} in [0, 1], got {value}")
+            if not (low >= 0 or each.name in self.signed):
+                raise ValueError(f"expected {each.name} of at least 0, got {value}")
 
     def draw(self, rng: np.random.Generator) -> Self:
         """A copy with every range replaced by a sample of it."""

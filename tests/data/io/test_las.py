@@ -140,9 +140,10 @@ def test_a_tree_of_points_is_not_kept_for_points_in_new_bytes(tmp_path):
 )
 def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
     (tmp_path / "a.laz").write_bytes(damage(content_of(survey(), compressed)))
-    with pytest.raises(UserError, match=r"a\.laz: expected a whole LAS file") as caught:
+    with pytest.raises(UserError, match=r"a\.laz: expected ") as caught:
         read_cloud(tmp_path / "a.laz")
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("expected ") == 1
     assert capfd.readouterr().err == ""
 
 

@@ -118,7 +118,7 @@ def test_old_headers(through):
         (b"FIELDS x y z\nPOINTS 1\nDATA binary_compressed\n123", "expected compressed rows, got 3 bytes"),
         (b"FIELDS x y z\nPOINTS 1000000000\nDATA binary\n1234", "got 4 bytes"),
         (b"FIELDS x y z\nPOINTS 1000000000\nDATA binary_compressed\n12345678", "compressed"),
-        (b"FIELDS x y z\nPOINTS 1\nDATA binary_compressed\n\x04\0\0\0\x0c\0\0\0\xff\xff\xff\xff", "a whole PCD"),
+        (b"FIELDS x y z\nPOINTS 1\nDATA binary_compressed\n\x04\0\0\0\x0c\0\0\0\xff\xff\xff\xff", "got bytes that"),
         (b"FIELDS x y i\nPOINTS 1\nDATA ascii\n1 2 3\n", "expected columns x, y, z, got x, y, i"),
         (b"FIELDS x y z i\nSIZE 4 4 4 1\nTYPE F F F U\nPOINTS 1\nDATA ascii\n1 2 3 300\n", "8 bits in i, got others"),
     ],

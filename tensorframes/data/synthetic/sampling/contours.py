@@ -28,6 +28,8 @@ class ContourLines(RandomParameters):
         turned: probability of a random orientation of the planes; otherwise they are perpendicular to the third axis.
     """
 
+    shares = ("turned",)
+
     ratio: Range = (2.0, 10.0)
     noise: Range = (0.0, 0.3)
     turned: float = 0.3

@@ -69,6 +69,8 @@ class DepthImage(RandomParameters):
         mixed: share of the pixels beside a discontinuity that are mixed.
     """
 
+    shares = ("scene", "disparity", "lost", "mixed")
+
     views: Range = (1, 3)
     scene: float = 0.3
     distance: Range = (1.5, 5.0)

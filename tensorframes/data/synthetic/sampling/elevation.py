@@ -35,6 +35,8 @@ class ElevationGrid(RandomParameters):
         turned: probability of a random orientation of the grid; otherwise it is aligned with the axes.
     """
 
+    shares = ("missing", "staggered", "terrain", "turned")
+
     ratio: Range = (1.0, 3.0)
     jitter: Range = (0.0, 0.2)
     noise: Range = (0.0, 0.3)

@@ -35,6 +35,9 @@ class SpinningLidar(RandomParameters):
         lost: share of the rays without a return.
     """
 
+    shares = ("uneven", "staggered", "alone", "lost")
+    signed = ("down", "up")
+
     rings: Range = (16, 128)
     down: Range = (-30.0, -12.0)
     up: Range = (2.0, 15.0)

@@ -25,6 +25,8 @@ class TerrestrialScan(RandomParameters):
         lost: share of the rays without a return.
     """
 
+    shares = ("lines", "scene", "lost")
+
     views: Range = (1, 4)
     distance: Range = (1.3, 5.0)
     noise: Range = (0.0, 0.004)

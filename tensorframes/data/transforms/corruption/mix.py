@@ -39,11 +39,14 @@ class CorruptionMix:
     def __post_init__(self) -> None:
         if not 0 <= self.rounded <= 1:
             raise ValueError(f"expected a share of the clouds to round, in [0, 1], got {self.rounded}")
+        if not (0 < self.least_share <= 1 and 0 <= self.density_noise <= 1):
+            given = f"{self.least_share} and {self.density_noise}"
+            raise ValueError(f"expected least_share in (0, 1] and density_noise in [0, 1], got {given}")
         for weights, allowed in ((self.weights, CATEGORIES), (self.sampled_weights, CATEGORIES[:1])):
             names = (*allowed, *self.others)
             if unknown := set(weights) - set(names):
                 raise ValueError(f"expected categories of {', '.join(names)}, got {', '.join(sorted(unknown))}")
-            if min(weights.values(), default=0) < 0 or sum(weights.values()) <= 0:
+            if not (all(weight >= 0 for weight in weights.values()) and sum(weights.values()) > 0):
                 raise ValueError(f"expected weights >= 0 with a positive sum, got {dict(weights)}")
         if not 0 <= self.sampled_thinned <= 1:
             raise ValueError(f"expected a share of the clouds to thin, in [0, 1], got {self.sampled_thinned}")

@@ -26,6 +26,8 @@ class Outliers(Noiseless):
         clustered: share of the outliers that are in clusters.
     """
 
+    shares = ("clustered",)
+
     share: Range = (0.001, 0.1)
     clustered: Range = (0.0, 1.0)
 

@@ -112,9 +112,9 @@ class Corruption:
     rounding: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.noise < 0:
+        if not self.noise >= 0:
             raise ValueError(f"expected noise >= 0, got {self.noise}")
-        if self.rounding < 0:
+        if not self.rounding >= 0:
             raise ValueError(f"expected rounding >= 0, got {self.rounding}")
 
     @classmethod

@@ -22,6 +22,8 @@ class Quantised(Noiseless):
         by_spacing: probability that the step is `spacing`, not `diagonal`.
     """
 
+    shares = ("by_spacing",)
+
     diagonal: Range = (1e-4, 4e-3)
     spacing: Range = (0.05, 0.5)
     by_spacing: float = 0.5
