@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_estimate import torus
+from bench_estimate import torus  # type: ignore[import-not-found]
 
 from tensorframes.normals import NormalEstimator, answers_of, pretrained
 from tensorframes.normals.candidates import surroundings
@@ -21,7 +21,8 @@ from tensorframes.normals.candidates import surroundings
 def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Any, ...]]:
     """What the parts of the head are called with, by name."""
     found: dict[str, tuple[Any, ...]] = {}
-    parts = {"guess": network.head.guess, "fit": network.head.fits[0], "final": network.head.final}
+    head: Any = network.head
+    parts = {"guess": head.guess, "fit": head.fits[0], "final": head.final}
     hooks = [
         part.register_forward_pre_hook(lambda _, given, name=name: found.update({name: given}))
         for name, part in parts.items()
@@ -35,10 +36,11 @@ def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[A
 def works(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Callable[..., Any], Sequence[Any]]]:
     """A function of a chunk of points, and the chunks, of each part of the head."""
     found: dict[str, tuple[Callable[..., Any], Sequence[Any]]] = {}
+    head: Any = network.head
     for name, given in arguments(network, points).items():
         if name == "fit":
             near, normals, embedding, size = given
-            part = network.head.fits[0]
+            part = head.fits[0]
             sent = part.sender(embedding)
             found[name] = (
                 (lambda near, *rest, part=part: part.of(near, *rest)),
@@ -47,7 +49,7 @@ def works(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Calla
             continue
         geometry, planned, *each, size = given
         found[name] = (
-            selection(getattr(network.head, name), geometry, planned),
+            selection(getattr(head, name), geometry, planned),
             list(zip(*(values.split(size) for values in each), strict=True)),
         )
     return found

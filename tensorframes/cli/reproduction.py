@@ -105,16 +105,12 @@ def print_plan(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: D
     alone = sum(hours.values())
     text = f"{len(runs)} runs, {len(hours)} of them to make: about {alone:.1f} hours one after another"
     text += f", {alone / cfg.workers:.1f} with {cfg.workers} workers" if cfg.workers > 1 else ""
-<<<<<<< HEAD
     Terminal().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
-=======
-    Console().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
     first = composed_run(runs[0].overrides, folder)
     root = first.data.get("root")
     absent = root is not None and not Path(root).is_dir()
     if absent and getattr_static(build.data_set(first), "folder", None) is not None:  # reading it would download
-        Console().print(f"{root} does not exist: the first run downloads the data", soft_wrap=True, highlight=False)
->>>>>>> audit
+        Terminal().print(f"{root} does not exist: the first run downloads the data", soft_wrap=True, highlight=False)
 
 
 def report(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictConfig, run: Run, folder: Path) -> None:

@@ -7,8 +7,7 @@ Candidates, each from the neighbour graph:
   the gradient of the winding number, which does not flip whole parts; in noise, with several sizes and smoothings;
 - dipoles, if there is little noise: contraction of the graph with couplings that see sharp edges and thin sheets.
 
-If these give no closed surface, and there is little noise, a viewpoint is looked for that the whole surface faces
-(``view``): parts of a scan with others in front of them have no edges that tell their signs. In each of the others, clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the
+In each, clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the
 surface, as on a closed one. The best has the least
 
     E = sum_m (c w(x_m) - 1/2)^2 / (M / 4)  +  (1 + (sum_m n_m . grad w(x_m)) / (sum_mp |n_m . grad w_p(x_m)|)) / 4
@@ -16,6 +15,9 @@ surface, as on a closed one. The best has the least
 over M points of the surface: how far the winding number is from 1/2 there, with the factor c of the areas that fits
 best, and how much of its gradient is not along -n. The second weighs less, for beside another wall it is large on the
 right surface, too.
+
+If the least E is not small, and there is little noise, a viewpoint is looked for that the whole surface faces, as that
+of a range scan (``view``): its signs are taken instead, for no edges tell those of parts with others in front of them.
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
 
     reach = float(np.sqrt((graph.pos**2).sum(1).mean()))
     axes = np.linalg.svd(graph.pos, full_matrices=False)[2]
-    view, found = climbed(first_views(np.concatenate([unit_rows(one_hot @ parts.vector), axes]), reach), axes, agreement)
+    directions = np.concatenate([unit_rows(one_hot @ parts.vector), axes])
+    view, found = climbed(first_views(directions, reach), axes, agreement)
     facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
     return Seen(np.where(facing < 0, -1.0, 1.0), found)
 
@@ -105,5 +106,5 @@ def climbed(views: Views, axes: Floats, agreement: Callable[[Views], Floats]) ->
         better = tried[rows, which] > found
         x = np.where(better[:, None], near[rows, which], x)
         found, step = np.where(better, tried[rows, which], found), np.where(better, step, step / 2)
-    last = found.argmax(keepdims=True)
-    return Views(x[last], w[last]), float(found.max())
+    last = int(found.argmax())
+    return Views(x[last : last + 1], w[last : last + 1]), float(found.max())
