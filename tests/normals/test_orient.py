@@ -1,5 +1,7 @@
 """Oriented normals: right on closed shapes, consistent on open ones, and what has no normal keeps none."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -69,6 +71,33 @@ def terrain(count: int) -> Cloud:
     return np.stack([x, y, z], axis=1), normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
 
+def balls_before_a_wall(count: int) -> Cloud:
+    """What a scanner far away along z sees of them: the balls' front halves, and the wall but for their shadows."""
+    rng = np.random.default_rng(0)
+    centres = np.array([[-1.2, 0.3, 1.0], [0.2, -0.9, 2.0], [1.1, 0.9, 1.5]])
+    front = sphere(count, 0.5)[1]
+    front[:, 2] = np.abs(front[:, 2])
+    wall = np.column_stack([rng.uniform(-2, 2, (4 * count, 2)), np.zeros(4 * count)])
+    seen = (np.linalg.norm(wall[:, None, :2] - centres[:, :2], axis=2) > 0.5).all(axis=1)
+    pos = [centre + 0.5 * front for centre in centres]
+    return np.concatenate([*pos, wall[seen]]), np.concatenate([*[front] * 3, np.tile([0.0, 0.0, 1.0], (seen.sum(), 1))])
+
+
+def roofs(count: int) -> Cloud:
+    """Four gable roofs above flat ground, without walls, as an airborne scanner sees them."""
+    rng = np.random.default_rng(0)
+    pos, normal = [], []
+    for x, y in ((-2, -2), (-2, 2), (2, -2), (2, 2)):
+        across, along = rng.uniform(-1, 1, (2, count))
+        pos.append(np.stack([x + across, y + along, 2 - np.abs(across)], axis=1))
+        normal.append(np.stack([np.sign(across), 0 * across, np.ones(count)], axis=1) / np.sqrt(2))
+    ground = rng.uniform(-4, 4, (8 * count, 2))
+    open_air = (np.abs(np.abs(ground) - 2) > 1).any(axis=1)
+    pos.append(np.column_stack([ground[open_air], np.zeros(open_air.sum())]))
+    normal.append(np.tile([0.0, 0.0, 1.0], (open_air.sum(), 1)))
+    return np.concatenate(pos), np.concatenate(normal)
+
+
 def noisy(count: int) -> Cloud:
     """A torus with noise of several spacings, and normals with errors of about ten degrees."""
     pos, normal = torus(count)
@@ -125,6 +154,14 @@ def test_no_part_of_a_terrain_is_turned(method: str) -> None:
     assert found == float(right(given, normal) >= 0.5)
 
 
+@pytest.mark.parametrize("scene", [balls_before_a_wall, roofs])
+def test_parts_seen_from_one_side_turn_to_it_together(scene: Callable[[int], Cloud]) -> None:
+    pos, normal = scene(500)
+    for given in (shuffled(normal), -shuffled(normal)):
+        found = right(tensorframes.orient_normals(pos, given), normal)
+        assert max(found, 1 - found) > 0.998
+
+
 def test_consistent_keeps_the_signs_of_most_points_of_each_part() -> None:
     pos, normal = two_spheres(1000)
     given = normal.copy()
@@ -135,9 +172,9 @@ def test_consistent_keeps_the_signs_of_most_points_of_each_part() -> None:
     assert right(found[1000:], normal[1000:]) == 1
 
 
-@pytest.mark.parametrize("name", ["cube", "hollow ball"])
-def test_pose_scale_and_order_do_not_matter(name: str) -> None:
-    (pos, normal), _ = CLOSED[name]
+@pytest.mark.parametrize("shape", [CLOSED["cube"][0], CLOSED["hollow ball"][0], balls_before_a_wall(500)])
+def test_pose_scale_and_order_do_not_matter(shape: Cloud) -> None:
+    pos, normal = shape
     given = shuffled(normal)
     sign = (tensorframes.orient_normals(pos, given) * given).sum(axis=1)
     turn = Rotation.random(random_state=3).as_matrix() * [1, -1, 1]
