@@ -6,7 +6,8 @@ has the agreement
 
     A(v) = sum_c |sum_(i in c) m_i| / sum_i |m_i|,    m_i = a_i s_i n_i . (v - x_i) / |v - x_i|,
 
-1 if every cluster is seen from one side alone. The direction to a viewpoint at infinity is the same at all points.
+1 if every cluster is seen from one side alone. The direction to a viewpoint at infinity is the same at all points. What
+the couplings of clusters say against a viewpoint is subtracted, TIES times their share: it decides where several agree.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ DISTANCES = (0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 OUTSIDE = 0.8
 """Least length of the mean unit direction to a viewpoint, that of a cone of 106 degrees: what is seen from inside, all
 around, is closed."""
+
+TIES = 0.02
+"""What all couplings of clusters count against a viewpoint."""
 
 MOST = 256
 """Clusters above which no viewpoint is looked for: the agreement of parts says nothing."""
@@ -71,12 +75,18 @@ def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
         return None
     parts = patches(graph, clusters.sign, fine.label)
     label = clusters.label[np.unique(fine.label, return_index=True)[1]]
+    coupling = np.zeros((clusters.count, clusters.count))
+    coupling[clusters.a, clusters.b] = coupling[clusters.b, clusters.a] = clusters.coupling
+    most = max(float(np.abs(coupling).sum()), 1e-30)
     one_hot = (label == np.arange(clusters.count)[:, None]).astype(np.float64)
 
     def agreement(views: Views) -> Floats:
         m, outside = views.sights(parts)
-        found: Floats = np.abs(one_hot @ m).sum(0) / np.maximum(np.abs(m).sum(0), 1e-30)
-        return np.where(outside < OUTSIDE, 0.0, found)
+        seen = one_hot @ m
+        share = np.abs(seen).sum(0) / np.maximum(np.abs(m).sum(0), 1e-30)
+        against = (1 - (np.sign(seen) * (coupling @ np.sign(seen))).sum(0) / most) / 2
+        found: Floats = np.where(outside < OUTSIDE, 0.0, share - TIES * against)
+        return found
 
     reach = float(np.sqrt((graph.pos**2).sum(1).mean()))
     axes = np.linalg.svd(graph.pos, full_matrices=False)[2]
