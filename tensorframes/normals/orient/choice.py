@@ -66,8 +66,8 @@ ALONG = 0.25
 ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
 
-SEEN, BY = 0.98, 128
-"""Least agreement of a viewpoint that the signs are taken from, and the number of clusters that must agree."""
+SEEN = ((128, 0.98), (32, 0.9))
+"""Numbers of clusters, and the least agreement of each with a viewpoint that the signs are taken from."""
 
 EVIDENCE = 0.2
 """Correlation of the winding number on the surface with 1/2, below which there is no inside."""
@@ -104,9 +104,9 @@ def best_signs(graph: Graph) -> Signs:
         found.append(field.judged(graph, levels))
         if found[-1].energy < ENOUGH:
             return found[-1]
-    seen = None if noisy else view_signs(graph, at_most(rounds, BY), at_most(rounds, SOURCES))
-    if seen is not None and seen.agreement >= SEEN:
-        return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen.sign)]), whole=True)
+    seen = None if noisy else seen_signs(graph, rounds)
+    if seen is not None:
+        return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
     return min(found, key=lambda each: each.energy)
 
 
@@ -123,6 +123,15 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
     count, smoothing = COARSE[0]
     yield winding_levels(graph, contracted(blunt, count, 0.0)[-1], smoothing)
     yield [spanning_tree_signs(graph)]
+
+
+def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:
+    """Signs (N,) toward the viewpoint that the whole surface faces; None if there is none."""
+    (many, least), (few, least_of_few) = SEEN
+    seen = view_signs(graph, at_most(rounds, many), at_most(rounds, SOURCES))
+    if seen is None or seen.agreement < least or seen.agreement_of(graph, at_most(rounds, few)) < least_of_few:
+        return None
+    return seen.sign
 
 
 def at_most(rounds: list[Clusters], count: int) -> Clusters:

@@ -37,8 +37,9 @@ def orient_normals(
 
     - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say.
     - ``up``: toward a direction d, n . d >= 0.
-    - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). Surfaces without
-      an inside, such as flat sheets, get the sign of most of their given normals.
+    - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). All parts of a cloud
+      that was seen from one place face it, or none. Surfaces without an inside, such as flat sheets, get the sign of
+      most of their given normals.
     - ``consistent``: equal along the surface; each connected part gets the sign of most of its given normals.
 
     Signs do not depend on scale, offset, pose and order of the cloud, and change with a reflection as the normals do,

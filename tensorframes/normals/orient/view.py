@@ -59,10 +59,16 @@ class Views:
 
 @dataclass(frozen=True)
 class Seen:
-    """Signs (N,) of normals toward a viewpoint, and its agreement."""
+    """Signs (N,) of normals toward a viewpoint, the cosines (N,) of their angles to it, and its agreement."""
 
     sign: Floats
+    facing: Floats
     agreement: float
+
+    def agreement_of(self, graph: Graph, clusters: Clusters) -> float:
+        """A of the viewpoint for any clusters."""
+        m = graph.area * clusters.sign * self.facing
+        return float(np.abs(np.bincount(clusters.label, m)).sum() / max(np.abs(m).sum(), 1e-30))
 
 
 def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
@@ -93,7 +99,7 @@ def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
     directions = np.concatenate([unit_rows(one_hot @ parts.vector), axes])
     view, found = climbed(first_views(directions, reach), axes, agreement)
     facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
-    return Seen(np.where(facing < 0, -1.0, 1.0), found)
+    return Seen(np.where(facing < 0, -1.0, 1.0), facing, found)
 
 
 def first_views(direction: Floats, reach: float) -> Views:
