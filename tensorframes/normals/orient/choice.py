@@ -14,7 +14,7 @@ surface, as on a closed one. The best has the least
 
 over M points of the surface: how far the winding number is from 1/2 there, with the factor c of the areas that fits
 best, and how much of its gradient is not along -n. The second weighs less, for beside another wall it is large on the
-right surface, too.
+right surface, too. To E is added the share of the couplings that a candidate's signs are not those of.
 
 If the least E is not small, and there is little noise, a viewpoint is looked for that the whole surface faces, as that
 of a range scan (``view``): its signs are taken instead, for no edges tell those of parts with others in front of them.
@@ -89,8 +89,8 @@ class Signs:
 
 
 def best_signs(graph: Graph) -> Signs:
-    """The candidate of least E, the first of several; the first with an E below ENOUGH ends the search. The signs that
-    a viewpoint sees, if there is one and no E is below ENOUGH."""
+    """The best candidate, the first of several; the first with an E below ENOUGH ends the search. The signs that a
+    viewpoint sees, if there is one and no E is below ENOUGH."""
     start = singletons(len(graph.pos), graph.a, graph.b, couplings(graph, BLUNT))
     noisy = roughness(graph) > NOISY
     if noisy:
@@ -107,7 +107,14 @@ def best_signs(graph: Graph) -> Signs:
     seen = None if noisy else seen_signs(graph, rounds)
     if seen is not None:
         return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
-    return min(found, key=lambda each: each.energy)
+    return min(found, key=lambda each: each.energy + against(rounds[0], each.sign))
+
+
+def against(points: Clusters, sign: Floats) -> float:
+    """The share of the couplings of points that signs (N,) are not those of."""
+    strength = np.abs(points.coupling)
+    wrong = points.coupling * sign[points.a] * sign[points.b] < 0
+    return float(strength[wrong].sum() / max(strength.sum(), 1e-30))
 
 
 def in_noise(graph: Graph, rounds: list[Clusters]) -> Iterator[list[Level]]:
