@@ -68,13 +68,15 @@ def test_the_folder_that_one_is_in_is_named(tmp_path, monkeypatch, caplog):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
-def test_names_that_are_not_utf_8(tmp_path):
+def test_names_that_are_not_utf_8(tmp_path, caplog):
+    caplog.set_level("INFO")
     folder = tmp_path / os.fsdecode(b"Gr\xf6\xdfe")
     _write(*(folder / f"{os.fsdecode(name)}.npy" for name in (b"a\xe4", b"a\xf6", b"b", b"c")))
     data = Folder(folder)
     names = [name for split in (data.train, data.val, data.test) for name in split.names]
     assert sorted(names) == [r"a\xe4", r"a\xf6", "b", "c"]
     np.testing.assert_array_equal(data.test[0].normal, ROWS[:, 3:])
+    assert r"Gr\xf6\xdfe test: clouds" in caplog.text
 
 
 def test_rows_without_normals_stay(tmp_path):

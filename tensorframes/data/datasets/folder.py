@@ -102,9 +102,8 @@ class Folder:
             )
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
         # Two splits may have files of the same name.
-        caches = cache_each(
-            f"{self.root.resolve().name} {split}", sources, cache_folder(self.root, self.cache_dir) / split
-        )
+        what = f"{printable(self.root.resolve().name)} {split}"
+        caches = cache_each(what, sources, cache_folder(self.root, self.cache_dir) / split)
         marks = marks_of(self.root, self.unoriented)
         return CachedClouds(
             Entry(name, cache, is_oriented(name, marks), category_of(name))
@@ -128,6 +127,11 @@ def read_labelled(file: Path) -> Cleaned:
     return clean(str(file), columns.pos, columns.normal)
 
 
+def printable(name: str) -> str:
+    """The name of a file, which need not be UTF-8, as a text that can be written."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
 def _clouds_in(folder: Path) -> dict[str, Path]:
     """Names and files of the clouds in a folder and its sub-folders, in order of names."""
     files: dict[str, Path] = {}
@@ -136,7 +140,7 @@ def _clouds_in(folder: Path) -> dict[str, Path]:
         hidden = any(part.startswith(".") for part in inner.parts)
         if hidden or file.suffix.lower() not in CLOUD_SUFFIXES or inner.as_posix() in NOT_CLOUDS or not file.is_file():
             continue
-        name = os.fsencode("_".join(inner.with_suffix("").parts)).decode(errors="backslashreplace")  # not all are UTF-8
+        name = printable("_".join(inner.with_suffix("").parts))
         if name in files:
             raise UserError(f"{folder}: expected one file for each name, got {files[name].name} and {file.name}")
         files[name] = file
