@@ -66,7 +66,7 @@ ALONG = 0.25
 ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
 
-SEEN = ((128, 0.98), (32, 0.9))
+SEEN = ((128, 0.975), (32, 0.9))
 """Numbers of clusters, and the least agreement of each with a viewpoint that the signs are taken from."""
 
 EVIDENCE = 0.2
@@ -135,7 +135,7 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
 def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:
     """Signs (N,) toward the viewpoint that the whole surface faces; None if there is none."""
     (many, least), (few, least_of_few) = SEEN
-    seen = view_signs(graph, at_most(rounds, many), at_most(rounds, SOURCES))
+    seen = view_signs(graph, at_most(rounds, many), at_most(rounds, QUERIES), at_most(rounds, SOURCES))
     if seen is None or seen.agreement < least or seen.agreement_of(graph, at_most(rounds, few)) < least_of_few:
         return None
     return seen.sign

@@ -71,14 +71,26 @@ class Seen:
         return float(np.abs(np.bincount(clusters.label, m)).sum() / max(np.abs(m).sum(), 1e-30))
 
 
-def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
+def view_signs(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Clusters) -> Seen | None:
     """The signs toward the viewpoint of the largest agreement; None for more than MOST clusters.
 
     Args:
-        clusters: signs relative within each. fine: earlier clusters, parts of these.
+        clusters: signs relative within each. coarse, fine: earlier clusters, parts of these: the viewpoint is searched
+            with the coarse ones, in which noise is averaged, and then moved by the fine ones.
     """
     if clusters.count > MOST:
         return None
+    axes = np.linalg.svd(graph.pos, full_matrices=False)[2]
+    agreement, mean = agreement_with(graph, clusters, coarse)
+    reach = float(np.sqrt((graph.pos**2).sum(1).mean()))
+    view, found = climbed(first_views(np.concatenate([unit_rows(mean), axes]), reach), axes, agreement)
+    view, _ = climbed(view, axes, agreement_with(graph, clusters, fine)[0])
+    facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
+    return Seen(np.where(facing < 0, -1.0, 1.0), facing, found)
+
+
+def agreement_with(graph: Graph, clusters: Clusters, fine: Clusters) -> tuple[Callable[[Views], Floats], Floats]:
+    """A as a function of viewpoints, in sums over the patches ``fine``; and the clusters' sums of area vectors."""
     parts = patches(graph, clusters.sign, fine.label)
     label = clusters.label[np.unique(fine.label, return_index=True)[1]]
     coupling = np.zeros((clusters.count, clusters.count))
@@ -94,12 +106,7 @@ def view_signs(graph: Graph, clusters: Clusters, fine: Clusters) -> Seen | None:
         found: Floats = np.where(outside < OUTSIDE, 0.0, share - TIES * against)
         return found
 
-    reach = float(np.sqrt((graph.pos**2).sum(1).mean()))
-    axes = np.linalg.svd(graph.pos, full_matrices=False)[2]
-    directions = np.concatenate([unit_rows(one_hot @ parts.vector), axes])
-    view, found = climbed(first_views(directions, reach), axes, agreement)
-    facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
-    return Seen(np.where(facing < 0, -1.0, 1.0), facing, found)
+    return agreement, one_hot @ parts.vector
 
 
 def first_views(direction: Floats, reach: float) -> Views:
