@@ -34,7 +34,8 @@ def one_view(cloud: Cloud, noise: float, rng: np.random.Generator) -> Cloud:
     seen = seen[(normal[seen] * (eye - pos[seen])).sum(axis=1) > 0]  # not through gaps between the points before
     ray = pos[seen] - eye
     ray /= np.linalg.norm(ray, axis=1, keepdims=True)
-    return Cloud(OPEN[0], pos[seen] + noise * rng.normal(size=(len(seen), 1)) * ray, normal[seen])
+    name = OPEN[0]  # its signs count up to a common one
+    return Cloud(name, pos[seen] + noise * rng.normal(size=(len(seen), 1)) * ray, normal[seen])
 
 
 def main() -> None:

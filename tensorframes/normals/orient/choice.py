@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from tensorframes.normals.orient.contraction import Clusters, contracted, contracted_dense, singletons
 from tensorframes.normals.orient.graph import Graph, couplings, roughness, spanning_tree_signs
-from tensorframes.normals.orient.view import view_signs
+from tensorframes.normals.orient.view import best_view
 from tensorframes.normals.orient.winding import Singles, fields, medoids, patches, unit_rows
 
 Floats = NDArray[np.float64]
@@ -135,7 +135,7 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
 def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:
     """Signs (N,) toward the viewpoint that the whole surface faces; None if there is none."""
     (many, least), (few, least_of_few) = SEEN
-    seen = view_signs(graph, at_most(rounds, many), at_most(rounds, QUERIES), at_most(rounds, SOURCES))
+    seen = best_view(graph, at_most(rounds, many), at_most(rounds, QUERIES), at_most(rounds, SOURCES))
     if seen is None or seen.agreement < least or seen.agreement_of(graph, at_most(rounds, few)) < least_of_few:
         return None
     return seen.sign

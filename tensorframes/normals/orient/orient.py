@@ -140,10 +140,11 @@ def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     if len(pos) < 2:
         return np.ones(len(pos))
     graph = neighbour_graph(pos, normal)
-    best, part = best_signs(graph), connected_parts(graph)
+    best = best_signs(graph)
     if outward and best.closed:
         return best.sign
-    return as_given(best.sign, np.zeros_like(part) if outward and best.whole else part)
+    part = np.zeros(len(pos), dtype=np.int64) if outward and best.whole else connected_parts(graph)
+    return as_given(best.sign, part)
 
 
 def as_given(sign: Floats, part: NDArray[np.int64]) -> Floats:

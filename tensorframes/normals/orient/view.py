@@ -59,11 +59,15 @@ class Views:
 
 @dataclass(frozen=True)
 class Seen:
-    """Signs (N,) of normals toward a viewpoint, the cosines (N,) of their angles to it, and its agreement."""
+    """The cosines (N,) of the angles between normals and the directions to a viewpoint, and its agreement."""
 
-    sign: Floats
     facing: Floats
     agreement: float
+
+    @property
+    def sign(self) -> Floats:
+        """Signs (N,) of the normals toward the viewpoint."""
+        return np.where(self.facing < 0, -1.0, 1.0)
 
     def agreement_of(self, graph: Graph, clusters: Clusters) -> float:
         """A of the viewpoint for any clusters."""
@@ -71,8 +75,8 @@ class Seen:
         return float(np.abs(np.bincount(clusters.label, m)).sum() / max(np.abs(m).sum(), 1e-30))
 
 
-def view_signs(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Clusters) -> Seen | None:
-    """The signs toward the viewpoint of the largest agreement; None for more than MOST clusters.
+def best_view(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Clusters) -> Seen | None:
+    """What is seen from the viewpoint of the largest agreement; None for more than MOST clusters.
 
     Args:
         clusters: signs relative within each. coarse, fine: earlier clusters, parts of these: the viewpoint is searched
@@ -86,7 +90,7 @@ def view_signs(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Cluster
     view, found = climbed(first_views(np.concatenate([unit_rows(mean), axes]), reach), axes, agreement)
     view, _ = climbed(view, axes, agreement_with(graph, clusters, fine)[0])
     facing = view.sights(Patches(graph.pos, graph.normal, 1.0))[0][:, 0]
-    return Seen(np.where(facing < 0, -1.0, 1.0), facing, found)
+    return Seen(facing, found)
 
 
 def agreement_with(graph: Graph, clusters: Clusters, fine: Clusters) -> tuple[Callable[[Views], Floats], Floats]:
