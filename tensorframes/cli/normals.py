@@ -26,8 +26,8 @@ UNCERTAIN = 20
 """Expected errors, in degrees, above which normals count as uncertain."""
 
 FEW = 300
-"""Points below which the networks that come with the package, which learned from thousands, are often far off: on a
-torus of 200 points ``best`` errs by 52 degrees, planes through ten points by 16."""
+"""Points below which the networks that come with the package, which learned from thousands, are often far off, and
+expect less (``benchmarks/bench_few.py``)."""
 
 CONFIDENCES = ("field", "length")
 """The forms of a confidence."""

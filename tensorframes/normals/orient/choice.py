@@ -29,7 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.normals.orient.contraction import Clusters, contracted, contracted_dense, singletons
-from tensorframes.normals.orient.graph import Graph, couplings, roughness, spanning_tree_signs
+from tensorframes.normals.orient.graph import Graph, couplings, neighbour_graph, roughness, spanning_tree_signs
+from tensorframes.normals.orient.sharpening import sharpened
 from tensorframes.normals.orient.view import best_view
 from tensorframes.normals.orient.winding import Singles, fields, medoids, patches, unit_rows
 
@@ -37,8 +38,11 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Level = tuple[Indices, Floats]  # labels and signs (N,)
 
-NOISY = 0.25
-"""Roughness above which the positions of single points say nothing of the surface."""
+EXACT = 0.05
+"""Roughness up to which positions are taken as they are."""
+
+NOISY, BLURRED = 0.25, 0.08
+"""Roughness, before and after sharpening, above which the positions of single points say nothing of the surface."""
 
 SHARP, BLUNT = 0.3, 3.0
 """Smoothing of the couplings for little noise and for any, in spacings."""
@@ -91,8 +95,8 @@ class Signs:
 def best_signs(graph: Graph) -> Signs:
     """The best candidate, the first of several; the first with an E below ENOUGH ends the search. The signs that a
     viewpoint sees, if there is one and no E is below ENOUGH."""
+    graph, noisy = sharper(graph)
     start = singletons(len(graph.pos), graph.a, graph.b, couplings(graph, BLUNT))
-    noisy = roughness(graph) > NOISY
     if noisy:
         rounds = contracted(start, COARSE[-1][0], 0.0)
         field, candidates = Field.of_patches(at_most(rounds, COARSE[0][0]).label), in_noise(graph, rounds)
@@ -108,6 +112,16 @@ def best_signs(graph: Graph) -> Signs:
     if seen is not None:
         return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
     return min(found, key=lambda each: each.energy + against(rounds[0], each.sign))
+
+
+def sharper(graph: Graph) -> tuple[Graph, bool]:
+    """The graph of the sharpened positions, and whether it is noisy: then that of the positions as they are."""
+    rough = roughness(graph)
+    if rough <= EXACT:
+        return graph, False
+    sharp = neighbour_graph(sharpened(graph.pos, graph.normal), graph.normal)
+    noisy = rough > NOISY and roughness(sharp) > BLURRED
+    return graph if noisy else sharp, noisy
 
 
 def against(points: Clusters, sign: Floats) -> float:
