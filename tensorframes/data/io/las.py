@@ -58,8 +58,7 @@ class LasFormat:
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
-        arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
-        arrays |= {name: np.asarray(data[name]) for name in names}
+        arrays = _positions(data) | {name: np.asarray(data[name]) for name in names}
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
@@ -148,6 +147,17 @@ def _check_size(header: "LasHeader", size: int) -> None:
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
         raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
+
+
+@np.errstate(all="ignore")
+def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
+    """The coordinates X s + o, which tell integers apart and are finite unless the header is corrupt."""
+    arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
+    steps, offsets = data.header.scales, data.header.offsets
+    if not (steps.all() and np.isfinite(steps).all() and all(np.isfinite(array).all() for array in arrays.values())):
+        told = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
+        raise ValueError(f"expected scales other than 0 and finite coordinates, got {told}")
+    return arrays
 
 
 def _check_chunks(header: "LasHeader", content: bytes) -> None:

@@ -1,6 +1,7 @@
 """LAS and LAZ files: every dimension, scale, offset and record is kept; laspy reads what is written."""
 
 import io
+import re
 
 import laspy
 import numpy as np
@@ -145,6 +146,16 @@ def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
     assert "\n" not in str(caught.value)
     assert str(caught.value).count("expected ") == 1
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(("place", "number"), [(131, 0.0), (139, np.nan), (147, 1e306), (155, np.inf), (171, -np.inf)])
+def test_a_grid_without_positions_is_refused(tmp_path, compressed, place, number):
+    content = bytearray(content_of(survey(), compressed))
+    content[place : place + 8] = np.array(number).tobytes()
+    (tmp_path / "a.las").write_bytes(content)
+    with pytest.raises(UserError, match=rf"a\.las: expected scales other .*, got .*{re.escape(str(number))}"):
+        read_cloud(tmp_path / "a.las")
 
 
 @pytest.mark.parametrize("place", [None, 7])
