@@ -24,6 +24,9 @@ NORMAL_DIMENSIONS = ("NormalX", "NormalY", "NormalZ")
 TYPES = (*SMALL, "i8", "u8")
 RAW = ("X", "Y", "Z")
 LONGEST_NAME = 32
+MOST_EXTRA = 65535 // 192
+"""Extra bytes that the record about them has room for: 192 bytes on each."""
+
 WIDEST = 3
 HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
 """Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
@@ -62,7 +65,7 @@ class LasFormat:
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Columns that are not numeric, have more than three numbers per row, or a name of more than 32 bytes.
+        """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
 
         Raises:
             ValueError: a position is not finite, since LAS stores integers; or the file has waveforms, which laspy
@@ -76,9 +79,13 @@ class LasFormat:
         if not np.isfinite(columns.pos).all():
             rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
             raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")
-        own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
-        placed = {*own, *columns.position, *columns.normals}
-        return tuple(name for name in columns.names if name not in placed and not _fits(name, columns.table[name]))
+        form = columns.origin.data.point_format if isinstance(columns.origin, LasOrigin) else None
+        placed = {*columns.position, *columns.normals, *(form.dimension_names if form else ())}
+        others = [name for name in columns.names if name not in placed]
+        fitting = [name for name in others if _fits(name, columns.table[name])]
+        own = len(list(form.extra_dimension_names)) if form else 0
+        kept = fitting[: max(MOST_EXTRA - len(NORMAL_DIMENSIONS) - own, 0)]
+        return tuple(name for name in others if name not in kept)
 
     @np.errstate(over="ignore")  # of coordinates near the largest of float64, in laspy, too
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:

@@ -16,6 +16,9 @@ from tensorframes.errors import UserError
 FEW = 12
 """Largest number of columns of an array that is taken for a few points."""
 
+LONGEST_HEADER = 1 << 20
+"""Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 unless told otherwise."""
+
 
 @dataclass(frozen=True, eq=False)
 class NpyOrigin:
@@ -74,7 +77,7 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
     if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
         raise ValueError("a file of another kind")
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        return np.load(io.BytesIO(content), allow_pickle=False, max_header_size=LONGEST_HEADER)
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise ValueError("Python objects, which are never loaded; save numbers") from error
@@ -82,9 +85,11 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
 
 
 def save(file: BinaryIO, values: NDArray) -> None:
-    """Writes an array without pickles; names beyond Latin-1 need version 3 of the format."""
+    """Writes an array without pickles; names beyond Latin-1 need version 3 of the format, long headers version 2."""
     beyond = any(ord(sign) > 255 for name in values.dtype.names or () for sign in name)
-    np.lib.format.write_array(file, np.asanyarray(values), (3, 0) if beyond else None, allow_pickle=False)
+    long = len(repr(values.dtype.descr)) > 1 << 15  # version 1 has room for 64 KiB
+    version = (3, 0) if beyond else (2, 0) if long else (1, 0)
+    np.lib.format.write_array(file, np.asanyarray(values), version, allow_pickle=False)
 
 
 def rows_of(path: Path, values: NDArray) -> NDArray:

@@ -65,6 +65,22 @@ def test_organised_arrays_keep_their_shape(through, unit):
     assert np.isfortran(loaded(through(saved(fortran), "c.npy")[1]))
 
 
+@pytest.mark.parametrize("count", [600, 4000])
+def test_many_named_fields(through, pos, count):
+    values = np.zeros(
+        3, dtype=[(name, "<f4") for name in ("x", "y", "z", *(f"band {index}" for index in range(count)))]
+    )
+    for name, column in zip("xyz", pos.T, strict=True):
+        values[name] = column
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.save(stream, values)
+    columns, written = through(stream.getvalue(), "a.npy")
+    assert len(columns.names) == count + 3
+    assert len(np.load(io.BytesIO(written), max_header_size=10**6).dtype.names) == count + 6
+
+
 def test_integers_that_no_float_holds_are_kept_by_name(through):
     values = np.array([[1, 2, 2**62 + 1], [1, 2, 5]], dtype="i8")
     assert loaded(through(saved(values), "a.npy")[1])["z"].tolist() == [2**62 + 1, 5]

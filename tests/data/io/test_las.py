@@ -7,7 +7,7 @@ import laspy
 import numpy as np
 import pytest
 
-from tensorframes.data.io import read_cloud, write_cloud
+from tensorframes.data.io import read_cloud, unkept, write_cloud
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.errors import UserError
 
@@ -112,6 +112,18 @@ def test_what_las_can_not_keep(tmp_path, caplog):
     with pytest.raises(UserError, match=r"b\.las: LAS keeps finite positions alone, got 1 rows with others"):
         write_cloud(tmp_path / "b.las", Columns(table_of({"xyz": pos})))
     assert not (tmp_path / "b.las").exists()
+
+
+def test_columns_beyond_the_room_for_extra_bytes_are_left_out(tmp_path):
+    bands = {f"band {index}": np.full(POINTS, index, np.uint16) for index in range(400)}
+    columns = Columns(table_of({"xyz": np.random.default_rng(0).normal(size=(POINTS, 3)), **bands}))
+    lost = unkept(tmp_path / "a.las", columns)
+    assert lost == tuple(f"band {index}" for index in range(338, 400))
+    write_cloud(tmp_path / "a.las", columns.without(lost).with_normals(normals()))
+    again = read_cloud(tmp_path / "a.las")
+    assert again.table["band 337"].tolist() == [337] * POINTS
+    more = again.with_columns({"confidence": np.zeros(POINTS, np.float32)})
+    assert unkept(tmp_path / "b.las", more) == ("confidence",)
 
 
 def test_a_tree_of_points_is_not_kept_for_points_in_new_bytes(tmp_path):
