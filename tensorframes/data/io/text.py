@@ -180,7 +180,9 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     if not new:
         return line
     body = line.rstrip()
-    separator = next((sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body), " ")
+    bare, named = body.lstrip("#/% "), len(layout.names)
+    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body)
+    separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
