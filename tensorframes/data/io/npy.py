@@ -1,7 +1,7 @@
 """NumPy files of one array: (N, C) numbers, rows of named fields, or organised (H, W, C) and (H, W) of either."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
-from tensorframes.data.io.text import positional_names
+from tensorframes.data.io.text import positional_names, told_by_place
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
 
@@ -62,6 +62,7 @@ class NpyFormat:
         origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
         by_place = not origin.named if origin else _placed(columns)
         plainly = by_place and _have_common_type(columns)
+        columns = _told(columns) if plainly else columns
         values = plain(columns.table) if plainly else columns.table
         if origin and np.prod(origin.shape, dtype=int) == len(values):
             values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
@@ -110,6 +111,13 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
         raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6), got {values.dtype} {values.shape}")
     columns = list(values.reshape(-1, count).T)
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
+
+
+def _told(columns: Columns) -> Columns:
+    """The columns with the normals last if their place tells them there, and not where they are."""
+    order = [*(name for name in columns.names if name not in columns.normals), *columns.normals]
+    last = replace(columns, table=columns.table[order])
+    return last if told_by_place(last) and not told_by_place(columns) else columns
 
 
 def _placed(columns: Columns) -> bool:

@@ -172,3 +172,15 @@ def test_normals_that_the_place_would_not_tell_are_named(tmp_path, pos):
     up = np.tile([0, 0, 1], (3, 1))
     write_cloud(tmp_path / "a.npy", Columns(table_of(dict(zip("xyz", pos.T, strict=True)))).with_normals(up))
     np.testing.assert_array_equal(read_cloud(tmp_path / "a.npy").normal, up)
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_confidences_of_a_floor_are_not_taken_for_normals(tmp_path, pos, behind):
+    floor = np.tile(np.float32([0.06, -0.08, 0.99499]), (3, 1))
+    first = np.c_[pos, np.full((3, 1), 0.98), floor] if not behind else np.c_[pos, floor]
+    np.save(tmp_path / "a.npy", first)
+    for _ in range(3):  # a run on what the one before has written
+        again = read_cloud(tmp_path / "a.npy").with_columns({"confidence": np.full(3, 0.98)})
+        np.testing.assert_allclose(again.normal, floor, atol=1e-6)
+        write_cloud(tmp_path / "a.npy", again.with_normals(floor))
+        np.testing.assert_allclose(read_cloud(tmp_path / "a.npy").normal, floor, atol=1e-6)
