@@ -195,7 +195,7 @@ def _changed(old: "LasData", columns: Columns) -> "LasData":
     """A copy of the file's points with new and changed columns."""
     import laspy
 
-    header = deepcopy(old.header)
+    header = _writable(deepcopy(old.header))
     _forget_copc(header)
     extra = list(old.point_format.extra_dimension_names)
     fixed = {*old.point_format.dimension_names, *POSITION} - {*extra}
@@ -269,6 +269,17 @@ def _extra(name: str, values: NDArray) -> "ExtraBytesParams":
         raise ValueError(f"expected numbers in {name}, got {values.dtype}")
     shape = values.shape[1:]
     return laspy.ExtraBytesParams(name=name, type=f"{int(np.prod(shape))}{kind.str[1:]}" if shape else kind)
+
+
+def _writable(header: "LasHeader") -> "LasHeader":
+    """The header in its version, or, if laspy does not write that with this point format, in the first that it does."""
+    from laspy.header import Version
+    from laspy.point.dims import VERSION_TO_POINT_FMT
+
+    versions = [version for version, formats in VERSION_TO_POINT_FMT.items() if header.point_format.id in formats]
+    if str(header.version) not in versions:
+        header.set_version_and_point_format(Version.from_str(versions[0]), header.point_format)
+    return header
 
 
 def _forget_copc(header: "LasHeader") -> None:

@@ -70,6 +70,26 @@ def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
     assert after.header.are_points_compressed == (suffix == ".laz")
 
 
+@pytest.mark.parametrize("suffix", [".las", ".laz"])
+@pytest.mark.parametrize(("form", "minor", "becomes"), [(0, 0, "1.1"), (1, 0, "1.1"), (3, 1, "1.2")])
+def test_versions_that_laspy_does_not_write_become_the_next(tmp_path, suffix, form, minor, becomes):
+    header = laspy.LasHeader(version="1.2", point_format=form)
+    header.scales, header.offsets = [0.01] * 3, [500_000, 5_400_000, 300]
+    header.vlrs.append(laspy.VLR("someone", 7, "unknown", bytes(range(50))))
+    before = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(POINTS, header=header))
+    before.X, before.intensity = np.arange(POINTS), np.arange(POINTS)
+    content = bytearray(content_of(before, suffix == ".laz"))
+    content[25] = minor
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / f"a{suffix}").with_normals(normals()))
+    after = laspy.read(tmp_path / f"b{suffix}")
+    assert (str(after.header.version), after.header.point_format.id) == (becomes, form)
+    np.testing.assert_array_equal(after.xyz, before.xyz)
+    np.testing.assert_array_equal(after.intensity, before.intensity)
+    assert bytes(range(50)) in [record.record_data for record in after.vlrs if record.record_id == 7]
+    np.testing.assert_array_equal(after["NormalX"], normals()[:, 0])
+
+
 def test_normals_that_are_there_are_replaced_by_floats(tmp_path):
     names = ("NormalX", "NormalY", "NormalZ")
     extra = [laspy.ExtraBytesParams(name, "i2", offsets=[0.0], scales=[0.1]) for name in names]
