@@ -19,6 +19,8 @@ try:
 except ImportError:  # Windows, where an open file can be neither removed nor replaced: no lock is needed
     fcntl = None  # type: ignore[assignment]
 
+from tensorframes.errors import UserError
+
 PREFIX, SUFFIX = ".tensorframes-", ".part"
 """Of the names of hidden files. The next writer in the folder removes those of killed processes."""
 
@@ -61,6 +63,38 @@ def replace_text(path: str | Path, text: str) -> None:
     """Writes a text file (UTF-8) whole or not at all; see `replacing` for the errors."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def expect_replaceable(path: str | Path) -> None:
+    """Checks, before a long computation, that `replacing` can write a file.
+
+    A read-only folder is refused even if the existing file is writable: it could only be overwritten in place, and
+    would be lost if that fails.
+
+    Raises:
+        UserError: it is a folder; its own does not exist; that or the file is not writable; its name is none.
+    """
+    path = Path(path)
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(path)
+        if not is_special(path):
+            _expect_place(path, Path(os.path.realpath(path)))
+    except (OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: can't be written: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _expect_place(path: Path, target: Path) -> None:
+    if path.is_dir():
+        raise UserError(f"{path}: expected a file to write, got a folder")
+    if not target.parent.is_dir():
+        raise UserError(f"{path}: expected a folder {target.parent}, got none")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UserError(f"{path}: can't be written: it is read-only")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UserError(f"{path}: can't be written safely: its folder {target.parent} is read-only")
 
 
 def is_special(path: Path) -> bool:

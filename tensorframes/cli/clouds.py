@@ -66,7 +66,8 @@ def check_new(path: str, source: str, overwrite: bool) -> None:
     """
     if overwrite or is_special(Path(path)) or not os.path.lexists(path):
         return
-    same = source != STANDARD and os.path.exists(source) and os.path.samefile(source, path)
+    both = source != STANDARD and os.path.exists(source) and os.path.exists(path)  # a link may lead nowhere
+    same = both and os.path.samefile(source, path)
     raise UserError(f"{path}: {'is the source' if same else 'exists'}; --overwrite replaces it")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tensorframes.atomic import replacing
+from tensorframes.atomic import expect_replaceable, replacing
 from tensorframes.errors import UserError, missing_library, needed_for
 from tensorframes.reports.grid import Grid
 
@@ -53,15 +53,12 @@ def expect_page(path: Path | str) -> None:
     """Raises an error before the work is done where ``write_page`` could not write its result.
 
     Raises:
-        UserError: the file's type is not HTML, it is a folder, its own does not exist, or plotly is not installed.
+        UserError: the file's type is not HTML; plotly is not installed; or see ``expect_replaceable``.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"expected a report of type .html, got {path}")
-    if path.is_dir():
-        raise UserError(f"expected a report's file, got the folder {path}")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"expected a folder {path.parent}, got none")
+    expect_replaceable(path)
     if find_spec("plotly") is None:
         raise missing_library("plotly", PURPOSE, EXTRA)
 

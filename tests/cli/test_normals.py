@@ -218,6 +218,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "flat.xyz", np.zeros((3, 2)))
     np.savetxt(tmp_path / "scan.xyz", sphere())
     (tmp_path / "link.xyz").symlink_to("scan.xyz")
+    (tmp_path / "nowhere.xyz").symlink_to("none.xyz")
     (tmp_path / "page.html").touch()
     for arguments, message in {
         ("none.ply", "out.ply"): "none.ply",
@@ -236,6 +237,7 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (tmp_path / "scan.xyz", tmp_path / "out.h5:cloud"): "expected a file to write, got its dataset cloud",
         (tmp_path / "scan.xyz", tmp_path / "scan.xyz"): "scan.xyz: is the source; --overwrite replaces it",
         (tmp_path / "scan.xyz", tmp_path / "flat.xyz"): "flat.xyz: exists; --overwrite replaces it",
+        (tmp_path / "scan.xyz", tmp_path / "nowhere.xyz"): "nowhere.xyz: exists; --overwrite replaces it",
         (tmp_path / "scan.xyz", tmp_path / "link.xyz"): "link.xyz: is the source; --overwrite replaces it",
         (
             tmp_path / "scan.xyz",

@@ -211,14 +211,25 @@ def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path, monkeypa
     with pytest.raises(UserError, match=r"expected a folder .*none, got none"):
         expect_page(tmp_path / "none" / "a.html")
     (tmp_path / "b.html").mkdir()
-    with pytest.raises(UserError, match=r"expected a report's file, got the folder .*b\.html"):
+    with pytest.raises(UserError, match=r"b\.html: expected a file to write, got a folder"):
         expect_page(tmp_path / "b.html")
+    (tmp_path / "loop.html").symlink_to("loop.html")
+    for name in ("loop.html", "\0.html", f"{'x' * 300}.html"):
+        with pytest.raises(UserError, match="can't be written"):
+            expect_page(tmp_path / name)
     for module in ("plotly", "plotly.offline"):
         monkeypatch.setitem(sys.modules, module, None)
     for attempt in (expect_page, lambda path: write_normals_page(path, ball(), ball(), {})):
         with pytest.raises(UserError, match=r"expected plotly for HTML reports, got none; .*tensorframes\[report\]"):
             attempt(tmp_path / "a.html")
     assert not (tmp_path / "a.html").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="an administrator may write anywhere")
+def test_a_page_that_must_not_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a.html").touch(0o444)
+    with pytest.raises(UserError, match=r"a\.html: can't be written: it is read-only"):
+        expect_page(tmp_path / "a.html")
 
 
 @pytest.mark.slow

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMMENTS = ("#", "//", "%")
-PARTING = ";\t|,#"
-"""Signs that separate fields or begin a comment; a text with one of them is quoted."""
+PARTING = ";\t|,#\n\r"
+"""Signs that separate fields or rows or begin a comment; a text with one of them is quoted."""
+
+ONE_ROW = str.maketrans("\n\r", "  ", '"')
+"""What a text cannot keep within a field: its ends of lines and quotes."""
 
 MISSING = frozenset(
     ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
@@ -55,7 +58,7 @@ class Dialect:
 
     def join(self, fields: Sequence[str]) -> str:
         """One line of these fields, quoted if they contain the separator."""
-        safe = [field if self._is_safe(field) else f'"{field.replace(chr(34), "")}"' for field in fields]
+        safe = [field if self._is_safe(field) else f'"{field.translate(ONE_ROW)}"' for field in fields]
         return (self.separator or " ").join(safe) + ((self.separator or "") if self.trailing else "")
 
     def _is_safe(self, field: str) -> bool:

@@ -3,7 +3,7 @@
 Source: ASTM E2807, *Standard specification for 3D imaging data exchange*.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +40,7 @@ class E57Format(ReadOnly):
             import pye57
         with _named(path, content) as name, pye57.E57(name) as file:
             scans = [_scan(file, index) for index in range(file.scan_count)]
+            fields = [name for index in range(file.scan_count) for name in file.get_header(index).point_fields]
         if not scans:
             raise ValueError("no scan")
         shared = [name for name in scans[0] if all(name in scan for scan in scans)]
@@ -47,7 +48,7 @@ class E57Format(ReadOnly):
         if len(scans) > 1:
             counts = [len(scan["x"]) for scan in scans]
             arrays["scan"] = np.repeat(np.arange(len(scans), dtype=np.int32), counts)
-        return Columns(table_of(arrays), None, ".e57", beside=("poses and images",))
+        return Columns(table_of(arrays), None, ".e57", beside=("poses and images", *_left_out(fields, scans, shared)))
 
 
 @contextmanager
@@ -79,6 +80,14 @@ def _scan(file: "E57", index: int) -> dict[str, NDArray]:
             pos[data[name] != 0] = np.nan
     others = {NAMES.get(name, name): data[name] for name in data if name not in (*CARTESIAN, *SPHERICAL, *INVALID)}
     return {**dict(zip(POSITION, pos.T, strict=True)), **others}
+
+
+def _left_out(fields: Sequence[str], scans: Sequence[Mapping[str, NDArray]], shared: Collection[str]) -> list[str]:
+    """What is no column: fields that some scans lack, and those that pye57 does not read, such as times."""
+    known = (*CARTESIAN, *SPHERICAL, *INVALID)
+    names = dict.fromkeys(NAMES.get(name, name) for name in fields if name not in known)
+    some = {name for scan in scans for name in scan}
+    return [f"{name} of some scans" if name in some else name for name in names if name not in shared]
 
 
 def _cartesian(radius: NDArray, azimuth: NDArray, elevation: NDArray) -> NDArray:

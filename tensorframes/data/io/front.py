@@ -2,12 +2,11 @@
 
 import io
 import logging
-import os
 import re
 from pathlib import Path
 from typing import BinaryIO
 
-from tensorframes.atomic import is_special, replacing
+from tensorframes.atomic import expect_replaceable, is_special, replacing
 from tensorframes.data.io.colours import unpack_colours
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.e57 import E57Format
@@ -162,33 +161,13 @@ def kind_of(path: str | Path, suffix: str = "") -> str:
 def expect_target(path: str | Path, suffix: str = "") -> None:
     """Checks, before a long computation, that a file can be written.
 
-    A read-only folder is refused even if the existing file is writable: it could only be overwritten in place, and
-    would be lost if that fails.
-
     Raises:
-        UserError: the suffix is unknown, or of a format that is only read; the folder does not exist; the folder or the
-            file is not writable.
+        UserError: the suffix is unknown, or of a format that is only read; or see `expect_replaceable`.
     """
     path = Path(path)
-    try:
-        special = is_special(path)
-        if suffix or not special:
-            expect_kind(path, suffix)
-        if special:
-            return
-        target = Path(os.path.realpath(path))
-        if path.is_dir():
-            raise UserError(f"{path}: expected a file to write, got a folder")
-        if not target.parent.is_dir():
-            raise UserError(f"{path}: expected a folder {target.parent}, got none")
-        if target.exists() and not os.access(target, os.W_OK):
-            raise UserError(f"{path}: can't be written: it is read-only")
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise UserError(f"{path}: can't be written safely: its folder {target.parent} is read-only")
-    except (OSError, ValueError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path}: can't be written: {getattr(error, 'strerror', None) or error}") from error
+    expect_replaceable(path)
+    if suffix or not is_special(path):
+        expect_kind(path, suffix)
 
 
 def expect_kind(path: str | Path, suffix: str = "") -> None:

@@ -24,6 +24,9 @@ NORMAL_DIMENSIONS = ("NormalX", "NormalY", "NormalZ")
 TYPES = (*SMALL, "i8", "u8")
 RAW = ("X", "Y", "Z")
 LONGEST_NAME = 32
+MOST_EXTRA = 65535 // 192
+"""Extra bytes that the record about them has room for: 192 bytes on each."""
+
 WIDEST = 3
 HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
 """Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
@@ -58,12 +61,11 @@ class LasFormat:
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
-        arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
-        arrays |= {name: np.asarray(data[name]) for name in names}
+        arrays = _positions(data) | {name: np.asarray(data[name]) for name in names}
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
-        """Columns that are not numeric, have more than three numbers per row, or a name of more than 32 bytes.
+        """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
 
         Raises:
             ValueError: a position is not finite, since LAS stores integers; or the file has waveforms, which laspy
@@ -77,9 +79,13 @@ class LasFormat:
         if not np.isfinite(columns.pos).all():
             rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
             raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")
-        own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
-        placed = {*own, *columns.position, *columns.normals}
-        return tuple(name for name in columns.names if name not in placed and not _fits(name, columns.table[name]))
+        form = columns.origin.data.point_format if isinstance(columns.origin, LasOrigin) else None
+        placed = {*columns.position, *columns.normals, *(form.dimension_names if form else ())}
+        others = [name for name in columns.names if name not in placed]
+        fitting = [name for name in others if _fits(name, columns.table[name])]
+        own = len(list(form.extra_dimension_names)) if form else 0
+        kept = fitting[: max(MOST_EXTRA - len(NORMAL_DIMENSIONS) - own, 0)]
+        return tuple(name for name in others if name not in kept)
 
     @np.errstate(over="ignore")  # of coordinates near the largest of float64, in laspy, too
     def write(self, file: BinaryIO, columns: Columns, suffix: str) -> None:
@@ -150,6 +156,17 @@ def _check_size(header: "LasHeader", size: int) -> None:
         raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
 
 
+@np.errstate(all="ignore")
+def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
+    """The coordinates X s + o, which tell integers apart and are finite unless the header is corrupt."""
+    arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
+    steps, offsets = data.header.scales, data.header.offsets
+    if not (steps.all() and np.isfinite(steps).all() and all(np.isfinite(array).all() for array in arrays.values())):
+        told = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
+        raise ValueError(f"expected scales other than 0 and finite coordinates, got {told}")
+    return arrays
+
+
 def _check_chunks(header: "LasHeader", content: bytes) -> None:
     """Checks the number of chunks of compressed points, for whose table lazrs would allocate any memory, and abort."""
     place = header.offset_to_point_data
@@ -178,7 +195,7 @@ def _changed(old: "LasData", columns: Columns) -> "LasData":
     """A copy of the file's points with new and changed columns."""
     import laspy
 
-    header = deepcopy(old.header)
+    header = _writable(deepcopy(old.header))
     _forget_copc(header)
     extra = list(old.point_format.extra_dimension_names)
     fixed = {*old.point_format.dimension_names, *POSITION} - {*extra}
@@ -252,6 +269,17 @@ def _extra(name: str, values: NDArray) -> "ExtraBytesParams":
         raise ValueError(f"expected numbers in {name}, got {values.dtype}")
     shape = values.shape[1:]
     return laspy.ExtraBytesParams(name=name, type=f"{int(np.prod(shape))}{kind.str[1:]}" if shape else kind)
+
+
+def _writable(header: "LasHeader") -> "LasHeader":
+    """The header in its version, or, if laspy does not write that with this point format, in the first that it does."""
+    from laspy.header import Version
+    from laspy.point.dims import VERSION_TO_POINT_FMT
+
+    versions = [version for version, formats in VERSION_TO_POINT_FMT.items() if header.point_format.id in formats]
+    if str(header.version) not in versions:
+        header.set_version_and_point_format(Version.from_str(versions[0]), header.point_format)
+    return header
 
 
 def _forget_copc(header: "LasHeader") -> None:

@@ -1,7 +1,7 @@
 """NumPy files of one array: (N, C) numbers, rows of named fields, or organised (H, W, C) and (H, W) of either."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
-from tensorframes.data.io.text import positional_names
+from tensorframes.data.io.text import positional_names, told_by_place
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
 
 FEW = 12
 """Largest number of columns of an array that is taken for a few points."""
+
+LONGEST_HEADER = 1 << 20
+"""Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 unless told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +62,7 @@ class NpyFormat:
         origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
         by_place = not origin.named if origin else _placed(columns)
         plainly = by_place and _have_common_type(columns)
+        columns = _told(columns) if plainly else columns
         values = plain(columns.table) if plainly else columns.table
         if origin and np.prod(origin.shape, dtype=int) == len(values):
             values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
@@ -74,7 +78,7 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
     if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
         raise ValueError("a file of another kind")
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        return np.load(io.BytesIO(content), allow_pickle=False, max_header_size=LONGEST_HEADER)
     except ValueError as error:
         if "allow_pickle" in str(error):
             raise ValueError("Python objects, which are never loaded; save numbers") from error
@@ -82,9 +86,11 @@ def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
 
 
 def save(file: BinaryIO, values: NDArray) -> None:
-    """Writes an array without pickles; names beyond Latin-1 need version 3 of the format."""
+    """Writes an array without pickles; names beyond Latin-1 need version 3 of the format, long headers version 2."""
     beyond = any(ord(sign) > 255 for name in values.dtype.names or () for sign in name)
-    np.lib.format.write_array(file, np.asanyarray(values), (3, 0) if beyond else None, allow_pickle=False)
+    long = len(repr(values.dtype.descr)) > 1 << 15  # version 1 has room for 64 KiB
+    version = (3, 0) if beyond else (2, 0) if long else (1, 0)
+    np.lib.format.write_array(file, np.asanyarray(values), version, allow_pickle=False)
 
 
 def rows_of(path: Path, values: NDArray) -> NDArray:
@@ -105,6 +111,13 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
         raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6), got {values.dtype} {values.shape}")
     columns = list(values.reshape(-1, count).T)
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
+
+
+def _told(columns: Columns) -> Columns:
+    """The columns with the normals last if their place tells them there, and not where they are."""
+    order = [*(name for name in columns.names if name not in columns.normals), *columns.normals]
+    last = replace(columns, table=columns.table[order])
+    return last if told_by_place(last) and not told_by_place(columns) else columns
 
 
 def _placed(columns: Columns) -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
-from tensorframes.data.io.layout import Text, decode
+from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.standard import standard
-from tensorframes.data.io.values import brief, texts_of
+from tensorframes.data.io.values import brief, is_float, texts_of
 from tensorframes.errors import UserError
 
 HEADER = re.compile(r"\s*(ST)?([CN]*)OFF\s*(.*)", re.DOTALL)
@@ -56,13 +57,15 @@ class OffFormat:
                 f"{path}: expected the numbers of vertices and faces, got {' '.join(counts)[:40] or 'none'}"
             )
         count, faces = int(counts[0]), int(counts[1])
+        if count == 0:
+            raise UserError(f"{path}: expected points, got none")
         if len(rest) < count + faces:
             raise UserError(f"{path}: expected {count} vertices and {faces} faces, got {len(rest)} lines")
         rows = [text.lines[place].partition("#")[0].split() for place in rest[:count]]
         if len(widths := {len(row) for row in rows}) > 1:
             least, most = min(widths), max(widths)
             raise UserError(f"{path}: expected as many numbers for each vertex, got {least} to {most}")
-        values = np.array(rows, dtype=np.float64).reshape(count, -1)
+        values = _values(rows)
         names = _names(values.shape[1], header[1] is not None, header[2])
         origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
         rows = [text.lines[place].partition("#")[0].split() for place in rest[count : count + faces]]
@@ -104,6 +107,19 @@ def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
     colours = (*COLOUR, "alpha")[:between] if between in (3, 4) else ()
     others = colours or tuple(f"c{len(names) + index + 1}" for index in range(between))
     return (*names, *others, *last)
+
+
+def _values(rows: list[list[str]]) -> NDArray[np.float64]:
+    """(N, C) numbers of the vertices.
+
+    Raises:
+        ValueError: a field is no number.
+    """
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        wrong = next(row for row in rows if not all(map(is_float, row)))
+        raise ValueError(f"expected numbers of a vertex, got {shorten(' '.join(wrong))}") from error
 
 
 def _corners(row: list[str]) -> list[int]:

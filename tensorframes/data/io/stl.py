@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import POSITION, Columns, table_of
-from tensorframes.data.io.dialect import number
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
+from tensorframes.data.io.values import is_float
 from tensorframes.geometry.distances import distinct_points
 
 START = 84
@@ -71,15 +71,11 @@ def _from_text(content: bytes) -> NDArray:
     try:
         corners = texts.astype(np.float64)
     except ValueError as error:
-        wrong = next(row for row in texts.astype("U40").tolist() if not all(map(_is_number, row)))
+        wrong = next(row for row in texts.astype("U40").tolist() if not all(map(is_float, row)))
         raise ValueError(f"a corner at {' '.join(wrong)}") from error
     if len(corners) % 3:
         raise ValueError(f"{len(corners)} corners, no multiple of three")
     return corners
-
-
-def _is_number(text: str) -> bool:
-    return number(text) is not None
 
 
 def _distinct(corners: NDArray) -> tuple[NDArray, NDArray]:

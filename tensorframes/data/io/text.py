@@ -83,14 +83,15 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
     The first three are the position; where the first one counts the rows from 0 or 1, it is an index, and the rule
     holds for those behind it. Columns 4-6, or else the last three, are normals where most rows that are finite and
     not zero are of unit length, and one of these has a negative number: colours have none, so `1 0 0` or `255 0 0` in
-    every row stay colours. Others are intensity, red, green, blue in a PTS file; red, green, blue if there are three of
-    whole numbers from 0 to 255, some above 1; otherwise c4, c5, ...
+    every row stay colours. If both are, it is those whose lengths are closer to 1: a confidence of 0.98 before the
+    normals of a floor makes such vectors, too. Others are intensity, red, green, blue in a PTS file; red, green, blue
+    if there are three of whole numbers from 0 to 255, some above 1; otherwise c4, c5, ...
     """
     count = len(arrays)
     if count > 3 and _counts_rows(arrays[0]):
         return ("index", *positional_names(arrays[1:], suffix))
     names = [*POSITION, *(f"c{index + 1}" for index in range(3, count))]
-    start = next((start for start in (3, count - 3) if start >= 3 and _are_normals(arrays[start : start + 3])), None)
+    start = _start_of_normals(arrays)
     others = [index for index in range(3, count) if start is None or not start <= index < start + 3]
     if start is not None:
         names[start : start + 3] = NORMAL
@@ -111,14 +112,24 @@ def _counts_rows(values: NDArray) -> bool:
     return np.array_equal(values, np.arange(len(values)) + int(values[0]))
 
 
-def _are_normals(arrays: Sequence[NDArray]) -> bool:
+def _start_of_normals(arrays: Sequence[NDArray]) -> int | None:
+    """Index of the first of the three columns that are normals, None without."""
+    starts = {start: _far_from_normals(arrays[start : start + 3]) for start in (3, len(arrays) - 3) if start >= 3}
+    far = {start: distance for start, distance in starts.items() if distance is not None}
+    return min(far, key=lambda start: far[start]) if far else None
+
+
+def _far_from_normals(arrays: Sequence[NDArray]) -> float | None:
+    """The mean difference from 1 of the lengths of rows that are of unit length; None if these are no normals."""
     if len(arrays) < 3 or any(array.ndim > 1 or array.dtype.kind not in "iuf" for array in arrays):
-        return False
+        return None
     values = np.stack(arrays, axis=1).astype(np.float64)
     with np.errstate(all="ignore"):
         lengths = np.linalg.norm(values, axis=1)
-        unit, there = np.abs(lengths - 1) < UNIT_LENGTH, np.isfinite(lengths) & (lengths > 0)
-    return bool(unit.sum() > 0.5 * there.sum() and (values[unit] < 0).any())
+        far = np.abs(lengths - 1)
+        unit, there = far < UNIT_LENGTH, np.isfinite(lengths) & (lengths > 0)
+    are_normals = unit.sum() > 0.5 * there.sum() and (values[unit] < 0).any()
+    return float(far[unit].mean()) if are_normals else None
 
 
 def _needed(names: tuple[str, ...]) -> set[int]:
@@ -151,7 +162,7 @@ def _changed_lines(origin: TextOrigin, columns: Columns, suffix: str, rows: list
         lines[layout.header] = _with_names(lines[layout.header], dialect, layout, new)
     if layout.count is not None and not any(line.strip().isdigit() for line in lines[layout.start :]):
         lines[layout.count] = lines[layout.count].replace(lines[layout.count].strip(), str(len(rows)))
-    if layout.header is None and new and not _named_by_place(columns, suffix):
+    if layout.header is None and new and not told_by_place(columns, suffix):
         mark = "" if suffix == ".csv" else "# "
         lines.insert(layout.start, mark + Dialect(dialect.separator).join(columns.names))
     return lines
@@ -180,7 +191,9 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     if not new:
         return line
     body = line.rstrip()
-    separator = next((sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body), " ")
+    bare, named = body.lstrip("#/% "), len(layout.names)
+    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body)
+    separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
@@ -237,7 +250,7 @@ def _has_header(columns: Columns) -> bool:
     return isinstance(columns.origin, TextOrigin) and columns.origin.layout.header is not None
 
 
-def _named_by_place(columns: Columns, suffix: str) -> bool:
+def told_by_place(columns: Columns, suffix: str = "") -> bool:
     """Whether position identifies the positions and normals."""
     arrays = [columns.table[name] for name in columns.names]
     if any(array.ndim > 1 for array in arrays):

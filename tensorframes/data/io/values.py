@@ -90,7 +90,7 @@ def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
         return np.loadtxt(lines, ndmin=2, comments=None)
     except ValueError as error:
         rows = enumerate(line.split() for line in lines)
-        wrong = next((row for row, texts in rows if len(texts) != width or not all(map(_is_float, texts))), None)
+        wrong = next((row for row, texts in rows if len(texts) != width or not all(map(is_float, texts))), None)
         if wrong is None:
             raise
         raise ValueError(f"row {wrong + 1}: expected {width} numbers, got {shorten(lines[wrong].strip())}") from error
@@ -139,7 +139,8 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
     return values if values.shape[1] == layout.width else None
 
 
-def _is_float(text: str) -> bool:
+def is_float(text: str) -> bool:
+    """Whether Python reads a text as a number; marks of missing values are none."""
     try:
         float(text)
     except ValueError:

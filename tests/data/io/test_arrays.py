@@ -65,6 +65,22 @@ def test_organised_arrays_keep_their_shape(through, unit):
     assert np.isfortran(loaded(through(saved(fortran), "c.npy")[1]))
 
 
+@pytest.mark.parametrize("count", [600, 4000])
+def test_many_named_fields(through, pos, count):
+    values = np.zeros(
+        3, dtype=[(name, "<f4") for name in ("x", "y", "z", *(f"band {index}" for index in range(count)))]
+    )
+    for name, column in zip("xyz", pos.T, strict=True):
+        values[name] = column
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.save(stream, values)
+    columns, written = through(stream.getvalue(), "a.npy")
+    assert len(columns.names) == count + 3
+    assert len(np.load(io.BytesIO(written), max_header_size=10**6).dtype.names) == count + 6
+
+
 def test_integers_that_no_float_holds_are_kept_by_name(through):
     values = np.array([[1, 2, 2**62 + 1], [1, 2, 5]], dtype="i8")
     assert loaded(through(saved(values), "a.npy")[1])["z"].tolist() == [2**62 + 1, 5]
@@ -156,3 +172,15 @@ def test_normals_that_the_place_would_not_tell_are_named(tmp_path, pos):
     up = np.tile([0, 0, 1], (3, 1))
     write_cloud(tmp_path / "a.npy", Columns(table_of(dict(zip("xyz", pos.T, strict=True)))).with_normals(up))
     np.testing.assert_array_equal(read_cloud(tmp_path / "a.npy").normal, up)
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_confidences_of_a_floor_are_not_taken_for_normals(tmp_path, pos, behind):
+    floor = np.tile(np.float32([0.06, -0.08, 0.99499]), (3, 1))
+    first = np.c_[pos, np.full((3, 1), 0.98), floor] if not behind else np.c_[pos, floor]
+    np.save(tmp_path / "a.npy", first)
+    for _ in range(3):  # a run on what the one before has written
+        again = read_cloud(tmp_path / "a.npy").with_columns({"confidence": np.full(3, 0.98)})
+        np.testing.assert_allclose(again.normal, floor, atol=1e-6)
+        write_cloud(tmp_path / "a.npy", again.with_normals(floor))
+        np.testing.assert_allclose(read_cloud(tmp_path / "a.npy").normal, floor, atol=1e-6)

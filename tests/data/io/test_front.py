@@ -130,6 +130,8 @@ def test_targets_are_checked_before_the_work(tmp_path):
         "file/a.ply": r"expected a folder .*file, got none",
         "folder.ply": "expected a file to write, got a folder",
         "\0.ply": "can't be written",
+        "loop.ply": "can't be written",
+        f"{'x' * 300}.ply": "can't be written",
     }.items():
         with pytest.raises(UserError, match=message):
             expect_target(tmp_path / name)

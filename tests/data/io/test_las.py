@@ -1,12 +1,13 @@
 """LAS and LAZ files: every dimension, scale, offset and record is kept; laspy reads what is written."""
 
 import io
+import re
 
 import laspy
 import numpy as np
 import pytest
 
-from tensorframes.data.io import read_cloud, write_cloud
+from tensorframes.data.io import read_cloud, unkept, write_cloud
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.errors import UserError
 
@@ -69,6 +70,26 @@ def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
     assert after.header.are_points_compressed == (suffix == ".laz")
 
 
+@pytest.mark.parametrize("suffix", [".las", ".laz"])
+@pytest.mark.parametrize(("form", "minor", "becomes"), [(0, 0, "1.1"), (1, 0, "1.1"), (3, 1, "1.2")])
+def test_versions_that_laspy_does_not_write_become_the_next(tmp_path, suffix, form, minor, becomes):
+    header = laspy.LasHeader(version="1.2", point_format=form)
+    header.scales, header.offsets = [0.01] * 3, [500_000, 5_400_000, 300]
+    header.vlrs.append(laspy.VLR("someone", 7, "unknown", bytes(range(50))))
+    before = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(POINTS, header=header))
+    before.X, before.intensity = np.arange(POINTS), np.arange(POINTS)
+    content = bytearray(content_of(before, suffix == ".laz"))
+    content[25] = minor
+    (tmp_path / f"a{suffix}").write_bytes(content)
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / f"a{suffix}").with_normals(normals()))
+    after = laspy.read(tmp_path / f"b{suffix}")
+    assert (str(after.header.version), after.header.point_format.id) == (becomes, form)
+    np.testing.assert_array_equal(after.xyz, before.xyz)
+    np.testing.assert_array_equal(after.intensity, before.intensity)
+    assert bytes(range(50)) in [record.record_data for record in after.vlrs if record.record_id == 7]
+    np.testing.assert_array_equal(after["NormalX"], normals()[:, 0])
+
+
 def test_normals_that_are_there_are_replaced_by_floats(tmp_path):
     names = ("NormalX", "NormalY", "NormalZ")
     extra = [laspy.ExtraBytesParams(name, "i2", offsets=[0.0], scales=[0.1]) for name in names]
@@ -113,6 +134,18 @@ def test_what_las_can_not_keep(tmp_path, caplog):
     assert not (tmp_path / "b.las").exists()
 
 
+def test_columns_beyond_the_room_for_extra_bytes_are_left_out(tmp_path):
+    bands = {f"band {index}": np.full(POINTS, index, np.uint16) for index in range(400)}
+    columns = Columns(table_of({"xyz": np.random.default_rng(0).normal(size=(POINTS, 3)), **bands}))
+    lost = unkept(tmp_path / "a.las", columns)
+    assert lost == tuple(f"band {index}" for index in range(338, 400))
+    write_cloud(tmp_path / "a.las", columns.without(lost).with_normals(normals()))
+    again = read_cloud(tmp_path / "a.las")
+    assert again.table["band 337"].tolist() == [337] * POINTS
+    more = again.with_columns({"confidence": np.zeros(POINTS, np.float32)})
+    assert unkept(tmp_path / "b.las", more) == ("confidence",)
+
+
 def test_a_tree_of_points_is_not_kept_for_points_in_new_bytes(tmp_path):
     data = survey()
     data.header.vlrs.append(laspy.VLR("copc", 1, "", bytes(160)))
@@ -145,6 +178,16 @@ def test_broken_files_are_one_line(tmp_path, capfd, compressed, damage):
     assert "\n" not in str(caught.value)
     assert str(caught.value).count("expected ") == 1
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(("place", "number"), [(131, 0.0), (139, np.nan), (147, 1e306), (155, np.inf), (171, -np.inf)])
+def test_a_grid_without_positions_is_refused(tmp_path, compressed, place, number):
+    content = bytearray(content_of(survey(), compressed))
+    content[place : place + 8] = np.array(number).tobytes()
+    (tmp_path / "a.las").write_bytes(content)
+    with pytest.raises(UserError, match=rf"a\.las: expected scales other .*, got .*{re.escape(str(number))}"):
+        read_cloud(tmp_path / "a.las")
 
 
 @pytest.mark.parametrize("place", [None, 7])

@@ -42,7 +42,8 @@ def e57(tmp_path, pos):
     fields = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), pos.T.copy(), strict=True))
     half = np.sqrt(0.5)
     with pye57.E57(str(tmp_path / "a.e57"), mode="w") as file:
-        file.write_scan_raw({**fields, "intensity": np.array([1, 2, 3], "f4"), "colorRed": np.array([1, 2, 3], "u1")})
+        colours = {f"color{name}": np.array([1, 2, 3], "u1") for name in ("Red", "Green", "Blue")}
+        file.write_scan_raw({**fields, "intensity": np.array([1, 2, 3], "f4"), **colours})
         fields["cartesianInvalidState"] = np.array([0, 1, 0], "i1")
         file.write_scan_raw(
             {**fields, "intensity": np.array([4, 5, 6], "f4")},
@@ -58,6 +59,7 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     turned[1] = np.nan
     np.testing.assert_allclose(columns.pos, np.concatenate([pos, turned]), rtol=0, atol=1e-9)
     assert columns.names == ("x", "y", "z", "intensity", "scan")
+    assert columns.beside == ("poses and images", *(f"{name} of some scans" for name in ("red", "green", "blue")))
     np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
 
@@ -72,6 +74,8 @@ def test_other_content_is_no_e57(tmp_path, e57):
 
 class Header:
     """What pye57 says of a scan."""
+
+    point_fields = ("sphericalRange", "sphericalAzimuth", "sphericalElevation", "sphericalInvalidState", "timeStamp")
 
     def has_pose(self) -> bool:
         return False
@@ -106,7 +110,9 @@ class Reader:
 def test_spherical_coordinates(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pye57", type("Module", (), {"E57": Reader}))
     (tmp_path / "a.e57").write_bytes(b"ASTM-E57")
-    np.testing.assert_allclose(read_cloud(tmp_path / "a.e57").pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
+    columns = read_cloud(tmp_path / "a.e57")
+    np.testing.assert_allclose(columns.pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
+    assert columns.beside == ("poses and images", "timeStamp")  # which pye57 does not read
 
 
 def test_without_pye57_the_extra_is_named(tmp_path, monkeypatch):

@@ -145,6 +145,7 @@ def test_whole_columns_are_integers_and_others_are_not(through):
 
 
 COLOURS = np.eye(3)[[0, 1, 2, 2, 0, 1]]
+FLOOR = np.tile([0.06, -0.08, 0.99499], (6, 1))  # behind a confidence of 0.98 its x and y make a unit vector, too
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,8 @@ COLOURS = np.eye(3)[[0, 1, 2, 2, 0, 1]]
         (np.c_[np.ones((6, 3)), COLOURS * [1, -1, 1]], "x y z nx ny nz"),
         (np.c_[np.ones((6, 3)), COLOURS, -COLOURS], "x y z c4 c5 c6 nx ny nz"),
         (np.c_[np.ones((6, 3)), np.arange(6), -COLOURS], "x y z c4 nx ny nz"),
+        (np.c_[np.ones((6, 3)), np.full(6, 0.98), FLOOR], "x y z c4 nx ny nz"),
+        (np.c_[np.ones((6, 3)), FLOOR, np.full(6, 0.98)], "x y z nx ny nz c7"),
         (np.c_[np.ones((6, 3)), -COLOURS * [[1], [0], [0], [0], [np.nan], [0]]], "x y z nx ny nz"),
         (np.c_[np.arange(30), np.ones((30, 3)), np.arange(30)], "index x y z c4"),
         (np.c_[np.arange(1, 31), np.ones((30, 3))], "index x y z"),

@@ -67,6 +67,21 @@ def test_texts_with_separators_in_them_are_kept(tmp_path, unit, note, source, ta
     np.testing.assert_array_equal(found.normal.astype("f4"), unit)
 
 
+@pytest.mark.parametrize("name", ['"a,b"', '"a;b"', '"a\tb"', '"a b"', "a,b", "a;b"])
+def test_names_with_other_separators_in_them_are_followed_by_new_ones(through, tmp_path, name):
+    columns, written = through(f"# x y z {name}\n0.5 1 2 7\n1.5 1 2 8\n", "a.txt")
+    assert columns.names == ("x", "y", "z", name.strip('"'))
+    assert written.decode().splitlines()[0].split(name)[1].replace('"', "") == " nx ny nz"
+    assert read_cloud(tmp_path / "out.txt").names == (*columns.names, "nx", "ny", "nz")
+
+
+@pytest.mark.parametrize("target", ["b.csv", "b.txt"])
+def test_ends_of_lines_within_texts_become_blanks(tmp_path, target):
+    arrays = {"x": np.array([0.5, 1]), "y": np.ones(2), "z": np.zeros(2), "a\nb": np.array(["c\r\nd", "e"])}
+    write_cloud(tmp_path / target, Columns(table_of(arrays)))
+    assert read_cloud(tmp_path / target).table["a b"].tolist() == ["c  d", "e"]
+
+
 @pytest.mark.parametrize("note", ["a;b", "a|b"])
 def test_other_programs_do_not_quote_other_separators(through, note):
     columns, written = through(f"x,y,z,n\n0.5,1,2,{note}\n1.5,1,2,b\n", "a.csv")
