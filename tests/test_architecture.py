@@ -26,7 +26,8 @@ PACKAGES = (
     "reports",
     "cli",
 )
-BESIDE = {"atomic", "errors", "parallel", "progress", "recipes"}  # these import no package; each may import them
+# These import no package; each may import them.
+BESIDE = {"atomic", "errors", "parallel", "progress", "recipes", "words"}
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it
