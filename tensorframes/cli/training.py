@@ -60,6 +60,7 @@ from tensorframes.training import (
     read_rows,
     stop_signals,
 )
+from tensorframes.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
         started.write(run.folder)
         parameters = build.parameter_count(module)
         send_start(trainer.loggers, started, parameters)
-        log.info("%s: %s trained parameters on %s", shown(run.folder), f"{parameters:,}", place(trainer))
+        log.info("%s: %s on %s", shown(run.folder), counted(parameters, "trained parameter"), place(trainer))
     if not is_unscored(cfg):
         fit(cfg, run, module, data, trainer, signals)
     if comparison is not None:
@@ -164,7 +165,9 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
 def place(trainer: pl.Trainer) -> str:
     """The devices of a run, for messages."""
     device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
+    name = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else counted(torch.get_num_threads(), "CPU thread")
+    )
     return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
 
 
@@ -187,8 +190,8 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     if len(tested) == 0:
         raise UserError("expected at least one test cloud, got none; without a test: test=false")
     if len(tested) < len(clouds.test):
-        counts = (len(tested), len(clouds.test))
-        log.info("%d of the %d test clouds will be scored; tensorframes evaluate scores all", *counts)
+        counts = (len(tested), counted(len(clouds.test), "test cloud"))
+        log.info("%d of the %s will be scored; tensorframes evaluate scores all", *counts)
     return Comparison(tested, baselines, protocol)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from tensorframes.geometry import cloud_scale, nearest_neighbours, sampled_scale, thinned_rows
 from tensorframes.geometry.distances import distinct_points, one_cloud
 from tensorframes.geometry.outliers import far_rows, within_range
+from tensorframes.words import counted
 
 SAMPLED = 1_000_000
 """Largest number of points at which a cloud's scale is measured; larger clouds are sampled (``thinned_rows``)."""
@@ -87,7 +88,7 @@ def usable_points(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int6
     """
     usable = np.isfinite(points).all(1)
     if not usable.any():
-        raise ValueError(f"expected at least one finite point, got {len(points)} points and none finite")
+        raise ValueError(f"expected at least one finite point, got {counted(len(points), 'point')} and none finite")
     usable[usable] = ~far_rows(points[usable])
     exact = within_range(points[usable].astype(np.float64))
     exact = within_range(exact - exact.mean(0))

@@ -112,7 +112,7 @@ def test_windows_line_ends_and_optional_files(root, caplog):
     assert (len(cloud), list(cloud.eval_index)) == (8, [5, 0, 2])
     (root / "cow.pidx").unlink()
     assert np.array_equal(PCPNet(root).test[0].eval_index, np.arange(len(PCPNet(root).test[0])))
-    assert "1 of 1 clouds have no .pidx" in caplog.text
+    assert "1 of 1 cloud without .pidx" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
 from tensorframes.parallel import start_method
 from tensorframes.progress import track
+from tensorframes.words import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -108,18 +109,13 @@ def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> floa
     return float(np.einsum("nka,na->nk", normal[near[:, 1:]], normal[rows]).mean())
 
 
-def counted(shapes: int) -> str:
-    """A number of shapes, in words."""
-    return f"{shapes:,} shape{'s' * (shapes != 1)}"
-
-
 class CleanShapes(Dataset):
     """The clean shapes of a split: `count` shapes of `points` points each."""
 
     def __init__(self, seed: int, split: str, count: int, points: int) -> None:
         self.seed, self.split, self.count, self.points = seed, split, count, points
         self.mark = json.dumps([GENERATOR_VERSION, seed, split, count, points])
-        self.description = f"{counted(count)} ({split}) of {points:,} points"
+        self.description = f"{counted(count, 'shape')} ({split}) of {counted(points, 'point')}"
 
     def __len__(self) -> int:
         return self.count
@@ -151,7 +147,7 @@ class SampledShapes(Dataset):
         self, seed: int, split: str, names: Sequence[str], samplings: Mapping[str, Sampling], points: tuple[int, int]
     ) -> None:
         self.seed, self.split, self.names, self.samplings, self.points = seed, split, names, samplings, points
-        self.description = f"{counted(len(names))} ({split}), {', '.join(dict.fromkeys(names))}"
+        self.description = f"{counted(len(names), 'shape')} ({split}), {', '.join(dict.fromkeys(names))}"
         used = {name: repr(samplings[name]) for name in names}
         self.mark = json.dumps([GENERATOR_VERSION, SAMPLING_VERSION, seed, split, names, used, points])
 
