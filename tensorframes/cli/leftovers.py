@@ -14,12 +14,12 @@ LOG = "run.log"
 
 
 def remove_unused() -> None:
-    """Remove the folder of this run, and the empty ones that its relative name has above it, if it holds a log alone.
+    """Remove the folder of this run, and the empty ones between it and the working directory, if it holds a log alone.
 
     The jobs of a sweep keep theirs: they tell which one failed.
     """
     state = HydraConfig.get()
-    folder, given = Path(state.runtime.output_dir), Path(state.run.dir)
+    folder, here = Path(state.runtime.output_dir), Path(state.runtime.cwd)
     if state.mode != RunMode.RUN or not is_unused(folder):
         return
     for handler in logging.getLogger().handlers[:]:
@@ -28,8 +28,7 @@ def remove_unused() -> None:
             handler.close()
     for name in (LOG, LOCK):
         (folder / name).unlink(missing_ok=True)
-    above = [] if given.is_absolute() else list(given.parents)[:-1]
-    for empty in (folder, *(Path(state.runtime.cwd) / each for each in above)):
+    for empty in (folder, *(above for above in folder.parents if here in above.parents)):
         try:
             empty.rmdir()
         except OSError:  # others are in it, or it is a volume
