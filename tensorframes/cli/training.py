@@ -79,10 +79,9 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
     repeated = cfg.ckpt_path == LAST
     cfg = with_last(cfg, run.folder)
-    if run.rank == 0:
-        check_unused(cfg, run.folder)
-        if repeated and cfg.ckpt_path is None:
-            log.info("%s: no run to continue, a new one begins", shown(run.folder))
+    check_unused(cfg, run.folder)
+    if repeated and cfg.ckpt_path is None:
+        log.info("%s: no run to continue, a new one begins", shown(run.folder))
     cfg = with_network(continued(cfg, run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):
@@ -103,7 +102,10 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
 
 
 def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
-    """Train ``module`` and test it; all settings are checked before the first step."""
+    """Train ``module`` and test it; all settings are checked before the first step.
+
+    Every process checks them, since one that waits for another which has ended would wait for long.
+    """
     started = started_with(cfg, run)
     signals = StopSignals(stop_signals(os.environ))
     trainer = make_trainer(tracked(cfg, started), run.folder, signals)
@@ -113,7 +115,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     data = build.data_module(cfg, clouds, validated)
     if validated == 0:
         log.info("no validation clouds: last.ckpt is scored")
-    comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
+    comparison = prepared_test(cfg, clouds) if cfg.test else None
     if run.rank == 0:
         replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         started.write(run.folder)
@@ -122,7 +124,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
         log.info("%s: %s on %s", shown(run.folder), counted(parameters, "trained parameter"), place(trainer))
     if not is_unscored(cfg):
         fit(cfg, run, module, data, trainer, signals)
-    if comparison is not None:
+    if comparison is not None and run.rank == 0:
         test(run.folder, comparison, module, trainer)
     return lowest_score(run.folder / "metrics.csv") if run.rank == 0 else None
 
