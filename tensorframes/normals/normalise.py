@@ -51,7 +51,7 @@ def normalised(
         scale: (B,) of the clouds, by default ``cloud_scale``.
 
     Raises:
-        ValueError: there is not one scale for each cloud.
+        ValueError: there is not one finite scale above 0 for each cloud.
     """
     distinct = distinct_points(pos if pos.dtype == dtype else centred(pos, batch).to(dtype), batch)
     points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
@@ -65,6 +65,8 @@ def in_scale(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
     clouds = int(batch.max()) + 1
     if lengths.shape != (clouds,):
         raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
+    if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
+        raise ValueError(f"expected a finite scale above 0 for each cloud, got {lengths.tolist()}")
     return centred(pos, batch) / lengths.double().index_select(0, batch).unsqueeze(-1)
 
 
