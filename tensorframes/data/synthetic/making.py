@@ -13,6 +13,7 @@ from tensorframes.data.cloud import Cloud
 from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.errors import UserError
 from tensorframes.parallel import start_method
 from tensorframes.progress import track
 from tensorframes.words import counted
@@ -77,7 +78,7 @@ def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling],
         points: range of the number of points, sampled uniformly in the logarithm.
 
     Raises:
-        ValueError: none of 20 surfaces gives half of the least number of points, dense enough.
+        UserError: none of 20 surfaces gives half of the least number of points, dense enough.
     """
     name, sampling = named
     threads = torch.get_num_threads()
@@ -95,7 +96,10 @@ def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling],
                 return Cloud(f"{split}{index:03d}_{name}", pos, normal, category=name)
     finally:
         torch.set_num_threads(threads)
-    raise ValueError(f"expected a surface to sample by {name}, got none in {TRIES} tries")
+    asked = f"{points[0]} to {points[1]} points"
+    raise UserError(
+        f"expected a surface to sample by {name} in {asked}, got none in {TRIES} tries: ask for more points"
+    )
 
 
 def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> float:
@@ -103,6 +107,8 @@ def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> floa
     from scipy.spatial import cKDTree
 
     labelled = np.flatnonzero((normal != 0).any(1))
+    if len(labelled) < 2:
+        return 0.0
     pos, normal = pos[labelled], normal[labelled]
     rows = rng.choice(len(pos), min(CHECKED, len(pos)), replace=False)
     near = cKDTree(pos).query(pos[rows], k=min(NEAR + 1, len(pos)))[1]
