@@ -144,6 +144,8 @@ def test_a_mistake_that_all_runs_share_ends_the_matrix_at_once(app: App, workers
     assert err.endswith("; no other run is tried\n")
     begun = [folder.name for folder in (ROOT / "runs").iterdir() if (folder / "matrix.json").is_file()]
     assert len(begun) == max(1, workers)
+    if workers == 0:
+        assert app("reproduce", *SMOKE, "scale.networks=[plain_so3]")[0] == 0  # the mistake mended, in the same folder
 
 
 def test_a_wrong_number_of_clouds_is_a_mistake_of_one_run(app: App) -> None:
