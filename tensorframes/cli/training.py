@@ -72,6 +72,8 @@ def train(cfg: DictConfig, run: Run) -> float | None:
         try:
             return checked(cfg, run)
         except Stopped as error:
+            if run.rank > 0 and error.message:  # all stop after the same step, and the first process tells it:
+                return None  # Lightning kills that one at once where another ends with an error
             raise Stopped(error.signum, error.message or last_checkpoint(run.folder)) from None
 
 
