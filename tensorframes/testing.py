@@ -53,7 +53,7 @@ def assert_equivariant(
         seed: of the group elements and translations.
 
     Raises:
-        AssertionError: with the error and the determinant of the g that shows it.
+        AssertionError: with the error and the determinant of the g that shows it, or that the result is zero.
         ValueError: the group is unknown, there are too few trials to see it, or the result is not such features.
     """
     if group not in ("o3", "so3"):
@@ -64,6 +64,7 @@ def assert_equivariant(
     reps = representation(reps, d=pos.shape[-1])
     generator = torch.Generator().manual_seed(seed)
     before = _rows(function(pos))
+    assert bool((before != 0).any()), "nothing was tested: the result is zero, which is equivariant whatever it means"
     for trial in range(trials):
         determinant = -1 if group == "o3" and trial % 2 else 1
         g = random_orthogonal(1, pos.shape[-1], determinant, generator=generator)[0]

@@ -2,12 +2,15 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 SOURCE = Path(__file__).resolve().parents[1] / "tensorframes"
 
@@ -26,7 +29,8 @@ PACKAGES = (
     "reports",
     "cli",
 )
-BESIDE = {"atomic", "errors", "parallel", "progress", "recipes"}  # these import no package; each may import them
+# These import no package; each may import them.
+BESIDE = {"atomic", "errors", "parallel", "progress", "recipes", "words"}
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it
@@ -188,3 +192,13 @@ def test_the_core_brings_no_application() -> None:
     """Users who build layers get neither the trainer nor the configuration system."""
     loaded = modules_after("from tensorframes import NormalEstimator, TensorialMessagePassing")
     assert loaded & {"pytorch_lightning", "hydra", "wandb", "matplotlib", "open3d", "skimage", "h5py"} == set()
+
+
+def test_types_are_checked_before_a_commit_as_by_make_lint() -> None:
+    hooks = yaml.safe_load((SOURCE.parent / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    (pattern,) = [re.compile(hook["files"]) for hook in hooks if hook["id"] == "mypy"]
+    judged = tomllib.loads((SOURCE.parent / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+    files = [
+        file.relative_to(SOURCE.parent).as_posix() for each in judged for file in (SOURCE.parent / each).rglob("*.py")
+    ]
+    assert [file for file in files if not pattern.search(file)] == []

@@ -71,3 +71,8 @@ def test_a_layer_without_a_result_is_told() -> None:
 
     with pytest.raises(ValueError, match=r"expected features \(rows, dim\) as the result, got NoneType"):
         assert_transports(layer, TensorReps("1x1"))
+
+
+def test_a_result_of_zeros_tests_nothing() -> None:
+    with pytest.raises(AssertionError, match="nothing was tested: the result is zero"):
+        assert_equivariant(torch.zeros_like, torch.randn(9, 3), "1x1")

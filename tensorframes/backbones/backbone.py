@@ -43,6 +43,8 @@ class Backbone(nn.Module):
     def __init__(self, features: NodeFeatures | None = None, radii: Sequence[float] = (), levels: int = 1) -> None:
         super().__init__()
         check_radii(radii)
+        if features is not None and not isinstance(features, NodeFeatures):
+            raise ValueError(f"expected node features such as MomentFeatures(), got {features!r}")
         self.features = MomentFeatures() if features is None else features
         self.radii, self.levels, self.requirements = tuple(radii), levels, self.features.requirements
         if levels > self.hierarchy_levels:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, EdgeEncoding, Norm
 from tensorframes.messages import Pooling, TensorialMessagePassing, local_edge_vectors, pooled
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class FrameEdgeConv(TensorialMessagePassing):
@@ -32,14 +32,15 @@ class FrameEdgeConv(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps_in: Representation,
-        reps_out: Representation,
+        reps_in: Representation | str,
+        reps_out: Representation | str,
         degree: int,
         aggregations: Pooling | Sequence[Pooling] = "max",
         radial: int = 0,
         directional: int = 0,
         norm: Norm = "layer",
     ) -> None:
+        reps_in, reps_out = representation(reps_in), representation(reps_out)
         aggr, width = pooled(aggregations, degree), reps_out.dim
         super().__init__(transport={"x": reps_in}, aggr=aggr)
         self.encode = EdgeEncoding(1.0, radial, directional, reps_in.d)

@@ -12,7 +12,7 @@ from tensorframes.geometry.radial import RadialEncoding
 from tensorframes.layers import MLP, EdgeProduct, Fusion, Norm
 from tensorframes.layers.edges import REACH
 from tensorframes.messages import FixedDegree, TensorialMessagePassing, local_edge_vectors
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class FusionAbstraction(TensorialMessagePassing):
@@ -44,8 +44,8 @@ class FusionAbstraction(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps_in: Representation,
-        reps_out: Representation,
+        reps_in: Representation | str,
+        reps_out: Representation | str,
         degree: int,
         length: float = 1.0,
         own: int = 0,
@@ -55,6 +55,7 @@ class FusionAbstraction(TensorialMessagePassing):
         radial: int = 8,
         norm: Norm = "layer",
     ) -> None:
+        reps_in, reps_out = representation(reps_in), representation(reps_out)
         if reps_in.d != 3:
             raise ValueError(f"expected d=3 for irreducible tensors, got d={reps_in.d}")
         check_count(radial, "radial")

@@ -18,7 +18,7 @@ from tensorframes.messages import (
     local_edge_vectors,
     pooled,
 )
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class FrameGINConv(TensorialMessagePassing):
@@ -40,14 +40,15 @@ class FrameGINConv(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps_in: Representation,
-        reps_out: Representation,
+        reps_in: Representation | str,
+        reps_out: Representation | str,
         degree: int,
         aggregation: Pooling = "sum",
         radial: int = 0,
         directional: int = 0,
         norm: Norm = "layer",
     ) -> None:
+        reps_in, reps_out = representation(reps_in), representation(reps_out)
         super().__init__(transport={"x": reps_in}, aggr=pooled(aggregation, degree))
         self.encode = EdgeEncoding(1.0, radial, directional, reps_in.d)
         self.edge = nn.Linear(self.encode.dim, reps_in.dim)

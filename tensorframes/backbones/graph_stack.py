@@ -13,7 +13,8 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import Geometry, NodeFeatures, Probe, check_widths
-from tensorframes.messages import Messages, TensorMessages
+from tensorframes.messages import Messages
+from tensorframes.messages.kinds import chosen_messages
 from tensorframes.reps import Representation
 
 
@@ -44,7 +45,7 @@ class GraphStack(Backbone):
         check_count(neighbours, "neighbours")
         check_widths(widths, width)
         self.neighbours = neighbours
-        kinds = messages or TensorMessages()
+        kinds = chosen_messages(messages)
         reps = [self.features.reps_for(kinds), *(kinds.reps(each) for each in widths)]
         self.reps = kinds.reps(width)
         self.convs = nn.ModuleList(conv(a, b) for a, b in pairwise(reps))

@@ -12,8 +12,9 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, EdgeEncoding, Geometry, NodeFeatures, Norm, Probe, check_widths, made_norm
-from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
-from tensorframes.reps import Representation
+from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, local_edge_vectors
+from tensorframes.messages.kinds import chosen_messages
+from tensorframes.reps import Representation, representation
 
 
 class FrameTransformerLayer(TensorialMessagePassing):
@@ -42,13 +43,14 @@ class FrameTransformerLayer(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps: Representation,
+        reps: Representation | str,
         degree: int,
         heads: int = 4,
         radial: int = 8,
         directional: int = 2,
         norm: Norm = "layer",
     ) -> None:
+        reps = representation(reps)
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         width = reps.dim
         if heads < 1 or width % heads:
@@ -113,7 +115,7 @@ class LoCaFormer(Backbone):
         check_count(layers, "layers")
         check_widths([width])
         self.neighbours = neighbours
-        self.reps = (messages or TensorMessages()).reps(width)
+        self.reps = chosen_messages(messages).reps(width)
         self.embed = MLP([self.features.reps.dim, width, width])
         self.embeddings = self.features.embeddings(width)
         self.layers = nn.ModuleList(

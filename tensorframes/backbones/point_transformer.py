@@ -12,8 +12,9 @@ from tensorframes.backbones.set_abstraction import SetAbstraction
 from tensorframes.frames import Frames
 from tensorframes.geometry import Level, table_edges
 from tensorframes.layers import MLP, NodeFeatures, Norm, made_norm
-from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, TensorMessages, local_edge_vectors
-from tensorframes.reps import Representation
+from tensorframes.messages import FixedDegree, Messages, TensorialMessagePassing, local_edge_vectors
+from tensorframes.messages.kinds import chosen_messages
+from tensorframes.reps import Representation, representation
 
 
 class FrameAttention(TensorialMessagePassing):
@@ -32,7 +33,8 @@ class FrameAttention(TensorialMessagePassing):
 
     in_chunks = True
 
-    def __init__(self, reps: Representation, degree: int, length: float = 1.0, norm: Norm = "layer") -> None:
+    def __init__(self, reps: Representation | str, degree: int, length: float = 1.0, norm: Norm = "layer") -> None:
+        reps = representation(reps)
         super().__init__(transport={"x": reps}, aggr=FixedDegree("sum", degree))
         width = reps.dim
         self.length = length
@@ -77,7 +79,7 @@ class PointTransformer(PointNet2):
     ) -> None:
         gather = partial(SetAbstraction, aggregations="max", norm=norm)
         super().__init__(messages, widths, radii, neighbours, gather, 0, norm, refine, features=features)
-        kinds, lengths = messages or TensorMessages(), [1.0, *radii]
+        kinds, lengths = chosen_messages(messages), [1.0, *radii]
         self.attend = nn.ModuleList(
             FrameAttention(kinds.reps(width), neighbours, length, norm)
             for width, length in zip(widths, lengths, strict=True)

@@ -12,7 +12,8 @@ from tensorframes.backbones.edge_conv import GlobalFeature
 from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, Geometry, NodeFeatures, Norm, Probe, check_widths
-from tensorframes.messages import Messages, TensorMessages
+from tensorframes.messages import Messages
+from tensorframes.messages.kinds import chosen_messages
 
 
 class PointNet(Backbone):
@@ -46,7 +47,7 @@ class PointNet(Backbone):
         check_count(neighbours, "neighbours")
         check_widths(widths, pooled)
         self.neighbours = neighbours
-        self.reps = (messages or TensorMessages()).reps(widths[-1])
+        self.reps = chosen_messages(messages).reps(widths[-1])
         self.probe = Probe(self.reps)
         self.each = MLP([self.features.reps.dim, *widths], norm=norm)
         self.embeddings = self.features.embeddings(widths[-1])

@@ -15,7 +15,8 @@ from tensorframes.frames import FrameRefinement, Frames
 from tensorframes.geometry import Level, table_edges
 from tensorframes.geometry.checks import check_count
 from tensorframes.layers import MLP, Geometry, NodeFeatures, Norm, Probe, check_widths
-from tensorframes.messages import Messages, TensorMessages
+from tensorframes.messages import Messages
+from tensorframes.messages.kinds import chosen_messages
 from tensorframes.reps import Representation
 
 
@@ -109,7 +110,7 @@ class PointNet2(Backbone):
         check_count(neighbours, "neighbours")
         super().__init__(features, radii, len(widths))
         self.neighbours = neighbours
-        kinds = messages or TensorMessages()
+        kinds = chosen_messages(messages)
         reps = [kinds.reps(width) for width in widths]
         self.reps = reps[0]
         own = self.features.reps.dim

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, EdgeEncoding, Norm
 from tensorframes.messages import FrameInterpolation, Pooling, TensorialMessagePassing, local_edge_vectors, pooled
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class Gathering(Protocol):
@@ -44,8 +44,8 @@ class SetAbstraction(TensorialMessagePassing):
 
     def __init__(
         self,
-        reps_in: Representation,
-        reps_out: Representation,
+        reps_in: Representation | str,
+        reps_out: Representation | str,
         degree: int,
         length: float = 1.0,
         own: int = 0,
@@ -54,6 +54,7 @@ class SetAbstraction(TensorialMessagePassing):
         directional: int = 0,
         norm: Norm = "layer",
     ) -> None:
+        reps_in, reps_out = representation(reps_in), representation(reps_out)
         aggr = pooled(aggregations, degree)
         super().__init__(transport={"x": reps_in}, aggr=aggr)
         width = reps_out.dim

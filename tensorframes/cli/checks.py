@@ -90,6 +90,17 @@ def check_added(cfg: DictConfig, overrides: Sequence[str]) -> None:
             raise UserError(not_allowed(path, [str(known) for known in home or [] if known != name]))
 
 
+def check_folder(overrides: Sequence[str]) -> None:
+    """Check that no override moves a part of a run's files: all are in Hydra's folder.
+
+    Raises:
+        UserError: one does.
+    """
+    for override in overrides:
+        if override.lstrip("+~").partition("=")[0] == "folder":
+            raise UserError(f"expected hydra.run.dir=DIR to name the folder of a run, got {override}")
+
+
 def _check_component(node: DictConfig, path: str) -> None:
     target = located(node["_target_"], path)
     parameters = inspect.signature(target).parameters

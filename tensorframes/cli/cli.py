@@ -1,8 +1,10 @@
 """The command line: Hydra, one line for each user error, and exit codes that distinguish these from other errors."""
 
+import atexit
 import logging
 import os
 import re
+import shutil
 import signal
 import sys
 import tempfile
@@ -10,7 +12,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -20,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.explain import explain, is_mistake, system_error
 from tensorframes.cli.folders import config_dir, find_plugins
+from tensorframes.cli.leftovers import remove_unused
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.errors import UserError, ending, signals_raise
 
@@ -46,7 +49,11 @@ Task = Callable[[DictConfig, Run], Any]
 
 
 def command_line(
-    task: Task, config_name: str, arguments: Sequence[str] | None = None, words: tuple[str, ...] = ()
+    task: Task,
+    config_name: str,
+    arguments: Sequence[str] | None = None,
+    words: tuple[str, ...] = (),
+    errors: TextIO | None = None,
 ) -> int:
     """Compose the configuration from the command line, run ``task``, return the exit code.
 
@@ -58,11 +65,12 @@ def command_line(
         task: called with the configuration and the run. config_name: of its configuration.
         arguments: of the command line; by default those of the process.
         words: of the command line that come before them, for processes that repeat it.
+        errors: where errors are reported; by default on stderr.
     """
     argv, owner = sys.argv, os.getpid()
     wanted = os.environ.get("HYDRA_FULL_ERROR")
     given = list(argv[1:] if arguments is None else arguments)
-    report = ErrorReporter(config_name, given, full=wanted == "1")
+    report = ErrorReporter(config_name, given, full=wanted == "1", stream=errors)
     codes = [SUCCESS]
 
     def job(cfg: DictConfig) -> Any:
@@ -74,6 +82,8 @@ def command_line(
                 report.noted(error)
                 raise
             codes.append(report(error))
+            if codes[-1] == MISTAKE and process_rank() == 0:
+                remove_unused()
         finally:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
@@ -116,25 +126,33 @@ def apart_in_sweeps(arguments: Sequence[str]) -> list[str]:
     """The override that gives each process of a sweep but the first a folder of its own: only the first writes."""
     if process_rank() == 0 or not any(word in ("-m", "--multirun") for word in arguments):
         return []
-    return [f"hydra.sweep.dir={tempfile.mkdtemp(prefix='tensorframes_')}"]
+    return [f"hydra.sweep.dir={passing_folder()}"]
+
+
+def passing_folder() -> str:
+    """A new temporary folder, which is removed when this process ends."""
+    folder = tempfile.mkdtemp(prefix="tensorframes_")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @dataclass(frozen=True)
 class ErrorReporter:
-    """Reports an error on stderr and in the run's log: a user error in one line, a failure with its traceback.
+    """Reports an error and adds it to the run's log: a user error in one line, a failure with its traceback.
 
     Args:
         config_name: of the program's configuration. arguments: of the command line.
-        full: whether user errors show their traceback, too.
+        full: whether user errors show their traceback, too. stream: where errors are reported; None: on stderr.
     """
 
     config_name: str
     arguments: list[str]
     full: bool
+    stream: TextIO | None = None
 
     def __call__(self, error: Exception) -> int:
         """Report the error; returns the exit code."""
-        print(self.noted(error), file=sys.stderr)
+        print(self.noted(error), file=self.stream or sys.stderr)
         return MISTAKE if system_error(error) is not None or is_mistake(error) else FAILED
 
     def noted(self, error: Exception) -> str:
@@ -150,7 +168,8 @@ class ErrorReporter:
         """Report an interrupt, once for all processes of a run; returns the exit code."""
         line, code = ending(error)
         if process_rank() == 0:
-            print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
+            stream = self.stream or sys.stderr
+            print(f"\n{line}" if stream.isatty() else line, file=stream)
         write_to_log(line, logging.ERROR)
         return code
 
@@ -162,7 +181,7 @@ def run_folder(checkpoint: str | None, fresh: str) -> str:
     get a temporary folder.
     """
     if process_rank() > 0:
-        return tempfile.mkdtemp(prefix="tensorframes_")
+        return passing_folder()
     path = Path(str(checkpoint)) if checkpoint else None
     if path is not None and path.is_file() and path.parent.name == "checkpoints":
         return str(path.parent.parent)

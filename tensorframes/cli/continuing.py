@@ -20,6 +20,7 @@ from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import ConfidenceTraining, NormalTraining
 from tensorframes.training.confidence import LEARNED
+from tensorframes.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -175,9 +176,8 @@ def check_continues(cfg: DictConfig) -> None:
     if missing := [key for key in STATE if key not in content]:
         raise UserError(f"expected a checkpoint to continue from, got {path}, which has no {missing[0]}")
     if content["global_step"] >= max_steps and not is_unscored(cfg):
-        raise UserError(
-            f"expected trainer.max_steps above the {content['global_step']} steps already trained, got {max_steps}"
-        )
+        done = counted(content["global_step"], "step")
+        raise UserError(f"expected trainer.max_steps above the {done} already trained, got {max_steps}")
     check_same(content["tensorframes"]["model"], OmegaConf.to_container(cfg.model, resolve=True), "model", path)
 
 

@@ -8,7 +8,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
-from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings, check_test_clouds
+from tensorframes.cli.checks import (
+    check_added,
+    check_components,
+    check_folder,
+    check_plain,
+    check_settings,
+    check_test_clouds,
+)
 from tensorframes.cli.cli import Run
 from tensorframes.cli.confidence import expect_errors, report_confidence
 from tensorframes.cli.continuing import trusted_packages
@@ -20,6 +27,7 @@ from tensorframes.data import evenly_spaced
 from tensorframes.normals import EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
+from tensorframes.words import be, counted, every
 
 REPORT = "report.html"
 
@@ -30,6 +38,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
     check_added(cfg, run.overrides)
+    check_folder(run.overrides)
     plain = {
         "seed": int,
         "name": str,
@@ -51,12 +60,12 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     if cfg.report:
         expect_page(run.folder / REPORT)
     methods = [method, *(beside(cfg, method) if cfg.report else [])]
-    replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     protocol = build.protocol(cfg)
     whole = build.data_set(cfg).test
     clouds = evenly_spaced(whole, cfg.test_clouds)
+    replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     if len(clouds) < len(whole):
-        log.info("%d of the %d test clouds are scored", len(clouds), len(whole))
+        log.info("%d of the %s %s scored", len(clouds), counted(len(whole), "test cloud"), be(len(clouds)))
     results = score_and_report(methods, clouds, protocol, run.folder)
     if isinstance(method, EstimatorMethod):
         results["parameters"] = build.parameters_of(method.estimator)
@@ -94,9 +103,9 @@ def done(cfg: DictConfig, clouds: int) -> dict[str, str]:
     kind = str(cfg.data._target_).rpartition(".")[2]
     root = cfg.data.get("root")
     test = (
-        f"all {clouds:,} clouds"
+        every(clouds, "cloud")
         if cfg.test_clouds is None
-        else f"{min(cfg.test_clouds, clouds):,} of {clouds:,} clouds"
+        else f"{min(cfg.test_clouds, clouds):,} of {counted(clouds, 'cloud')}"
     )
     return {
         "checkpoint": cfg.checkpoint,

@@ -40,9 +40,19 @@ def locked(folder: Path) -> Iterator[None]:
                 file.seek(0)
                 raise _taken(folder, file.read(100).decode(errors="replace")) from None
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {os.uname().nodename}".encode())
+        file.write(_holder().encode())
         file.flush()
         yield
+
+
+def is_of_another(folder: Path) -> bool:
+    """Whether the lock of a folder is, or was last, that of another process."""
+    file = folder / FILE
+    return file.is_file() and (fcntl is None or file.read_text(errors="replace") != _holder())
+
+
+def _holder() -> str:
+    return f"process {os.getpid()} on {os.uname().nodename}"
 
 
 @contextlib.contextmanager

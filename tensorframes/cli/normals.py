@@ -8,6 +8,7 @@ from math import radians
 from typing import TYPE_CHECKING
 
 from tensorframes.errors import LineParser, UserError, flushed, loading
+from tensorframes.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,10 +122,10 @@ def summary(
         share = (confidence[normals.any(1)] < 1 - radians(UNCERTAIN)).mean()
         doubt = f", {100 * share:.2g} % uncertain (expected error above {UNCERTAIN} degrees)"
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
-    note = f"; {lacking:,} have none: {reasons}" if lacking else ""
+    note = f"; {lacking:,} {'has' if lacking == 1 else 'have'} none: {reasons}" if lacking else ""
     if lacking < count < lacking + FEW:
         note += f"; fewer than {FEW} points: normals are often wrong"
-    return f"normals of {count - lacking:,} points in {seconds:.1f} s{doubt}{note}"
+    return f"normals of {counted(count - lacking, 'point')} in {seconds:.1f} s{doubt}{note}"
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -211,7 +212,7 @@ def estimated(
 
     weights = chosen_weights(given.weights, given.trusted)
     block: Block = given.block or "auto"
-    with progress_bar(f"{len(pos):,} points", points=len(pos), shown=shown) as progress:
+    with progress_bar(counted(len(pos), "point"), points=len(pos), shown=shown) as progress:
         if given.confidence is not None:
             return normals_and_confidence(pos, weights, given.device, progress, block)
         found = answered(pos, weights, given.device, progress, block)

@@ -36,6 +36,7 @@ from tensorframes.cli.results import show, shown
 from tensorframes.errors import UserError
 from tensorframes.reports.matrix import Record, Setup, write_report
 from tensorframes.reports.table import Terminal
+from tensorframes.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def print_plan(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: D
     hours = hours_left(runs, cfg, folder / "runs")
     show(plan_table(runs, parameters, hours))
     alone = sum(hours.values())
-    text = f"{len(runs)} runs, {len(hours)} of them to make: about {alone:.1f} hours one after another"
+    text = f"{counted(len(runs), 'run')}, {len(hours)} of them to make: about {alone:.1f} hours one after another"
     text += f", {alone / cfg.workers:.1f} with {cfg.workers} workers" if cfg.workers > 1 else ""
     Terminal().print(f"{text}; {disk(parameters)} in {folder}", soft_wrap=True, highlight=False)
     first = composed_run(runs[0].overrides, folder)
@@ -183,5 +184,5 @@ def commit() -> str:
 def machine() -> str:
     """The machine of this process."""
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    cores = f"{os.cpu_count()} cores, {platform.machine()}"
+    cores = f"{counted(os.cpu_count() or 1, 'core')}, {platform.machine()}"
     return f"{', '.join(gpus) or 'no GPU'}; {cores}; PyTorch {torch.__version__}, Python {platform.python_version()}"

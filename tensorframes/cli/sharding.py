@@ -10,6 +10,7 @@ from tensorframes.cli.checks import check_added, check_components, check_plain, 
 from tensorframes.cli.cli import Run
 from tensorframes.data import part_of, write_shards
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -34,5 +35,5 @@ def shards(cfg: DictConfig, run: Run) -> Path:
         if split == "train":
             clouds = part_of(clouds, cfg.data.get("train_clouds"), "data.train_clouds")
         files = write_shards(clouds, folder, split, cfg.shards)
-        log.info("%s: %d clouds in %d shards", split, len(clouds), len(files))
+        log.info("%s: %s in %s", split, counted(len(clouds), "cloud"), counted(len(files), "shard"))
     return folder

@@ -60,6 +60,7 @@ from tensorframes.training import (
     read_rows,
     stop_signals,
 )
+from tensorframes.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ def train(cfg: DictConfig, run: Run) -> float | None:
         try:
             return checked(cfg, run)
         except Stopped as error:
+            if run.rank > 0 and error.message:  # all stop after the same step, and the first process tells it:
+                return None  # Lightning kills that one at once where another ends with an error
             raise Stopped(error.signum, error.message or last_checkpoint(run.folder)) from None
 
 
@@ -78,10 +81,9 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
     repeated = cfg.ckpt_path == LAST
     cfg = with_last(cfg, run.folder)
-    if run.rank == 0:
-        check_unused(cfg, run.folder)
-        if repeated and cfg.ckpt_path is None:
-            log.info("%s: no run to continue, a new one begins", shown(run.folder))
+    check_unused(cfg, run.folder)
+    if repeated and cfg.ckpt_path is None:
+        log.info("%s: no run to continue, a new one begins", shown(run.folder))
     cfg = with_network(continued(cfg, run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):
@@ -102,7 +104,10 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
 
 
 def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
-    """Train ``module`` and test it; all settings are checked before the first step."""
+    """Train ``module`` and test it; all settings are checked before the first step.
+
+    Every process checks them, since one that waits for another which has ended would wait for long.
+    """
     started = started_with(cfg, run)
     signals = StopSignals(stop_signals(os.environ))
     trainer = make_trainer(tracked(cfg, started), run.folder, signals)
@@ -112,16 +117,16 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     data = build.data_module(cfg, clouds, validated)
     if validated == 0:
         log.info("no validation clouds: last.ckpt is scored")
-    comparison = prepared_test(cfg, clouds) if cfg.test and run.rank == 0 else None
+    comparison = prepared_test(cfg, clouds) if cfg.test else None
     if run.rank == 0:
         replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         started.write(run.folder)
         parameters = build.parameter_count(module)
         send_start(trainer.loggers, started, parameters)
-        log.info("%s: %s trained parameters on %s", shown(run.folder), f"{parameters:,}", place(trainer))
+        log.info("%s: %s on %s", shown(run.folder), counted(parameters, "trained parameter"), place(trainer))
     if not is_unscored(cfg):
         fit(cfg, run, module, data, trainer, signals)
-    if comparison is not None:
+    if comparison is not None and run.rank == 0:
         test(run.folder, comparison, module, trainer)
     return lowest_score(run.folder / "metrics.csv") if run.rank == 0 else None
 
@@ -164,7 +169,9 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
 def place(trainer: pl.Trainer) -> str:
     """The devices of a run, for messages."""
     device = trainer.strategy.root_device
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
+    name = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else counted(torch.get_num_threads(), "CPU thread")
+    )
     return f"{trainer.world_size} x {name}" if trainer.world_size > 1 else name
 
 
@@ -187,8 +194,8 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     if len(tested) == 0:
         raise UserError("expected at least one test cloud, got none; without a test: test=false")
     if len(tested) < len(clouds.test):
-        counts = (len(tested), len(clouds.test))
-        log.info("%d of the %d test clouds will be scored; tensorframes evaluate scores all", *counts)
+        counts = (len(tested), counted(len(clouds.test), "test cloud"))
+        log.info("%d of the %s will be scored; tensorframes evaluate scores all", *counts)
     return Comparison(tested, baselines, protocol)
 
 

@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 
-from tensorframes.cli.checks import check_added, check_components, check_plain, check_settings, check_test_clouds
+from tensorframes.cli.checks import (
+    check_added,
+    check_components,
+    check_folder,
+    check_plain,
+    check_settings,
+    check_test_clouds,
+)
 from tensorframes.data import Cloud
 from tensorframes.errors import UserError
 from tensorframes.training import NormalTraining
@@ -33,6 +40,7 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
         UserError: a setting is unknown, or its type or value is wrong.
     """
     check_added(cfg, overrides)
+    check_folder(overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
     check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
     check_components(cfg, COMPONENTS)

@@ -29,3 +29,9 @@ class FrameFinder(nn.Module):
         ``finest``: for points of a coarse level, their frames at the finest one; passed where ``per_level``.
         """
         raise NotImplementedError
+
+
+def check_floating(pos: Tensor) -> None:
+    """Raise ValueError unless positions are floating point numbers: frames of whole ones would be rounded."""
+    if not pos.is_floating_point():
+        raise ValueError(f"expected floating point positions, got {pos.dtype}")

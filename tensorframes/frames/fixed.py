@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tensorframes.frames.finder import FrameFinder
+from tensorframes.frames.finder import FrameFinder, check_floating
 from tensorframes.frames.frames import Frames
 
 
@@ -16,6 +16,7 @@ class IdentityFrames(FrameFinder):
         self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
     ) -> Frames:
         """Frames (N, d, d) of points pos (N, d)."""
+        check_floating(pos)
         return Frames.identity(len(pos), pos.shape[-1], like=pos)
 
 
@@ -33,6 +34,7 @@ class RandomGlobalFrames(FrameFinder):
         self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
     ) -> Frames:
         """Frames (N, d, d) of points pos (N, d), the same for all points of a cloud."""
+        check_floating(pos)
         if batch is None:
             return Frames(_draw(1, pos, self.training, self.seed).expand(len(pos), -1, -1))
         clouds = int(batch.max()) + 1 if len(batch) else 0
@@ -53,6 +55,7 @@ class RandomLocalFrames(FrameFinder):
         self, pos: Tensor, edge_index: Tensor, batch: Tensor | None = None, finest: Frames | None = None
     ) -> Frames:
         """Frames (N, d, d) of points pos (N, d)."""
+        check_floating(pos)
         return Frames(_draw(len(pos), pos, self.training, self.seed))
 
 

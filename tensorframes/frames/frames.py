@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import GetAttrKey, KeyEntry, register_pytree_node
 
-from tensorframes.reps import Representation, full_precision
+from tensorframes.reps import Representation, full_precision, representation
 
 
 class Frames:
@@ -56,13 +56,16 @@ class Frames:
         matrices = self.matrices.to(*args, **kwargs)
         return Frames(matrices, None if self.fallback is None else self.fallback.to(matrices.device))
 
-    def to_local(self, x: Tensor, reps: Representation) -> Tensor:
+    def to_local(self, x: Tensor, reps: Representation | str) -> Tensor:
         """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
-        return reps.transform(x, self.matrices)
+        return self._reps(reps).transform(x, self.matrices)
 
-    def to_world(self, x: Tensor, reps: Representation) -> Tensor:
+    def to_world(self, x: Tensor, reps: Representation | str) -> Tensor:
         """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
-        return reps.transform(x, self.matrices.transpose(-1, -2))
+        return self._reps(reps).transform(x, self.matrices.transpose(-1, -2))
+
+    def _reps(self, reps: Representation | str) -> Representation:
+        return representation(reps, d=self.d) if isinstance(reps, str) else reps
 
     def transition(self, edge_index: Tensor, senders: Frames | None = None) -> Tensor:
         """R_i R_j^T for each edge j -> i: (E, d, d), from the sender's frame into the receiver's (these frames)."""

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class FrameRefinement(nn.Module):
@@ -24,7 +24,8 @@ class FrameRefinement(nn.Module):
         hidden: width of the MLP.
     """
 
-    def __init__(self, reps: Representation, hidden: int = 32) -> None:
+    def __init__(self, reps: Representation | str, hidden: int = 32) -> None:
+        reps = representation(reps)
         super().__init__()
         self.reps = reps
         last = nn.Linear(hidden, (reps.d - 1) * reps.d)

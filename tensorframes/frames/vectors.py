@@ -43,6 +43,8 @@ class EquivariantVectors(nn.Module):
 
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:
         """Vectors (M, count, d) of the receivers (M, d), by default pos (N, d), from the senders pos along (2, E)."""
+        if pos.dtype != (own := self.weights[0].weight.dtype):
+            raise ValueError(f"expected positions of {own}, as the parameters are, got {pos.dtype}")
         target = pos if receivers is None else receivers
         index = edge_index[1]
         degree = common_degree(index, len(target))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -30,6 +30,12 @@ class Level:
     def __len__(self) -> int:
         return self.pos.shape[0]
 
+    def to(self, *args: Any, **kwargs: Any) -> Level:
+        """The same on another device, or positions in another precision; arguments as of ``torch.Tensor.to``."""
+        pos = self.pos.to(*args, **kwargs)
+        rows = (each.to(pos.device) for each in (self.batch, self.rows, self.neighbours, self.below))
+        return Level(pos, *rows)
+
     @property
     def edge_index(self) -> Tensor:
         """(2, N_l k), the neighbours as edges, row 0 sending to row 1."""
@@ -45,10 +51,15 @@ class Hierarchy:
     clouds: int
     knn_index: Tensor  # (N_0, K) rows of level 0, nearest first, the point itself included; K >= the graph's k
 
-    def to(self, dtype: torch.dtype) -> Self:
-        """The same points and tables, positions in another precision."""
-        levels = tuple(replace(level, pos=level.pos.to(dtype)) for level in self.levels)
-        return replace(self, levels=levels)
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The same on another device, or positions in another precision; arguments as of ``torch.Tensor.to``.
+
+        Tables of rows are whole numbers in any precision.
+        """
+        levels = tuple(level.to(*args, **kwargs) for level in self.levels)
+        device = levels[0].pos.device
+        above = tuple(table.to(device) for table in self.above)
+        return replace(self, levels=levels, above=above, knn_index=self.knn_index.to(device))
 
     @property
     def points(self) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
-import torch
 from torch import Tensor
 
 from tensorframes.geometry import PROFILE_SIZE, Hierarchy, variation_profiles
@@ -68,14 +67,17 @@ class Geometry(Hierarchy):
     edges: Tensor | None = None  # (N_0, K, 3) from each point to its nearest, the point itself not among them
     profile: Tensor | None = None  # (B, PROFILE_SIZE) of each whole cloud
 
-    def to(self, dtype: torch.dtype) -> Self:
-        """The same in another precision; tables of rows are unchanged."""
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """The same on another device or in another precision, as ``Hierarchy.to``."""
+        moved = super().to(*args, **kwargs)
+        device = moved.levels[0].pos.device
         return replace(
-            super().to(dtype),
-            moments=tuple(each.to(dtype) for each in self.moments),
-            planes=tuple((sizes, planes.to(dtype)) for sizes, planes in self.planes),
-            edges=None if self.edges is None else self.edges.to(dtype),
-            profile=None if self.profile is None else self.profile.to(dtype),
+            moved,
+            moments=tuple(each.to(*args, **kwargs) for each in self.moments),
+            planes=tuple((sizes, planes.to(*args, **kwargs)) for sizes, planes in self.planes),
+            tables=tuple(replace(table, index=table.index.to(device)) for table in self.tables),
+            edges=None if self.edges is None else self.edges.to(*args, **kwargs),
+            profile=None if self.profile is None else self.profile.to(*args, **kwargs),
         )
 
     def planes_of(self, sizes: PlaneSizes) -> MultiScalePlanes:

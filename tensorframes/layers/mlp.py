@@ -53,6 +53,9 @@ class MLP(nn.Module):
 
 def check_widths(widths: Sequence[int], *others: int) -> None:
     """Raise ValueError unless there is a width, and all are at least 1."""
+    given: object = widths
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise ValueError(f"expected a sequence of widths, got {given!r}")
     if not widths:
         raise ValueError("expected at least one width, got none")
     if min(*widths, *others, 1) < 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -91,9 +92,9 @@ class MultiScalePlanes:
     shape: Tensor  # (N, S, 3): square roots of the two smaller eigenvalues over the largest, and its logarithm over 4;
     # of local planes (N, S, 4), with the logarithm of the smallest over 4
 
-    def to(self, dtype: torch.dtype) -> MultiScalePlanes:
-        """The same in another precision."""
-        return MultiScalePlanes(self.planes.to(dtype), self.shape.to(dtype))
+    def to(self, *args: Any, **kwargs: Any) -> MultiScalePlanes:
+        """The same on another device or in another precision; arguments as of ``torch.Tensor.to``."""
+        return MultiScalePlanes(self.planes.to(*args, **kwargs), self.shape.to(*args, **kwargs))
 
     def of(self, rows: Tensor) -> MultiScalePlanes:
         """The planes of some rows (M,)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,10 +24,10 @@ class PooledMoments:
     mean: Tensor  # (N_l, 3)
     covariance: Tensor | None  # (N_l, 3, 3); None at level 0, where it is zero
 
-    def to(self, dtype: torch.dtype) -> PooledMoments:
-        """The same in another precision."""
-        covariance = None if self.covariance is None else self.covariance.to(dtype)
-        return PooledMoments(self.count.to(dtype), self.mean.to(dtype), covariance)
+    def to(self, *args: Any, **kwargs: Any) -> PooledMoments:
+        """The same on another device or in another precision; arguments as of ``torch.Tensor.to``."""
+        covariance = None if self.covariance is None else self.covariance.to(*args, **kwargs)
+        return PooledMoments(self.count.to(*args, **kwargs), self.mean.to(*args, **kwargs), covariance)
 
 
 @full_precision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 
 class Probe(nn.Module):
@@ -17,7 +17,8 @@ class Probe(nn.Module):
         reps: of the features.
     """
 
-    def __init__(self, reps: Representation) -> None:
+    def __init__(self, reps: Representation | str) -> None:
+        reps = representation(reps)
         super().__init__()
         self.reps = reps
 

@@ -9,7 +9,7 @@ from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_count
 from tensorframes.messages.aggregation import check_order
 from tensorframes.parallel import parallel_map
-from tensorframes.reps import Representation, full_precision
+from tensorframes.reps import Representation, full_precision, representation
 
 CHUNK = 2048  # receivers computed at once for inference on a CPU: what arrives at them stays in the cache
 
@@ -33,7 +33,8 @@ class FrameInterpolation(nn.Module):
             receivers, or (where gradients are recorded on a CPU) they are not sorted by receiver.
     """
 
-    def __init__(self, reps: Representation, degree: int = 3, epsilon: float = 1e-3) -> None:
+    def __init__(self, reps: Representation | str, degree: int = 3, epsilon: float = 1e-3) -> None:
+        reps = representation(reps)
         super().__init__()
         check_count(degree, "degree")
         if not epsilon > 0:

@@ -16,6 +16,19 @@ class Messages(Protocol):
         """A representation of exactly ``width`` numbers in dimension d."""
 
 
+def chosen_messages(messages: Messages | None) -> Messages:
+    """The messages given; by default ``TensorMessages()``.
+
+    Raises:
+        ValueError: they are something else, such as a text or a class.
+    """
+    if messages is None:
+        return TensorMessages()
+    if isinstance(messages, type) or not isinstance(messages, Messages):
+        raise ValueError(f"expected messages such as TensorMessages(), got {messages!r}")
+    return messages
+
+
 class TensorMessages:
     """Features that are scalars, vectors, matrices, ... in given shares (arXiv 2405.15389: "tensor messages").
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, Requirements, planes_of_levels, smallest_eigenvector
 from tensorframes.normals.prediction import Prediction
-from tensorframes.reps import Representation, TensorReps
+from tensorframes.reps import Representation, TensorReps, representation
 
 PlanT = TypeVar("PlanT")
 ReadingT = TypeVar("ReadingT")
@@ -53,7 +53,8 @@ class VectorHead(Head[Tensor, Tensor]):
         reps: of the features.
     """
 
-    def __init__(self, reps: Representation) -> None:
+    def __init__(self, reps: Representation | str) -> None:
+        reps = representation(reps)
         super().__init__()
         self.net = MLP([reps.dim, reps.dim, reps.d], norm="layer")
         self.vector = TensorReps("1x1", d=reps.d)
@@ -87,7 +88,8 @@ class AxisHead(Head[tuple[Tensor, Tensor], Tensor]):
         levels: number of levels whose planes are mixed.
     """
 
-    def __init__(self, reps: Representation, levels: int) -> None:
+    def __init__(self, reps: Representation | str, levels: int) -> None:
+        reps = representation(reps)
         super().__init__()
         self.levels = levels
         self.net = MLP([reps.dim, reps.dim, reps.d**2 + levels], norm="layer")

@@ -17,6 +17,7 @@ from torch import Tensor
 from tensorframes.geometry import cloud_scale, nearest_neighbours, sampled_scale, thinned_rows
 from tensorframes.geometry.distances import distinct_points, one_cloud
 from tensorframes.geometry.outliers import far_rows, within_range
+from tensorframes.words import counted
 
 SAMPLED = 1_000_000
 """Largest number of points at which a cloud's scale is measured; larger clouds are sampled (``thinned_rows``)."""
@@ -50,7 +51,7 @@ def normalised(
         scale: (B,) of the clouds, by default ``cloud_scale``.
 
     Raises:
-        ValueError: there is not one scale for each cloud.
+        ValueError: there is not one finite scale above 0 for each cloud.
     """
     distinct = distinct_points(pos if pos.dtype == dtype else centred(pos, batch).to(dtype), batch)
     points, batch_of = pos.index_select(0, distinct.first), batch.index_select(0, distinct.first)
@@ -64,6 +65,8 @@ def in_scale(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
     clouds = int(batch.max()) + 1
     if lengths.shape != (clouds,):
         raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
+    if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
+        raise ValueError(f"expected a finite scale above 0 for each cloud, got {lengths.tolist()}")
     return centred(pos, batch) / lengths.double().index_select(0, batch).unsqueeze(-1)
 
 
@@ -87,7 +90,7 @@ def usable_points(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int6
     """
     usable = np.isfinite(points).all(1)
     if not usable.any():
-        raise ValueError(f"expected at least one finite point, got {len(points)} points and none finite")
+        raise ValueError(f"expected at least one finite point, got {counted(len(points), 'point')} and none finite")
     usable[usable] = ~far_rows(points[usable])
     exact = within_range(points[usable].astype(np.float64))
     exact = within_range(exact - exact.mean(0))

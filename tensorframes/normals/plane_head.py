@@ -19,7 +19,7 @@ from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
 from tensorframes.normals.weighted_fit import WeightedFit
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, representation
 
 CHUNK = {"cpu": 2048}  # points computed at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 65536  # on other devices: bounds memory
@@ -69,7 +69,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
 
     def __init__(
         self,
-        reps: Representation,
+        reps: Representation | str,
         guess: Callable[[int, int], Select],
         fit: Callable[[int], WeightedFit],
         final: Callable[[int, int], Select],
@@ -78,6 +78,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         embedding: int = 16,
         error: Callable[[int], ErrorModel] | None = None,
     ) -> None:
+        reps = representation(reps)
         super().__init__()
         if min(fits, levels, embedding) < 1:
             raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")

@@ -34,6 +34,7 @@ from tensorframes.reports.results import methods_of
 from tensorframes.reports.splats import best_view
 from tensorframes.scoring import Method
 from tensorframes.scoring.modelnet import turned_cloud
+from tensorframes.words import counted
 
 LISTED = 6
 """Clouds whose errors are shown, at least: the worst of each category, then the worst of the others."""
@@ -154,7 +155,7 @@ def error_view(methods: Sequence[Method], chosen: Sequence[Cloud]) -> Drawing:
         panels = [error_panel(method, cloud, POINTS) for method in methods]
         first = panels[0].cloud
         category = TITLES.get(cloud.category, cloud.category)
-        note = f"{cloud.name}, {category}: {len(first):,} of {len(cloud):,} points."
+        note = f"{cloud.name}, {category}: {len(first):,} of {counted(len(cloud), 'point')}."
         values = [[panel.degrees.astype(np.float32)] for panel in panels]
         notes = [f"RMSE {panel.rmse:.2f}°" for panel in panels]
         label = f"{short(cloud.name)}, {category}"

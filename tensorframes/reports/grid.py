@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorframes.data import CATEGORIES
+from tensorframes.words import counted
 
 LABELS = {
     "no_noise": "none",
@@ -115,7 +116,7 @@ def equal_rotations(results: Mapping[str, Metrics]) -> str:
             group[method] = found["largest_difference"]["cosine_unoriented"]
     return "".join(
         f" {named(group)} exactly equivariant: "
-        f"on {clouds} clouds |cos| differs by at most {max(group.values()):.1e} between rotations; "
+        f"on {counted(clouds, 'cloud')} |cos| differs by at most {max(group.values()):.1e} between rotations; "
         f"all clouds were scored under rotation {rotation} alone."
         for (clouds, rotation), group in alike.items()
     )
@@ -140,7 +141,7 @@ def category_footer(results: Mapping[str, Metrics]) -> str:
     shapes = span([entry["clouds"] for entry in first["per_category"].values()])
     points = span([entry["points"] for entry in first["per_cloud"].values()])
     missing = "".join(
-        f" {method}: {entry['no_normal'] + entry['not_finite']:,} rows without a normal count as 90 degrees."
+        f" {method}: {counted(entry['no_normal'] + entry['not_finite'], 'row')} without a normal, scored as 90 degrees."
         for method, entry in zip(results, entries, strict=True)
         if entry["no_normal"] + entry["not_finite"]
     )

@@ -13,6 +13,7 @@ from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view, histog
 from tensorframes.reports.page import Drawing, facts, heading, paragraph, slot, write_page
 from tensorframes.reports.splats import View
 from tensorframes.scoring import angles
+from tensorframes.words import counted, every
 
 NEIGHBOURS = 12
 FROM = View(azimuth=-35, elevation=25, up=2)
@@ -76,7 +77,8 @@ def write_normals_page(
         slot("cloud"),
         heading("Distributions"),
         paragraph(
-            f"Over the {has.sum():,} drawn points with a normal, and their {NEIGHBOURS} nearest in the whole cloud."
+            f"Over the {counted(int(has.sum()), 'drawn point')} with a normal, with the {NEIGHBOURS} nearest of each "
+            "in the whole cloud."
         ),
         f'<div class="charts">{"".join(slot(name, "chart") for name in names)}</div>',
         heading("What was done"),
@@ -159,5 +161,5 @@ def spread(values: NDArray, has: NDArray[np.bool_]) -> NDArray:
 
 def drawn_line(drawn: int, points: int) -> str:
     """How many points are drawn, and how to turn them."""
-    some = f"{drawn:,} of {points:,} points, chosen at random" if drawn < points else f"all {points:,} points"
+    some = f"{drawn:,} of {points:,} points, chosen at random" if drawn < points else every(points, "point")
     return f"Drawn: {some}. Drag to turn, scroll to zoom, drag with the right button to move."

@@ -18,6 +18,7 @@ from tensorframes.errors import UserError
 from tensorframes.progress import Progress, tracked
 from tensorframes.scoring.method import Method, timed_normals, truth_of
 from tensorframes.scoring.metrics import Floats, angles, check_predictions, flipped, pgp, rmse
+from tensorframes.words import counted
 
 AVERAGED = ("rmse", "rmse_oriented", "rmse_oriented_flipped", "cnd", "seconds")
 COUNTED = ("points", "scored", "no_normal", "not_finite")
@@ -101,7 +102,9 @@ def warnings_of(method: Method, cloud: Cloud, entry: Mapping[str, Any]) -> list[
     if method.oriented and not cloud.oriented:
         lines.append(f"{cloud.name}: the signs of its normals are not consistent, so it has no oriented score")
     if entry["not_finite"]:
-        lines.append(f"{cloud.name}: {entry['not_finite']} normals of {method.name} not finite, scored as 90 degrees")
+        lines.append(
+            f"{cloud.name}: {counted(entry['not_finite'], 'normal')} of {method.name} not finite, scored as 90 degrees"
+        )
     return lines
 
 

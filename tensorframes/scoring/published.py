@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 
 def published_rmse(path: Path) -> dict[str, float]:
@@ -44,8 +45,9 @@ class Deviation:
         worst = max(found, key=lambda name: abs(found[name]))
         size = sum(map(abs, found.values())) / len(found)
         return (
-            f"published RMSE of {len(found)} of {len(self.published)} clouds: {sum(found.values()) / len(found):+.3f} "
-            f"degrees on average, {size:.3f} in absolute value, at most {found[worst]:+.3f} ({worst}: "
+            f"published RMSE of {len(found)} of {counted(len(self.published), 'cloud')}: "
+            f"{sum(found.values()) / len(found):+.3f} degrees on average, {size:.3f} in absolute value, at most "
+            f"{found[worst]:+.3f} ({worst}: "
             f"{self.published[worst] + found[worst]:.3f} here, {self.published[worst]:.3f} published)"
         )
 

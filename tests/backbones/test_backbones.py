@@ -22,6 +22,7 @@ from tensorframes.backbones import (
     PointTransformer,
 )
 from tensorframes.frames import Frames, LearnedFrames, PCAFrames
+from tensorframes.layers import MomentFeatures
 from tensorframes.messages import (
     IrrepMessages,
     Messages,
@@ -194,3 +195,23 @@ def test_any_backbone_frames_and_head_make_an_equivariant_estimator(
     torch.manual_seed(0)
     network = NormalEstimator(finder, made(name), head).double().eval()
     assert_equivariant(lambda pos: network(pos).normal, cloud(), "1x1", unoriented=True)
+
+
+@pytest.mark.parametrize("kind", [DGCNN, GIN, LoCaFormer, PointNet, PointNet2, PointTransformer])
+@pytest.mark.parametrize("given", ["1x1", "tensor", 3, TensorMessages])
+def test_messages_are_objects(kind: type[Backbone], given: object) -> None:
+    with pytest.raises(ValueError, match=r"expected messages such as TensorMessages\(\), got "):
+        kind(messages=given)
+
+
+@pytest.mark.parametrize("kind", [DGCNN, GIN, LoCaFormer, PointNet, PointNet2, PointTransformer])
+@pytest.mark.parametrize("given", ["planes", MomentFeatures])
+def test_features_are_objects(kind: type[Backbone], given: object) -> None:
+    with pytest.raises(ValueError, match=r"expected node features such as MomentFeatures\(\), got "):
+        kind(features=given)
+
+
+@pytest.mark.parametrize("given", ["8", 8])
+def test_widths_are_a_sequence(given: object) -> None:
+    with pytest.raises(ValueError, match="expected a sequence of widths, got "):
+        DGCNN(widths=given)

@@ -10,6 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from tensorframes.backbones import PointNet2
+from tensorframes.cli.leftovers import is_unused
 from tensorframes.cli.values import check_profile
 from tensorframes.errors import UserError
 from tensorframes.frames import LearnedFrames
@@ -57,7 +58,7 @@ TRAINING = {
     "~seed": "expected seed to be a whole number, got none: it was deleted",
     "~trainer.max_steps": "expected trainer.max_steps to be a whole number, got none: it was deleted",
     "hydra.run.dir=/dev/null/run": "expected a file or folder that can be used, got /dev/null/run (Not a directory)",
-    "folder=/dev/null/run": "expected a file or folder that can be used, got /dev/null/run",
+    "folder=elsewhere": "expected hydra.run.dir=DIR to name the folder of a run, got folder=elsewhere",
     "callbacks.best.dirpath=/dev/null/kept": "expected a file or folder that can be used, got /dev/null/kept",
     "trainer.accelerator=abacus": "abacus",
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
@@ -83,6 +84,8 @@ TRAINING = {
     "model._target_=nowhere.Net": "expected model._target_ to name",
 }
 
+WHILE_TRAINING = ("callbacks.best.dirpath=/dev/null/kept",)
+
 ABOUT_THE_TEST = {
     ("data/protocol=rotations", "data.protocol.rotations=[foo]"): "rotations of none, z, so3, o3, got foo",
     ("data/protocol=rotations", "data.protocol.rotations=[]"): "data.protocol.rotations of none, z, so3, o3, got none",
@@ -98,6 +101,7 @@ EVALUATING = {
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
     "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",
+    "folder=elsewhere": "expected hydra.run.dir=DIR to name the folder of a run, got folder=elsewhere",
 }
 
 
@@ -112,6 +116,7 @@ def assert_one_line(ended: tuple[int, str, str], expected: str) -> None:
 @pytest.mark.parametrize("override", TRAINING)
 def test_training_mistakes(app: App, override: str) -> None:
     assert_one_line(app("train", "experiment=tiny", override), TRAINING[override])
+    assert Path("outputs").exists() == (override in WHILE_TRAINING)
 
 
 def test_profiles_are_measured_on_whole_clouds_in_training_too() -> None:
@@ -172,6 +177,27 @@ def test_a_test_list_is_read_before_training(app: App, tmp_path: Path, name: str
 @pytest.mark.parametrize("override", EVALUATING)
 def test_evaluation_mistakes(app: App, override: str) -> None:
     assert_one_line(app("evaluate", "data=tiny", override), EVALUATING[override])
+    assert not Path("outputs").exists()
+
+
+def test_a_mistake_leaves_what_was_in_the_folder_before(app: App, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    assert app("train", "experiment=tiny", f"hydra.run.dir={tmp_path}", "seed=-1")[0] == 2
+    assert (tmp_path / "notes.txt").is_file()
+
+
+def test_a_folder_that_another_process_has_is_not_removed(tmp_path: Path) -> None:
+    (tmp_path / "run.log").touch()
+    (tmp_path / ".lock").write_text("process 1 on another machine")
+    assert not is_unused(tmp_path)
+    (tmp_path / ".lock").unlink()
+    assert is_unused(tmp_path)
+
+
+def test_an_evaluation_without_its_data_leaves_nothing(app: App, tmp_path: Path) -> None:
+    ended = app("evaluate", "data=pcpnet", "data.root=absent", "data.sources=[]", "checkpoint=pca")
+    assert_one_line(ended, "absent")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_text_and_arrays(tmp_path: Path, source: str, target: str) -> None:
     options = ("--weights", "fast", "--device", "cpu", "--block", "100", "--overwrite")
     code, out, _ = run(tmp_path / source, tmp_path / target, *options)
     assert code == 0
-    assert re.search(rf"normals of 299 points in .* s{DOUBT}; 1 have none: 1 not finite{FEW}\n", out)
+    assert re.search(rf"normals of 299 points in .* s{DOUBT}; 1 has none: 1 not finite{FEW}\n", out)
     rows = np.loadtxt(tmp_path / target)
     assert rows.shape == (300, 6)
     assert np.allclose(np.linalg.norm(np.delete(rows, 5, 0)[:, 3:], axis=1), 1, atol=1e-4)

@@ -120,11 +120,41 @@ def test_a_claimed_run_is_left_to_its_claimant(tmp_path: Path, matrix: Callable[
 
 def test_a_run_that_failed_says_why(tmp_path: Path, matrix: Callable[..., list[PlannedRun]]) -> None:
     run = matrix()[0]
+    (tmp_path / "config.yaml").touch()
     assert outcome(run, 2, tmp_path).startswith(f"{run.name}: failed with exit code 2; see ")
     (tmp_path / "output.txt").write_text("reading\nerror: expected wandb, got none\n\n")
     assert outcome(run, 2, tmp_path).startswith(
         f"{run.name}: failed with exit code 2: error: expected wandb, got none; see "
     )
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_mistake_that_all_runs_share_ends_the_matrix_at_once(app: App, workers: int) -> None:
+    given = ("scale=smoke", "blocks=[networks,data]", "scale.seeds.data=1", "scale.networks=[plain_so3]")
+    pcpnet = (
+        "data=pcpnet",
+        "data.root=absent",
+        "data.sources=[]",
+        "scale.overrides=['features=constant','data/protocol=rotations']",
+    )
+    code, _, err = app("reproduce", *given, *pcpnet, f"workers={workers}")
+    assert (code, err.count("\n")) == (2, 1), err
+    assert err.startswith(f"error: {RUNS[0]}: ")
+    assert "absent" in err
+    assert err.endswith("; no other run is tried\n")
+    begun = [folder.name for folder in (ROOT / "runs").iterdir() if (folder / "matrix.json").is_file()]
+    assert len(begun) == max(1, workers)
+    if workers == 0:
+        assert app("reproduce", *SMOKE, "scale.networks=[plain_so3]")[0] == 0  # the mistake mended, in the same folder
+
+
+def test_a_wrong_number_of_clouds_is_a_mistake_of_one_run(app: App) -> None:
+    given = ("blocks=[networks,data]", "scale.seeds.data=1", "scale.networks=[plain_so3]", "scale.sizes=[9999,2]")
+    code, out, err = app("reproduce", "scale=smoke", "workers=0", *given)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert "got 1 that failed: pointnet2-plain_so3-clouds9999-seed0" in err
+    assert "failed with exit code 2: error: expected data.train_clouds to be a number of clouds" in out
+    assert (ROOT / "runs" / "pointnet2-plain_so3-clouds2-seed0" / "metrics.json").is_file()
 
 
 def test_a_dry_run_prints_the_plan_and_makes_nothing(app: App) -> None:

@@ -112,7 +112,7 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
 def test_scores_of_some_clouds_alone(app: App) -> None:
     code, out, _ = app("evaluate", "data=tiny", "checkpoint=pca", "test_clouds=1")
     assert code == 0
-    assert "1 of the 2 test clouds are scored" in out
+    assert "1 of the 2 test clouds is scored" in out
     assert json.loads((only_run("evaluate") / "metrics.json").read_text())["average"]["clouds"] == 1
     code, _, err = app("evaluate", "data=tiny", "checkpoint=pca", "test_clouds=0")
     assert (code, err) == (2, "error: expected test_clouds >= 1 or null, got 0\n")

@@ -55,6 +55,15 @@ def test_a_signal_ends_the_run_with_a_checkpoint_of_that_step(
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_further_process_that_stops_is_no_failure(
+    app: App, handlers: None, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Lightning would kill the first one, which may still be at work."""
+    monkeypatch.setenv("RANK", "1")
+    assert app("train", *RARELY, signalled(2, name))[::2] == (0, "")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
 def test_a_signal_to_the_loader_too_loses_nothing(app: App, handlers: None, name: str) -> None:
     code, _, _ = app("train", *RARELY, "loader.workers=1", signalled(2, name))
     assert code == {"SIGTERM": 143, "SIGINT": 130}[name]

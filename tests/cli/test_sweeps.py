@@ -97,6 +97,25 @@ def test_a_job_that_is_pre_empted_is_requeued_and_goes_on(process: App, tmp_path
     assert read_checkpoint(folder / "checkpoints" / "last.ckpt")["global_step"] == 400
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("hydra.run.dir=taken",), "expected a folder without a run, got taken"),
+        (("data.tested=0",), "expected at least one test cloud, got none"),
+    ],
+)
+def test_every_process_ends_with_a_mistake(
+    app: App, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], message: str
+) -> None:
+    """Otherwise one would wait for the first, which has ended."""
+    Path("taken/checkpoints").mkdir(parents=True)
+    Path("taken/checkpoints/last.ckpt").touch()
+    monkeypatch.setenv("RANK", "1")
+    code, _, err = app("train", "experiment=tiny", *given)
+    assert (code, err.count("\n")) == (2, 1), err
+    assert message in err
+
+
 @pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")])
 def test_processes_that_would_each_train_alone_are_refused(variable: str, launcher: str) -> None:
     with pytest.raises(UserError, match=rf"expected trainer=ddp .* for the 2 processes of {launcher}, got one"):

@@ -100,7 +100,7 @@ def test_report_is_one_line_with_the_sums(caplog):
         report("other list", [Counts(rows=7)])
         report("sparse list", [Counts(rows=1000, unlabelled=850, dropped_index=3)])
     assert caplog.messages == [
-        "some list: clouds 2, rows 1,500; 1 rows not finite dropped, 2 far rows dropped, 5 normals made unit",
+        "some list: clouds 2, rows 1,500; 1 row not finite dropped, 2 far rows dropped, 5 normals made unit",
         "other list: clouds 1, rows 7; all clean",
         "sparse list: clouds 1, rows 1,000; 850 rows without a normal kept, not scored, 3 row numbers dropped",
     ]

@@ -86,7 +86,7 @@ def test_partial_copies(text, caplog):
     assert len(data.train) + len(data.val) == 11
     assert "a partial copy, 11 of the 12 files of the train list" in caplog.text
     (text / "modelnet40_test.txt").write_text("chair_0099\n")
-    with pytest.raises(UserError, match="got 0 of the 1 files"):
+    with pytest.raises(UserError, match="got 0 of the 1 file "):
         _ = ModelNet40(text, allow_partial=True).test
 
 

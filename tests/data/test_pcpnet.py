@@ -112,7 +112,7 @@ def test_windows_line_ends_and_optional_files(root, caplog):
     assert (len(cloud), list(cloud.eval_index)) == (8, [5, 0, 2])
     (root / "cow.pidx").unlink()
     assert np.array_equal(PCPNet(root).test[0].eval_index, np.arange(len(PCPNet(root).test[0])))
-    assert "1 of 1 clouds have no .pidx" in caplog.text
+    assert "1 of 1 cloud without .pidx" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_rows_that_are_not_finite_are_dropped_and_reported(root, caplog):
         cloud = PCPNet(root).test[0]
     assert (len(cloud), list(cloud.eval_index)) == (6, [3, 1])
     np.testing.assert_array_equal(cloud.pos[3], np.loadtxt(root / "cow.xyz", dtype=np.float32)[5])
-    assert caplog.messages == ["testset_all: clouds 2, rows 16; 2 rows not finite dropped, 1 row numbers dropped"]
+    assert caplog.messages == ["testset_all: clouds 2, rows 16; 2 rows not finite dropped, 1 row number dropped"]
 
 
 def test_unlabelled_rows_stay_and_are_not_scored(root, caplog):
@@ -158,7 +158,7 @@ def test_unlabelled_rows_stay_and_are_not_scored(root, caplog):
     np.testing.assert_array_equal(cloud.pos, np.loadtxt(root / "cow.xyz", dtype=np.float32))
     assert np.flatnonzero(~cloud.labelled).tolist() == [0, 4]
     assert list(cloud.eval_index) == [5, 2]
-    met = "2 rows without a normal kept, not scored, 1 row numbers dropped"
+    met = "2 rows without a normal kept, not scored, 1 row number dropped"
     assert caplog.messages == [f"testset_all: clouds 2, rows 16; {met}"]
 
 

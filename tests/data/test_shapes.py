@@ -9,7 +9,7 @@ from tensorframes.data import PCPNet
 from tensorframes.data.cloud import CATEGORIES, Cloud
 from tensorframes.data.synthetic import Shapes, make_shape, making, write_pcpnet
 from tensorframes.data.synthetic.categories import CORRUPTIONS, LEAST, InCategories
-from tensorframes.data.synthetic.making import kind_of, make_sampled
+from tensorframes.data.synthetic.making import alike, kind_of, make_sampled
 from tensorframes.data.synthetic.sampling import SAMPLINGS, ElevationGrid, VoxelFilter
 from tensorframes.data.synthetic.shapes import combine, fields, meshes
 from tensorframes.data.synthetic.shapes.kinds import KINDS
@@ -276,7 +276,7 @@ def test_sampled_shapes_are_dense_enough_to_be_seen(monkeypatch):
     assert len(make_sampled(0, "train", 0, ("sheets", sheets), (100, 200))) >= 200
     assert sheets.tries == 4
     sheets.tries = -100
-    with pytest.raises(ValueError, match="expected a surface to sample by sheets, got none in 20 tries"):
+    with pytest.raises(UserError, match="by sheets in 100 to 200 points, got none in 20 tries: ask for more points"):
         make_sampled(0, "train", 0, ("sheets", sheets), (100, 200))
 
 
@@ -336,3 +336,9 @@ def test_a_root_that_is_a_file_is_the_users_mistake(tmp_path):
     file.write_text("")
     with pytest.raises(UserError, match="expected a folder for generated shapes"):
         _ = small(file).train
+
+
+def test_a_sampling_without_labelled_points_shows_no_surface() -> None:
+    rng = np.random.default_rng(0)
+    assert alike(np.zeros((0, 3)), np.zeros((0, 3)), rng) == 0
+    assert alike(np.ones((3, 3)), np.zeros((3, 3)), rng) == 0

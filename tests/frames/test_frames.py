@@ -3,7 +3,19 @@ import torch
 from pytorch_lightning.utilities import move_data_to_device
 from torch.utils._pytree import tree_leaves, tree_map
 
-from tensorframes.frames import Frames
+from tensorframes.frames import (
+    FrameFinder,
+    FrameRefinement,
+    Frames,
+    GravityFrames,
+    IdentityFrames,
+    LearnedFrames,
+    NearestNeighbourFrames,
+    PCAFrames,
+    RandomGlobalFrames,
+    RandomLocalFrames,
+)
+from tensorframes.geometry import knn_graph
 from tensorframes.reps import TensorReps
 from tensorframes.testing import random_orthogonal
 
@@ -65,3 +77,33 @@ def test_frames_are_an_input_of_an_exported_program(fallback: torch.Tensor | Non
     assert torch.allclose(program.module()(x, others), others.to_world(x, REPS))
     assert [tuple(leaf.shape) for leaf in tree_leaves(frames)] == [(5, 3, 3), (5,)][: 1 if fallback is None else 2]
     assert isinstance(tree_map(lambda leaf: leaf.shape, frames), Frames)
+
+
+FINDERS = (
+    IdentityFrames,
+    RandomGlobalFrames,
+    RandomLocalFrames,
+    LearnedFrames,
+    GravityFrames,
+    PCAFrames,
+    NearestNeighbourFrames,
+)
+
+
+@pytest.mark.parametrize("finder", FINDERS)
+def test_whole_numbers_are_no_positions(finder: type[FrameFinder]) -> None:
+    pos = torch.randint(9, (20, 3))
+    with pytest.raises(ValueError, match=r"expected floating point positions, got torch\.int64"):
+        finder()(pos, knn_graph(pos.double(), 6))
+
+
+def test_positions_are_in_the_precision_of_the_parameters() -> None:
+    pos = torch.randn(20, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"expected positions of torch\.float32, as the parameters are, got torch\.fl"):
+        LearnedFrames()(pos, knn_graph(pos, 6))
+
+
+def test_representations_may_be_texts() -> None:
+    frames, x = Frames(random_orthogonal(5)), torch.randn(5, 3, dtype=torch.float64)
+    assert torch.equal(frames.to_local(x, "1x1"), frames.to_local(x, TensorReps("1x1")))
+    assert FrameRefinement("4x0 + 1x1").reps == TensorReps("4x0 + 1x1")

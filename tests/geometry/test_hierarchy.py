@@ -94,3 +94,16 @@ def test_the_coarsest_rows_are_those_of_the_whole_hierarchy() -> None:
         assert torch.equal(
             coarsest_rows(pos, one(pos), radii, 9), build_hierarchy(pos, one(pos), radii, 9).levels[-1].rows
         )
+
+
+def test_a_hierarchy_moves_as_frames_do() -> None:
+    pos = torch.randn(40, 3, dtype=torch.float64)
+    hierarchy = build_hierarchy(pos, torch.zeros(40, dtype=torch.long), [1.0])
+    moved = hierarchy.to("meta", torch.float32)
+    tensors = [*moved.above, moved.knn_index]
+    for level in moved.levels:
+        assert level.pos.dtype == torch.float32
+        tensors += [level.pos, level.batch, level.rows, level.neighbours, level.below]
+    assert {each.device.type for each in tensors} == {"meta"}
+    assert {each.dtype for each in tensors} == {torch.float32, torch.int64}
+    assert hierarchy.to(torch.float32).levels[1].pos.dtype == torch.float32

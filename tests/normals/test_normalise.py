@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tensorframes.normals import Estimator, Prediction, normals_of
-from tensorframes.normals.normalise import merged_cloud, normalised, usable_points
+from tensorframes.normals.normalise import in_scale, merged_cloud, normalised, usable_points
 
 
 def test_clouds_are_centred_scaled_and_merged() -> None:
@@ -69,3 +69,10 @@ def test_an_estimator_with_the_defaults_alone_is_enough_for_whole_clouds(block: 
     estimator.accepts_float64 = True
     normals_of(estimator, points, block=block)
     assert estimator.dtypes[-1] == torch.float64
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_is_finite_and_above_zero(scale: float) -> None:
+    pos, batch = torch.randn(20, 3, dtype=torch.float64), torch.zeros(20, dtype=torch.long)
+    with pytest.raises(ValueError, match="expected a finite scale above 0 for each cloud, got"):
+        in_scale(pos, batch, torch.tensor([scale]))

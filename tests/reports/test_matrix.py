@@ -118,7 +118,7 @@ def test_slopes_are_those_of_power_laws():
     assert outcome == "confirmed"
     assert text.startswith("exponents -0.")
     assert found(records, "With 10 training clouds")[0] == "refuted"
-    assert found(records, "With 1000 training clouds")[0] == "confirmed"
+    assert found(records, "With 1,000 training clouds")[0] == "confirmed"
 
 
 def test_a_report_has_everything(tmp_path: Path):

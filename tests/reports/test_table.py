@@ -110,7 +110,7 @@ def test_missing_normals_are_told():
             return super().__call__(points, rows) * (np.asarray(rows) > 0)[:, None]
 
     text = printed({"PCA": score(Missing(1), clouds(("scan",)))})
-    assert "PCA: 2 rows without a normal count as 90 degrees" in " ".join(text.split())
+    assert "PCA: 2 rows without a normal, scored as 90 degrees" in " ".join(text.split())
 
 
 def test_rotations_have_cosines_and_rmse_a_column_each_and_the_oriented_only_where_claimed():

@@ -144,7 +144,7 @@ def test_zero_and_not_finite_rows_are_counted_as_90_and_reported():
     entry = result["average"]
     assert entry["rmse"] == pytest.approx(np.sqrt(2 * 90**2 / 4))
     assert (entry["no_normal"], entry["not_finite"]) == (1, 1)
-    assert "1 normals of tilting not finite" in result["warnings"][0]
+    assert "1 normal of tilting not finite" in result["warnings"][0]
     json.dumps(result, allow_nan=False)
 
 

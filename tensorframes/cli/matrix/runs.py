@@ -14,9 +14,10 @@ from typing import Any
 import torch
 
 from tensorframes.atomic import replace_text
-from tensorframes.cli.cli import SUCCESS, command_line
+from tensorframes.cli.cli import MISTAKE, SUCCESS, command_line
 from tensorframes.cli.matrix.composing import apart, own_folders
 from tensorframes.cli.matrix.planned import PlannedRun
+from tensorframes.cli.runs import CONFIG
 from tensorframes.cli.training import train
 from tensorframes.errors import INTERRUPTED, TERMINATED, UserError
 
@@ -34,6 +35,11 @@ Start = Callable[[Sequence[str], Path, int], int]
 def is_finished(folder: Path) -> bool:
     """Whether a run has its scores."""
     return (folder / "metrics.json").is_file()
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether the settings and the data of a run were right once."""
+    return (folder / CONFIG).is_file()
 
 
 def record_of(folder: Path) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def check_same_matrix(runs: Sequence[PlannedRun], folder: Path) -> None:
     """
     for run in runs:
         before = record_of(folder / run.name).get("overrides")
-        if before is not None and before != list(run.overrides):
+        if before is not None and before != list(run.overrides) and is_begun(folder / run.name):
             changed = sorted(set(before) ^ set(run.overrides))
             raise UserError(
                 f"expected the runs in {folder} to be of this matrix, got {run.name} with other settings "
@@ -113,9 +119,9 @@ def quoted(path: Path) -> str:
 
 
 def start_here(words: Sequence[str], folder: Path, claim: int) -> int:
-    """``tensorframes train`` in this process."""
-    with apart():
-        return command_line(train, "train", list(words), ("train",))
+    """``tensorframes train`` in this process, its errors in output.txt."""
+    with apart(), (folder / OUTPUT).open("a", encoding="utf-8") as errors:
+        return command_line(train, "train", list(words), ("train",), errors)
 
 
 def starter(worker: int, workers: int, stopped: Event) -> Start:
@@ -158,14 +164,26 @@ def outcome(run: PlannedRun, code: int | None, folder: Path) -> str:
 
     Raises:
         KeyboardInterrupt: it was interrupted.
+        UserError: it ended with a mistake that all runs share.
     """
     if code in (INTERRUPTED, TERMINATED):
         raise KeyboardInterrupt(f"{run.name} and what is left go on with the same command")
     if code is None:
         return f"{run.name}: done already, or another process makes it"
+    if code == MISTAKE and is_shared(run, folder):
+        raise UserError(f"{run.name}{last_line(folder).replace(': error: ', ': ', 1)}; no other run is tried")
     if code == SUCCESS:
         return f"{run.name}: {seconds_of(folder) / 60:.1f} minutes"
     return f"{run.name}: failed with exit code {code}{last_line(folder)}; see {folder / OUTPUT} and run.log there"
+
+
+def is_shared(run: PlannedRun, folder: Path) -> bool:
+    """Whether a mistake that ended a run is one of all runs: it was found before the first step.
+
+    The number of training clouds may be wrong in some runs alone; then others have begun.
+    """
+    alone = run.clouds is not None and any(is_begun(other) for other in folder.parent.iterdir())
+    return not is_begun(folder) and not alone
 
 
 def last_line(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event
@@ -28,7 +28,11 @@ def sharded(runs: Sequence[PlannedRun], shard: str) -> list[PlannedRun]:
 
 
 def make_all(runs: Sequence[PlannedRun], folder: Path, workers: int) -> list[str]:
-    """Make runs, ``workers`` at a time, 0 in this process; returns the names of those that failed."""
+    """Make runs, ``workers`` at a time, 0 in this process; returns the names of those that failed.
+
+    Raises:
+        UserError: of a mistake that all runs share; those under way are stopped.
+    """
     if workers == 0:
         return [run.name for run in runs if not done(run, make(run, folder / run.name, start_here), folder)]
     queue: SimpleQueue[PlannedRun] = SimpleQueue()
@@ -38,7 +42,7 @@ def make_all(runs: Sequence[PlannedRun], folder: Path, workers: int) -> list[str
     with ThreadPoolExecutor(workers) as pool:
         waiting = [pool.submit(work, worker, workers, queue, folder, stopped) for worker in range(workers)]
         try:
-            return [name for each in waiting for name in each.result()]
+            return [name for each in as_completed(waiting) for name in each.result()]
         except BaseException:
             stopped.set()
             raise

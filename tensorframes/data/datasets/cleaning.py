@@ -23,6 +23,7 @@ import numpy as np
 from tensorframes.data.cloud import UNIT_TOLERANCE
 from tensorframes.errors import UserError
 from tensorframes.geometry.outliers import far_rows, within_range
+from tensorframes.words import counted
 
 SHORTEST = 1e-6
 OFFSET = 1.0
@@ -79,11 +80,11 @@ def clean(
     keep = finite.copy()
     keep[finite] = ~far_rows(pos[finite])
     if not keep.any():
-        raise UserError(f"{name}: expected points with finite positions, got none in {len(pos)} rows")
+        raise UserError(f"{name}: expected points with finite positions, got none in {counted(len(pos), 'row')}")
     unit, length = (None, np.ones(len(pos))) if normal is None else _unit(normal)
     labelled = keep & (length > 0)
     if not labelled.any():
-        raise UserError(f"{name}: expected points with normals, got none in {len(pos)} rows")
+        raise UserError(f"{name}: expected points with normals, got none in {counted(len(pos), 'row')}")
     new_index = None if eval_index is None else (np.cumsum(keep) - 1)[eval_index[labelled[eval_index]]]
     counts = Counts(
         rows=len(pos),
@@ -98,11 +99,11 @@ def clean(
 
 
 WORDS = (
-    "rows not finite dropped",
-    "far rows dropped",
-    "rows without a normal kept, not scored",
-    "normals made unit",
-    "row numbers dropped",
+    ("row", "not finite dropped"),
+    ("far row", "dropped"),
+    ("row", "without a normal kept, not scored"),
+    ("normal", "made unit"),
+    ("row number", "dropped"),
 )
 """Descriptions of the fields of Counts after the first, for `report`."""
 
@@ -112,9 +113,9 @@ def report(what: str, counts: Iterable[Counts]) -> None:
     clouds = list(counts)
     total = sum(clouds, Counts())
     changes = [
-        f"{getattr(total, field.name):,} {words}"
-        for field, words in zip(fields(Counts)[1:], WORDS, strict=True)
-        if getattr(total, field.name)
+        f"{counted(number, noun)} {done}"
+        for field, (noun, done) in zip(fields(Counts)[1:], WORDS, strict=True)
+        if (number := getattr(total, field.name))
     ]
     level = logging.WARNING if changes else logging.INFO
     summary = ", ".join(changes) or "all clean"

@@ -2,7 +2,7 @@
 
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -10,6 +10,8 @@ from zipfile import BadZipFile
 from tensorframes.data.datasets.archives import STAGING, unpack
 from tensorframes.data.datasets.download import fetch
 from tensorframes.errors import UserError, needed_for
+
+LOCK = ".download.lock"
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,35 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
             f"{root}: expected {layout.title} ({layout.expected}), got {', '.join(others[:3])}, ...; set data.root to "
             "the folder that holds it, or to a new folder to download it, or data.archive to its ZIP file"
         )
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         root.mkdir(parents=True, exist_ok=True)
         with needed_for("data sets"):
             from filelock import FileLock
-        lock = FileLock(root / ".download.lock")
+        lock = FileLock(root / LOCK)
         with lock:
             if _find(root, layout) is None:
                 _obtain(root, layout, origin)
+    except UserError:
+        _remove_empty(made)
+        raise
     except OSError as error:
         raise UserError(f"{root}: can't be written ({error.strerror or error}); set data.root") from error
     folder = _find(root, layout)
     if folder is None:
         raise UserError(f"{root}: expected {layout.title} ({layout.expected}) after unpacking, got other files")
     return folder
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, each of which is in the next, up to one with files other than a lock."""
+    for folder in folders:
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+        try:
+            folder.rmdir()
+        except OSError:
+            return
 
 
 def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:

@@ -23,6 +23,7 @@ from tensorframes.data.datasets.splits import held_out
 from tensorframes.data.io.lists import read_names, read_values
 from tensorframes.errors import UserError, needed_for
 from tensorframes.progress import track
+from tensorframes.words import counted
 
 if TYPE_CHECKING:
     import h5py
@@ -149,7 +150,7 @@ class ModelNet40:
         there = {name: file for name, file in listed.items() if file.is_file()}
         if len(there) == len(listed):
             return there
-        of_all = f"{len(there):,} of the {len(listed):,} files of the {split} list"
+        of_all = f"{len(there):,} of the {counted(len(listed), 'file')} of the {split} list"
         if not self.allow_partial or not there:
             absent = next(file.name for name, file in listed.items() if name not in there)
             hint = "" if self.allow_partial else "; set data.allow_partial=true to use what is there"

@@ -22,6 +22,7 @@ from tensorframes.data.datasets.splits import held_out
 from tensorframes.data.io.lists import read_names, read_rows, read_values
 from tensorframes.data.transforms.corruption import PROTOCOL_SUFFIX
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 SOURCES = (
     "https://geometry.cs.ucl.ac.uk/projects/2018/pcpnet/pclouds.zip",
@@ -117,7 +118,7 @@ class PCPNet:
         unscored = [name for name in names if not (self.folder / f"{name}.pidx").is_file()]
         if unscored:
             logging.getLogger(__name__).warning(
-                "%s: %d of %d clouds have no .pidx: all their rows are scored", which, len(unscored), len(names)
+                "%s: %d of %s without .pidx: all rows are scored", which, len(unscored), counted(len(names), "cloud")
             )
         files = cache_each(which, sources, cache_folder(self.root, self.cache_dir))
         marks = marks_of(self.folder, self.unoriented)

@@ -19,6 +19,7 @@ from tensorframes.atomic import replacing_by_name
 from tensorframes.data.cloud import Cloud
 from tensorframes.errors import UserError, needed_for
 from tensorframes.progress import track
+from tensorframes.words import counted
 
 if TYPE_CHECKING:
     import h5py
@@ -175,7 +176,7 @@ def shard_files(folder: Path, split: str) -> list[Path]:
     files = sorted(folder.glob(f"{split}-*-of-*.h5"))
     counts = {int(cast(re.Match[str], re.search(r"-of-(\d+)\.h5$", file.name))[1]) for file in files}
     if files and counts != {len(files)}:
-        raise UserError(f"{folder}: expected {min(counts)} shards of {split}, got {len(files)}")
+        raise UserError(f"{folder}: expected {counted(min(counts), 'shard')} of {split}, got {len(files)}")
     return files
 
 

@@ -14,6 +14,7 @@ from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, table_of
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
+from tensorframes.words import counted
 
 if TYPE_CHECKING:
     from laspy import ExtraBytesParams, LasData, LasHeader
@@ -59,7 +60,7 @@ class LasFormat:
             _check_chunks(reader.header, content)
             data = reader.read()
         if len(data.points) != data.header.point_count:
-            raise ValueError(f"expected {data.header.point_count} points, got {len(data.points)}")
+            raise ValueError(f"expected {counted(data.header.point_count, 'point')}, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
         arrays = _positions(data) | {name: np.asarray(data[name]) for name in names}
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
@@ -153,7 +154,7 @@ def _check_size(header: "LasHeader", size: int) -> None:
     room = max(size - header.offset_to_point_data, 0)
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
-        raise ValueError(f"expected {header.point_count} points, got {room} bytes of points")
+        raise ValueError(f"expected {counted(header.point_count, 'point')}, got {room} bytes of points")
 
 
 @np.errstate(all="ignore")

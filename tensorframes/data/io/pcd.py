@@ -18,6 +18,7 @@ from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type, holds
 from tensorframes.data.io.values import read_table, texts_of
+from tensorframes.words import counted
 
 NORMAL = ("normal_x", "normal_y", "normal_z")
 """Names of normals in PCL."""
@@ -83,7 +84,7 @@ class PcdFormat:
 def _from_text(header: Header, lines: tuple[str, ...]) -> NDArray:
     """Rows of an ascii file."""
     if len(lines) < header.points:
-        raise ValueError(f"expected {header.points} rows, got {len(lines)}")
+        raise ValueError(f"expected {counted(header.points, 'row')}, got {len(lines)}")
     rows = np.zeros(header.points, dtype=header.row)
     if header.points == 0:
         return rows
@@ -107,7 +108,7 @@ def _from_text(header: Header, lines: tuple[str, ...]) -> NDArray:
 def _from_binary(header: Header, body: bytes) -> NDArray:
     size = header.points * header.row.itemsize
     if len(body) < size:
-        raise ValueError(f"expected {header.points} rows, {size} bytes, got {len(body)} bytes")
+        raise ValueError(f"expected {counted(header.points, 'row')}, {size} bytes, got {len(body)} bytes")
     return np.frombuffer(body, header.row, header.points)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tensorframes.data.io.ply_header import Element, Property
 from tensorframes.data.io.types import holds
 from tensorframes.data.io.values import read_table
+from tensorframes.words import counted
 
 ROWS = 1 << 18
 """Rows that are converted and written at once."""
@@ -17,7 +18,7 @@ class CutOff(ValueError):
     """The file ends before its rows."""
 
     def __init__(self, element: Element) -> None:
-        super().__init__(f"{element.count} rows of {element.name}, the file ends before")
+        super().__init__(f"{counted(element.count, 'row')} of {element.name}, the file ends before")
 
 
 def row_type(properties: Sequence[Property], names: Sequence[str], order: str = "<") -> np.dtype:

@@ -13,8 +13,10 @@ from tensorframes.data.cloud import Cloud
 from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.synthetic.sampling import Sampling
 from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.errors import UserError
 from tensorframes.parallel import start_method
 from tensorframes.progress import track
+from tensorframes.words import counted
 
 SPLITS = ("train", "val", "test")
 
@@ -76,7 +78,7 @@ def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling],
         points: range of the number of points, sampled uniformly in the logarithm.
 
     Raises:
-        ValueError: none of 20 surfaces gives half of the least number of points, dense enough.
+        UserError: none of 20 surfaces gives half of the least number of points, dense enough.
     """
     name, sampling = named
     threads = torch.get_num_threads()
@@ -94,7 +96,10 @@ def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling],
                 return Cloud(f"{split}{index:03d}_{name}", pos, normal, category=name)
     finally:
         torch.set_num_threads(threads)
-    raise ValueError(f"expected a surface to sample by {name}, got none in {TRIES} tries")
+    asked = f"{points[0]} to {points[1]} points"
+    raise UserError(
+        f"expected a surface to sample by {name} in {asked}, got none in {TRIES} tries: ask for more points"
+    )
 
 
 def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> float:
@@ -102,15 +107,12 @@ def alike(pos: np.ndarray, normal: np.ndarray, rng: np.random.Generator) -> floa
     from scipy.spatial import cKDTree
 
     labelled = np.flatnonzero((normal != 0).any(1))
+    if len(labelled) < 2:
+        return 0.0
     pos, normal = pos[labelled], normal[labelled]
     rows = rng.choice(len(pos), min(CHECKED, len(pos)), replace=False)
     near = cKDTree(pos).query(pos[rows], k=min(NEAR + 1, len(pos)))[1]
     return float(np.einsum("nka,na->nk", normal[near[:, 1:]], normal[rows]).mean())
-
-
-def counted(shapes: int) -> str:
-    """A number of shapes, in words."""
-    return f"{shapes:,} shape{'s' * (shapes != 1)}"
 
 
 class CleanShapes(Dataset):
@@ -119,7 +121,7 @@ class CleanShapes(Dataset):
     def __init__(self, seed: int, split: str, count: int, points: int) -> None:
         self.seed, self.split, self.count, self.points = seed, split, count, points
         self.mark = json.dumps([GENERATOR_VERSION, seed, split, count, points])
-        self.description = f"{counted(count)} ({split}) of {points:,} points"
+        self.description = f"{counted(count, 'shape')} ({split}) of {counted(points, 'point')}"
 
     def __len__(self) -> int:
         return self.count
@@ -151,7 +153,7 @@ class SampledShapes(Dataset):
         self, seed: int, split: str, names: Sequence[str], samplings: Mapping[str, Sampling], points: tuple[int, int]
     ) -> None:
         self.seed, self.split, self.names, self.samplings, self.points = seed, split, names, samplings, points
-        self.description = f"{counted(len(names))} ({split}), {', '.join(dict.fromkeys(names))}"
+        self.description = f"{counted(len(names), 'shape')} ({split}), {', '.join(dict.fromkeys(names))}"
         used = {name: repr(samplings[name]) for name in names}
         self.mark = json.dumps([GENERATOR_VERSION, SAMPLING_VERSION, seed, split, names, used, points])
 

@@ -14,7 +14,11 @@ surface, as on a closed one. The best has the least
 
 over M points of the surface: how far the winding number is from 1/2 there, with the factor c of the areas that fits
 best, and how much of its gradient is not along -n. The second weighs less, for beside another wall it is large on the
-right surface, too. To E is added the share of the couplings that a candidate's signs are not those of.
+right surface, too. To E is added UNLIKE times the share of the couplings that a candidate's signs are not those of,
+which alone counts if no E is small enough for a closed surface.
+
+Before, noise is taken from the positions (``sharpening``), so that sheets close to each other are told apart. Where it
+is too strong for that, the positions stay as they are, and couplings and fields average it.
 
 If the least E is not small, and there is little noise, a viewpoint is looked for that the whole surface faces, as that
 of a range scan (``view``): its signs are taken instead, for no edges tell those of parts with others in front of them.
@@ -41,7 +45,7 @@ Level = tuple[Indices, Floats]  # labels and signs (N,)
 EXACT = 0.05
 """Roughness up to which positions are taken as they are."""
 
-NOISY, BLURRED = 0.25, 0.08
+NOISY, BLURRED = 0.25, 0.06
 """Roughness, before and after sharpening, above which the positions of single points say nothing of the surface."""
 
 SHARP, BLUNT = 0.3, 3.0
@@ -69,6 +73,13 @@ ALONG = 0.25
 
 ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
+
+UNLIKE = 8.0
+"""Weight of the share of couplings, added to E, that a candidate's signs are not those of; 1 in noise, where couplings
+tell less."""
+
+OPEN = 0.5
+"""Least E of all candidates above which the surface encloses nothing: then the couplings alone choose."""
 
 SEEN = ((128, 0.975), (32, 0.9))
 """Numbers of clusters, and the least agreement of each with a viewpoint that the signs are taken from."""
@@ -111,7 +122,10 @@ def best_signs(graph: Graph) -> Signs:
     seen = None if noisy else seen_signs(graph, rounds)
     if seen is not None:
         return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
-    return min(found, key=lambda each: each.energy + against(rounds[0], each.sign))
+    energy = np.array([each.energy for each in found])
+    unlike = np.array([against(rounds[0], each.sign) for each in found])
+    weight = 1.0 if noisy else UNLIKE
+    return found[int(np.argmin(weight * unlike + (energy if energy.min() <= OPEN else 0.0)))]
 
 
 def sharper(graph: Graph) -> tuple[Graph, bool]:
@@ -147,12 +161,13 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
 
 
 def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:
-    """Signs (N,) toward the viewpoint that the whole surface faces; None if there is none."""
+    """Signs (N,) of clusters toward the viewpoint that the whole surface faces; None if there is none."""
     (many, least), (few, least_of_few) = SEEN
-    seen = best_view(graph, at_most(rounds, many), at_most(rounds, QUERIES), at_most(rounds, SOURCES))
+    clusters = at_most(rounds, many)
+    seen = best_view(graph, clusters, at_most(rounds, QUERIES), at_most(rounds, SOURCES))
     if seen is None or seen.agreement < least or seen.agreement_of(graph, at_most(rounds, few)) < least_of_few:
         return None
-    return seen.sign
+    return seen.signs_of(graph, clusters)
 
 
 def at_most(rounds: list[Clusters], count: int) -> Clusters:

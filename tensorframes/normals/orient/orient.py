@@ -14,6 +14,7 @@ from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
 from tensorframes.normals.points import Points, as_array, number_rows, plain
+from tensorframes.words import counted
 
 Floats = NDArray[np.float64]
 Normals = TypeVar("Normals", NDArray, torch.Tensor)
@@ -61,7 +62,7 @@ def orient_normals(
     pos = number_rows(as_array(points), "points").astype(np.float64)
     normal = number_rows(plain(normals), "normals").astype(np.float64)
     if len(pos) != len(normal):
-        raise ValueError(f"expected one normal for each of {len(pos)} points, got {len(normal)}")
+        raise ValueError(f"expected one normal for each of {counted(len(pos), 'point')}, got {len(normal)}")
     if method not in METHODS:
         raise ValueError(f"expected a method of {', '.join(METHODS)}, got {method!r}")
     for name, given in (("viewpoint", viewpoint), ("up", up)):

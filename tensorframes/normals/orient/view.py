@@ -64,15 +64,19 @@ class Seen:
     facing: Floats
     agreement: float
 
-    @property
-    def sign(self) -> Floats:
-        """Signs (N,) of the normals toward the viewpoint."""
-        return np.where(self.facing < 0, -1.0, 1.0)
+    def signs_of(self, graph: Graph, clusters: Clusters) -> Floats:
+        """Signs (N,) with which each of the clusters faces the viewpoint."""
+        side = np.where(self._sums(graph, clusters) < 0, -1.0, 1.0)
+        signs: Floats = clusters.sign * side[clusters.label]
+        return signs
 
     def agreement_of(self, graph: Graph, clusters: Clusters) -> float:
         """A of the viewpoint for any clusters."""
-        m = graph.area * clusters.sign * self.facing
-        return float(np.abs(np.bincount(clusters.label, m)).sum() / max(np.abs(m).sum(), 1e-30))
+        return float(np.abs(self._sums(graph, clusters)).sum() / max(np.abs(graph.area * self.facing).sum(), 1e-30))
+
+    def _sums(self, graph: Graph, clusters: Clusters) -> Floats:
+        """The sums (C,) of m over clusters."""
+        return np.bincount(clusters.label, graph.area * clusters.sign * self.facing, clusters.count)
 
 
 def best_view(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Clusters) -> Seen | None:

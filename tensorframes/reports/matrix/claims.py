@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorframes.reports.matrix.pairing import Difference, paired, slope
 from tensorframes.reports.matrix.records import Key, Record, Setup, by_key, scores_of
+from tensorframes.words import counted
 
 CONFIRMED, REFUTED, UNDECIDED, NOT_RUN = "confirmed", "refuted", "undecided", "not run"
 ERRORS = 2.0  # standard errors that decide, if the bootstrap interval excludes zero, too
@@ -96,7 +97,7 @@ def described(found: Difference) -> str:
     seeds = "one seed, which decides nothing" if found.seeds == 1 else f"{found.seeds} seeds"
     return (
         f"{found.mean:+.4f}, {found.errors:+.1f} standard errors, 95 % in [{found.low:+.4f}, {found.high:+.4f}] "
-        f"({seeds}, {found.clouds} clouds)"
+        f"({seeds}, {counted(found.clouds, 'cloud')})"
     )
 
 
@@ -117,7 +118,7 @@ def same_under_rotations(records: Sequence[Record], setup: Setup) -> Verdict:
     changes = [change for each in records if each.exact and (change := largest_change(each, setup)) is not None]
     if not changes:
         return Verdict(text, NOT_RUN)
-    judged, runs = CONFIRMED if max(changes) <= SAME else REFUTED, f"{len(changes)} run{'s' * (len(changes) > 1)}"
+    judged, runs = CONFIRMED if max(changes) <= SAME else REFUTED, counted(len(changes), "run")
     return Verdict(text, judged, f"the mean cosine of a cloud changes by at most {max(changes):.1e} ({runs})")
 
 
@@ -143,9 +144,15 @@ def of_data(runs: Mapping[Key, Sequence[Record]], setup: Setup) -> list[Verdict]
     """The verdicts on the number of training clouds: at the fewest, at the most, and the slope."""
     sizes = sorted({clouds for *_, clouds in runs if clouds is not None})
     backbone = next(iter(runs))[0]
-    text = "With {} training clouds learned frames with tensor messages beat SO(3) augmentation"
+    text = "With {} learned frames with tensor messages beat SO(3) augmentation"
     found = [
-        compared(text.format(size), (backbone, "learned_tensor", size), (backbone, "plain_so3", size), runs, setup)
+        compared(
+            text.format(counted(size, "training cloud")),
+            (backbone, "learned_tensor", size),
+            (backbone, "plain_so3", size),
+            runs,
+            setup,
+        )
         for size in dict.fromkeys((sizes[0], sizes[-1]) if sizes else ())
     ]
     return [*found, steeper(*(slopes(runs, backbone, name, setup) for name in ("learned_tensor", "plain_so3")))]

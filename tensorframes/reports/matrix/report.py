@@ -9,6 +9,7 @@ from tensorframes.reports.matrix.claims import ERRORS, verdicts
 from tensorframes.reports.matrix.figures import data_figure, network_figure, rotation_figure
 from tensorframes.reports.matrix.records import Record, Setup
 from tensorframes.reports.matrix.tables import block_lines, data_lines, results_csv, rotation_lines
+from tensorframes.words import counted
 
 BLOCKS = {
     "networks": "Networks",
@@ -35,7 +36,10 @@ def write_report(records: Sequence[Record], setup: Setup, folder: Path) -> Path:
     """
     replace_text(folder / "results.csv", results_csv(records, setup))
     (folder / "tables").mkdir(exist_ok=True)
-    parts = [f"# Normals with tensor frames: {len(records)} of {setup.planned} runs\n", made_with(records, setup)]
+    parts = [
+        f"# Normals with tensor frames: {len(records)} of {counted(setup.planned, 'run')}\n",
+        made_with(records, setup),
+    ]
     parts += ["## Claims\n", claims_text(records, setup)]
     for block, title in BLOCKS.items():
         members = [record for record in records if block in record.blocks]
@@ -55,7 +59,7 @@ def made_with(records: Sequence[Record], setup: Setup) -> str:
     scored = max(record.rotation(setup.rotation).get("clouds", 0) for record in records)
     lines = [
         f"- Command: `{setup.command}`; code: {setup.commit}; machine: {setup.machine}; {hours:.2f} hours of runs.",
-        f"- {data_text(setup)} Scored: {scored:,} test clouds.",
+        f"- {data_text(setup)} Scored: {counted(scored, 'test cloud')}.",
         f"- {setup.symbol} is the mean over clouds of the mean cosine similarity of a cloud, under test rotations of "
         f"the group {setup.rotation} unless said otherwise; RMSE is in degrees, unoriented. ± is the standard "
         "deviation between seeds.",
