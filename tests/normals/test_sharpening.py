@@ -1,9 +1,12 @@
 """Sharpened positions: noise goes, sheets close to each other stay two, and the pose does not matter."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+import tensorframes
 from tensorframes.normals.orient.sharpening import sharpened
 
 NOISE = 0.01
@@ -46,3 +49,14 @@ def test_exact_planes_and_few_points_stay() -> None:
     pos[:, 2] = height
     np.testing.assert_array_equal(sharpened(pos, normal), pos)
     assert np.isfinite(sharpened(pos[:2], normal[:2])).all()
+
+
+def test_points_above_each_other_may_become_one() -> None:
+    grid = np.stack(np.meshgrid(np.arange(30.0), np.arange(30.0)), -1).reshape(-1, 2)
+    rng = np.random.default_rng(0)
+    pos = np.concatenate([np.column_stack([grid, 0.3 * rng.normal(size=900)]) for _ in range(2)])
+    normal = np.tile([0.0, 0.0, 1.0], (1800, 1)) * rng.choice([-1.0, 1.0], (1800, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = tensorframes.orient_normals(pos, normal)
+    assert abs(found[:, 2].sum()) > 1780

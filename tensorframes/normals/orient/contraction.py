@@ -61,6 +61,11 @@ def contracted(clusters: Clusters, most: int, patience: float) -> list[Clusters]
     return rounds
 
 
+def at_most(rounds: list[Clusters], count: int) -> Clusters:
+    """The first of the rounds with at most so many clusters, or the last."""
+    return next((each for each in rounds if each.count <= count), rounds[-1])
+
+
 def _strongest(clusters: Clusters, patience: float) -> Indices:
     """The pairs that merge; among equally strong ones the first counts."""
     strength = np.abs(clusters.coupling)

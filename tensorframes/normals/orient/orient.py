@@ -13,6 +13,7 @@ from tensorframes.geometry.outliers import within_range
 from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
+from tensorframes.normals.orient.sharpening import sharp_graph
 from tensorframes.normals.points import Points, as_array, number_rows, plain
 from tensorframes.words import counted
 
@@ -140,8 +141,8 @@ def _distinct_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
 def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     if len(pos) < 2:
         return np.ones(len(pos))
-    graph = neighbour_graph(pos, normal)
-    best = best_signs(graph)
+    graph, noisy = sharp_graph(neighbour_graph(pos, normal))
+    best = best_signs(graph, noisy)
     if outward and best.closed:
         return best.sign
     part = np.zeros(len(pos), dtype=np.int64) if outward and best.whole else connected_parts(graph)

@@ -8,7 +8,8 @@ Resampling", 2013): with h_ij = n_i . (x_j - x_i) and the lateral distance l_ij,
     w_ij = (n_i . n_j)^4 exp(-l_ij^2 / 2 r^2 - h_ij^2 / 2 b^2).
 
 Two sheets some standard deviations of the noise apart stay two, for b is that deviation: |h| of two points with noise
-of deviation b along the normal has its lower quartile at QUARTILE b.
+of deviation b along the normal has its lower quartile at QUARTILE b. Noise that leaves no surface is too strong: then
+positions stay as they are.
 """
 
 from __future__ import annotations
@@ -16,9 +17,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.normals.orient.graph import nearest
+from tensorframes.normals.orient.graph import Graph, nearest, neighbour_graph, roughness
 
 Floats = NDArray[np.float64]
+
+EXACT = 0.05
+"""Roughness up to which positions are taken as they are."""
+
+NOISY, BLURRED = 0.25, 0.06
+"""Roughness, before and after sharpening, above which the positions of single points say nothing of the surface."""
 
 NEIGHBOURS, NEAREST = 48, 24
 """Points of a window, and those of them whose heights tell the noise."""
@@ -29,6 +36,16 @@ ROUNDS = 8
 
 TOGETHER = 50_000
 """Points whose windows are measured at once, for memory."""
+
+
+def sharp_graph(graph: Graph) -> tuple[Graph, bool]:
+    """The graph of the sharpened positions, and whether it is noisy: then that of the positions as they are."""
+    rough = roughness(graph)
+    if rough <= EXACT:
+        return graph, False
+    sharp = neighbour_graph(sharpened(graph.pos, graph.normal), graph.normal)
+    noisy = rough > NOISY and roughness(sharp) > BLURRED
+    return graph if noisy else sharp, noisy
 
 
 def sharpened(pos: Floats, normal: Floats) -> Floats:

@@ -76,7 +76,8 @@ class Seen:
 
     def _sums(self, graph: Graph, clusters: Clusters) -> Floats:
         """The sums (C,) of m over clusters."""
-        return np.bincount(clusters.label, graph.area * clusters.sign * self.facing, clusters.count)
+        sums: Floats = np.bincount(clusters.label, graph.area * clusters.sign * self.facing).astype(np.float64)
+        return sums
 
 
 def best_view(graph: Graph, clusters: Clusters, coarse: Clusters, fine: Clusters) -> Seen | None:
