@@ -1,6 +1,5 @@
 """LAS and LAZ, with laspy: all dimensions, scales, offsets, header fields and records are preserved."""
 
-import struct
 from copy import deepcopy
 from dataclasses import dataclass
 from io import SEEK_END, BytesIO
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, table_of
+from tensorframes.data.io.las_header import check_chunks, check_records, check_size, records_of
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
 from tensorframes.words import counted
@@ -29,9 +29,6 @@ MOST_EXTRA = 65535 // 192
 """Extra bytes that the record about them has room for: 192 bytes on each."""
 
 WIDEST = 3
-HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
-"""Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
-
 STEPS = 2.0**31 - 2
 """Largest integer coordinate of LAS."""
 
@@ -54,16 +51,16 @@ class LasFormat:
         """The points of a LAS or LAZ file of any version and point format that laspy reads."""
         import laspy
 
-        _check_records(content)
+        check_records(content)
         with laspy.open(BytesIO(content), encoding_errors="surrogateescape") as reader:
-            _check_size(reader.header, len(content))
-            _check_chunks(reader.header, content)
+            check_size(reader.header, len(content))
+            check_chunks(reader.header, content)
             data = reader.read()
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {counted(data.header.point_count, 'point')}, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
         arrays = _positions(data) | {name: np.asarray(data[name]) for name in names}
-        return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower())
+        return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower(), beside=records_of(data))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
@@ -129,34 +126,6 @@ def _check_waves(data: "LasData", written: "LasData") -> None:
         raise ValueError(f"the compressor would garble {', '.join(lost)}; choose .las")
 
 
-def _check_records(content: bytes) -> None:
-    """Checks that the file is long enough for the number of records in its header, before laspy reads them.
-
-    Source: ASPRS, *LAS Specification 1.4 R15*, public header block.
-    """
-    if content[:4] != b"LASF" or len(content) < HEADER:
-        raise ValueError("a file without a LAS header")
-    size, points, records = struct.unpack_from("<HII", content, 94)
-    if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
-        raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")
-    if content[25] >= 4 and size >= HEADER_4:
-        place, extended = struct.unpack_from("<QI", content, 235)
-        for number in range(extended):
-            if place + EXTENDED_RECORD > len(content):
-                raise ValueError(f"expected {extended} records behind the points, got {number}")
-            place += EXTENDED_RECORD + struct.unpack_from("<Q", content, place + 20)[0]
-        if extended and place > len(content):
-            raise ValueError(f"expected records up to byte {place}, got {len(content)} bytes")
-
-
-def _check_size(header: "LasHeader", size: int) -> None:
-    """Checks the number of points of a possibly corrupt header, before memory is allocated."""
-    room = max(size - header.offset_to_point_data, 0)
-    needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
-    if needed > room * (500 if header.are_points_compressed else 1):
-        raise ValueError(f"expected {counted(header.point_count, 'point')}, got {room} bytes of points")
-
-
 @np.errstate(all="ignore")
 def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
     """The coordinates X s + o, which tell integers apart and are finite unless the header is corrupt."""
@@ -166,19 +135,6 @@ def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
         told = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
         raise ValueError(f"expected scales other than 0 and finite coordinates, got {told}")
     return arrays
-
-
-def _check_chunks(header: "LasHeader", content: bytes) -> None:
-    """Checks the number of chunks of compressed points, for whose table lazrs would allocate any memory, and abort."""
-    place = header.offset_to_point_data
-    if not header.are_points_compressed or header.point_count == 0 or place + 8 > len(content):
-        return
-    (table,) = struct.unpack_from("<q", content, place)
-    if table == -1:  # the place was not known when the points were written, and stands at the end
-        (table,) = struct.unpack_from("<q", content, len(content) - 8)
-    chunks = struct.unpack_from("<I", content, table + 4)[0] if 0 < table <= len(content) - 8 else 0
-    if chunks > len(content):
-        raise ValueError(f"expected a table of chunks, got {chunks} of them in {len(content)} bytes")
 
 
 def _fits(name: str, values: NDArray) -> bool:

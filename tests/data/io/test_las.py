@@ -250,3 +250,14 @@ def test_waveforms_are_not_dropped_silently(tmp_path):
     with pytest.raises(UserError, match=r"a\.las: waveforms within a LAS file can't be written back"):
         write_cloud(tmp_path / "a.las", columns)
     write_cloud(tmp_path / "a.ply", columns)
+
+
+def test_other_kinds_of_files_name_the_coordinate_system_as_left_out(tmp_path):
+    path = tmp_path / "a.laz"
+    path.write_bytes(content_of(survey(extra=(laspy.ExtraBytesParams("Amplitude", "i2"),)), True))
+    assert unkept(tmp_path / "b.ply", read_cloud(path)) == ("coordinate system", "other records")
+    assert unkept(tmp_path / "b.las", read_cloud(path)) == ()
+    bare = survey("1.2", 3)
+    bare.header.vlrs.clear()
+    path.write_bytes(content_of(bare, True))
+    assert read_cloud(path).beside == ()

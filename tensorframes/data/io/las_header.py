@@ -1,0 +1,68 @@
+"""What a LAS file says before and behind its points, checked before memory is allocated for them."""
+
+import struct
+from typing import TYPE_CHECKING
+
+from tensorframes.words import counted
+
+if TYPE_CHECKING:
+    from laspy import LasData, LasHeader
+
+HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
+"""Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
+
+PROJECTION = "LASF_Projection"
+"""Who defines the records of the coordinate system."""
+
+OF_POINTS = (("LASF_Spec", 4), ("laszip encoded", 22204))
+"""Records that describe how points are stored: extra dimensions, and their compression."""
+
+
+def check_records(content: bytes) -> None:
+    """Checks that the file is long enough for the number of records in its header, before laspy reads them.
+
+    Source: ASPRS, *LAS Specification 1.4 R15*, public header block.
+    """
+    if content[:4] != b"LASF" or len(content) < HEADER:
+        raise ValueError("a file without a LAS header")
+    size, points, records = struct.unpack_from("<HII", content, 94)
+    if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
+        raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")
+    if content[25] >= 4 and size >= HEADER_4:
+        place, extended = struct.unpack_from("<QI", content, 235)
+        for number in range(extended):
+            if place + EXTENDED_RECORD > len(content):
+                raise ValueError(f"expected {extended} records behind the points, got {number}")
+            place += EXTENDED_RECORD + struct.unpack_from("<Q", content, place + 20)[0]
+        if extended and place > len(content):
+            raise ValueError(f"expected records up to byte {place}, got {len(content)} bytes")
+
+
+def check_size(header: "LasHeader", size: int) -> None:
+    """Checks the number of points of a possibly corrupt header, before memory is allocated."""
+    room = max(size - header.offset_to_point_data, 0)
+    needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
+    if needed > room * (500 if header.are_points_compressed else 1):
+        raise ValueError(f"expected {counted(header.point_count, 'point')}, got {room} bytes of points")
+
+
+def check_chunks(header: "LasHeader", content: bytes) -> None:
+    """Checks the number of chunks of compressed points, for whose table lazrs would allocate any memory, and abort."""
+    place = header.offset_to_point_data
+    if not header.are_points_compressed or header.point_count == 0 or place + 8 > len(content):
+        return
+    (table,) = struct.unpack_from("<q", content, place)
+    if table == -1:  # the place was not known when the points were written, and stands at the end
+        (table,) = struct.unpack_from("<q", content, len(content) - 8)
+    chunks = struct.unpack_from("<I", content, table + 4)[0] if 0 < table <= len(content) - 8 else 0
+    if chunks > len(content):
+        raise ValueError(f"expected a table of chunks, got {chunks} of them in {len(content)} bytes")
+
+
+def records_of(data: "LasData") -> tuple[str, ...]:
+    """What a file says besides its points and their dimensions."""
+    records = [*data.header.vlrs, *(data.evlrs or ())]
+    described = [(record.user_id, record.record_id) for record in records]
+    projection = any(user == PROJECTION for user, _ in described)
+    others = any(each[0] != PROJECTION and each not in OF_POINTS for each in described)
+    return ("coordinate system",) * projection + ("other records",) * others
