@@ -134,7 +134,7 @@ def _greedy(points: NDArray[np.float64], radius: float, rank: NDArray[np.int64])
     tree, limit, reach = cKDTree(points), radius * radius, radius * (1 + ROUNDING)
     selected, is_open = np.zeros(len(points), dtype=bool), np.ones(len(points), dtype=bool)
     todo = np.argsort(-rank)
-    some_equal = len(np.unique(rank)) < len(rank)
+    some_equal = bool((np.diff(rank[todo]) == 0).any())
     while len(todo := todo[is_open[todo]]):
         now = todo[:BLOCK]
         size = tree.query_ball_point(points[now], reach, return_length=True)

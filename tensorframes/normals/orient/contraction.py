@@ -72,10 +72,15 @@ def _strongest(clusters: Clusters, patience: float) -> Indices:
     order = np.argsort(-strength, kind="stable")
     order = order[strength[order] > 0]
     ends = np.stack([clusters.a[order], clusters.b[order]], axis=1).ravel()
-    found, first = np.unique(ends, return_index=True)
+    first = np.full(clusters.count, -1)
+    first[ends[::-1]] = np.arange(len(ends))[::-1]  # of several values for one place the last one stays
+    found = np.flatnonzero(first >= 0)
+    pairs = order[first[found] // 2]
     strongest = np.zeros(clusters.count)
-    strongest[found] = strength[order[first // 2]]
-    best = np.unique(order[first // 2])
+    strongest[found] = strength[pairs]
+    chosen = np.zeros(len(strength), dtype=bool)
+    chosen[pairs] = True
+    best = np.flatnonzero(chosen)
     most = np.maximum(strongest[clusters.a[best]], strongest[clusters.b[best]])
     return best[strength[best] > patience * most]
 
