@@ -7,6 +7,7 @@ orientation, and by Open3D, which reconstructs the surface from each (Kazhdan, H
 Reconstruction", 2013). Needs the extras ``train`` and ``open3d``.
 """
 
+import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,4 +138,6 @@ def small(path: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("picture", type=Path, help="the file to write")
+    main(parser.parse_args().picture)
