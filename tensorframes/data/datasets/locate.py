@@ -86,10 +86,12 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
 def _remove_empty(folders: Sequence[Path]) -> None:
     """Remove folders, each of which is in the next, up to one with files other than a lock."""
     for folder in folders:
-        if [path.name for path in folder.iterdir()] == [LOCK]:
-            (folder / LOCK).unlink()
         try:
+            if [path.name for path in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
             folder.rmdir()
+        except FileNotFoundError:  # another process has removed it
+            continue
         except OSError:
             return
 
