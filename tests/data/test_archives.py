@@ -105,13 +105,20 @@ def test_the_wrong_archive_leaves_nothing(tmp_path):
     assert _files(tmp_path / "root") in ([], [".download.lock"])
 
 
-def test_a_folder_that_another_process_has_removed_is_no_failure(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UserError("no network"), "no network"),
+        (FileNotFoundError(2, "No such file"), r"root: expected .*, which another process could not obtain"),
+    ],
+)
+def test_a_folder_that_another_process_removes_hides_no_failure(tmp_path, monkeypatch, error, message):
     def failing(root, layout, origin):
         shutil.rmtree(root)
-        raise UserError("no network")
+        raise error
 
     monkeypatch.setattr(locating, "_obtain", failing)
-    with pytest.raises(UserError, match="no network"):
+    with pytest.raises(UserError, match=message):
         locate(tmp_path / "new" / "root", LAYOUT, Origin(None, ()))
     assert not (tmp_path / "new").exists()
 
