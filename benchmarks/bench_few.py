@@ -20,7 +20,7 @@ from tensorframes.scoring import PCA
 from tensorframes.scoring.metrics import angles
 
 WEIGHTS, PLANES = ("best", "fast"), (6, 10, 18)
-KIND = ("mean", "expected")
+ERRORS = ("mean", "expected")
 
 
 def row(cloud: Cloud) -> list[float]:
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="+", default=[50, 100, 200, 400, 800, 1600, 3200])
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 4])
     given = parser.parse_args()
-    names = [*WEIGHTS, *(f"PCA {k}" for k in PLANES), *(f"{name} {kind}" for name in WEIGHTS for kind in KIND)]
+    names = [*WEIGHTS, *(f"PCA {k}" for k in PLANES), *(f"{name} {error}" for name in WEIGHTS for error in ERRORS)]
     print("points" + "".join(f"{name:>15s}" for name in names))
     for count in given.points:
         rows = [row(make_shape(seed, "test", index, count)) for seed in given.seeds for index in range(len(KINDS))]

@@ -126,10 +126,10 @@ def apart_in_sweeps(arguments: Sequence[str]) -> list[str]:
     """The override that gives each process of a sweep but the first a folder of its own: only the first writes."""
     if process_rank() == 0 or not any(word in ("-m", "--multirun") for word in arguments):
         return []
-    return [f"hydra.sweep.dir={passing_folder()}"]
+    return [f"hydra.sweep.dir={temporary_folder()}"]
 
 
-def passing_folder() -> str:
+def temporary_folder() -> str:
     """A new temporary folder, which is removed when this process ends."""
     folder = tempfile.mkdtemp(prefix="tensorframes_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -181,7 +181,7 @@ def run_folder(checkpoint: str | None, fresh: str) -> str:
     get a temporary folder.
     """
     if process_rank() > 0:
-        return passing_folder()
+        return temporary_folder()
     path = Path(str(checkpoint)) if checkpoint else None
     if path is not None and path.is_file() and path.parent.name == "checkpoints":
         return str(path.parent.parent)

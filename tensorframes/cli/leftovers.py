@@ -16,11 +16,12 @@ LOG = "run.log"
 def remove_unused() -> None:
     """Remove the folder of this run, and the empty ones between it and the working directory, if it holds a log alone.
 
-    The jobs of a sweep keep theirs: they tell which one failed.
+    The jobs of a sweep keep theirs: they tell which one failed. One that the user has named stays: it may be older.
     """
     state = HydraConfig.get()
     folder, here = Path(state.runtime.output_dir), Path(state.runtime.cwd)
-    if state.mode != RunMode.RUN or not is_unused(folder):
+    named = any(override.lstrip("+").startswith("hydra.run.dir=") for override in state.overrides.hydra)
+    if state.mode != RunMode.RUN or named or here not in folder.parents or not is_unused(folder):
         return
     for handler in logging.getLogger().handlers[:]:
         if isinstance(handler, logging.FileHandler):

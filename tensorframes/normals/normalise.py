@@ -64,9 +64,10 @@ def in_scale(pos: Tensor, batch: Tensor, lengths: Tensor) -> Tensor:
     """Positions (N, 3) centred on their cloud's mean, in units of its scale (B,), float64."""
     clouds = int(batch.max()) + 1
     if lengths.shape != (clouds,):
-        raise ValueError(f"expected one scale for each of {clouds} clouds, got shape {tuple(lengths.shape)}")
-    if not bool((torch.isfinite(lengths) & (lengths > 0)).all()):
-        raise ValueError(f"expected a finite scale above 0 for each cloud, got {lengths.tolist()}")
+        raise ValueError(f"expected one scale for each of {counted(clouds, 'cloud')}, got shape {tuple(lengths.shape)}")
+    right = torch.isfinite(lengths) & (lengths > 0)
+    if not bool(right.all()):
+        raise ValueError(f"expected a finite scale above 0 for each cloud, got {lengths[~right][0].item()}")
     return centred(pos, batch) / lengths.double().index_select(0, batch).unsqueeze(-1)
 
 

@@ -186,6 +186,13 @@ def test_a_mistake_leaves_what_was_in_the_folder_before(app: App, tmp_path: Path
     assert (tmp_path / "notes.txt").is_file()
 
 
+@pytest.mark.parametrize("name", [".", "mine/run"])
+def test_a_mistake_leaves_a_folder_that_the_user_named(app: App, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    assert app("train", "experiment=tiny", f"hydra.run.dir={name}", "seed=-1")[0] == 2
+    assert (tmp_path / name).is_dir()
+
+
 def test_a_folder_that_another_process_has_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "run.log").touch()
     (tmp_path / ".lock").write_text("process 1 on another machine")

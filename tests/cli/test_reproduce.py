@@ -139,13 +139,26 @@ def test_a_mistake_that_all_runs_share_ends_the_matrix_at_once(app: App, workers
     )
     code, _, err = app("reproduce", *given, *pcpnet, f"workers={workers}")
     assert (code, err.count("\n")) == (2, 1), err
-    assert err.startswith(f"error: {RUNS[0]}: ")
     assert "absent" in err
     assert err.endswith("; no other run is tried\n")
     begun = [folder.name for folder in (ROOT / "runs").iterdir() if (folder / "matrix.json").is_file()]
     assert len(begun) == max(1, workers)
+    assert any(err.startswith(f"error: {name}: ") for name in begun), err
     if workers == 0:
         assert app("reproduce", *SMOKE, "scale.networks=[plain_so3]")[0] == 0  # the mistake mended, in the same folder
+
+
+def test_a_wrong_number_of_clouds_is_told_before_others_have_begun(
+    tmp_path: Path, matrix: Callable[..., list[PlannedRun]]
+) -> None:
+    run = next(run for run in matrix("blocks=[data]") if run.clouds is not None)
+    (tmp_path / run.name).mkdir()
+    output = tmp_path / run.name / "output.txt"
+    output.write_text("error: expected data.train_clouds to be a number of clouds up to 2, got 9999\n")
+    assert outcome(run, 2, tmp_path / run.name).startswith(f"{run.name}: failed with exit code 2: ")
+    output.write_text("error: absent: expected PCPNet\n")
+    with pytest.raises(UserError, match="no other run is tried"):
+        outcome(run, 2, tmp_path / run.name)
 
 
 def test_a_wrong_number_of_clouds_is_a_mistake_of_one_run(app: App) -> None:

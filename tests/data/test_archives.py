@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from tensorframes.data import unpack
+from tensorframes.data.datasets import locate as locating
 from tensorframes.data.datasets.archives import STAGING
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.errors import UserError
@@ -102,6 +103,24 @@ def test_the_wrong_archive_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="expected the data set's files in the archive"):
         locate(tmp_path / "root", LAYOUT, Origin(archive, ()))
     assert _files(tmp_path / "root") in ([], [".download.lock"])
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (UserError("no network"), "no network"),
+        (FileNotFoundError(2, "No such file"), r"root: expected .*, which another process could not obtain"),
+    ],
+)
+def test_a_folder_that_another_process_removes_hides_no_failure(tmp_path, monkeypatch, error, message):
+    def failing(root, layout, origin):
+        shutil.rmtree(root)
+        raise error
+
+    monkeypatch.setattr(locating, "_obtain", failing)
+    with pytest.raises(UserError, match=message):
+        locate(tmp_path / "new" / "root", LAYOUT, Origin(None, ()))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_killed_unpacking_is_repeated(tmp_path, monkeypatch):

@@ -131,6 +131,18 @@ def test_the_record_holds_what_was_asked_for_in_any_precision() -> None:
         exact.planes_of(PlaneSizes.checked(0, [[12], [7]]))
 
 
+def test_the_record_moves_with_all_that_it_holds() -> None:
+    sizes = PlaneSizes.checked(0, [[12], [8]])
+    required = Requirements(planes=(sizes,), moments=True, edges=9, profile=True)
+    moved = measured(levels(slab(1.0, 300)), required).to("meta", torch.float32)
+    planes = moved.planes_of(sizes)
+    numbers = [planes.planes, planes.shape, moved.edges, moved.profile, moved.levels[1].pos]
+    numbers += [each for moments in moved.moments for each in (moments.count, moments.mean, moments.covariance)]
+    tables = [*(table.index for table in moved.tables), moved.levels[1].rows, *moved.above, moved.knn_index]
+    assert {(each.device.type, each.dtype) for each in numbers} == {("meta", torch.float32)}
+    assert {(each.device.type, each.dtype) for each in tables} == {("meta", torch.int64)}
+
+
 def test_requirements_of_two_parts_are_joined() -> None:
     first, second = PlaneSizes.checked(1, COUNTS), PlaneSizes.checked(0, [[4]])
     both = Requirements(5, (first,), edges=3) | Requirements(8, (first, second), moments=True, profile=True)

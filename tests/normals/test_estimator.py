@@ -291,7 +291,7 @@ def test_wrong_input_is_refused() -> None:
         network(torch.zeros(4, 2, dtype=torch.float64))
     with pytest.raises(ValueError, match="at least one point"):
         network(torch.zeros(0, 3, dtype=torch.float64))
-    with pytest.raises(ValueError, match="one scale for each of 1 clouds"):
+    with pytest.raises(ValueError, match="one scale for each of 1 cloud,"):
         network(surface(), scale=torch.ones(2, dtype=torch.float64))
     with pytest.raises(ValueError, match=r"expected frames of O\(3\)"):
         NormalEstimator(LearnedFrames("so"), PointNet2(), VectorHead, oriented=True)

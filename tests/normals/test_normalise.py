@@ -73,6 +73,6 @@ def test_an_estimator_with_the_defaults_alone_is_enough_for_whole_clouds(block: 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_scale_is_finite_and_above_zero(scale: float) -> None:
-    pos, batch = torch.randn(20, 3, dtype=torch.float64), torch.zeros(20, dtype=torch.long)
-    with pytest.raises(ValueError, match="expected a finite scale above 0 for each cloud, got"):
-        in_scale(pos, batch, torch.tensor([scale]))
+    pos, batch = torch.randn(20, 3, dtype=torch.float64), torch.arange(20) // 10
+    with pytest.raises(ValueError, match=f"expected a finite scale above 0 for each cloud, got {scale}$"):
+        in_scale(pos, batch, torch.tensor([1.0, scale]))

@@ -180,9 +180,10 @@ def outcome(run: PlannedRun, code: int | None, folder: Path) -> str:
 def is_shared(run: PlannedRun, folder: Path) -> bool:
     """Whether a mistake that ended a run is one of all runs: it was found before the first step.
 
-    The number of training clouds may be wrong in some runs alone; then others have begun.
+    The number of training clouds may be wrong in some runs alone: then it is named, or others have begun.
     """
-    alone = run.clouds is not None and any(is_begun(other) for other in folder.parent.iterdir())
+    named = "data.train_clouds" in last_line(folder)
+    alone = run.clouds is not None and (named or any(is_begun(other) for other in folder.parent.iterdir()))
     return not is_begun(folder) and not alone
 
 

@@ -66,12 +66,7 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
     made = [folder for folder in (root, *root.parents) if not folder.exists()]
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with needed_for("data sets"):
-            from filelock import FileLock
-        lock = FileLock(root / LOCK)
-        with lock:
-            if _find(root, layout) is None:
-                _obtain(root, layout, origin)
+        _obtain_once(root, layout, origin)
     except UserError:
         _remove_empty(made)
         raise
@@ -86,10 +81,12 @@ def locate(root: Path, layout: Layout, origin: Origin) -> Path:
 def _remove_empty(folders: Sequence[Path]) -> None:
     """Remove folders, each of which is in the next, up to one with files other than a lock."""
     for folder in folders:
-        if [path.name for path in folder.iterdir()] == [LOCK]:
-            (folder / LOCK).unlink()
         try:
+            if [path.name for path in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
             folder.rmdir()
+        except FileNotFoundError:  # another process has removed it
+            continue
         except OSError:
             return
 
@@ -118,6 +115,20 @@ def _others(root: Path) -> list[str]:
     return sorted(
         path.name for path in root.iterdir() if not path.name.startswith(".") and not path.name.endswith(ours)
     )
+
+
+def _obtain_once(root: Path, layout: Layout, origin: Origin) -> None:
+    """Unpack or download, unless another process has done so meanwhile."""
+    with needed_for("data sets"):
+        from filelock import FileLock
+    try:
+        with FileLock(root / LOCK):
+            if _find(root, layout) is None:
+                _obtain(root, layout, origin)
+    except FileNotFoundError as error:
+        if root.exists():
+            raise
+        raise UserError(f"{root}: expected {layout.title}, which another process could not obtain") from error
 
 
 def _obtain(root: Path, layout: Layout, origin: Origin) -> None:

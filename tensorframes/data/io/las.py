@@ -66,8 +66,8 @@ class LasFormat:
         """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
 
         Raises:
-            ValueError: a position is not finite, since LAS stores integers; or the file has waveforms, which laspy
-                drops.
+            ValueError: a position is not finite, since LAS stores integers; the file has waveforms, which laspy drops;
+                or its own columns leave no room for normals.
         """
         if (
             isinstance(columns.origin, LasOrigin)
@@ -76,13 +76,16 @@ class LasFormat:
             raise ValueError("waveforms within a LAS file can't be written back; choose another kind of file")
         if not np.isfinite(columns.pos).all():
             rows = int((~np.isfinite(columns.pos)).any(axis=1).sum())
-            raise ValueError(f"LAS keeps finite positions alone, got {rows} rows with others")
+            raise ValueError(f"LAS keeps finite positions alone, got {counted(rows, 'row')} with others")
         form = columns.origin.data.point_format if isinstance(columns.origin, LasOrigin) else None
         placed = {*columns.position, *columns.normals, *(form.dimension_names if form else ())}
         others = [name for name in columns.names if name not in placed]
         fitting = [name for name in others if _fits(name, columns.table[name])]
-        own = len(list(form.extra_dimension_names)) if form else 0
-        kept = fitting[: max(MOST_EXTRA - len(NORMAL_DIMENSIONS) - own, 0)]
+        own = set(form.extra_dimension_names if form else ())
+        room = MOST_EXTRA - len(own.union(columns.normals or NORMAL_DIMENSIONS))
+        if room < 0:
+            raise ValueError(f"LAS has room for {MOST_EXTRA} columns of its own, got {len(own)} and normals")
+        kept = fitting[:room]
         return tuple(name for name in others if name not in kept)
 
     @np.errstate(over="ignore")  # of coordinates near the largest of float64, in laspy, too

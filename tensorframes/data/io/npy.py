@@ -62,7 +62,7 @@ class NpyFormat:
         origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
         by_place = not origin.named if origin else _placed(columns)
         plainly = by_place and _have_common_type(columns)
-        columns = _told(columns) if plainly else columns
+        columns = _normals_last(columns) if plainly else columns
         values = plain(columns.table) if plainly else columns.table
         if origin and np.prod(origin.shape, dtype=int) == len(values):
             values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
@@ -113,7 +113,7 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
 
 
-def _told(columns: Columns) -> Columns:
+def _normals_last(columns: Columns) -> Columns:
     """The columns with the normals last if their place tells them there, and not where they are."""
     order = [*(name for name in columns.names if name not in columns.normals), *columns.normals]
     last = replace(columns, table=columns.table[order])

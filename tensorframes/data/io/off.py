@@ -17,6 +17,7 @@ from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.values import brief, is_float, texts_of
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 HEADER = re.compile(r"\s*(ST)?([CN]*)OFF\s*(.*)", re.DOTALL)
 """The first line; ModelNet's files have the counts behind it, some without a blank."""
@@ -60,7 +61,7 @@ class OffFormat:
         if count == 0:
             raise UserError(f"{path}: expected points, got none")
         if len(rest) < count + faces:
-            raise UserError(f"{path}: expected {count} vertices and {faces} faces, got {len(rest)} lines")
+            raise UserError(f"{path}: expected {counted(count + faces, 'line')} of vertices and faces, got {len(rest)}")
         rows = [text.lines[place].partition("#")[0].split() for place in rest[:count]]
         if len(widths := {len(row) for row in rows}) > 1:
             least, most = min(widths), max(widths)

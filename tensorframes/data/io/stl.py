@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from tensorframes.data.io.columns import POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
+from tensorframes.data.io.layout import shorten
 from tensorframes.data.io.values import is_float
 from tensorframes.geometry.distances import distinct_points
+from tensorframes.words import counted
 
 START = 84
 """Bytes before the triangles: a comment of 80, and their number."""
@@ -56,10 +58,10 @@ def _declared(content: bytes) -> int:
 def _from_binary(content: bytes) -> NDArray:
     """(3 T, 3) corners."""
     if len(content) < START:
-        raise ValueError(f"{len(content)} bytes, fewer than a header has")
+        raise ValueError(f"{counted(len(content), 'byte')}, fewer than a header has")
     count = _declared(content)
     if len(content) < START + TRIANGLE.itemsize * count:
-        raise ValueError(f"{count} triangles declared, and {len(content) - START} bytes of them")
+        raise ValueError(f"{counted(count, 'triangle')} declared, and {len(content) - START} bytes of them")
     return np.frombuffer(content, TRIANGLE, count, START)["corners"].reshape(-1, 3)
 
 
@@ -71,10 +73,11 @@ def _from_text(content: bytes) -> NDArray:
     try:
         corners = texts.astype(np.float64)
     except ValueError as error:
-        wrong = next(row for row in texts.astype("U40").tolist() if not all(map(is_float, row)))
-        raise ValueError(f"a corner at {' '.join(wrong)}") from error
+        rows = ([text.decode("ascii", "replace") for text in row] for row in texts.tolist())
+        wrong = next(row for row in rows if not all(map(is_float, row)))
+        raise ValueError(f"a corner at {shorten(' '.join(wrong))}") from error
     if len(corners) % 3:
-        raise ValueError(f"{len(corners)} corners, no multiple of three")
+        raise ValueError(f"{counted(len(corners), 'corner')}, no multiple of three")
     return corners
 
 

@@ -129,7 +129,7 @@ def test_what_las_can_not_keep(tmp_path, caplog):
     assert caplog.messages == [f"{tmp_path / 'a.las'}: .las can't keep fpfh, name: left out"]
     np.testing.assert_array_equal(laspy.read(tmp_path / "a.las")["near"], wide[:, :3])
     pos[1] = np.nan
-    with pytest.raises(UserError, match=r"b\.las: LAS keeps finite positions alone, got 1 rows with others"):
+    with pytest.raises(UserError, match=r"b\.las: LAS keeps finite positions alone, got 1 row with others"):
         write_cloud(tmp_path / "b.las", Columns(table_of({"xyz": pos})))
     assert not (tmp_path / "b.las").exists()
 
@@ -144,6 +144,23 @@ def test_columns_beyond_the_room_for_extra_bytes_are_left_out(tmp_path):
     assert again.table["band 337"].tolist() == [337] * POINTS
     more = again.with_columns({"confidence": np.zeros(POINTS, np.float32)})
     assert unkept(tmp_path / "b.las", more) == ("confidence",)
+
+
+@pytest.mark.parametrize(("own", "fits"), [(338, True), (339, False), (341, False)])
+def test_normals_without_room_for_extra_bytes_are_told_before_the_work(tmp_path, own, fits):
+    names = [f"band {index}" for index in range(own)]
+    data = survey("1.2", 3, extra=[laspy.ExtraBytesParams(name, "u1") for name in names])
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las")
+    if not fits:
+        with pytest.raises(UserError, match=rf"b\.las: LAS has room for 341 columns of its own, got {own} and normals"):
+            unkept(tmp_path / "b.las", columns)
+        return
+    assert unkept(tmp_path / "b.las", columns) == ()
+    write_cloud(tmp_path / "b.las", columns.with_normals(normals()))
+    again = read_cloud(tmp_path / "b.las")
+    write_cloud(tmp_path / "c.las", again.with_normals(-normals()))
+    np.testing.assert_array_equal(read_cloud(tmp_path / "c.las").normal, -normals())
 
 
 def test_a_tree_of_points_is_not_kept_for_points_in_new_bytes(tmp_path):
