@@ -51,12 +51,34 @@ def test_exact_planes_and_few_points_stay() -> None:
     assert np.isfinite(sharpened(pos[:2], normal[:2])).all()
 
 
-def test_points_above_each_other_may_become_one() -> None:
+def column_points(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points above each other, `count` in each of five columns, with vertical normals."""
+    rng = np.random.default_rng(0)
+    pos = np.repeat(np.column_stack([rng.normal(size=(5, 2)) * 10, np.zeros(5)]), count, axis=0)
+    pos[:, 2] = rng.integers(0, 64, len(pos)) / 8.0
+    return np.unique(pos, axis=0), np.array([0.0, 0.0, 1.0])
+
+
+def layers() -> tuple[np.ndarray, np.ndarray]:
+    """A grid measured twice, with noise along the normals."""
     grid = np.stack(np.meshgrid(np.arange(30.0), np.arange(30.0)), -1).reshape(-1, 2)
     rng = np.random.default_rng(0)
     pos = np.concatenate([np.column_stack([grid, 0.3 * rng.normal(size=900)]) for _ in range(2)])
-    normal = np.tile([0.0, 0.0, 1.0], (1800, 1)) * rng.choice([-1.0, 1.0], (1800, 1))
+    return pos, np.array([0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("cloud", [layers(), *(column_points(count) for count in (3, 6, 12, 30))])
+def test_points_above_each_other_stay_distinct(cloud: tuple[np.ndarray, np.ndarray]) -> None:
+    pos, normal = cloud
+    given = normal * np.random.default_rng(0).choice([-1.0, 1.0], (len(pos), 1))
+    assert len(np.unique(sharpened(pos, given), axis=0)) == len(pos)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = tensorframes.orient_normals(pos, normal)
+        found = tensorframes.orient_normals(pos, given)
+    assert (np.abs(found) == np.abs(given)).all()
+
+
+def test_a_grid_measured_twice_is_one_surface() -> None:
+    pos, normal = layers()
+    found = tensorframes.orient_normals(pos, normal * np.random.default_rng(0).choice([-1.0, 1.0], (len(pos), 1)))
     assert abs(found[:, 2].sum()) > 1780

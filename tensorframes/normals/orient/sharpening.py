@@ -32,7 +32,8 @@ NEIGHBOURS, NEAREST = 48, 24
 
 QUARTILE = 0.4506
 
-ROUNDS = 8
+ROUNDS, SHARE = 8, 0.999
+"""Number of shifts, and the share of the whole way that points move: distinct points stay distinct."""
 
 TOGETHER = 50_000
 """Points whose windows are measured at once, for memory."""
@@ -63,7 +64,7 @@ def sharpened(pos: Floats, normal: Floats) -> Floats:
         now = height + moved[near] * along - moved[:, None]
         weight = window * np.exp(-0.5 * (now / np.float32(noise)) ** 2)
         moved += (weight * now).sum(axis=1) / (weight.sum(axis=1) + 1)
-    return pos + moved[:, None] * normal
+    return pos + SHARE * moved[:, None] * normal
 
 
 def measured(
