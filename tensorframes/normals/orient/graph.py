@@ -98,7 +98,8 @@ def roughness(graph: Graph) -> float:
     """Median of |n_a . r| / |r| over the pairs: near 0 on a surface, near 1/2 where noise exceeds the spacing."""
     r = graph.pos[graph.b] - graph.pos[graph.a]
     height = np.abs((graph.normal[graph.a] * r).sum(axis=1))
-    return float(np.median(height / np.maximum(np.linalg.norm(r, axis=1), 1e-12)))  # sharpened points may be equal to rounding
+    length = np.maximum(np.linalg.norm(r, axis=1), 1e-12)  # sharpened points may be equal but for rounding
+    return float(np.median(height / length))
 
 
 def connected_parts(graph: Graph) -> Indices:
