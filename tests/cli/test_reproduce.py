@@ -128,7 +128,7 @@ def test_a_run_that_failed_says_why(tmp_path: Path, matrix: Callable[..., list[P
     )
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_mistake_that_all_runs_share_ends_the_matrix_at_once(app: App, workers: int) -> None:
     given = ("scale=smoke", "blocks=[networks,data]", "scale.seeds.data=1", "scale.networks=[plain_so3]")
     pcpnet = (
