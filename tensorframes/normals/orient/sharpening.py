@@ -35,8 +35,8 @@ QUARTILE = 0.4506
 ROUNDS, SHARE = 8, 0.999
 """Number of shifts, and the share of the whole way that points move: distinct points stay distinct."""
 
-TOGETHER = 50_000
-"""Points whose windows are measured at once, for memory."""
+TOGETHER = 10_000
+"""Points whose windows are measured at once, which the caches hold."""
 
 
 def sharp_graph(graph: Graph) -> tuple[Graph, bool]:
@@ -72,11 +72,15 @@ def measured(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Heights and lateral distances of neighbours (N, k), and the cosines of their normals, in float32."""
     found = np.empty((3, *near.shape), dtype=np.float32)
+    axes = list(zip(pos.T.copy(), normal.T.copy(), strict=True))
     for first in range(0, len(pos), TOGETHER):
         rows = slice(first, first + TOGETHER)
-        apart, n = pos[near[rows]] - pos[rows, None], normal[rows, :, None]
-        height = (apart @ n)[:, :, 0]
-        found[0, rows], found[2, rows] = height, (normal[near[rows]] @ n)[:, :, 0]
-        found[1, rows] = np.sqrt(np.maximum((apart * apart).sum(axis=2) - height * height, 0))
-    height, lateral, along = found
-    return height, lateral, along
+        index = near[rows]
+        height, square, along = (np.zeros(index.shape) for _ in range(3))
+        for x, n in axes:
+            apart = x[index] - x[rows, None]
+            height += apart * n[rows, None]
+            square += apart * apart
+            along += n[index] * n[rows, None]
+        found[:, rows] = height, np.sqrt(np.maximum(square - height * height, 0)), along
+    return found[0], found[1], found[2]
