@@ -8,8 +8,8 @@ Candidates, each from the neighbour graph:
 - dipoles, unless noise is too strong: contraction of the graph with couplings that see sharp edges and thin sheets.
 
 In each, clusters are turned that are inside out, and E tells how much the surface is then like a closed one
-(``energy``). The best has the least E, to which is added UNLIKE times the share of the couplings that its signs are not
-those of. That alone counts if no E is small enough for a closed surface.
+(``energy``). The best has the least E, to which is added VIOLATED times the share of the couplings that its signs
+violate. That alone counts if no E is small enough for a closed surface.
 
 If the least E is not small, and noise not too strong, a viewpoint is looked for that the whole surface faces, as that
 of a range scan (``view``): clusters are turned to it, for no edges tell those of parts with others in front of them.
@@ -47,8 +47,8 @@ PAIRED = 6000
 ENOUGH = 0.03
 """An E that no other candidate need try to lower."""
 
-UNLIKE = 8.0
-"""Weight of the share of couplings, added to E, that a candidate's signs are not those of; 1 in noise, where couplings
+VIOLATED = 8.0
+"""Weight of the share of the couplings that a candidate's signs violate, added to E; 1 in strong noise, where couplings
 tell less."""
 
 OPEN = 0.5
@@ -81,13 +81,13 @@ def best_signs(graph: Graph, noisy: bool) -> Signs:
     if seen is not None:
         return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
     energy = np.array([each.energy for each in found])
-    unlike = np.array([against(rounds[0], each.sign) for each in found])
-    weight = 1.0 if noisy else UNLIKE
-    return found[int(np.argmin(weight * unlike + (energy if energy.min() <= OPEN else 0.0)))]
+    violated = np.array([violated_share(rounds[0], each.sign) for each in found])
+    weight = 1.0 if noisy else VIOLATED
+    return found[int(np.argmin(weight * violated + (energy if energy.min() <= OPEN else 0.0)))]
 
 
-def against(points: Clusters, sign: Floats) -> float:
-    """The share of the couplings of points that signs (N,) are not those of."""
+def violated_share(points: Clusters, sign: Floats) -> float:
+    """The share of the couplings J_ij of points, by their strengths, that signs (N,) violate: J_ij s_i s_j < 0."""
     strength = np.abs(points.coupling)
     wrong = points.coupling * sign[points.a] * sign[points.b] < 0
     return float(strength[wrong].sum() / max(strength.sum(), 1e-30))

@@ -5,9 +5,10 @@ the plane of each point, with the lateral window of a projection onto a surface 
 Resampling", 2013): with h_ij = n_i . (x_j - x_i) and the lateral distance l_ij,
 
     x_i <- x_i + n_i sum_j w_ij h_ij / sum_j w_ij,
-    w_ij = (n_i . n_j)^4 exp(-l_ij^2 / 2 r^2 - h_ij^2 / 2 b^2).
+    w_ij = (n_i . n_j)^4 exp(-l_ij^2 / 2 a^2 - h_ij^2 / 2 b^2),
 
-r is half the median of the largest l_ij of each window. Two sheets some standard deviations of the noise apart stay
+over the nearest neighbours and the point itself, all points at once; neighbours and l_ij stay those at the start.
+a is half the median of the largest l_ij of each window. Two sheets some standard deviations of the noise apart stay
 two, for b is that deviation: |h| of two points with noise of deviation b along the normal has its lower quartile at
 QUARTILE b. Noise that leaves no surface is too strong: then positions stay as they are.
 """
