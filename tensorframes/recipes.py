@@ -61,7 +61,7 @@ def trusted_class(target: str, packages: Sequence[str], own_functions: bool = Fa
         raise UserError(f"expected a class of {', '.join(names)}, got {target}, which is none that can be imported")
     raise UserError(
         f"expected a class of {', '.join(names)}, got {target}; if the file is trustworthy, trust {first}: "
-        f"'trusted=[{first}]', or --trusted {first} for tensorframes normals"
+        f"'trusted=[{first}]', or --trusted {first} for tensorframes normals and export"
     )
 
 

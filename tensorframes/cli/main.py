@@ -46,6 +46,7 @@ COMMANDS = {
         "train and score the paper's matrix of networks, and judge its claims",
         *("reproduction", "reproduce", "the benchmark", (*CONFIGURED, *DATA, "matplotlib")),
     ),
+    "export": Command("write a trained network as one file", "exporting", "main", composed=False),
     "shards": Command("write a data set as shards", "sharding", "shards", "data sets", (*CONFIGURED, *DATA)),
     "download": Command("fetch a data set", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
 }

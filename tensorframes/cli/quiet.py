@@ -26,10 +26,11 @@ MESSAGES = (
 
 
 def silence_libraries() -> None:
-    """Silence Lightning's tips, matplotlib's messages on its folder, the warnings above, and the messages of logging if
-    its file can't be written."""
+    """Silence Lightning's tips, matplotlib's messages on its folder, ONNX export's on operators of other packages, the
+    warnings above, and the messages of logging if its file can't be written."""
     logging.raiseExceptions = False
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    for name in ("matplotlib", "torch.onnx._internal.exporter._registration"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in MESSAGES:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tensorframes.normals import about
 from tests.cli.commands import Ended, run_command, run_script
 
 PARTS = """
@@ -189,11 +190,19 @@ def test_mistakes_name_the_settings_of_ones_own(run: Path) -> None:
         assert message in err
 
 
+def test_a_checkpoint_is_exported_as_weights(run: Path) -> None:
+    best = run / "checkpoints" / "best.ckpt"
+    assert_told_of_trust(run_command("export", best, "own.safetensors"))
+    ended = run_command("export", best, "own.safetensors", "--trusted", "plugin_parts")
+    assert (ended.code, ended.err) == (0, "")
+    assert about("own.safetensors")["experiment"] == "own"
+    again = ("export", "own.safetensors", "again.safetensors", "--trusted", "plugin_parts")
+    assert run_command(*again).code == 0
+    assert about("again.safetensors") == about("own.safetensors")
+
+
 def test_scripts_take_a_checkpoint_of_ones_own(run: Path) -> None:
     best = run / "checkpoints" / "best.ckpt"
-    assert_told_of_trust(run_script("export_weights", best, "own.safetensors"))
-    ended = run_script("export_weights", best, "own.safetensors", "--trusted", "plugin_parts")
-    assert (ended.code, ended.err) == (0, "")
     assert_told_of_trust(run_script("draw_errors", best, 0, "errors.png"))
     ended = run_script("draw_errors", best, 99, "errors.png", "--trusted", "plugin_parts")
     assert "expected a shape from 0 to " in ended.err

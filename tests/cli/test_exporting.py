@@ -1,0 +1,93 @@
+"""``tensorframes export``: trained networks as files."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tensorframes.cli.exporting import history
+from tensorframes.normals import ExportableEstimator, about, pretrained, save_weights
+from tensorframes.normals.weights import pretrained_path, recipe_of
+from tensorframes.recipes import built
+from tests.cli.commands import run_command
+
+SMALL = {
+    "_target_": "tensorframes.normals.NormalEstimator",
+    "frames": {"_target_": "tensorframes.frames.LearnedFrames", "group": "o"},
+    "backbone": {
+        "_target_": "tensorframes.backbones.GIN",
+        "widths": [8],
+        "width": 8,
+        "neighbours": 6,
+        "radii": [],
+    },
+    "head": {"_target_": "tensorframes.normals.VectorHead", "_partial_": True},
+    "oriented": True,
+}
+"""The recipe of a small network."""
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_weights_of_the_package_are_written_as_they_are() -> None:
+    ended = run_command("export", "fast", "copy.safetensors")
+    assert (ended.code, ended.out, ended.err) == (0, "copy.safetensors: 1.07 MB\n", "")
+    copy, first = Path("copy.safetensors"), pretrained_path("fast")
+    assert (about(copy), recipe_of(copy)) == (about(first), recipe_of(first))
+    expected = load_file(first)
+    assert all(torch.equal(value, expected.pop(name)) for name, value in load_file(copy).items())
+    assert not expected
+
+
+def test_a_program_computes_what_its_network_does() -> None:
+    estimator = built(SMALL)
+    save_weights(estimator, SMALL, "small.safetensors", {})
+    ended = run_command("export", "small.safetensors", "small.pt2")
+    assert (ended.code, ended.err) == (0, "")
+    network = ExportableEstimator(estimator)
+    inputs = network.prepare(torch.randn(80, 3, generator=torch.Generator().manual_seed(0)))
+    for found, expected in zip(torch.export.load("small.pt2").module()(inputs), network(inputs), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fast", "fast.onx"), "fast.onx: expected a name ending in .safetensors, .pt2, .onnx, got .onx"),
+        (("fast", "fast"), "fast: expected a name ending in .safetensors, .pt2, .onnx, got none"),
+        (("fast", "none/fast.pt2"), "none/fast.pt2: expected a folder {folder}/none, got none"),
+        (("fast", "there.pt2"), "there.pt2: exists; --overwrite replaces it"),
+        (("quick", "quick.pt2"), "expected best, fast or a weights file, got quick, which is none"),
+        (("none.ckpt", "quick.pt2"), "expected a checkpoint file, got none.ckpt, which is none"),
+        (("best", "best.pt2"), "expected a network whose head can be exported, as that of fast, got a PlaneFitHead"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_are_one_line_and_write_nothing(arguments: tuple[str, str], message: str, tmp_path: Path) -> None:
+    Path("there.pt2").write_text("kept")
+    ended = run_command("export", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"error: {message.format(folder=tmp_path)}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["there.pt2"]
+    assert Path("there.pt2").read_text() == "kept"
+
+
+def test_a_target_is_replaced_when_asked_to() -> None:
+    Path("there.safetensors").write_text("old")
+    assert run_command("export", "fast", "there.safetensors", "--overwrite").code == 0
+    assert about("there.safetensors") == about(pretrained_path("fast"))
+
+
+def test_trainings_that_followed_one_another_are_named() -> None:
+    config = {"name": "own", "seed": 3, "start_from": None}
+    own = {"experiment": "own", "steps": 40, "seed": 3}
+    assert history(config, 40) == own
+    assert history({**config, "start_from": "pretrained_fast"}, 40) == {**about(pretrained_path("fast")), "then": own}
+    assert history({**config, "start_from": "gone.ckpt"}, 40) == {"start_from": "gone.ckpt", "then": own}
+    estimator = pretrained("fast")
+    save_weights(estimator, {}, "first.safetensors", {"steps": 7})
+    assert history({**config, "start_from": "first.safetensors"}, 40) == {"steps": 7, "then": own}
