@@ -108,7 +108,7 @@ def child(weights: str, block: str, source: str, target: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000000,3000000,10000000")
-    parser.add_argument("--weights", default="fast", help="best, fast, or none: no network")
+    parser.add_argument("--weights", default="fast", help="fast, best, or none: no network")
     parser.add_argument("--kind", default="ply", choices=("ply", "npy", "las"))
     parser.add_argument("--block", type=int, default=250_000)
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)

@@ -19,7 +19,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 import tensorframes
+from tensorframes.cli.main import COMMANDS
 from tensorframes.data import read_cloud, write_cloud
+from tensorframes.normals import load_weights
+from tensorframes.normals.weights import pretrained_path
 from tests.cli.commands import Ended, run_file
 from tests.pages import DOCS, PAGES, REPOSITORY, Command, blocks, commands, composed, file_of, prose, text, title
 
@@ -152,11 +155,23 @@ def test_normals_of_a_file(program: Callable[..., Ended], folder: Path) -> None:
     plain = {
         command.words for command in commands() if command.program == "normals" and "--trusted" not in command.words
     }
+    shutil.copy(pretrained_path(), "mine.safetensors")
     for words in plain:
         Path("normals.ply").unlink(missing_ok=True)
         ended = program(*words[1:])
         assert ended.code == 0, ended.err[-2000:]
         assert read_cloud("normals.ply").normal is not None
+
+
+def test_networks_are_exported(program: Callable[..., Ended], trained: Path, folder: Path) -> None:
+    for place in ("outputs/shapes/TIME", "outputs/fast/TIME"):
+        shutil.copytree(trained, place)
+    made = [command.words for command in commands() if command.program == "export"]
+    assert len(made) >= 2
+    for words in set(made):
+        ended = program(*words[1:])
+        assert ended.code == 0, ended.err[-2000:]
+        assert load_weights(words[3])
 
 
 def test_runs_are_compared(program: Callable[..., Ended], trained: Path, folder: Path) -> None:
@@ -187,7 +202,7 @@ def exists(command: Command) -> bool:
 def test_every_command_exists() -> None:
     assert [command.words for command in commands() if not exists(command)] == []
     programs = {command.program for command in commands() if command.words[0] == "tensorframes"}
-    assert programs == {"train", "evaluate", "normals", "compare", "reproduce", "download", "shards"}
+    assert programs == set(COMMANDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)

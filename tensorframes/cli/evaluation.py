@@ -20,11 +20,11 @@ from tensorframes.cli.cli import Run
 from tensorframes.cli.confidence import expect_errors, report_confidence
 from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
-from tensorframes.cli.named import SHIPPED, named_estimator
+from tensorframes.cli.named import named_estimator
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
 from tensorframes.data import evenly_spaced
-from tensorframes.normals import EstimatorMethod, chosen_device
+from tensorframes.normals import PRETRAINED, EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
 from tensorframes.words import be, counted, every
@@ -127,4 +127,4 @@ def chosen_method(cfg: DictConfig) -> Method:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
     estimator = named_estimator(name, trusted_packages(cfg), "checkpoint", others=list(methods))
-    return EstimatorMethod(estimator, name if name in SHIPPED else "network", device)
+    return EstimatorMethod(estimator, name if name in PRETRAINED else "network", device)

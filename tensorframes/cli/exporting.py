@@ -28,7 +28,7 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes export", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("source", help="a checkpoint, a weights file, best or fast")
+    reader.add_argument("source", help="a checkpoint, a weights file, fast or best")
     reader.add_argument("target", help="the file to write: .safetensors, .pt2 or .onnx")
     reader.add_argument("--overwrite", action="store_true", help="replace a target that exists")
     reader.add_argument(
@@ -86,14 +86,13 @@ def write_weights(estimator: NormalEstimator, source: str, target: Path) -> None
 
 def history(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
     """Metadata of a training: its experiment, steps and seed, after those of the weights that it began with."""
-    from tensorframes.cli.named import SHIPPED
-    from tensorframes.normals import about
+    from tensorframes.normals import PRETRAINED, about
     from tensorframes.normals.weights import SUFFIX, pretrained_path
 
     own = {"experiment": config.get("name"), "steps": steps, "seed": config.get("seed")}
     if (begun := config.get("start_from")) is None:
         return own
-    file = pretrained_path(SHIPPED[begun]) if begun in SHIPPED else Path(begun)
+    file = pretrained_path(begun) if begun in PRETRAINED else Path(begun)
     before = about(file) if file.suffix == SUFFIX and file.is_file() else {"start_from": begun}
     return {**before, "then": own}
 

@@ -13,7 +13,7 @@ EXAMPLES = {
         ("ckpt_path=RUN/checkpoints/last.ckpt", "continue a run"),
     ),
     "evaluate": (
-        ("checkpoint=pretrained", "the weights that come with the package"),
+        ("checkpoint=fast", "weights that come with the package: fast or best"),
         ("checkpoint=RUN/checkpoints/best.ckpt data=pcpnet data.root=DIR", "a run's, on a data set"),
         ("checkpoint=pca", "a classical method: pca, robust_pca, jet, open3d"),
     ),

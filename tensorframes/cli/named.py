@@ -6,11 +6,8 @@ from typing import Any
 
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
 from tensorframes.errors import UserError
-from tensorframes.normals import Estimator, load_weights, pretrained
+from tensorframes.normals import PRETRAINED, Estimator, load_weights, pretrained
 from tensorframes.normals.weights import pretrained_path, recipe_of
-
-SHIPPED = {"pretrained": "best", "pretrained_fast": "fast"}
-"""The weights that come with the package, by their names in settings."""
 
 
 def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Estimator:
@@ -23,21 +20,21 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
     Raises:
         UserError: it is none of them, or a file that can't be used.
     """
-    if name in SHIPPED:
-        return pretrained(SHIPPED[name])
+    if name in PRETRAINED:
+        return pretrained(name)
     try:
         return load_weights(name, trusted) if name.endswith(".safetensors") else load_estimator(name, trusted)
     except UserError as error:
         if ("/" in name or "." in name) and Path(name).exists():
             raise
-        names = ", ".join([*SHIPPED, *others])
+        names = ", ".join([*PRETRAINED, *others])
         raise UserError(f"expected {key} to be a file or one of {names}, got {name}, which is none") from error
 
 
 def named_recipe(name: str) -> dict[str, Any]:
     """The recipe of the estimator of that name, which ``named_estimator`` accepts."""
-    if name in SHIPPED:
-        return recipe_of(pretrained_path(SHIPPED[name]))
+    if name in PRETRAINED:
+        return recipe_of(pretrained_path(name))
     if name.endswith(".safetensors"):
         return recipe_of(name)
     recipe: dict[str, Any] = read_checkpoint(name)["tensorframes"]["model"]

@@ -57,7 +57,7 @@ def parser() -> LineParser:
         "--overwrite", action="store_true", help="replace a target or report that exists; the target may be the source"
     )
     reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    reader.add_argument("--weights", default="best", help="best, fast, a weights file or a checkpoint (best)")
+    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (fast)")
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
     reader.add_argument(

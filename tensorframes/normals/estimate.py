@@ -25,7 +25,7 @@ from tensorframes.progress import Progress
 @overload
 def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become an array, too
     points: Tensor,
-    weights: str | Path | NormalEstimator = "best",
+    weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
@@ -35,7 +35,7 @@ def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become a
 @overload
 def estimate_normals(
     points: Points,
-    weights: str | Path | NormalEstimator = "best",
+    weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
@@ -44,7 +44,7 @@ def estimate_normals(
 
 def estimate_normals(
     points: Points,
-    weights: str | Path | NormalEstimator = "best",
+    weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
@@ -57,7 +57,7 @@ def estimate_normals(
     Args:
         points: (N, 3) numbers: an array or anything that becomes one, a tensor on any device, or a point cloud
             of Open3D or trimesh.
-        weights: ``"best"`` or ``"fast"``, which come with the package, or a weights file; or an estimator in
+        weights: ``"fast"`` or ``"best"``, which come with the package, or a weights file; or an estimator in
             evaluation mode, which is moved to the device.
         device: where to compute; by default the GPU of the tensor, or else a GPU if there is one.
         progress: called with the layers of the network that have run and their total number, over all blocks.
@@ -78,7 +78,7 @@ def estimate_normals(
 
 def normals_and_confidence(
     points: Points,
-    weights: str | Path | NormalEstimator = "best",
+    weights: str | Path | NormalEstimator = "fast",
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",

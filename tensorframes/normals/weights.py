@@ -26,8 +26,8 @@ Kind = TypeVar("Kind", bound=Estimator)
 FORMAT = 1
 """Version of the header. When it is increased, ``load_weights`` must still read the older ones."""
 
-PRETRAINED = ("best", "fast")
-"""The weights that come with the package."""
+PRETRAINED = ("fast", "best")
+"""The weights that come with the package; the first are the default."""
 
 SUFFIX = ".safetensors"
 
@@ -146,7 +146,7 @@ def _header(path: str | Path, key: str) -> dict[str, Any]:
     return values
 
 
-def pretrained_path(name: str = "best") -> Path:
+def pretrained_path(name: str = "fast") -> Path:
     """The path of weights that come with the package.
 
     Raises:
@@ -158,7 +158,7 @@ def pretrained_path(name: str = "best") -> Path:
     return path
 
 
-def pretrained(name: str = "best") -> NormalEstimator:
+def pretrained(name: str = "fast") -> NormalEstimator:
     """A new estimator with the weights that come with the package, on the CPU, in evaluation mode.
 
     Raises:

@@ -138,10 +138,10 @@ def test_what_was_trained_stays(app: App, trained: Path, override: str) -> None:
 
 
 def test_an_experiment_that_begins_with_weights_continues_without_them(trained: Path) -> None:
-    cfg = OmegaConf.create({"ckpt_path": str(trained), "start_from": "pretrained_fast"})
+    cfg = OmegaConf.create({"ckpt_path": str(trained), "start_from": "fast"})
     given = ("experiment=tiny", f"ckpt_path={trained}")
     assert continued(cfg, given).start_from is None
-    assert continued(cfg, (*given, "start_from=pretrained_fast")).start_from == "pretrained_fast"
+    assert continued(cfg, (*given, "start_from=fast")).start_from == "fast"
 
 
 def test_what_was_trained_stays_where_the_experiment_is_named_again(app: App, trained: Path) -> None:
@@ -238,7 +238,7 @@ def test_weights_with_more_than_the_model_are_refused() -> None:
 
 
 def test_a_run_continues_or_begins_with_weights(app: App, trained: Path) -> None:
-    given = ("experiment=tiny", f"ckpt_path={trained}", "start_from=pretrained")
+    given = ("experiment=tiny", f"ckpt_path={trained}", "start_from=best")
     assert_refused(app("train", *given), "expected start_from or ckpt_path, got both")
 
 
@@ -250,9 +250,9 @@ def test_a_checkpoint_of_before_start_from_continues(app: App, trained: Path) ->
 
 
 def test_a_run_does_not_begin_with_what_does_not_fit(app: App, trained: Path) -> None:
-    assert_refused(app("train", "experiment=tiny", "start_from=none"), "start_from", "pretrained", "got none")
+    assert_refused(app("train", "experiment=tiny", "start_from=none"), "start_from", "fast, best", "got none")
     assert_refused(app("train", "experiment=tiny", "start_from=none.ckpt"), "got none.ckpt")
-    assert_refused(app("train", "experiment=tiny", "start_from=pretrained"), "start_from", "the model configured")
+    assert_refused(app("train", "experiment=tiny", "start_from=best"), "start_from", "the model configured")
 
 
 def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights(tmp_path: Path) -> None:

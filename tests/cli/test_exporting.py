@@ -61,7 +61,7 @@ def test_a_program_computes_what_its_network_does() -> None:
         (("fast", "fast"), "fast: expected a name ending in .safetensors, .pt2, .onnx, got none"),
         (("fast", "none/fast.pt2"), "none/fast.pt2: expected a folder {folder}/none, got none"),
         (("fast", "there.pt2"), "there.pt2: exists; --overwrite replaces it"),
-        (("quick", "quick.pt2"), "expected best, fast or a weights file, got quick, which is none"),
+        (("quick", "quick.pt2"), "expected fast, best or a weights file, got quick, which is none"),
         (("none.ckpt", "quick.pt2"), "expected a checkpoint file, got none.ckpt, which is none"),
         (("best", "best.pt2"), "expected a network whose head can be exported, as that of fast, got a PlaneFitHead"),
     ],
@@ -86,7 +86,7 @@ def test_trainings_that_followed_one_another_are_named() -> None:
     config = {"name": "own", "seed": 3, "start_from": None}
     own = {"experiment": "own", "steps": 40, "seed": 3}
     assert history(config, 40) == own
-    assert history({**config, "start_from": "pretrained_fast"}, 40) == {**about(pretrained_path("fast")), "then": own}
+    assert history({**config, "start_from": "fast"}, 40) == {**about(pretrained_path("fast")), "then": own}
     assert history({**config, "start_from": "gone.ckpt"}, 40) == {"start_from": "gone.ckpt", "then": own}
     estimator = pretrained("fast")
     save_weights(estimator, {}, "first.safetensors", {"steps": 7})

@@ -97,7 +97,7 @@ ABOUT_THE_TEST = {
 EVALUATING = {
     "ckpt_path=run/checkpoints/best.ckpt": "got ckpt_path",
     "data=tiny": "expected a value for checkpoint",
-    "checkpoint=foo": "a file or one of pretrained, pretrained_fast, pca, robust_pca, jet, open3d, got foo",
+    "checkpoint=foo": "a file or one of fast, best, pca, robust_pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
     "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",
@@ -212,7 +212,7 @@ def test_an_evaluation_without_its_data_leaves_nothing(app: App, tmp_path: Path)
     [
         ("~data.protocol", "expected data.protocol to be a component with a _target_, got none"),
         ("~device", "expected device to be a text, got none: it was deleted"),
-        ("~methods", "expected checkpoint to be a file or one of pretrained, pretrained_fast, got pca"),
+        ("~methods", "expected checkpoint to be a file or one of fast, best, got pca"),
     ],
 )
 def test_settings_deleted_from_an_evaluation(app: App, override: str, expected: str) -> None:

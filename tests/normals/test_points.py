@@ -140,5 +140,5 @@ def test_what_is_no_array_of_numbers_is_told_by_its_type(points: object, got: st
 
 @pytest.mark.parametrize("weights", [None, 5, torch.nn.Linear(3, 3)])
 def test_weights_of_other_types_are_refused(weights: object) -> None:
-    with pytest.raises(UserError, match="expected best, fast, a weights file or an estimator, got"):
+    with pytest.raises(UserError, match="expected fast, best, a weights file or an estimator, got"):
         estimate_normals(sphere(), weights)

@@ -113,7 +113,7 @@ def test_shipped_weights_are_small(name: str) -> None:
 
 
 def test_fast_is_the_smaller_one() -> None:
-    best, fast = (sum(p.numel() for p in pretrained(name).parameters()) for name in PRETRAINED)
+    fast, best = (sum(p.numel() for p in pretrained(name).parameters()) for name in PRETRAINED)
     assert fast < 0.6 * best
 
 
@@ -126,5 +126,5 @@ def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
 
 
 def test_unknown_weights_are_named() -> None:
-    with pytest.raises(UserError, match="expected weights of best, fast, got 'worst'"):
+    with pytest.raises(UserError, match="expected weights of fast, best, got 'worst'"):
         pretrained("worst")
