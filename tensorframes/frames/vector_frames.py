@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames.finder import FrameFinder, check_floating
+from tensorframes.frames.finder import FrameFinder, check_batch_rows, check_floating
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
@@ -62,7 +62,8 @@ class VectorFrames(FrameFinder):
         if pos.shape[-1] != self.d:
             raise ValueError(f"expected positions (N, {self.d}), got shape {tuple(pos.shape)}")
         check_floating(pos)
-        check_edges(edge_index)
+        check_edges(edge_index, len(pos), len(pos))
+        check_batch_rows(batch, pos)
         vectors = self.vectors(pos, edge_index)
         axes, picks = complete_frames(vectors, self.axes)
         failed = (picks == vectors.shape[1]).any(-1).nonzero().squeeze(-1)
