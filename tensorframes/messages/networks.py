@@ -16,7 +16,7 @@ from torch_geometric.typing import EdgeType
 from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.same_keys import use_keys_of
-from tensorframes.messages.wrap import InLocalFrames
+from tensorframes.messages.wrap import InLocalFrames, takes
 from tensorframes.reps import Representation, representation
 
 AnyFrames = Frames | tuple[Frames, Frames] | Mapping[str, Frames]
@@ -48,8 +48,8 @@ def in_local_frames(
         partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
 
     Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; or reps
-            are no representation.
+        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; none
+            takes what ``world`` names; or reps are no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
@@ -67,6 +67,8 @@ class LocalFramesNetwork(nn.Module):
     ) -> None:
         super().__init__()
         reps = reps if isinstance(reps, Messages) else representation(reps)
+        edge_reps = None if edge_reps is None else representation(edge_reps)
+        in_world = {key: representation(value) for key, value in (world or {}).items()}
         self.scope = Scope()
         self.converted: list[str] = []
         self.refused: dict[str, str] = {}
@@ -80,11 +82,17 @@ class LocalFramesNetwork(nn.Module):
                     raise ValueError("expected a module for each edge type, got one module for two")
                 return conv
             if (conv, edge_type) not in wrappers:
-                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, world, loops))
+                given = {key: value for key, value in in_world.items() if takes(conv, key)}
+                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, given, loops))
                 wrappers[conv, edge_type] = InScope(inner, self.scope, edge_type)
             return wrappers[conv, edge_type]
 
-        for module, name, path, edge_type in _convolutions(self, "", None):
+        places = _convolutions(self, "", None)
+        convs = [getattr(module, name) for module, name, _, _ in places]
+        unused = [key for key in in_world if not any(takes(conv, key) for conv in convs)]
+        if unused:
+            raise ValueError(f"expected world to name arguments of a convolution in the network, got {unused[0]!r}")
+        for module, name, path, edge_type in places:
             shown = path.removeprefix("network.")
             try:
                 setattr(module, name, wrapped(getattr(module, name), edge_type))

@@ -17,6 +17,7 @@ from torch_geometric.nn import (
     GraphSAGE,
     HeteroConv,
     HGTConv,
+    MessagePassing,
     PointTransformerConv,
     SAGEConv,
 )
@@ -350,3 +351,54 @@ def test_a_network_is_converted_once() -> None:
         in_local_frames(network, "1x0 + 2x1")
     with pytest.raises(ValueError, match="expected plain convolutions, got 0 in local frames already"):
         in_local_frames(torch.nn.Sequential(InLocalFrames(SAGEConv((7, 7), 7), "1x0 + 2x1")), "1x0 + 2x1")
+
+
+class Flow(MessagePassing):
+    """Takes a vector at the points."""
+
+    def __init__(self) -> None:
+        super().__init__("sum")
+        self.lin = torch.nn.Linear(W + 3, W)
+
+    def forward(self, x, edge_index, velocity):  # type: ignore[no-untyped-def]
+        return self.propagate(edge_index, x=x, velocity=velocity)
+
+    def message(self, x_j: Tensor, velocity_j: Tensor) -> Tensor:
+        return self.lin(torch.cat([x_j, velocity_j], dim=-1)).tanh()
+
+
+class Flowing(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Flow(), SAGEConv((W, W), W)
+
+    def forward(self, x: Tensor, edge_index: Tensor, velocity: Tensor) -> Tensor:
+        return self.second(self.first(x, edge_index, velocity), edge_index)
+
+
+def test_vectors_at_points_are_for_the_convolutions_that_take_them() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(Flowing().double(), REPS, world={"velocity": "1x1"})
+    finder, (_, x, _) = LearnedFrames("o").double(), cloud()
+
+    def run(pos: Tensor) -> Tensor:
+        edge_index = knn_graph(pos, 5)
+        frames = finder(pos, edge_index)
+        return frames.to_world(network(x, edge_index, pos - pos.mean(0), frames=frames), REPS)
+
+    assert_equivariant(run, cloud()[0], REPS)
+    with pytest.raises(ValueError, match="expected world to name arguments of a convolution in the network, got 'spe"):
+        in_local_frames(Flowing(), REPS, world={"speed": "1x1"})
+
+
+@pytest.mark.parametrize("wrong", [{"edge_reps": "1y1"}, {"world": {"velocity": "1y1"}}])
+def test_a_wrong_representation_is_not_taken_for_a_wrong_convolution(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r'expected a sum like "32x0 \+ 16x1 .* got \'1y1\''):
+        in_local_frames(Flowing(), REPS, **wrong)
+
+
+def test_points_that_have_no_frame_are_told() -> None:
+    network, (pos, x, edge_index) = in_local_frames(Handing(SAGEConv((W, W), W).double()), REPS), cloud()
+    for count in (13, 15):
+        with pytest.raises(ValueError, match=rf"a row for each frame, {count} in all, got shape \(14, {W}\)"):
+            network(x, edge_index, frames=Frames.identity(count, like=pos))
