@@ -69,6 +69,7 @@ class ScalarMessages:
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """``width`` scalars."""
+        _check_width(width)
         return TensorReps(f"{width}x0", d=d)
 
 
@@ -78,8 +79,14 @@ def _checked(shares: Sequence[float]) -> tuple[float, ...]:
     return tuple(shares)
 
 
+def _check_width(width: int) -> None:
+    if width < 0:
+        raise ValueError(f"expected a width of at least 0, got {width}")
+
+
 def _copies(width: int, shares: Sequence[float], sizes: Sequence[int]) -> list[int]:
     """The numbers of scalars and of copies of each further size in ``width`` numbers."""
+    _check_width(width)
     muls, left = [], width
     for share, size in zip(shares, sizes, strict=True):
         muls.append(min(round(width * share), left) // size)

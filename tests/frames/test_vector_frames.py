@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from tensorframes.errors import UserError
-from tensorframes.frames import Frames, GravityFrames, LearnedFrames, NearestNeighbourFrames, PCAFrames, VectorFrames
+from tensorframes.frames import (
+    FrameRefinement,
+    Frames,
+    GravityFrames,
+    LearnedFrames,
+    NearestNeighbourFrames,
+    PCAFrames,
+    VectorFrames,
+)
 from tensorframes.geometry import knn_graph
 from tensorframes.testing import random_orthogonal
 
@@ -186,3 +194,20 @@ def test_vectors_of_ones_own_that_are_none_are_told(vectors: Callable, message: 
     pos = torch.randn(30, 3, dtype=torch.float64)
     with pytest.raises(UserError, match=message):
         VectorFrames(Own())(pos, knn_graph(pos, 6))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [0, -3])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda number: LearnedFrames(hidden=number), "hidden"),
+        (lambda number: GravityFrames(hidden=number), "hidden"),
+        (lambda number: FrameRefinement("1x1", hidden=number), "hidden"),
+        (lambda number: NearestNeighbourFrames(candidates=number), "candidates"),
+    ],
+    ids=["learned", "gravity", "refinement", "nearest"],
+)
+def test_sizes_below_one_are_told(make: Callable, name: str, number: int) -> None:
+    with pytest.raises(ValueError, match=f"expected a whole number {name} >= 1, got {number}"):
+        make(number)

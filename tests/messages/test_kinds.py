@@ -33,3 +33,10 @@ def test_irreducible_features_have_exactly_the_width(width: int) -> None:
     assert str(IrrepMessages().reps(64)) == "25x0e + 8x1o + 3x2e"
     with pytest.raises(ValueError, match="expected d=3"):
         IrrepMessages().reps(width, d=2)
+
+
+@pytest.mark.parametrize("messages", [TensorMessages(), IrrepMessages(), ScalarMessages()])
+def test_a_negative_width_is_told(messages: TensorMessages | IrrepMessages | ScalarMessages) -> None:
+    assert messages.reps(0).dim == 0
+    with pytest.raises(ValueError, match="expected a width of at least 0, got -3"):
+        messages.reps(-3)
