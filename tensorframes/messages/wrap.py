@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing
+from torch_geometric.nn import MessagePassing, RGCNConv
 from torch_geometric.utils import add_self_loops, remove_self_loops
 
 from tensorframes.frames import Frames
@@ -92,6 +92,8 @@ class InLocalFrames(nn.Module):
         check_edges(edge_index)
         if self.self_loops:
             edge_index, arguments = self._with_loops(edge_index, arguments, len(receivers), senders is receivers)
+        if x is None and isinstance(self.conv, RGCNConv):  # which takes the rows of the senders for labels
+            x = torch.arange(senders.points, device=edge_index.device)
         if x is not None:
             source, target = _pair(x)
             if source.is_floating_point():

@@ -20,6 +20,7 @@ from torch_geometric.nn import (
     MessagePassing,
     PointTransformerConv,
     SAGEConv,
+    to_hetero,
 )
 
 from tensorframes.frames import Frames, LearnedFrames
@@ -262,6 +263,47 @@ def test_with_identity_frames_several_kinds_of_points_are_as_without() -> None:
         assert not torch.allclose(turned[kind], expected[kind])
 
 
+class OneKind(torch.nn.Module):
+    """For points of one kind; ``to_hetero`` makes it one for several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start, self.first, self.second = torch.nn.Linear(W, W), SAGEConv((W, W), W), SAGEConv((W, W), W)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.second(self.first(self.start(x), edge_index).relu(), edge_index)
+
+
+@pytest.mark.parametrize("model", [OneKind, lambda: GraphSAGE((W, W), W, 2)])
+def test_a_network_of_to_hetero_is_converted_and_equivariant(model: Callable) -> None:
+    kinds = (["point", "tip"], [POINTS, TIPS, ("point", "of", "tip")])
+    torch.manual_seed(0)
+    plain = to_hetero(model(), kinds).double()
+    wrapped, count, out = in_local_frames(deepcopy(plain), TensorMessages()), 14, TensorMessages().reps(W)
+    assert wrapped.converted[1].endswith(".tip__to__point")
+    assert len(wrapped.converted) == 6
+    scalars = torch.randn(count + 6, W, dtype=torch.float64)
+    x = {"point": scalars[:count], "tip": scalars[count:]}
+
+    def run(pos: Tensor) -> Tensor:
+        edges, _, frames = graph(pos[:count], pos[count:])
+        found = wrapped(x, edges, frames=frames)
+        return torch.cat([frames[kind].to_world(found[kind], out) for kind in x])
+
+    pos = cloud(count + 6)[0]
+    torch.manual_seed(1)
+    edges, _, frames = graph(pos[:count], pos[count:])
+    identity = {kind: Frames.identity(len(each), like=pos) for kind, each in frames.items()}
+    for kind, expected in plain(x, edges).items():
+        torch.testing.assert_close(wrapped(x, edges, frames=identity)[kind], expected)
+
+    def seeded(pos: Tensor) -> Tensor:
+        torch.manual_seed(0)  # of the frames
+        return run(pos)
+
+    assert_equivariant(seeded, pos, out)
+
+
 def test_frames_that_do_not_fit_are_told() -> None:
     network = in_local_frames(HeteroConv({TIPS: SAGEConv((W, W), W)}).double(), REPS)
     x, edges = {"tip": torch.ones(2, W).double(), "point": torch.ones(2, W).double()}, {TIPS: torch.tensor([[0], [1]])}
@@ -270,7 +312,7 @@ def test_frames_that_do_not_fit_are_told() -> None:
         network(x, edges, frames=frames)
     with pytest.raises(ValueError, match="by node type, of tip and point, got those of tip"):
         network(x, edges, frames={"tip": frames})
-    with pytest.raises(ValueError, match="in a HeteroConv alone, got one outside"):
+    with pytest.raises(ValueError, match=r"in a HeteroConv \(or a network of to_hetero\) alone, got one outside"):
         in_local_frames(GraphSAGE(W, 16, 2, 8), TensorMessages())(x["tip"], edges[TIPS], frames={"tip": frames})
     shared = torch.nn.ModuleList([SAGEConv((W, W), W)])
     with pytest.raises(ValueError, match="one module for two"):

@@ -305,6 +305,9 @@ def test_labels_of_points_are_not_turned() -> None:
     for reps in (REPS, TensorMessages()):
         wrapped = InLocalFrames(conv, reps)
         torch.testing.assert_close(wrapped(labels, edge_index, frames, edge_type=kinds), expected)
+    few, kinds = edge_index[:, 3:60:5], kinds[:12]  # fewer edges than points
+    expected = conv(None, few, kinds)
+    torch.testing.assert_close(InLocalFrames(conv, REPS)(None, few, frames, edge_type=kinds), expected)
 
 
 @pytest.mark.parametrize("name", ["nrmal", "pos", "x"])
