@@ -50,14 +50,17 @@ def check_edges(edge_index: object, senders: int | None = None, receivers: int |
         raise ValueError(f"expected edge_index of shape (2, E), got {tuple(edge_index.shape)}")
     if edge_index.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected an integer edge_index, got {edge_index.dtype}")
-    if edge_index.device.type != "cpu" or torch.compiler.is_compiling() or edge_index.shape[1] == 0:
+    counts = {row: count for row, count in enumerate((senders, receivers)) if count is not None}
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if traced or not counts or edge_index.device.type != "cpu" or edge_index.shape[1] == 0:
         return
-    for row, (points, count) in enumerate({"senders": senders, "receivers": receivers}.items()):
-        if count is None:
-            continue
-        low, high = (int(end) for end in edge_index[row].aminmax())
-        if low < 0 or high >= count:
-            got = low if low < 0 else high
+    low, high = edge_index.aminmax()
+    if int(low) >= 0 and int(high) < min(counts.values()):
+        return
+    for row, count in counts.items():
+        least, most = (int(end) for end in edge_index[row].aminmax())
+        if least < 0 or most >= count:
+            points, got = ("senders", "receivers")[row], least if least < 0 else most
             raise ValueError(f"expected edge_index[{row}] of at least 0 and below {count}, the {points}, got {got}")
 
 
