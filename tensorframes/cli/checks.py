@@ -37,17 +37,17 @@ def check_settings(node: Any, path: str = "") -> None:
         check_settings(node[key], f"{path}.{key!s}" if path else str(key))
 
 
-def check_plain(cfg: DictConfig, hints: Mapping[str, Any]) -> None:
-    """Check settings that belong to no component against the types in ``hints``.
+def check_plain(cfg: DictConfig, hints: Mapping[str, Any], path: str = "") -> None:
+    """Check settings that belong to no component against the types in ``hints``. ``path``: of cfg, with its last dot.
 
     Raises:
         UserError: a value is of another type.
     """
     for key, hint in hints.items():
         if key not in list(cfg):  # `in` is also false for mandatory values that are missing
-            raise UserError(f"expected {key} to be {described(hint)}, got none: it was deleted")
+            raise UserError(f"expected {path}{key} to be {described(hint)}, got none: it was deleted")
         if not fits(plain(cfg[key]), hint):
-            raise UserError(f"expected {key} to be {described(hint)}, got {cfg[key]!r}")
+            raise UserError(f"expected {path}{key} to be {described(hint)}, got {cfg[key]!r}")
 
 
 def check_test_clouds(cfg: DictConfig) -> None:

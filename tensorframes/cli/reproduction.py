@@ -31,6 +31,7 @@ from tensorframes.cli.matrix import (
     sharded,
 )
 from tensorframes.cli.matrix.composing import composed_run
+from tensorframes.cli.matrix.networks import BLOCKS
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import show, shown
 from tensorframes.errors import UserError
@@ -66,6 +67,7 @@ def reproduce(cfg: DictConfig, run: Run) -> None:
     silence_libraries()
     plain = {"dry_run": bool, "blocks": list[str], "rotation": str, "shard": str, "workers": int, "seed": int}
     check_plain(cfg, {**plain, "folder": str})
+    check_scale(cfg.scale)
     if cfg.workers < 0:
         raise UserError(f"expected workers >= 0, got {cfg.workers}")
     folder, runs = Path(cfg.folder), planned_runs(cfg, passed_on(run.overrides))
@@ -81,6 +83,21 @@ def reproduce(cfg: DictConfig, run: Run) -> None:
         report(runs, parameters, cfg, run, folder)
     if failed:
         raise UserError(f"expected all runs to end with scores, got {len(failed)} that failed: {', '.join(failed)}")
+
+
+def check_scale(scale: DictConfig) -> None:
+    """Raise UserError if a setting of the scale is of another type, or a number below 0."""
+    lists = {"overrides": list[str], "narrow": list[str], "sizes": list[float], "networks": list[str] | None}
+    parts = {"seeds": Mapping, "seconds": Mapping, "backbones": Mapping}
+    check_plain(scale, {**lists, **parts, "sized_by": str, "few_clouds": int}, "scale.")
+    for key, hints in (
+        ("seeds", dict.fromkeys(BLOCKS, int)),
+        ("seconds", dict.fromkeys(("start", "step", "cloud"), float)),
+    ):
+        check_plain(scale[key], hints, f"scale.{key}.")
+        for name, value in scale[key].items():
+            if not value >= 0:
+                raise UserError(f"expected scale.{key}.{name} >= 0, got {value}")
 
 
 def passed_on(overrides: Sequence[str]) -> list[str]:

@@ -31,6 +31,12 @@ class FrameFinder(nn.Module):
         raise NotImplementedError
 
 
+def check_batch_rows(batch: Tensor | None, pos: Tensor) -> None:
+    """Raise ValueError unless ``batch`` has an entry for each point."""
+    if batch is not None and batch.shape != pos.shape[:1]:
+        raise ValueError(f"expected batch of shape ({len(pos)},), got {tuple(batch.shape)}")
+
+
 def check_floating(pos: Tensor) -> None:
     """Raise ValueError unless positions are floating point numbers: frames of whole ones would be rounded."""
     if not pos.is_floating_point():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tensorframes.frames.finder import FrameFinder, check_floating
+from tensorframes.frames.finder import FrameFinder, check_batch_rows, check_floating
 from tensorframes.frames.frames import Frames
 
 
@@ -35,6 +35,7 @@ class RandomGlobalFrames(FrameFinder):
     ) -> Frames:
         """Frames (N, d, d) of points pos (N, d), the same for all points of a cloud."""
         check_floating(pos)
+        check_batch_rows(batch, pos)
         if batch is None:
             return Frames(_draw(1, pos, self.training, self.seed).expand(len(pos), -1, -1))
         clouds = int(batch.max()) + 1 if len(batch) else 0

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import GetAttrKey, KeyEntry, register_pytree_node
 
+from tensorframes.geometry.checks import check_rows
 from tensorframes.reps import Representation, full_precision, representation
 
 
@@ -27,8 +28,12 @@ class Frames:
     """
 
     def __init__(self, matrices: Tensor, fallback: Tensor | None = None) -> None:
+        if not isinstance(matrices, Tensor):
+            raise ValueError(f"expected frames (N, d, d) as a tensor, got {type(matrices).__name__}")
         if matrices.dim() != 3 or matrices.shape[-1] != matrices.shape[-2]:
             raise ValueError(f"expected frames (N, d, d), got shape {tuple(matrices.shape)}")
+        if fallback is not None and fallback.shape != matrices.shape[:1]:
+            raise ValueError(f"expected fallback of shape ({matrices.shape[0]},), got {tuple(fallback.shape)}")
         self.matrices = matrices
         self.fallback = fallback
 
@@ -58,10 +63,12 @@ class Frames:
 
     def to_local(self, x: Tensor, reps: Representation | str) -> Tensor:
         """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
+        check_rows(x, self.points, "features")
         return self._reps(reps).transform(x, self.matrices)
 
     def to_world(self, x: Tensor, reps: Representation | str) -> Tensor:
         """rho(R_i^T) x_i: features (N, ..., dim) from each point's own frame into the world."""
+        check_rows(x, self.points, "features")
         return self._reps(reps).transform(x, self.matrices.transpose(-1, -2))
 
     def _reps(self, reps: Representation | str) -> Representation:

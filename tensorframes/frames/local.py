@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames.vector_frames import VectorFrames, axes_of
 from tensorframes.frames.vectors import edge_units, sum_rows
+from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.eigen import eigh
 
 
@@ -103,6 +104,7 @@ class NearestVectors(nn.Module):
 
     def __init__(self, count: int, tolerance: float = 1e-5) -> None:
         super().__init__()
+        check_count(count, "candidates")
         self.count, self.tolerance = count, tolerance
 
     def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
+from tensorframes.geometry.checks import check_count
 from tensorframes.reps import Representation, representation
 
 
@@ -27,6 +28,7 @@ class FrameRefinement(nn.Module):
     def __init__(self, reps: Representation | str, hidden: int = 32) -> None:
         reps = representation(reps)
         super().__init__()
+        check_count(hidden, "hidden")
         self.reps = reps
         last = nn.Linear(hidden, (reps.d - 1) * reps.d)
         nn.init.zeros_(last.weight)

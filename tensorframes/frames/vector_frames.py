@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tensorframes.frames.finder import FrameFinder, check_floating
+from tensorframes.errors import UserError
+from tensorframes.frames.finder import FrameFinder, check_batch_rows, check_floating
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.frames.vectors import cloud_vectors
@@ -62,8 +63,9 @@ class VectorFrames(FrameFinder):
         if pos.shape[-1] != self.d:
             raise ValueError(f"expected positions (N, {self.d}), got shape {tuple(pos.shape)}")
         check_floating(pos)
-        check_edges(edge_index)
-        vectors = self.vectors(pos, edge_index)
+        check_edges(edge_index, len(pos), len(pos))
+        check_batch_rows(batch, pos)
+        vectors = self._candidates(pos, edge_index, None)
         axes, picks = complete_frames(vectors, self.axes)
         failed = (picks == vectors.shape[1]).any(-1).nonzero().squeeze(-1)
         fallback = torch.zeros(len(pos), dtype=torch.uint8, device=pos.device)
@@ -75,6 +77,21 @@ class VectorFrames(FrameFinder):
         if self.group == "so":
             axes = torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)
         return Frames(axes, fallback)
+
+    def _candidates(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None) -> Tensor:
+        """The vectors (M, C, d) of the receivers (M, d), None for pos.
+
+        Raises:
+            UserError: something else is returned.
+        """
+        vectors: object = self.vectors(pos, edge_index, receivers)
+        count = pos.shape[0] if receivers is None else receivers.shape[0]
+        shape = tuple(vectors.shape) if isinstance(vectors, Tensor) else ()
+        if not isinstance(vectors, Tensor) or len(shape) != 3 or (shape[0], shape[2]) != (count, self.d):
+            got = f"shape {shape}" if isinstance(vectors, Tensor) else type(vectors).__name__
+            name = type(self.vectors).__name__
+            raise UserError(f"expected vectors ({count}, C, {self.d}) from {name}.forward, got {got}")
+        return vectors
 
     def _fall_back(
         self, pos: Tensor, edge_index: Tensor, batch: Tensor | None, rows: Tensor, finest: Frames | None
@@ -88,8 +105,8 @@ class VectorFrames(FrameFinder):
         own = edge_index[:, failed.index_select(0, edge_index[1])]
         place = torch.searchsorted(rows, own[1])
         candidates = [
-            self.vectors(pos, torch.stack([own[0], place]), pos[rows]),
-            self.vectors(pos, torch.stack([larger.flatten(), target]), pos[rows]),
+            self._candidates(pos, torch.stack([own[0], place]), pos[rows]),
+            self._candidates(pos, torch.stack([larger.flatten(), target]), pos[rows]),
         ]
         if finest is None:
             candidates.append(cloud_vectors(pos, batch, rows))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry import RadialEncoding, envelope
+from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.edges import common_degree, edge_lengths
 from tensorframes.parallel import parallel_map
 
@@ -35,6 +36,7 @@ class EquivariantVectors(nn.Module):
 
     def __init__(self, count: int, hidden: int = 32, radial: int = 8) -> None:
         super().__init__()
+        check_count(hidden, "hidden")
         self.count = count
         self.radial = RadialEncoding(radial)
         last = nn.Linear(hidden, count)

@@ -37,8 +37,11 @@ def check_batch(batch: Tensor | None, pos: Tensor, name: str = "batch") -> Tenso
     return batch
 
 
-def check_edges(edge_index: object) -> None:
-    """Raise ValueError unless `edge_index` is a dense tensor (2, E) of int64 or int32."""
+def check_edges(edge_index: object, senders: int | None = None, receivers: int | None = None) -> None:
+    """Raise ValueError unless `edge_index` is a dense tensor (2, E) of int64 or int32.
+
+    With the numbers of senders and receivers its rows must be below them; on a CPU alone, where looking costs little.
+    """
     if not isinstance(edge_index, Tensor):
         raise ValueError(f"expected edge_index, a tensor of shape (2, E), got {type(edge_index).__name__}")
     if edge_index.layout != torch.strided:
@@ -47,6 +50,24 @@ def check_edges(edge_index: object) -> None:
         raise ValueError(f"expected edge_index of shape (2, E), got {tuple(edge_index.shape)}")
     if edge_index.dtype not in (torch.int64, torch.int32):
         raise ValueError(f"expected an integer edge_index, got {edge_index.dtype}")
+    counts = {row: count for row, count in enumerate((senders, receivers)) if count is not None}
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if traced or not counts or edge_index.device.type != "cpu" or edge_index.shape[1] == 0:
+        return
+    low, high = edge_index.aminmax()
+    if int(low) >= 0 and int(high) < min(counts.values()):
+        return
+    for row, count in counts.items():
+        least, most = (int(end) for end in edge_index[row].aminmax())
+        if least < 0 or most >= count:
+            points, got = ("senders", "receivers")[row], least if least < 0 else most
+            raise ValueError(f"expected edge_index[{row}] of at least 0 and below {count}, the {points}, got {got}")
+
+
+def check_rows(value: Tensor, count: int, name: str, each: str = "frame") -> None:
+    """Raise ValueError unless `value` has a row for each of `count` frames, or of what `each` says."""
+    if value.dim() == 0 or value.shape[0] != count:
+        raise ValueError(f"expected {name} with a row for each {each}, {count} in all, got shape {tuple(value.shape)}")
 
 
 def check_count(k: object, name: str = "k") -> None:

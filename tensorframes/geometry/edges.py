@@ -11,8 +11,8 @@ def edge_vectors(pos: Tensor | tuple[Tensor, Tensor], edge_index: Tensor) -> Ten
 
     pos: (N, d), or for a bipartite graph the pair (senders' (N_s, d), receivers' (N_r, d)). Differentiable.
     """
-    check_edges(edge_index)
     senders, receivers = pos if isinstance(pos, tuple) else (pos, pos)
+    check_edges(edge_index, len(senders), len(receivers))
     return senders[edge_index[0]] - receivers[edge_index[1]]
 
 

@@ -27,7 +27,7 @@ class MLP(nn.Module):
         activation: between the linear layers; also after the last one if ``last_activation``.
 
     Raises:
-        ValueError: fewer than two widths, or an unknown norm.
+        ValueError: fewer than two widths, one below 1 (but for the input's, which may be 0), or an unknown norm.
     """
 
     def __init__(
@@ -40,6 +40,8 @@ class MLP(nn.Module):
         super().__init__()
         if len(widths) < 2:
             raise ValueError(f"expected at least two widths, got {tuple(widths)}")
+        if min(widths[1:]) < 1:
+            raise ValueError(f"expected widths of at least 1, got {tuple(widths)}")
         layers: list[nn.Module] = [] if norm is None else [made_norm(norm, widths[0])]
         for width_in, width_out in pairwise(widths):
             layers += [nn.Linear(width_in, width_out), activation()]

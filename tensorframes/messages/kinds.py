@@ -69,17 +69,27 @@ class ScalarMessages:
 
     def reps(self, width: int, d: int = 3) -> TensorReps:
         """``width`` scalars."""
+        _check_width(width)
         return TensorReps(f"{width}x0", d=d)
 
 
 def _checked(shares: Sequence[float]) -> tuple[float, ...]:
-    if not (all(share >= 0 for share in shares) and sum(shares) <= 1):
-        raise ValueError(f"expected shares of at least 0 that sum to at most 1, got {tuple(shares)}")
-    return tuple(shares)
+    given = tuple(shares) if isinstance(shares, Sequence) else (None,)
+    if not all(isinstance(share, int | float) for share in given):
+        raise ValueError(f"expected a share for each order from 1 on, such as (0.375, 0.25), got {shares!r}")
+    if not (all(share >= 0 for share in given) and sum(given) <= 1):
+        raise ValueError(f"expected shares of at least 0 that sum to at most 1, got {given}")
+    return given
+
+
+def _check_width(width: int) -> None:
+    if isinstance(width, float) or width < 0:
+        raise ValueError(f"expected a whole number of at least 0 as width, got {width}")
 
 
 def _copies(width: int, shares: Sequence[float], sizes: Sequence[int]) -> list[int]:
     """The numbers of scalars and of copies of each further size in ``width`` numbers."""
+    _check_width(width)
     muls, left = [], width
     for share, size in zip(shares, sizes, strict=True):
         muls.append(min(round(width * share), left) // size)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.fx import GraphModule
 from torch_geometric.nn import HeteroConv, MessagePassing
 from torch_geometric.nn.module_dict import ModuleDict
 from torch_geometric.typing import EdgeType
@@ -16,7 +17,7 @@ from torch_geometric.typing import EdgeType
 from tensorframes.frames import Frames
 from tensorframes.messages.kinds import Messages
 from tensorframes.messages.same_keys import use_keys_of
-from tensorframes.messages.wrap import InLocalFrames
+from tensorframes.messages.wrap import InLocalFrames, takes
 from tensorframes.reps import Representation, representation
 
 AnyFrames = Frames | tuple[Frames, Frames] | Mapping[str, Frames]
@@ -35,8 +36,9 @@ def in_local_frames(
     changed in place: its parameters stay the same objects, and its state keeps its keys: ``state_dict()`` of the plain
     network loads into the converted one, and the other way round.
 
-    In a ``HeteroConv`` each convolution is converted, and the network is called with frames by node type,
-    ``{"paper": Frames, "author": Frames}``; results of several edge types meet in their receivers' frames.
+    In a ``HeteroConv``, and in a network of PyG's ``to_hetero``, each convolution is converted, and the network is
+    called with frames by node type, ``{"paper": Frames, "author": Frames}``; results of several edge types meet in
+    their receivers' frames.
 
     Other layers that mix points, such as pooling, norms over a graph and the global attention in ``GPSConv``, stay as
     they are. They get invariant numbers, so the network is equivariant, but what they mix is not transported.
@@ -48,8 +50,8 @@ def in_local_frames(
         partial: leave a convolution that cannot be converted as it is. The network is then not equivariant.
 
     Raises:
-        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; or reps
-            are no representation.
+        ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; none
+            takes what ``world`` names; or reps are no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
@@ -67,6 +69,8 @@ class LocalFramesNetwork(nn.Module):
     ) -> None:
         super().__init__()
         reps = reps if isinstance(reps, Messages) else representation(reps)
+        edge_reps = None if edge_reps is None else representation(edge_reps)
+        in_world = {key: representation(value) for key, value in (world or {}).items()}
         self.scope = Scope()
         self.converted: list[str] = []
         self.refused: dict[str, str] = {}
@@ -80,11 +84,17 @@ class LocalFramesNetwork(nn.Module):
                     raise ValueError("expected a module for each edge type, got one module for two")
                 return conv
             if (conv, edge_type) not in wrappers:
-                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, world, loops))
+                given = {key: value for key, value in in_world.items() if takes(conv, key)}
+                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, given, loops))
                 wrappers[conv, edge_type] = InScope(inner, self.scope, edge_type)
             return wrappers[conv, edge_type]
 
-        for module, name, path, edge_type in _convolutions(self, "", None):
+        places = _convolutions(self, "", None)
+        convs = [getattr(module, name) for module, name, _, _ in places]
+        unused = [key for key in in_world if not any(takes(conv, key) for conv in convs)]
+        if unused:
+            raise ValueError(f"expected world to name arguments of a convolution in the network, got {unused[0]!r}")
+        for module, name, path, edge_type in places:
             shown = path.removeprefix("network.")
             try:
                 setattr(module, name, wrapped(getattr(module, name), edge_type))
@@ -99,7 +109,7 @@ class LocalFramesNetwork(nn.Module):
 
     def forward(self, *args: Any, frames: AnyFrames, **kwargs: Any) -> Any:
         """The network's own arguments, and the frames of the points: a pair (senders', receivers') for a bipartite
-        graph, or by node type where the network has a ``HeteroConv``."""
+        graph, or by node type where the network has a ``HeteroConv`` or is made by ``to_hetero``."""
         self.scope.frames = frames
         try:
             return self.network(*args, **kwargs)
@@ -126,7 +136,10 @@ class Scope(threading.local):
             )
         if edge_type is None:
             if isinstance(frames, Mapping):
-                raise ValueError("expected frames by node type for convolutions in a HeteroConv alone, got one outside")
+                raise ValueError(
+                    "expected frames by node type for convolutions in a HeteroConv (or a network of to_hetero) alone, "
+                    "got one outside"
+                )
             return frames
         ends = (edge_type[0], edge_type[-1])
         types = list(frames) if isinstance(frames, Mapping) else []
@@ -142,7 +155,7 @@ class Scope(threading.local):
 class InScope(nn.Module):
     """A wrapped convolution with the signature of the one inside; frames come from the network's call.
 
-    ``edge_type``: (senders' node type, relation, receivers' node type) of a convolution in a ``HeteroConv``.
+    ``edge_type``: (senders' node type, relation, receivers' node type) of a convolution for one kind of edges.
     """
 
     def __init__(self, inner: InLocalFrames, scope: Scope, edge_type: EdgeType | None = None) -> None:
@@ -186,14 +199,15 @@ def _with_loops_outside(conv: MessagePassing, make: Callable[[bool], InLocalFram
 def _convolutions(
     module: nn.Module, path: str, edge_type: EdgeType | None, hetero: bool = False
 ) -> list[tuple[nn.Module, str, str, EdgeType | None]]:
-    """Every convolution below ``module``: its parent, its name there, its path, and its edge type if it is in a
-    ``HeteroConv``, whose dictionary of convolutions (``hetero``) has the edge types as names."""
+    """Every convolution below ``module``: its parent, its name there, its path, and its edge type if it is the name of
+    a dictionary's entry in a ``HeteroConv`` or in a network of ``to_hetero`` (``hetero``: below one of these)."""
     places = []
+    hetero = hetero or isinstance(module, HeteroConv | GraphModule)
     for name, child in module._modules.items():  # named_children leaves out a module that occurs twice
         if child is None:
             continue
         where = f"{path}.{name}" if path else name
-        kind = ModuleDict.to_external_key(name) if hetero else edge_type
+        kind = (hetero and isinstance(module, nn.ModuleDict) and _edge_type(name)) or edge_type
         if isinstance(child, (InLocalFrames, InScope)):
             raise ValueError(
                 f"expected plain convolutions, got {where.removeprefix('network.')} in local frames already"
@@ -201,5 +215,12 @@ def _convolutions(
         if isinstance(child, MessagePassing):
             places.append((module, name, where, kind))
         else:
-            places += _convolutions(child, where, kind, hetero=isinstance(module, HeteroConv))
+            places += _convolutions(child, where, kind, hetero)
     return places
+
+
+def _edge_type(name: str) -> EdgeType | None:
+    """The edge type that an entry of a dictionary is named by, in a ``HeteroConv`` or by ``to_hetero``; else None."""
+    key = ModuleDict.to_external_key(name)
+    parts = tuple(name.split("__")) if isinstance(key, str) else key
+    return parts if len(parts) == 3 else None

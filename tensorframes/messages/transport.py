@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from tensorframes.frames import Frames
-from tensorframes.geometry.checks import check_edges
+from tensorframes.geometry.checks import check_edges, check_rows
 from tensorframes.geometry.edges import common_degree
 from tensorframes.reps import Representation, full_precision
 
@@ -31,6 +31,9 @@ def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Fram
     Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
     """
     check_edges(edge_index)
+    check_rows(x, senders.points, "features of the senders")
+    check_edges(edge_index, senders.points, receivers.points)
+    reps.check(x)
     return arrive(x if reps.is_invariant else senders.to_world(x, reps), reps, edge_index, receivers)
 
 
@@ -68,6 +71,8 @@ def local_edge_vectors(
 ) -> Tensor:
     r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``."""
     check_edges(edge_index)
+    check_rows(pos_dst, receivers.points, "positions of the receivers")
+    check_edges(edge_index, pos_src.shape[0], receivers.points)
     if degree is None:
         degree = common_degree(edge_index[1], receivers.points)
     if degree is not None:

@@ -24,6 +24,8 @@ from tensorframes.reps import Representation
 
 PROFILED = 8192
 """Points at which the profile of a large cloud is measured."""
+SKEW = 1e-2
+"""Largest entry of R R^T - 1 of frames that rounding, in any precision, made of orthonormal ones."""
 
 
 class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
@@ -135,15 +137,16 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
     def find_frames(self, hierarchy: Hierarchy) -> list[Frames]:
         """The frames of every level that the backbone works on."""
         levels = hierarchy.levels[: self.backbone.levels]
-        first: Frames = self.frames[0](levels[0].pos, levels[0].edge_index, levels[0].batch)
-        if not isinstance(first, Frames):
-            raise UserError(f"expected {type(self.frames[0]).__name__} to return Frames, got {type(first).__name__}")
-        if len(self.frames) == 1:
+        finders: list[nn.Module] = list(self.frames)
+        first = checked_frames(
+            finders[0], finders[0](levels[0].pos, levels[0].edge_index, levels[0].batch), levels[0].pos
+        )
+        if len(finders) == 1:
             return [first.index_select(level.rows) for level in levels]
-        coarse = [
-            finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows))
-            for finder, level in zip(list(self.frames)[1:], levels[1:], strict=True)
-        ]
+        coarse = []
+        for finder, level in zip(finders[1:], levels[1:], strict=True):
+            found = finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows))
+            coarse.append(checked_frames(finder, found, level.pos))
         return [first, *coarse]
 
     def in_frames(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
@@ -191,3 +194,23 @@ def checked(backbone: Backbone, result: object, pos: Tensor) -> tuple[Tensor, Fr
     if tuple(features.shape) != expected:
         raise UserError(f"expected features {expected} from {name}.forward, got shape {tuple(features.shape)}")
     return features, frames
+
+
+def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
+    """What a frame finder returned for points pos (N, 3): N frames, whose rows are orthonormal (seen on a CPU alone).
+
+    Raises:
+        UserError: it returned something else.
+    """
+    name = type(finder).__name__
+    if not isinstance(result, Frames):
+        raise UserError(f"expected {name} to return Frames, got {type(result).__name__}")
+    matrices, expected = result.matrices.detach(), (pos.shape[0], 3, 3)
+    if tuple(matrices.shape) != expected:
+        raise UserError(f"expected frames {expected} from {name}.forward, got shape {tuple(matrices.shape)}")
+    if matrices.device.type == "cpu" and not torch.compiler.is_compiling():
+        product = matrices @ matrices.transpose(-1, -2)
+        error = (product - torch.eye(3, dtype=product.dtype)).abs().amax()
+        if not bool(error <= SKEW):
+            raise UserError(f"expected orthonormal frames R from {name}.forward, got |R R^T - 1| = {float(error):.2g}")
+    return result

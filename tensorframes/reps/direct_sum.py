@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -93,3 +94,19 @@ class DirectSum(Generic[B]):
 
     def __str__(self) -> str:
         return " + ".join(str(block) for block in self.blocks)
+
+
+def blocks_of(spec: Iterable[Iterable[Any]], kind: Callable[..., B], expected: str) -> tuple[B, ...]:
+    """The blocks that a sequence holds.
+
+    Raises:
+        ValueError: it holds something else; ``expected`` says what it should be.
+    """
+    try:
+        blocks: tuple[Any, ...] = tuple(kind(*block) for block in spec)
+        whole = all(isinstance(value, Integral) for block in blocks for value in block)
+    except TypeError:
+        whole = False
+    if not whole:
+        raise ValueError(f"expected {expected}, got {spec!r} of type {type(spec).__name__}")
+    return blocks

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tensorframes.reps.direct_sum import DirectSum
+from tensorframes.reps.direct_sum import DirectSum, blocks_of
 from tensorframes.reps.harmonics import coupling
 from tensorframes.reps.precision import full_precision
 from tensorframes.reps.wigner import wigner_matrices
@@ -59,7 +59,7 @@ class Irreps(DirectSum[IrrepBlock]):
         elif isinstance(spec, DirectSum) and not isinstance(spec, Irreps):
             raise ValueError(f"expected a sum of irreducible representations, got {spec!r}")
         else:
-            blocks = tuple(IrrepBlock(*block) for block in spec)
+            blocks = blocks_of(spec, IrrepBlock, 'a text like "4x0e + 2x1o" or blocks (mul, degree, parity)')
             for block in blocks:
                 if min(block.mul, block.degree) < 0 or block.parity not in (1, -1):
                     raise ValueError(f"expected blocks with mul >= 0, degree >= 0 and parity 1 or -1, got {block!r}")

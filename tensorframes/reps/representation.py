@@ -58,7 +58,7 @@ def representation(spec: str | Representation, d: int | None = None) -> Represen
     """
     if not isinstance(spec, str):
         if not isinstance(spec, Representation):
-            raise ValueError(f"expected a representation or its text, got {spec!r}")
+            raise ValueError(f"expected a representation or its text, got {spec!r} of type {type(spec).__name__}")
         if d is not None and spec.d != d:
             raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
         return spec

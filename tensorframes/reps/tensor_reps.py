@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from tensorframes.reps.direct_sum import DirectSum
+from tensorframes.reps.direct_sum import DirectSum, blocks_of
 from tensorframes.reps.rotate import transform_tensors
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)(p?)$")
@@ -48,8 +48,8 @@ class TensorReps(DirectSum[TensorBlock]):
     __slots__ = ()
 
     def __init__(self, spec: str | Iterable[TensorBlock] | TensorReps, d: int = 3) -> None:
-        if d < 2:
-            raise ValueError(f"expected a space of dimension d >= 2, got d={d}")
+        if not isinstance(d, int) or d < 2:
+            raise ValueError(f"expected a space of dimension d >= 2, got d={d!r}")
         if isinstance(spec, TensorReps):
             if spec.d != d:
                 raise ValueError(f"expected representations of dimension d={d}, got d={spec.d}")
@@ -59,7 +59,7 @@ class TensorReps(DirectSum[TensorBlock]):
         elif isinstance(spec, DirectSum):
             raise ValueError(f"expected a sum of Cartesian tensors, got {spec!r}")
         else:
-            blocks = tuple(TensorBlock(*block) for block in spec)
+            blocks = blocks_of(spec, TensorBlock, 'a text like "4x0 + 2x1" or blocks (mul, order, pseudo)')
             for block in blocks:
                 if min(block.mul, block.order) < 0:
                     raise ValueError(f"expected blocks with mul >= 0 and order >= 0, got {block!r}")

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tensorframes.data import ModelNet40
+from tensorframes.data import ModelNet40, PCPNet
 from tensorframes.errors import UserError
 
 
@@ -110,6 +110,31 @@ def test_wrong_rows_are_named(text, content, message):
     (text / "chair" / "chair_0005.txt").write_text(content)
     with pytest.raises(UserError, match=message):
         _ = ModelNet40(text).test
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "message"),
+    [
+        ("label", np.array([b"a", b"b", b"c"]), r"expected numbers as label, got \|S1"),
+        ("label", np.array([0.5, np.nan, 1]), "expected integers as label, got 0.5"),
+        ("data", np.full((3, 6, 3), b"1"), r"expected numbers as data, got \|S1"),
+        ("normal", np.ones((3, 6, 3), complex), "expected numbers as normal, got complex128"),
+    ],
+    ids=["text labels", "broken labels", "text", "complex"],
+)
+def test_arrays_of_another_type_are_named(hdf5, key, values, message):
+    with h5py.File(hdf5 / "ply_data_test0.h5", "a") as store:
+        del store[key]
+        store[key] = values
+    with pytest.raises(UserError, match=rf"ply_data_test0\.h5: {message}"):
+        _ = ModelNet40(hdf5, "hdf5").test
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, np.nan])
+def test_a_share_for_validation_that_is_none_is_told(text, share):
+    for kind in (ModelNet40, PCPNet):
+        with pytest.raises(UserError, match=f"expected data.val_share of at least 0 and below 1, got {share}"):
+            kind(text, val_share=share)
 
 
 def test_unknown_classes_and_sources(text):

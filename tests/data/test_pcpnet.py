@@ -91,6 +91,9 @@ def test_marks_of_unoriented_clouds(root):
     assert [cloud.oriented for cloud in data.train] == [True] * 6 + [False] + [True] * 5
     assert not data.val[0].oriented
 
+    (root / "unoriented.txt").write_text("\n")
+    assert all(cloud.oriented for cloud in PCPNet(root).test)
+
 
 def test_clouds_without_a_usable_row_to_score_are_for_training_alone(root):
     rows = (root / "cow.xyz").read_text().splitlines()
@@ -125,10 +128,13 @@ def test_windows_line_ends_and_optional_files(root, caplog):
         ("cow.xyz", "1 2 3\n1 2 x\n", r"cow.xyz, line 2: expected numbers, got 'x'"),
         ("cow.pidx", "0\n8\n", r"cow.pidx: expected row numbers in 0..7, got 0..8"),
         ("cow.pidx", "0\n-1\n", r"got -1..0"),
+        ("cow.pidx", "0\n1e30\n", r"cow.pidx: expected whole row numbers, got 1e\+30"),
+        ("cow.pidx", "0\ninf\n", r"cow.pidx: expected whole row numbers, got inf"),
+        ("cow.pidx", "", r"cow.pidx: expected row numbers, got an empty file"),
+        ("testset_all.txt", "\n", r"testset_all.txt: expected names, one a line, got an empty file"),
         ("cow.pidx", "0\n1.5\n", r"cow.pidx: expected whole row numbers, got 1.5"),
         ("cow.pidx", "0 1\n", r"cow.pidx, line 1: expected 1 columns, got 2"),
         ("testset_all.txt", "cow\nno_cow\n", r"files that list testset_all names, no no_cow.xyz, no_cow.normals$"),
-        ("testset_all.txt", "\n", r"testset_all.txt: expected .*, got an empty file"),
     ],
 )
 def test_what_is_wrong_is_named(root, file, content, message):

@@ -107,3 +107,13 @@ def test_representations_may_be_texts() -> None:
     frames, x = Frames(random_orthogonal(5)), torch.randn(5, 3, dtype=torch.float64)
     assert torch.equal(frames.to_local(x, "1x1"), frames.to_local(x, TensorReps("1x1")))
     assert FrameRefinement("4x0 + 1x1").reps == TensorReps("4x0 + 1x1")
+
+
+def test_what_is_no_frames_is_told() -> None:
+    with pytest.raises(ValueError, match=r"expected frames \(N, d, d\) as a tensor, got list"):
+        Frames(torch.eye(3).expand(4, 3, 3).tolist())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected fallback of shape \(4,\), got \(3,\)"):
+        Frames(torch.eye(3).expand(4, 3, 3), torch.zeros(3, dtype=torch.uint8))
+    for turn in (Frames.identity(4).to_local, Frames.identity(4).to_world):
+        with pytest.raises(ValueError, match=r"expected features with a row for each frame, 4 in all, got .*\(5, 3\)"):
+            turn(torch.zeros(5, 3), "1x1")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tensorframes.frames import Frames, LearnedFrames, complete_frames, last_axis
+from tensorframes.frames import FrameFinder, Frames, LearnedFrames, RandomGlobalFrames, complete_frames, last_axis
 from tensorframes.geometry import knn_graph
 from tensorframes.testing import random_orthogonal
 
@@ -152,3 +152,10 @@ def test_frames_do_not_depend_on_how_the_edges_are_listed() -> None:
         listed, mixed = finder("so")(pos, edges), finder("so")(pos, shuffled)
     assert not torch.equal(edges, shuffled)
     assert torch.allclose(listed.matrices, mixed.matrices, atol=1e-12)
+
+
+@pytest.mark.parametrize("finder", [LearnedFrames().double(), RandomGlobalFrames()])
+def test_a_batch_of_other_points_is_told(finder: FrameFinder) -> None:
+    pos = torch.randn(30, 3, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"expected batch of shape \(30,\), got \(7,\)"):
+        finder(pos, knn_graph(pos, 5), torch.zeros(7, dtype=torch.long))

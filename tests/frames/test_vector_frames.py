@@ -6,7 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from tensorframes.frames import Frames, GravityFrames, LearnedFrames, NearestNeighbourFrames, PCAFrames, VectorFrames
+from tensorframes.errors import UserError
+from tensorframes.frames import (
+    FrameRefinement,
+    Frames,
+    GravityFrames,
+    LearnedFrames,
+    NearestNeighbourFrames,
+    PCAFrames,
+    VectorFrames,
+)
 from tensorframes.geometry import knn_graph
 from tensorframes.testing import random_orthogonal
 
@@ -160,3 +169,45 @@ def test_second_derivatives_are_finite_where_points_coincide(name: str) -> None:
         return (finder(pos, knn_graph(pos, 5)).matrices * weights).sum()
 
     assert torch.autograd.functional.hessian(number, pos).isfinite().all()
+
+
+def axes_but_one(pos: Tensor) -> Tensor:
+    """Two axes of the world for each point, none for the first."""
+    return torch.eye(3, dtype=pos.dtype)[:2] * (torch.arange(len(pos)) > 0).view(-1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (lambda pos, receivers: pos, r"expected vectors \(30, C, 3\) from Own.forward, got shape \(30, 3\)"),
+        (lambda pos, receivers: [pos], r"expected vectors \(30, C, 3\) from Own.forward, got list"),
+        # Where there are no vectors, here at one point, those of a wider neighbourhood are asked for.
+        (lambda pos, receivers: axes_but_one(pos), r"expected vectors \(1, C, 3\) from Own.forward, got .*30, 2, 3"),
+    ],
+    ids=["flat", "list", "receivers"],
+)
+def test_vectors_of_ones_own_that_are_none_are_told(vectors: Callable, message: str) -> None:
+    class Own(torch.nn.Module):
+        def forward(self, pos: Tensor, edge_index: Tensor, receivers: Tensor | None = None) -> object:
+            return vectors(pos, receivers)
+
+    pos = torch.randn(30, 3, dtype=torch.float64)
+    with pytest.raises(UserError, match=message):
+        VectorFrames(Own())(pos, knn_graph(pos, 6))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("number", [0, -3])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda number: LearnedFrames(hidden=number), "hidden"),
+        (lambda number: GravityFrames(hidden=number), "hidden"),
+        (lambda number: FrameRefinement("1x1", hidden=number), "hidden"),
+        (lambda number: NearestNeighbourFrames(candidates=number), "candidates"),
+    ],
+    ids=["learned", "gravity", "refinement", "nearest"],
+)
+def test_sizes_below_one_are_told(make: Callable, name: str, number: int) -> None:
+    with pytest.raises(ValueError, match=f"expected a whole number {name} >= 1, got {number}"):
+        make(number)

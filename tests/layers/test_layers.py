@@ -59,6 +59,9 @@ def test_mlp_has_the_widths_asked_for() -> None:
     assert (MLP([4, 6], activation=torch.nn.ReLU, last_activation=True)(torch.randn(50, 4)) >= 0).all()
     with pytest.raises(ValueError, match="at least two widths"):
         MLP([4])
+    for widths in ([4, 0, 2], [4, -3]):
+        with pytest.raises(ValueError, match="expected widths of at least 1"):
+            MLP(widths)
 
 
 def noisy_plane(noise: float) -> torch.Tensor:

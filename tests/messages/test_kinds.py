@@ -33,3 +33,18 @@ def test_irreducible_features_have_exactly_the_width(width: int) -> None:
     assert str(IrrepMessages().reps(64)) == "25x0e + 8x1o + 3x2e"
     with pytest.raises(ValueError, match="expected d=3"):
         IrrepMessages().reps(width, d=2)
+
+
+@pytest.mark.parametrize("messages", [TensorMessages(), IrrepMessages(), ScalarMessages()])
+def test_a_negative_width_is_told(messages: TensorMessages | IrrepMessages | ScalarMessages) -> None:
+    assert messages.reps(0).dim == 0
+    for width in (-3, 16.0):
+        with pytest.raises(ValueError, match=f"expected a whole number of at least 0 as width, got {width}"):
+            messages.reps(width)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("shares", [0.5, "0.5", ("a",), None])
+@pytest.mark.parametrize("kind", [TensorMessages, IrrepMessages])
+def test_what_is_no_shares_is_told(kind: type[TensorMessages | IrrepMessages], shares: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a share for each order from 1 on, such as \(0.375, 0.25\), got"):
+        kind(shares)  # type: ignore[arg-type]

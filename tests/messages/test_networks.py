@@ -17,8 +17,10 @@ from torch_geometric.nn import (
     GraphSAGE,
     HeteroConv,
     HGTConv,
+    MessagePassing,
     PointTransformerConv,
     SAGEConv,
+    to_hetero,
 )
 
 from tensorframes.frames import Frames, LearnedFrames
@@ -261,6 +263,47 @@ def test_with_identity_frames_several_kinds_of_points_are_as_without() -> None:
         assert not torch.allclose(turned[kind], expected[kind])
 
 
+class OneKind(torch.nn.Module):
+    """For points of one kind; ``to_hetero`` makes it one for several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start, self.first, self.second = torch.nn.Linear(W, W), SAGEConv((W, W), W), SAGEConv((W, W), W)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        return self.second(self.first(self.start(x), edge_index).relu(), edge_index)
+
+
+@pytest.mark.parametrize("model", [OneKind, lambda: GraphSAGE((W, W), W, 2)])
+def test_a_network_of_to_hetero_is_converted_and_equivariant(model: Callable) -> None:
+    kinds = (["point", "tip"], [POINTS, TIPS, ("point", "of", "tip")])
+    torch.manual_seed(0)
+    plain = to_hetero(model(), kinds).double()
+    wrapped, count, out = in_local_frames(deepcopy(plain), TensorMessages()), 14, TensorMessages().reps(W)
+    assert wrapped.converted[1].endswith(".tip__to__point")
+    assert len(wrapped.converted) == 6
+    scalars = torch.randn(count + 6, W, dtype=torch.float64)
+    x = {"point": scalars[:count], "tip": scalars[count:]}
+
+    def run(pos: Tensor) -> Tensor:
+        edges, _, frames = graph(pos[:count], pos[count:])
+        found = wrapped(x, edges, frames=frames)
+        return torch.cat([frames[kind].to_world(found[kind], out) for kind in x])
+
+    pos = cloud(count + 6)[0]
+    torch.manual_seed(1)
+    edges, _, frames = graph(pos[:count], pos[count:])
+    identity = {kind: Frames.identity(len(each), like=pos) for kind, each in frames.items()}
+    for kind, expected in plain(x, edges).items():
+        torch.testing.assert_close(wrapped(x, edges, frames=identity)[kind], expected)
+
+    def seeded(pos: Tensor) -> Tensor:
+        torch.manual_seed(0)  # of the frames
+        return run(pos)
+
+    assert_equivariant(seeded, pos, out)
+
+
 def test_frames_that_do_not_fit_are_told() -> None:
     network = in_local_frames(HeteroConv({TIPS: SAGEConv((W, W), W)}).double(), REPS)
     x, edges = {"tip": torch.ones(2, W).double(), "point": torch.ones(2, W).double()}, {TIPS: torch.tensor([[0], [1]])}
@@ -269,7 +312,7 @@ def test_frames_that_do_not_fit_are_told() -> None:
         network(x, edges, frames=frames)
     with pytest.raises(ValueError, match="by node type, of tip and point, got those of tip"):
         network(x, edges, frames={"tip": frames})
-    with pytest.raises(ValueError, match="in a HeteroConv alone, got one outside"):
+    with pytest.raises(ValueError, match=r"in a HeteroConv \(or a network of to_hetero\) alone, got one outside"):
         in_local_frames(GraphSAGE(W, 16, 2, 8), TensorMessages())(x["tip"], edges[TIPS], frames={"tip": frames})
     shared = torch.nn.ModuleList([SAGEConv((W, W), W)])
     with pytest.raises(ValueError, match="one module for two"):
@@ -350,3 +393,54 @@ def test_a_network_is_converted_once() -> None:
         in_local_frames(network, "1x0 + 2x1")
     with pytest.raises(ValueError, match="expected plain convolutions, got 0 in local frames already"):
         in_local_frames(torch.nn.Sequential(InLocalFrames(SAGEConv((7, 7), 7), "1x0 + 2x1")), "1x0 + 2x1")
+
+
+class Flow(MessagePassing):
+    """Takes a vector at the points."""
+
+    def __init__(self) -> None:
+        super().__init__("sum")
+        self.lin = torch.nn.Linear(W + 3, W)
+
+    def forward(self, x, edge_index, velocity):  # type: ignore[no-untyped-def]
+        return self.propagate(edge_index, x=x, velocity=velocity)
+
+    def message(self, x_j: Tensor, velocity_j: Tensor) -> Tensor:
+        return self.lin(torch.cat([x_j, velocity_j], dim=-1)).tanh()
+
+
+class Flowing(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Flow(), SAGEConv((W, W), W)
+
+    def forward(self, x: Tensor, edge_index: Tensor, velocity: Tensor) -> Tensor:
+        return self.second(self.first(x, edge_index, velocity), edge_index)
+
+
+def test_vectors_at_points_are_for_the_convolutions_that_take_them() -> None:
+    torch.manual_seed(0)
+    network = in_local_frames(Flowing().double(), REPS, world={"velocity": "1x1"})
+    finder, (_, x, _) = LearnedFrames("o").double(), cloud()
+
+    def run(pos: Tensor) -> Tensor:
+        edge_index = knn_graph(pos, 5)
+        frames = finder(pos, edge_index)
+        return frames.to_world(network(x, edge_index, pos - pos.mean(0), frames=frames), REPS)
+
+    assert_equivariant(run, cloud()[0], REPS)
+    with pytest.raises(ValueError, match="expected world to name arguments of a convolution in the network, got 'spe"):
+        in_local_frames(Flowing(), REPS, world={"speed": "1x1"})
+
+
+@pytest.mark.parametrize("wrong", [{"edge_reps": "1y1"}, {"world": {"velocity": "1y1"}}])
+def test_a_wrong_representation_is_not_taken_for_a_wrong_convolution(wrong: dict) -> None:
+    with pytest.raises(ValueError, match=r'expected a sum like "32x0 \+ 16x1 .* got \'1y1\''):
+        in_local_frames(Flowing(), REPS, **wrong)
+
+
+def test_points_that_have_no_frame_are_told() -> None:
+    network, (pos, x, edge_index) = in_local_frames(Handing(SAGEConv((W, W), W).double()), REPS), cloud()
+    for count in (13, 15):
+        with pytest.raises(ValueError, match=rf"a row for each frame, {count} in all, got shape \(14, {W}\)"):
+            network(x, edge_index, frames=Frames.identity(count, like=pos))

@@ -286,3 +286,85 @@ def test_interpolation_refuses_what_it_would_misread() -> None:
         FrameInterpolation(REPS, degree=0)
     with pytest.raises(ValueError, match="expected epsilon > 0"):
         FrameInterpolation(REPS, epsilon=0.0)
+
+
+class Residual(Conv):
+    """Adds what it was given, as PyG's convolutions may: ``x`` itself, beside ``x_j``."""
+
+    def message(self, x_j: Tensor) -> Tensor:
+        return x_j
+
+    def update(self, out: Tensor, x: Tensor) -> Tensor:
+        return out + x
+
+
+def test_update_gets_the_features_as_they_were_given() -> None:
+    x, edge_index, frames = torch.randn(6, REPS.dim).double(), torch.randint(6, (2, 20)), Frames(random_orthogonal(6))
+    aggregated = Residual("sum").propagate(edge_index, x=x, frames=frames) - x
+    arrived = transport(x, REPS, edge_index, frames, frames)
+    torch.testing.assert_close(aggregated, torch.zeros_like(x).index_add(0, edge_index[1], arrived))
+    compiled = torch.compile(Residual("sum"), backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x, edge_index, frames), aggregated + x)
+
+
+def test_a_single_tensor_is_the_senders_where_receivers_have_none() -> None:
+    x, frames = torch.randn(6, REPS.dim).double(), Frames(random_orthogonal(6))
+    edge_index, ends = torch.tensor([[5, 3, 0], [0, 0, 1]]), (frames, Frames(random_orthogonal(2)))
+
+    class Sending(Conv):
+        def message(self, x_j: Tensor) -> Tensor:
+            return x_j
+
+    arrived = transport(x, REPS, edge_index, *ends)
+    expected = torch.stack([arrived[0] + arrived[1], arrived[2]])
+    torch.testing.assert_close(Sending("sum").propagate(edge_index, x=x, frames=ends), expected)
+    with pytest.raises(ValueError, match="expected x of the receivers with a row for each frame, 2 in all"):
+        Conv().propagate(edge_index, x=x, frames=ends)
+
+
+def test_points_that_are_not_those_of_the_frames_are_told() -> None:
+    class Weighted(Conv):
+        def message(self, x_j: Tensor, w_j: Tensor) -> Tensor:
+            return x_j * w_j
+
+    conv, edge_index = Weighted(), torch.tensor([[0, 1], [2, 3]])
+    x, frames = torch.zeros(4, REPS.dim, dtype=torch.float64), Frames(random_orthogonal(4))
+    told = r"expected {} of the senders with a row for each frame, 4 in all, got shape \({}\)"
+    for name, wrong in {"x": x.expand(4, 4, -1), "w": torch.ones(5, 1)}.items():
+        shape = ", ".join(map(str, wrong.shape))
+        with pytest.raises(ValueError, match=told.format(name, shape)):
+            conv.propagate(edge_index, frames=frames, **{"x": x, "w": torch.ones(4, 1), name: wrong})
+    with pytest.raises(ValueError, match=r"edge_index\[1\] of at least 0 and below 4, the receivers, got 4"):
+        conv.propagate(edge_index + 1, x=x, w=torch.ones(4, 1), frames=frames)
+
+
+def test_arguments_that_are_missing_have_their_defaults() -> None:
+    class Scaled(Conv):
+        def message(self, x_j: Tensor, w_j: Tensor, scale: float = 2.0, shift_j: object = None) -> Tensor:
+            return x_j * w_j * scale if shift_j is None else x_j * w_j * scale + shift_j
+
+    conv, edge_index = Scaled("sum"), torch.tensor([[0, 1], [2, 3]])
+    x, w, frames = torch.randn(4, REPS.dim).double(), torch.ones(4, 1).double(), Frames(random_orthogonal(4))
+    arrived = 2 * transport(x, REPS, edge_index, frames, frames)
+    torch.testing.assert_close(conv.propagate(edge_index, x=x, w=w, frames=frames)[2:], arrived)
+    with pytest.raises(TypeError, match="Parameter 'w_j' is required"):
+        conv.propagate(edge_index, x=x, frames=frames)
+
+
+def test_tensors_of_other_edges_are_told() -> None:
+    class EdgeConv(TensorialMessagePassing):
+        def message(self, x_j: Tensor, attr: Tensor) -> Tensor:
+            return x_j
+
+    conv, x = EdgeConv({"x": REPS}, edge_transport={"attr": "1x1"}), torch.zeros(4, REPS.dim, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"expected attr with a row for each edge, 2 in all, got shape \(4, 3\)"):
+        conv.propagate(torch.tensor([[0, 1], [2, 3]]), x=x, attr=x[:, :3], frames=Frames(random_orthogonal(4)))
+
+
+def test_what_senders_do_not_have_is_refused_wherever_it_is_asked_for() -> None:
+    class Sized(Conv):
+        def update(self, out: Tensor, size: tuple) -> Tensor:
+            return out
+
+    with pytest.raises(TypeError, match=r"Sized\.update cannot ask for 'size': each edge has its own sender"):
+        Sized()

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import Tensor
-from torch_geometric.nn import EdgeConv, GATv2Conv, GCNConv, HeteroConv, MessagePassing, SAGEConv
+from torch_geometric.nn import EdgeConv, GATv2Conv, GCNConv, HeteroConv, MessagePassing, RGCNConv, SAGEConv
 
 from tensorframes.frames import Frames, LearnedFrames
-from tensorframes.geometry import knn_graph
+from tensorframes.geometry import edge_vectors, knn_graph
 from tensorframes.messages import InLocalFrames, TensorialMessagePassing, TensorMessages, local_edge_vectors, refusal
 from tensorframes.reps import TensorReps
-from tensorframes.testing import Layer, assert_equivariant, assert_transports
+from tensorframes.testing import Layer, assert_equivariant, assert_transports, random_orthogonal
 from tests.marks import slow_except
 from tests.messages.pyg_table import DOCS, TABLE, Accepted, W, classes, document, without_version
 
@@ -260,3 +260,84 @@ def test_the_representation_may_be_a_text() -> None:
 
 def test_no_advice_is_given_that_does_not_help() -> None:
     assert "every sender once" in str(refusal(GCNConv(7, 7)))
+
+
+class Charged(MessagePassing):
+    """A convolution with a number at the points besides their features."""
+
+    def __init__(self) -> None:
+        super().__init__("sum")
+        self.lin = torch.nn.Linear(W, W)
+
+    def forward(self, x, edge_index, charge):  # type: ignore[no-untyped-def]
+        return self.propagate(edge_index, x=x, charge=charge)
+
+    def message(self, x_j: Tensor, charge_i: Tensor, charge_j: Tensor) -> Tensor:
+        return self.lin(x_j) * charge_i * charge_j
+
+
+class Doubling(Charged):
+    """Changes the numbers, but not a pair of them."""
+
+    def forward(self, x, edge_index, charge):  # type: ignore[no-untyped-def]
+        return self.propagate(edge_index, x=x, charge=charge.square())
+
+
+def test_numbers_at_points_are_those_of_the_senders() -> None:
+    torch.manual_seed(0)
+    conv, (pos, x, edge_index) = Charged().double(), cloud()
+    charge, frames = torch.rand(14, 1, dtype=torch.float64), Frames.identity(14, like=pos)
+    for edges in (edge_index, knn_graph(pos, 1)):  # of the latter as many as points
+        expected = conv(x, edges, charge)
+        torch.testing.assert_close(InLocalFrames(conv, REPS)(x, edges, frames, charge=charge), expected)
+        torch.testing.assert_close(InLocalFrames(conv, REPS)(x, edges, frames, charge=(charge, charge)), expected)
+    with pytest.raises(ValueError, match=r"expected charge of the senders with a row for each frame, 14 in all"):
+        InLocalFrames(conv, REPS)(x, edge_index, frames, charge=charge[:3])
+    with pytest.raises(TypeError, match=r"expected Doubling.forward to take x and charge as a pair"):
+        InLocalFrames(Doubling().double(), REPS)(x, edge_index, frames, charge=charge)
+
+
+def test_labels_of_points_are_not_turned() -> None:
+    torch.manual_seed(0)
+    (_, _, edge_index), labels = cloud(), torch.randperm(14)
+    conv, kinds = RGCNConv((14, 14), W, num_relations=2).double(), torch.randint(2, (70,))
+    frames, expected = Frames(random_orthogonal(14)), conv(labels, edge_index, kinds)
+    for reps in (REPS, TensorMessages()):
+        wrapped = InLocalFrames(conv, reps)
+        torch.testing.assert_close(wrapped(labels, edge_index, frames, edge_type=kinds), expected)
+    few, kinds = edge_index[:, 3:60:5], kinds[:12]  # fewer edges than points
+    expected = conv(None, few, kinds)
+    torch.testing.assert_close(InLocalFrames(conv, REPS)(None, few, frames, edge_type=kinds), expected)
+
+
+@pytest.mark.parametrize("name", ["nrmal", "pos", "x"])
+def test_world_names_further_arguments(name: str) -> None:
+    with pytest.raises(ValueError, match=f"expected world to name further arguments of PPFConv.forward, got '{name}'"):
+        InLocalFrames(made("PPFConv"), REPS, world={name: "1x1"})
+
+
+def test_edges_of_points_that_are_not_there_are_told() -> None:
+    pos, x, edge_index = cloud()
+    frames, conv = Frames.identity(14, like=pos), InLocalFrames(SAGEConv((W, W), W).double(), REPS)
+    for row, points in enumerate(("senders", "receivers")):
+        for wrong in (-1, 14):
+            edges = edge_index.clone()
+            edges[row, 3] = wrong
+            message = rf"expected edge_index\[{row}\] of at least 0 and below 14, the {points}, got {wrong}"
+            for call in (
+                lambda edges: conv(x, edges, frames),
+                lambda edges: local_edge_vectors(pos, pos, edges, frames),
+                lambda edges: edge_vectors(pos, edges),
+                lambda edges: LearnedFrames().double()(pos, edges),
+            ):
+                with pytest.raises(ValueError, match=message):
+                    call(edges)
+    with pytest.raises(ValueError, match="positions of the receivers with a row for each frame, 14 in all"):
+        local_edge_vectors(pos, pos[:1], edge_index, frames)
+
+
+def test_attributes_of_other_edges_are_told() -> None:
+    pos, x, edge_index = cloud()
+    conv = InLocalFrames(GATv2Conv((W, W), W, add_self_loops=False, edge_dim=3).double(), REPS, edge_reps="1x1")
+    with pytest.raises(ValueError, match=r"edge_attr with a row for each edge, 70 in all, got shape \(14, 3\)"):
+        conv(x, edge_index, Frames.identity(14, like=pos), edge_attr=pos)

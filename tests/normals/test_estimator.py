@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tensorframes.backbones import PointNet2
-from tensorframes.frames import IdentityFrames, LearnedFrames, RandomGlobalFrames
+from tensorframes.errors import UserError
+from tensorframes.frames import Frames, IdentityFrames, LearnedFrames, RandomGlobalFrames
 from tensorframes.geometry import cloud_scale, variation_profiles
 from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import (
@@ -329,3 +330,28 @@ def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> N
         return len(answers_seen)
 
     assert (answers("so"), answers("o")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        (lambda pos: Frames(torch.full((len(pos), 3, 3), 0.5).to(pos)), "expected orthonormal frames R from Own"),
+        (lambda pos: Frames(torch.full((len(pos), 3, 3), torch.nan).to(pos)), r"got \|R R\^T - 1\| = nan"),
+        (lambda pos: Frames.identity(len(pos) - 1, like=pos), r"expected frames \(150, 3, 3\) from Own.forward"),
+        (lambda pos: Frames.identity(len(pos), 2, like=pos), r"got shape \(150, 2, 2\)"),
+        (lambda pos: pos, "expected Own to return Frames, got Tensor"),
+    ],
+    ids=["skewed", "nan", "few", "flat", "tensor"],
+)
+@pytest.mark.parametrize("per_level", [False, True])
+def test_frames_of_ones_own_that_are_none_are_told(frames: Callable, message: str, per_level: bool) -> None:
+    class Own(IdentityFrames):
+        def forward(self, pos: torch.Tensor, *given: object) -> Any:
+            return frames(pos)
+
+    Own.per_level = per_level
+    features = PlaneFeatures((), variation_profile=False)
+    backbone = PointNet2(features=features, widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8)
+    network = NormalEstimator(Own(), backbone, VectorHead).double().eval()
+    with pytest.raises(UserError, match=message):
+        network(surface())

@@ -156,3 +156,17 @@ def test_both_representations_refuse_the_same(reps: TensorReps | Irreps) -> None
 def test_what_is_no_representation_is_refused(spec: object) -> None:
     with pytest.raises(ValueError, match="expected a representation or its text, got"):
         representation(spec)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("spec", [[(2,)], [2, 1], [(1, "1", False)], [(2, (1, 1))], 7, None], ids=str)
+def test_blocks_of_another_shape_are_refused(spec: object) -> None:
+    with pytest.raises(ValueError, match=r"expected a text like \"4x0 \+ 2x1\" or blocks \(mul, order, pseudo\), got"):
+        TensorReps(spec)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"expected a text like \"4x0e \+ 2x1o\" or blocks \(mul, degree, parity\)"):
+        Irreps(spec)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("d", ["3", 3.0, 1, None])
+def test_a_dimension_that_is_none_is_refused(d: object) -> None:
+    with pytest.raises(ValueError, match="expected a space of dimension d >= 2, got d="):
+        TensorReps("1x1", d=d)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from tensorframes.data.datasets.cache import Source, cache_folder, cache_togethe
 from tensorframes.data.datasets.cleaning import Cleaned, clean, report
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
-from tensorframes.data.datasets.splits import held_out
+from tensorframes.data.datasets.splits import check_share, held_out
 from tensorframes.data.io.lists import read_names, read_values
 from tensorframes.errors import UserError, needed_for
 from tensorframes.progress import track
@@ -54,7 +54,7 @@ class ModelNet40:
         cache_dir: folder for the parsed clouds; None: the user's cache (``cache_folder``).
 
     Raises:
-        UserError: the source is not one of the two, or points is below 1.
+        UserError: the source is not one of the two, points is below 1, or val_share not in [0, 1).
     """
 
     def __init__(
@@ -75,6 +75,7 @@ class ModelNet40:
             raise UserError(f"data.source: expected one of {', '.join(ARCHIVES)}, got {source}")
         if points is not None and points < 1:
             raise UserError(f"expected data.points >= 1 or null, got {points}")
+        check_share(val_share)
         self.points = points
         self.root, self.source, self.allow_partial = Path(root), source, allow_partial
         self.val_share, self.seed, self.cache_dir = val_share, seed, cache_dir
@@ -186,7 +187,10 @@ def _read_all_hdf5(files: Iterable[Path]) -> Iterator[tuple[str, Cleaned]]:
 
 def _labels(file: Path) -> list[int]:
     with _open(file) as store:
-        return [int(label) for label in store["label"][()].reshape(-1)]
+        labels = store["label"][()].reshape(-1).tolist()
+    if wrong := [label for label in labels if label % 1 != 0]:  # NaN and infinity, too
+        raise UserError(f"{file}: expected integers as label, got {wrong[0]:g}")
+    return [int(label) for label in labels]
 
 
 def _open(file: Path) -> "h5py.File":
@@ -203,4 +207,8 @@ def _open(file: Path) -> "h5py.File":
     if not right or shapes["normal"] != shapes["data"] or shapes["label"] not in ((count, 1), (count,)):
         store.close()
         raise UserError(f"{file}: expected data and normal (B, N, 3) and label (B, 1), got {shapes}")
+    types = {key: store[key].dtype for key in shapes}
+    if other := [key for key, dtype in types.items() if dtype.kind not in "fiu"]:
+        store.close()
+        raise UserError(f"{file}: expected numbers as {other[0]}, got {types[other[0]]}")
     return store

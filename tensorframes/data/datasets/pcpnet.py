@@ -18,7 +18,7 @@ from tensorframes.data.datasets.cache import Source, cache_each, cache_folder, e
 from tensorframes.data.datasets.cleaning import Cleaned, clean
 from tensorframes.data.datasets.locate import Layout, Origin, locate
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
-from tensorframes.data.datasets.splits import held_out
+from tensorframes.data.datasets.splits import check_share, held_out
 from tensorframes.data.io.lists import read_names, read_rows, read_values
 from tensorframes.data.transforms.corruption import PROTOCOL_SUFFIX
 from tensorframes.errors import UserError
@@ -65,6 +65,7 @@ class PCPNet:
         size: int | None = None,
         cache_dir: str | Path | None = None,
     ) -> None:
+        check_share(val_share)
         self.root = Path(root)
         self.train_list, self.val_list, self.test_list = train_list, val_list, test_list
         self.val_share, self.seed = val_share, seed
@@ -178,7 +179,8 @@ def check_files(folder: Path, which: str, names: Sequence[str]) -> None:
 def marks_of(folder: Path, given: Sequence[str]) -> tuple[str, ...]:
     """Names and patterns of unoriented clouds: `given` and those in FOLDER/unoriented.txt."""
     file = folder / UNORIENTED
-    return (*given, *(read_names(file) if file.is_file() else ()))
+    named = file.is_file() and file.read_bytes().strip()
+    return (*given, *(read_names(file) if named else ()))
 
 
 def is_oriented(name: str, marks: Sequence[str]) -> bool:

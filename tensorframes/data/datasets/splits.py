@@ -3,10 +3,18 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from tensorframes.errors import UserError
+
 
 def fraction(name: str, seed: int = 0) -> float:
     """A number in [0, 1), uniform over names: the first 8 bytes of SHA-256("SEED:NAME") over 2^64."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big") / 2**64
+
+
+def check_share(share: float) -> None:
+    """Raise UserError unless the share held out for validation is in [0, 1)."""
+    if not 0 <= share < 1:
+        raise UserError(f"expected data.val_share of at least 0 and below 1, got {share}")
 
 
 def held_out(names: Iterable[str], share: float, seed: int = 0) -> set[str]:

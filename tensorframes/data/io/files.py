@@ -30,8 +30,8 @@ def dataset_of(path: Path) -> str:
     return found[2] if found and not path.exists() else ""
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file.
+def read_bytes(path: Path, expected: str = "points") -> bytes:
+    """The content of a file. ``expected``: what it holds, for the error.
 
     Raises:
         UserError: it is missing, empty, a folder or unreadable.
@@ -42,5 +42,5 @@ def read_bytes(path: Path) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"{path}: expected a readable file, got: {reason}") from error
     if not content.strip():
-        raise UserError(f"{path}: expected points, got an empty file")
+        raise UserError(f"{path}: expected {expected}, got an empty file")
     return content

@@ -11,13 +11,13 @@ from tensorframes.data.io.values import read_numbers
 from tensorframes.errors import UserError
 
 
-def read_values(path: Path, columns: int) -> NDArray[np.float64]:
-    """The (N, columns) numbers of a text file.
+def read_values(path: Path, columns: int, expected: str = "points") -> NDArray[np.float64]:
+    """The (N, columns) numbers of a text file. ``expected``: what they are, for the error of an empty file.
 
     Raises:
         UserError: the file cannot be read, or a line has other fields; the message names the file and the line.
     """
-    lines = decode(path, read_bytes(path)).lines
+    lines = decode(path, read_bytes(path, expected)).lines
     layout = find_layout(path, lines)
     values = read_numbers(path, lines, layout)
     if values.shape[1] != columns:
@@ -31,11 +31,12 @@ def read_rows(path: Path) -> NDArray[np.int64]:
     Raises:
         UserError: as read_values, or a number is not whole.
     """
-    values = read_values(path, 1)[:, 0]
-    rows = values.astype(np.int64) if np.isfinite(values).all() else None
-    if rows is None or not np.array_equal(rows, values):
-        raise UserError(f"{path}: expected whole row numbers, got {values[values % 1 != 0][0]:g}")
-    return rows
+    values = read_values(path, 1, "row numbers")[:, 0]
+    whole = np.abs(values) < 2**53  # of which float64 holds every one
+    whole[whole] = values[whole] % 1 == 0
+    if not whole.all():
+        raise UserError(f"{path}: expected whole row numbers, got {values[~whole][0]:g}")
+    return values.astype(np.int64)
 
 
 def read_names(path: Path) -> list[str]:
@@ -44,5 +45,5 @@ def read_names(path: Path) -> list[str]:
     Raises:
         UserError: there is no such file, or no name in it.
     """
-    names = [line.strip() for line in decode(path, read_bytes(path)).lines]
+    names = [line.strip() for line in decode(path, read_bytes(path, "names, one a line")).lines]
     return list(dict.fromkeys(name for name in names if name))
