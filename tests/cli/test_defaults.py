@@ -16,6 +16,7 @@ VARIANTS = {
     "data/augmentation/off": {"group"},
     "data/augmentation/so3": {"group"},
     "data/augmentation/z": {"group"},
+    "data/sampling/coarse_depth": {"views", "rounding", "disparity"},  # depth images with steps of several spacings
     "experiment/best": {"decay", "warmup"},  # longer than the default
     "train": {"k"},  # of the second PCA
 }
