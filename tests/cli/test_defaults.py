@@ -16,6 +16,8 @@ VARIANTS = {
     "data/augmentation/off": {"group"},
     "data/augmentation/so3": {"group"},
     "data/augmentation/z": {"group"},
+    "data/sampling/coarse_depth": {"views", "rounding", "disparity"},  # of several spacings
+    "data/sampling/coarse_elevation": {"rounding"},
     "experiment/best": {"decay", "warmup"},  # longer than the default
     "train": {"k"},  # of the second PCA
 }
