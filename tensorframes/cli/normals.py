@@ -39,6 +39,8 @@ Normals for a point file: tensorframes normals scan.ply normals.ply
 Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
 KITTI's BIN; all other columns stay as they are. The target appears, or with --overwrite is replaced, once its content
 is complete: after an interrupt, or on a full disk, nothing has changed.
+
+Several clouds go into a folder, under their names: tensorframes normals scans/*.ply normals
 """
 
 
@@ -47,8 +49,8 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("source", help="the cloud; - for the standard input")
-    reader.add_argument("target", help="the file to write; - for the standard output")
+    reader.add_argument("sources", metavar="source", nargs="+", help="a cloud; - for the standard input")
+    reader.add_argument("target", help="the file to write, or an existing folder; - for the standard output")
     reader.add_argument(
         "--from", dest="source_kind", metavar="KIND", help="kind of the source, such as ply (by its name)"
     )
@@ -82,27 +84,46 @@ def parser() -> LineParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Read, estimate, write; returns the exit code."""
+    """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(joined(arguments))
+    given = reader.parse_intermixed_args(joined(arguments))
     with loading():
-        from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
+        from tensorframes.cli.clouds import check_target, suffix_of, targets_of
         from tensorframes.cli.reporting import check_report
-        from tensorframes.normals.missing import missing
-    begin = time.perf_counter()
     try:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
-        check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        check_report(given.report, given.source, given.overwrite)
-        pos, normals, confidence = written(given, orientation(given.orient))
-    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
+        orient, kind = orientation(given.orient), suffix_of(given.target_kind)
+        targets = targets_of(given.sources, given.target, kind)
+        if given.report and len(targets) > 1:
+            raise UserError(f"expected one source for --report, got {len(targets)}")
+        for source, target in targets.items():
+            check_target(target, source, kind, given.overwrite)
+            check_report(given.report, source, given.overwrite)
+    except ValueError as error:
         reader.error(str(error))
+    code = 0
+    for source, target in targets.items():
+        one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
+        code = max(code, finished(one, orient))
+    return code
+
+
+def finished(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]) -> int:
+    """Write the target of one source, and say so, or what is wrong; returns the exit code."""
+    with loading():
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, is_standard_output
+        from tensorframes.normals.missing import missing
+    begin = time.perf_counter()
+    try:
+        pos, normals, confidence = written(given, orient)
+    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     if not given.quiet:
         name = OUTPUT if given.target == STANDARD else given.target
-        apart = is_standard_output(given.target)
         line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
-        if not apart:
+        if not is_standard_output(given.target):
             return flushed(f"{name}: {line}\n")
         print(f"{name}: {line}", file=sys.stderr)
     return 0
