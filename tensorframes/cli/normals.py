@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from tensorframes.data.io import Columns
     from tensorframes.normals import NormalEstimator
@@ -63,7 +63,10 @@ def parser() -> LineParser:
     reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
     reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
     reader.add_argument(
-        "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
+        "--orient",
+        default="none",
+        metavar="HOW",
+        help="signs: none, viewpoint X,Y,Z, sensor, up, outward, consistent (none)",
     )
     reader.add_argument("--report", metavar="FILE", help="also write a page to look at: FILE.html")
     reader.add_argument(
@@ -109,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-def finished(given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]) -> int:
+def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]) -> int:
     """Write the target of one source, and say so, or what is wrong; returns the exit code."""
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, is_standard_output
@@ -174,15 +177,19 @@ def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
         viewpoint = tuple(map(float, place.split(","))) if method == "viewpoint" else None
     except ValueError:
         viewpoint = ()
-    wrong = len(viewpoint or ()) != 3 if method == "viewpoint" else text not in ("none", "up", "outward", "consistent")
+    wrong = (
+        len(viewpoint or ()) != 3
+        if method == "viewpoint"
+        else text not in ("none", "sensor", "up", "outward", "consistent")
+    )
     if wrong:
-        expected = "none, viewpoint X,Y,Z, up, outward or consistent"
+        expected = "none, viewpoint X,Y,Z, sensor, up, outward or consistent"
         raise ValueError(f"expected --orient {expected}, got {text.replace('=', ' ')!r}")
     return method, viewpoint
 
 
 def written(
-    given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
@@ -202,6 +209,11 @@ def written(
     name = OUTPUT if given.target == STANDARD else given.target
     with progress_bar(f"reading {given.source}", shown=shown):
         cloud = read_source(given.source, suffix_of(given.source_kind))
+    if orient[0] == "sensor":
+        if cloud.sensor is None:
+            expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
+            raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
+        orient = ("viewpoint", cloud.sensor)
     if given.confidence == "field":
         cloud = cloud.with_columns({"confidence": np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
     lost = unkept(name, cloud, to)

@@ -37,7 +37,7 @@ def orient_normals(
 ) -> Normals:
     """The normals, each with the sign that the method gives it.
 
-    - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say.
+    - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say. Each point may have its own.
     - ``up``: toward a direction d, n . d >= 0.
     - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). All parts of a cloud
       that was seen from one place face it, or none. Surfaces without an inside, such as flat sheets, get the sign of
@@ -51,7 +51,7 @@ def orient_normals(
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
         normals: (N, 3), of any length; an array or a tensor on any device.
         method: see above.
-        viewpoint: (3,) for the method of that name.
+        viewpoint: (3,), or (N, 3) of each point, for the method of that name.
         up: (3,) direction for the method of that name, by default (0, 0, 1).
 
     Returns:
@@ -72,7 +72,7 @@ def orient_normals(
     usable = np.isfinite(pos).all(1) & np.isfinite(normal).all(1) & (normal != 0).any(1)
     sign, unit = np.ones(len(pos)), directions(normal[usable])
     if method == "viewpoint":
-        sign[usable] = _toward(unit, _vector(viewpoint, "viewpoint") - pos[usable])
+        sign[usable] = _toward(unit, (_viewpoints(viewpoint, len(pos)) - pos)[usable])
     elif method == "up":
         sign[usable] = _toward(unit, _direction((0.0, 0.0, 1.0) if up is None else up))
     elif usable.any():
@@ -104,10 +104,21 @@ def _direction(values: ArrayLike) -> Floats:
     return directions(vector)
 
 
-def _vector(values: ArrayLike | None, name: str) -> Floats:
-    """(3,) float64, finite."""
+def _viewpoints(values: ArrayLike | None, count: int) -> Floats:
+    """(3,) or (count, 3) float64, finite."""
     if values is None:
-        raise ValueError(f"expected a {name} of three numbers, got none")
+        raise ValueError("expected a viewpoint of three numbers, got none")
+    array = plain(values)
+    if array.ndim < 2:
+        return _vector(values, "viewpoint")
+    if array.shape != (count, 3) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        got = f"shape {array.shape}" if array.shape != (count, 3) else "others"
+        raise ValueError(f"expected viewpoint of three finite numbers, or of shape ({count}, 3), got {got}")
+    return array.astype(np.float64)
+
+
+def _vector(values: ArrayLike, name: str) -> Floats:
+    """(3,) float64, finite."""
     array = plain(values)
     if array.shape != (3,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         got = array.tolist() if array.size <= 3 else f"shape {array.shape}"
