@@ -194,7 +194,7 @@ def _labels(file: Path) -> list[int]:
 
 
 def _open(file: Path) -> "h5py.File":
-    """The open file, its data sets checked."""
+    """The open file, its datasets checked."""
     with needed_for("data sets"):
         import h5py
     try:

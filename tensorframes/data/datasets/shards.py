@@ -1,4 +1,4 @@
-"""Shards: the clouds of a split in a few large HDF5 files, for data sets of millions of clouds.
+"""Shards: the clouds of a split in a few large HDF5 files, for datasets of millions of clouds.
 
 Cloud i of a split lies in shard i mod S at place i div S, S being the number of shards. A shard holds the arrays of its
 clouds one after another, uncompressed, so that a cloud is one contiguous part of each.
