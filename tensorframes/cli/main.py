@@ -1,4 +1,4 @@
-"""The command ``tensorframes``: finds the subcommand and what it needs before anything heavy is imported."""
+"""The command ``tensorframes``: finds the subcommand and checks its libraries before any heavy import."""
 
 import sys
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The page of ``tensorframes normals --report``: a cloud with its normals, to look at."""
+"""The HTML report of ``tensorframes normals --report``: a cloud with its normals."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -183,7 +183,7 @@ def shard_files(folder: Path, split: str) -> list[Path]:
 def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count: int) -> list[Path]:
     """Writes clouds as ``count`` shards, at most one a cloud; each file whole or not at all.
 
-    Shards that exist are kept, so that an interrupted run goes on; delete the folder to write it anew.
+    Existing shards are kept, so that an interrupted call can be repeated; delete the folder to write it anew.
 
     Raises:
         UserError: count < 1, the split exists with another number of shards, or a cloud has no normals.
