@@ -46,10 +46,16 @@ NONE = np.array([0, 0, 0, np.nan], dtype=np.float32)
 
 @dataclass(frozen=True)
 class Answers:
-    """Normals of M points, and their expected errors."""
+    """Normals of M points, and their expected errors.
 
-    normal: NDArray[np.float32]  # (M, 3) unit vectors; a row of zeros is "no normal"
-    error: NDArray[np.float32] | None  # (M,) expected angle to the true normal, radians; 1 without a normal
+    Attributes:
+        normal: (M, 3) unit vectors; a row of zeros is "no normal".
+        error: (M,) expected angles to the true normals, radians; 1 without a normal. None: the network has no error
+            model.
+    """
+
+    normal: NDArray[np.float32]
+    error: NDArray[np.float32] | None
 
 
 def normals_of(
