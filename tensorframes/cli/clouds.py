@@ -32,7 +32,7 @@ def suffix_of(kind: str | None) -> str:
 
 
 def read_source(source: str, suffix: str = "") -> "Columns":
-    """The points of a file or of the standard input, whose kind its first bytes tell if no suffix does.
+    """The points of a file or of standard input, whose format is found from its first bytes if there is no suffix.
 
     Raises:
         UserError: they can't be read.

@@ -34,13 +34,13 @@ CONFIDENCES = ("field", "length")
 """The forms of a confidence."""
 
 DESCRIPTION = """\
-Normals for a point file: tensorframes normals scan.ply normals.ply
+Estimates normals of a point cloud file: tensorframes normals scan.ply normals.ply
 
 Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
-KITTI's BIN; all other columns stay as they are. The target appears, or with --overwrite is replaced, once its content
-is complete: after an interrupt, or on a full disk, nothing has changed.
+KITTI's BIN. Other columns are kept. The target is written, or with --overwrite replaced, only once its content is
+complete: an interrupt or a full disk changes nothing.
 
-Several clouds go into a folder, under their names: tensorframes normals scans/*.ply normals
+Several clouds are written to an existing folder: tensorframes normals scans/*.ply normals
 """
 
 
@@ -49,39 +49,39 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("sources", metavar="source", nargs="+", help="a cloud; - for the standard input")
-    reader.add_argument("target", help="the file to write, or an existing folder; - for the standard output")
+    reader.add_argument("sources", metavar="source", nargs="+", help="a point cloud; - for standard input")
+    reader.add_argument("target", help="the file to write, or an existing folder; - for standard output")
     reader.add_argument(
-        "--from", dest="source_kind", metavar="KIND", help="kind of the source, such as ply (by its name)"
+        "--from", dest="source_kind", metavar="KIND", help="format of the source, such as ply (default: by its name)"
     )
-    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="kind of the target (by its name)")
+    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="format of the target (default: by its name)")
     reader.add_argument(
-        "--overwrite", action="store_true", help="replace a target or report that exists; the target may be the source"
+        "--overwrite", action="store_true", help="replace an existing target or report; the target may be the source"
     )
-    reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (fast)")
-    reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
+    reader.add_argument("--quiet", action="store_true", help="print errors only")
+    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (default: fast)")
+    reader.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    reader.add_argument("--block", type=int, help="points per block of a large cloud (250000; on a GPU what fits)")
     reader.add_argument(
         "--orient",
         default="none",
         metavar="HOW",
-        help="signs: none, viewpoint X,Y,Z, sensor, up, outward, consistent (none)",
+        help="sign of the normals: none, viewpoint X,Y,Z, sensor, up, outward or consistent (default: none)",
     )
-    reader.add_argument("--report", metavar="FILE", help="also write a page to look at: FILE.html")
+    reader.add_argument("--report", metavar="FILE", help="also write an HTML report: FILE.html")
     reader.add_argument(
         "--confidence",
         nargs="?",
         const=CONFIDENCES[0],
         choices=CONFIDENCES,
-        help="also how sure each normal is, from 0 to 1: a column named confidence, or the lengths of the normals",
+        help="also write the confidence in each normal, from 0 to 1: as a column, or as the length of the normal",
     )
     reader.add_argument(
         "--trusted",
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="a package whose classes a checkpoint may name",
+        help="a package whose classes a checkpoint may use",
     )
     return reader
 

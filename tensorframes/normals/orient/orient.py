@@ -35,17 +35,17 @@ def orient_normals(
     viewpoint: ArrayLike | None = None,
     up: ArrayLike | None = None,
 ) -> Normals:
-    """The normals, each with the sign that the method gives it.
+    """The normals, with signs chosen by the method.
 
-    - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say. Each point may have its own.
-    - ``up``: toward a direction d, n . d >= 0.
-    - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). All parts of a cloud
-      that was seen from one place face it, or none. Surfaces without an inside, such as flat sheets, get the sign of
-      most of their given normals.
-    - ``consistent``: equal along the surface; each connected part gets the sign of most of its given normals.
+    - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor; each point may have its own.
+    - ``up``: towards a direction d, n . d >= 0.
+    - ``outward``: consistent along the surface, and outward on closed shapes (``choice.best_signs``). In a range scan,
+      all parts face the sensor, or none. Surfaces without an inside, such as flat sheets, get the sign of most of their
+      given normals.
+    - ``consistent``: consistent along the surface; each connected part gets the sign of most of its given normals.
 
-    Signs do not depend on scale, offset, pose and order of the cloud, and change with a reflection as the normals do,
-    but for ties. A row of zeros or a row that is not finite has no sign and stays as it is.
+    Except for ties, signs do not depend on scale, offset, pose and order of the cloud, and are equivariant under
+    reflections. Rows that are zero or not finite stay as they are.
 
     Args:
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
@@ -58,7 +58,8 @@ def orient_normals(
         (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``; of integers float64.
 
     Raises:
-        ValueError: shapes or values are not these, the method is unknown, or it takes no viewpoint or direction.
+        ValueError: shapes or values are not as above, the method is unknown, a viewpoint is missing, or the method does
+            not use the given viewpoint or direction.
     """
     pos = number_rows(as_array(points), "points").astype(np.float64)
     normal = number_rows(plain(normals), "normals").astype(np.float64)
