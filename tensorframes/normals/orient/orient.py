@@ -37,7 +37,7 @@ def orient_normals(
 ) -> Normals:
     """The normals, with signs chosen by the method.
 
-    - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor; each point may have its own.
+    - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor, or a point for each x.
     - ``up``: towards a direction d, n . d >= 0.
     - ``outward``: consistent along the surface, and outward on closed shapes (``choice.best_signs``). In a range scan,
       all parts face the sensor, or none. Surfaces without an inside, such as flat sheets, get the sign of most of their
