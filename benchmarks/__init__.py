@@ -1,1 +1,1 @@
-"""What is measured about speed and memory; one module for each thing."""
+"""Benchmarks of speed and memory, one module for each."""

@@ -1,6 +1,6 @@
-"""The table of targets, measured in one run: python -m benchmarks [ROW ...] [--quick] [--device cuda] [--json FILE]
+"""Measures the table of speed targets: python -m benchmarks [ROW ...] [--quick] [--device cuda] [--json FILE]
 
-A row that needs another machine says so. With ``--quick`` sizes are small, and nothing is judged.
+A row that needs another machine states this. With ``--quick`` sizes are small, and targets are not checked.
 """
 
 import argparse

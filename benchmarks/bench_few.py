@@ -1,10 +1,10 @@
-"""Errors of normals of clouds of few points, by their number.
+"""Errors of normals of small clouds, by number of points.
 
     python benchmarks/bench_few.py [--points 50 100 200 400 800 1600 3200] [--seeds 3 4]
 
 Clouds of each number of points are drawn evenly from generated shapes of all kinds, without noise, those of the split
 `test`. The first columns are RMSE of unoriented normals over the points of a cloud, those of `best`, of `fast` and of
-planes through the nearest points; the last ones are mean errors of the two networks and what they expect. All are
+planes through the nearest points; the last ones are observed and expected mean errors of the two networks. All are
 degrees and means over the clouds.
 """
 

@@ -1,13 +1,13 @@
-"""Seconds and peak memory of `tensorframes normals` on large files, each size in a process of its own.
+"""Time and peak memory of `tensorframes normals` on large files, each size in a process of its own.
 
     python benchmarks/bench_large.py [--sizes 1000000,3000000,10000000] [--weights fast] [--kind ply] [--block 250000]
 
 The cloud is a generated torus with noise of half a spacing, float32 in PLY and NPY, integers in LAS. Seconds are those
 of the whole command, from the start of the interpreter. Memory is the peak of the process, less both files: at most
-6 GiB. The last column is the time per point beside that of the smallest size: at most 1.15.
+6 GiB. The last column is the time per point relative to that of the smallest size: at most 1.15.
 
-`--weights none` replaces the network by one that answers at once: what remains is reading, ordering, scale, profile,
-blocks, margins and writing.
+`--weights none` replaces the network by one that takes no time: reading, ordering, scale, profile, blocks, margins and
+writing remain.
 """
 
 import argparse

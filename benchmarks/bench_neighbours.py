@@ -1,4 +1,4 @@
-"""Seconds and ratios of the three neighbour searches and of order-free sampling, on the machine at hand.
+"""Times and ratios of the three neighbour searches and of order-free sampling.
 
     python benchmarks/bench_neighbours.py [--device cuda] [--points 1000 10000 100000] [--k 16]
 

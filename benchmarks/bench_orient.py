@@ -1,4 +1,4 @@
-"""Share of right signs of oriented normals, on generated closed shapes in PCPNet's six categories, and the time.
+"""Shares of correct signs of oriented normals on generated closed shapes in PCPNet's six categories, and the time.
 
     python benchmarks/bench_orient.py [--points 50000] [--kinds NAME ...] [--categories NAME ...]
         [--normals true fast] [--seed 25] [--time 100000] [--files DIR]

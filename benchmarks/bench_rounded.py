@@ -1,9 +1,9 @@
-"""Errors of normals where heights are rounded to coarse steps, as depth from triangulation is.
+"""Errors of normals on surfaces whose heights are rounded to coarse steps, as in depth from triangulation.
 
     python benchmarks/bench_rounded.py [--steps 0.1 0.2 0.5 1 2 4]
 
 110 x 110 points of a wavy, tilted surface, whose heights are rounded to multiples of a step, in spacings of the points.
-Columns: mean errors of unoriented normals in degrees, of `best` and `fast` with what these expect, and of planes
+Columns: mean errors of unoriented normals in degrees, of `best` and `fast` with their expected errors, and of planes
 through the nearest points.
 """
 

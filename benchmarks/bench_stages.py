@@ -1,4 +1,4 @@
-"""Processor seconds of each stage of the normals of one cloud, and what they are of those of another checkout.
+"""Processor time of each stage of the normals of one cloud, also relative to another checkout.
 
     python benchmarks/bench_stages.py [--points 100000] [--repeats 3] [--weights fast] [--against DIR]
 

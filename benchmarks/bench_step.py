@@ -1,9 +1,9 @@
-"""What one training step and one training sample of a configuration cost, in seconds of the clock and of the processor.
+"""Wall-clock and processor time of one training step and of one training sample of a configuration.
 
     python benchmarks/bench_step.py experiment=modelnet40_tensor --batch 4 [--points 1024] [--repeats 3] [--device cpu]
 
-The clouds are tori of --points points. Seconds of the processor count the work of one core, whatever else the machine
-does; on a GPU only those of the clock count.
+The clouds are tori of --points points. Processor time counts the work of one core, whatever else the machine
+does; on a GPU only wall-clock time is meaningful.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Share of right signs of oriented normals of one view of each shape, as a range scanner at a distance sees it.
+"""Shares of correct signs of oriented normals on single views of shapes, as of a range scanner at a distance.
 
     python benchmarks/bench_views.py [--noise 0 0.003] [--seeds 11 12] [--normals true]
 

@@ -1,4 +1,4 @@
-"""What all benchmarks share: interleaved timing, the largest memory of tensors, and a row of the table of targets."""
+"""Shared by all benchmarks: interleaved timing, the largest memory of tensors, and a row of the table of targets."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ class Settings:
     """Where and how large.
 
     Args:
-        device: that computes. quick: small sizes and few repeats, to see that a benchmark runs; nothing is judged.
+        device: that computes. quick: small sizes and few repeats, to check that a benchmark runs.
         ends: when the time for it is over, on the monotonic clock; only what may take minutes looks at it.
     """
 

@@ -1,9 +1,9 @@
-"""One set of weights in every dimension: tangents of noisy curves, learned in the plane, given in 3 to 5 dimensions.
+"""One set of weights for every dimension: tangents of noisy curves, trained in the plane, tested in 3 to 5 dimensions.
 
     python examples/curve_tangents.py
 
-Trains on random closed curves in the plane (some tens of seconds on one core) and prints the error of the tangents in
-degrees, in the plane and in dimensions absent from training, beside that of the neighbours' principal axis (PCA).
+Trains on random closed curves in the plane (less than a minute on one core) and prints the errors of the tangents in
+degrees, in the plane and in other dimensions, and for comparison those of the neighbours' principal axis (PCA).
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Poisson reconstructions from normals of two kinds: a picture, and distances to the true surfaces.
+"""Poisson reconstructions from our normals and from Open3D's: a picture, and distances to the true surfaces.
 
 python examples/reconstruction.py docs/images/reconstruction.png
 

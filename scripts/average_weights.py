@@ -1,8 +1,8 @@
-"""Weights between two: python scripts/average_weights.py A.safetensors B.safetensors SHARE OUT.safetensors
+"""Interpolates weights: python scripts/average_weights.py A.safetensors B.safetensors SHARE OUT.safetensors
 
-Both are of one network; each parameter becomes (1 - SHARE) a + SHARE b. Between weights and what they became on other
-data, accuracy on both kinds of data is higher than the straight line between the ends (Wortsman et al. 2022, arXiv
-2109.01903, section 3).
+Both files hold weights of the same network; each parameter becomes (1 - SHARE) a + SHARE b. If b is a fine-tuned on
+other data, the interpolated network is more accurate on both kinds of data than the interpolation of the accuracies
+(Wortsman et al. 2022, arXiv 2109.01903, section 3).
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Draw a network's errors beside PCA's on one of the generated test shapes: the README's picture.
+"""Draws the errors of a network and of PCA on one of the generated test shapes: the picture of the README.
 
 python scripts/draw_errors.py outputs/shapes/TIME/checkpoints/best.ckpt 1 docs/images/errors.png
 """

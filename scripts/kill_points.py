@@ -1,4 +1,4 @@
-"""Kill a run at random moments, continue it each time, and compare its losses with those of an undisturbed run.
+"""Kills a run at random moments, continues it each time, and compares its losses with those of an uninterrupted run.
 
 python scripts/kill_points.py --points 100
 

@@ -1,9 +1,9 @@
-"""How small the error in noise can be at all: the RMSE of who knows the surface, given as a dense cloud with normals.
+"""The lower bound of the RMSE in noise for an estimate that knows the surface, given as a dense cloud with normals.
 
 python scripts/least_error.py DENSE.ply ... [--points 100000] [--scored 5000] [--seed 0]
 
-Each file holds many points (say a million) that fill a surface evenly, with normals. Some are taken as the clean cloud
-and moved by the noise of each of the protocol's levels; the others stand for the surface.
+Each file holds many points (say a million), evenly distributed on a surface, with normals. Some form the clean cloud,
+to which the noise of each of the protocol's levels is added; the others represent the surface.
 """
 
 import sys

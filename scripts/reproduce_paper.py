@@ -1,4 +1,4 @@
-"""The paper's benchmark of normals: ``python scripts/reproduce_paper.py ...`` is ``tensorframes reproduce ...``."""
+"""The paper's benchmark of normals: ``python scripts/reproduce_paper.py`` is the same as ``tensorframes reproduce``."""
 
 import sys
 

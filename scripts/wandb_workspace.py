@@ -1,8 +1,8 @@
 """A dashboard of the runs of a group on Weights & Biases: python scripts/wandb_workspace.py ENTITY PROJECT [GROUP]
 
-A saved workspace: bars of the test scores, mean and spread over seeds, by frames, messages and backbone; losses and
-validation errors; what the runs cost; the pictures of errors. Needs the extra wandb and an account. Without GROUP it
-shows all runs of the project. --dry-run prints the workspace instead of saving it.
+The saved workspace has bar charts of the test scores by frames, messages and backbone (mean and spread over seeds),
+losses and validation errors, the cost of the runs, and the error pictures. It needs the extra wandb and an account.
+Without GROUP it shows all runs of the project. --dry-run prints the workspace instead of saving it.
 """
 
 import argparse

@@ -23,7 +23,7 @@ class Stopped(KeyboardInterrupt):
     """A signal ended the program.
 
     Args:
-        signum: number of the signal. message: what is kept, and how to go on; empty if there is nothing to say.
+        signum: number of the signal. message: what is saved, and how to continue; may be empty.
     """
 
     def __init__(self, signum: int, message: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Numbers of things in words."""
+"""Singular and plural in messages."""
 
 
 def counted(count: int, noun: str) -> str:

@@ -156,11 +156,22 @@ def test_normals_of_a_file(program: Callable[..., Ended], folder: Path) -> None:
         command.words for command in commands() if command.program == "normals" and "--trusted" not in command.words
     }
     shutil.copy(pretrained_path(), "mine.safetensors")
-    for words in plain:
+    several = {words for words in plain if "scans/*.las" in words}
+    for words in plain - several:
         Path("normals.ply").unlink(missing_ok=True)
         ended = program(*words[1:])
         assert ended.code == 0, ended.err[-2000:]
         assert read_cloud("normals.ply").normal is not None
+    for name in ("scans", "normals"):
+        Path(name).mkdir()
+    for name in ("scans/a.las", "scans/b.las"):
+        write_cloud(name, read_cloud("scan.ply"))
+    assert several
+    for words in several:
+        place = words.index("scans/*.las")
+        ended = program(*words[1:place], "scans/a.las", "scans/b.las", *words[place + 1 :])
+        assert ended.code == 0, ended.err[-2000:]
+        assert read_cloud("normals/b.las").normal is not None
 
 
 def test_networks_are_exported(program: Callable[..., Ended], trained: Path, folder: Path) -> None:

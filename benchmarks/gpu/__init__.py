@@ -1,1 +1,1 @@
-"""Everything to be measured on one GPU, by one command that may be interrupted and goes on: ``make gpu``."""
+"""All measurements on a GPU, by one command that can be interrupted and continued: ``make gpu``."""

@@ -1,7 +1,7 @@
-"""Measure all that needs a GPU: python -m benchmarks.gpu [--minutes 9] [--device cuda] [--out FOLDER] [--quick]
+"""Measures all that needs a GPU: python -m benchmarks.gpu [--minutes 9] [--device cuda] [--out FOLDER] [--quick]
 
-The parts run in the order of their worth, each in a process of its own, until the time is over. Called again with the
-same folder, it goes on with what is missing. The folder gets gpu.json, gpu.md, profiles and logs.
+The parts run in order of importance, each in a process of its own, until the time is over. A further call with the
+same folder makes the missing measurements. The folder contains gpu.json, gpu.md, profiles and logs.
 """
 
 import argparse

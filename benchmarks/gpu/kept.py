@@ -1,4 +1,4 @@
-"""What was measured before: a JSON file for each part, with its items, and ``whole`` once all were tried."""
+"""Stored measurements: a JSON file for each part, with its items, and ``whole`` once all were tried."""
 
 import json
 from pathlib import Path

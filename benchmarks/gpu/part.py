@@ -1,7 +1,7 @@
 """One part in a process of its own: python -m benchmarks.gpu.part NAME FOLDER DEVICE QUICK [SECONDS]
 
-What is in NAME.json in the folder is not measured again; each item is written as soon as it is there. So a part that
-runs out of time, of memory or into an error of the GPU costs the others nothing.
+Items in NAME.json in the folder are not measured again, and each item is written as soon as it is measured. A part that
+runs out of time or memory, or into an error of the GPU, does not affect the others.
 """
 
 import importlib

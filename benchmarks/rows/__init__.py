@@ -1,1 +1,1 @@
-"""The targets, one module for each: ``measured(settings)`` yields its rows of the table."""
+"""The speed targets, one module for each; ``measured(settings)`` yields its rows of the table."""

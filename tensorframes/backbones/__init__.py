@@ -1,4 +1,4 @@
-"""Backbones, one a file: networks on features in local frames."""
+"""Backbones, one per file: networks on features in local frames."""
 
 from tensorframes.backbones.backbone import Backbone
 from tensorframes.backbones.dgcnn import DGCNN

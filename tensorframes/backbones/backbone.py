@@ -19,7 +19,7 @@ class Backbone(nn.Module):
     A subclass sets ``reps`` and ``neighbours``, and defines ``forward``.
 
     Args:
-        features: what the points start from (``NodeFeatures``); by default ``MomentFeatures``.
+        features: initial features of the points (``NodeFeatures``); by default ``MomentFeatures``.
         radii: spacing of the points of level 1, 2, ... of the hierarchy, in units of the cloud's scale.
         levels: number of levels that the network works on, from the finest. Further ones are those of the features and
             of the head.

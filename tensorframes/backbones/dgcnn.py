@@ -32,8 +32,8 @@ class DGCNN(GraphStack):
         aggregations: of the messages: ``"max"`` (as published), ``"mean"``, ``"sum"``, ``"softmax"``, or several.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
-        refine: turn the frames after each layer (``FrameRefinement``).
-        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        refine: rotate the frames after each layer (``FrameRefinement``).
+        features: initial features of the points, see ``NodeFeatures``; by default moments.
         radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 

@@ -78,8 +78,8 @@ class GIN(GraphStack):
         aggregation: of the messages; ``"sum"`` as published.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"``, or ``"batch"`` as published.
-        refine: turn the frames after each layer (``FrameRefinement``).
-        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        refine: rotate the frames after each layer (``FrameRefinement``).
+        features: initial features of the points, see ``NodeFeatures``; by default moments.
         radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 

@@ -91,8 +91,8 @@ class LoCaFormer(Backbone):
         neighbours: of every point.
         radial, directional: encodings of the edges, see ``EdgeEncoding``.
         norm: ``"layer"`` as published, or ``"batch"``.
-        refine: turn the frames after each layer (``FrameRefinement``).
-        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        refine: rotate the frames after each layer (``FrameRefinement``).
+        features: initial features of the points, see ``NodeFeatures``; by default moments.
         radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 

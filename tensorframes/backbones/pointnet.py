@@ -29,7 +29,7 @@ class PointNet(Backbone):
         pooled: width of the cloud's feature.
         neighbours: of every point, for the frames and the moments.
         norm: ``"layer"``, or ``"batch"`` as published.
-        features: what the points start from, see ``NodeFeatures``; by default their moments.
+        features: initial features of the points, see ``NodeFeatures``; by default moments.
         radii: spacing of the points of the coarse levels, see ``Backbone``; for features and heads.
     """
 

@@ -79,9 +79,9 @@ class PointNet2(Backbone):
         encoder_layers: rounds of messages among the points of level 0 at the beginning: 1, or 0 as published. With 0
             their features are a perceptron of their node features, which is faster.
         norm: of the features: ``"layer"``, or ``"batch"`` as published.
-        refine: turn each level's frames by its features (``FrameRefinement``).
-        features: what the points of every level start from, see ``NodeFeatures``; by default their moments. Embeddings
-            of further features are added at level 1.
+        refine: rotate each level's frames by its features (``FrameRefinement``).
+        features: initial features of the points of every level, see ``NodeFeatures``; by default moments.
+            Embeddings of further features are added at level 1.
     """
 
     def __init__(

@@ -53,10 +53,10 @@ def errors_named(key: str) -> Iterator[None]:
 
 
 def data_set(cfg: DictConfig) -> DataSet:
-    """The data set: the component ``data`` without the settings in BESIDE_DATA.
+    """The dataset: the component ``data`` without the settings in BESIDE_DATA.
 
     Raises:
-        UserError: it has not the splits of a data set.
+        UserError: it has not the splits of a dataset.
     """
     own = OmegaConf.masked_copy(cfg.data, [key for key in cfg.data if key not in BESIDE_DATA])
     clouds: DataSet = component(own, "data")
@@ -68,7 +68,7 @@ def data_set(cfg: DictConfig) -> DataSet:
 
 
 def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataModule:
-    """The data module: training batches of the data set ``clouds``, and its first ``validated`` validation clouds."""
+    """The data module: training batches of the dataset ``clouds``, and its first ``validated`` validation clouds."""
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         component(cfg.data[key], f"data.{key}")
     chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
@@ -80,7 +80,7 @@ def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataMo
 
 
 def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
-    """The scoring function of the data set. Its settings are checked here, before training; it is called afterwards.
+    """The scoring function of the dataset. Its settings are checked here, before training; it is called afterwards.
 
     Raises:
         UserError: a rotation group is unknown, there is none, or the seed is negative.

@@ -15,7 +15,7 @@ from tensorframes.errors import UserError
 
 SPECIAL = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 BESIDE_DATA = ("augmentation", "corruption", "samples", "protocol", "train_clouds")
-"""Keys of ``data`` that are not arguments of the data set: training samples, their clouds, the scoring protocol."""
+"""Keys of ``data`` that are not arguments of the dataset: training samples, their clouds, the scoring protocol."""
 
 PLAIN = (bool, int, float, str)
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def suffix_of(kind: str | None) -> str:
 
 
 def read_source(source: str, suffix: str = "") -> "Columns":
-    """The points of a file or of the standard input, whose kind its first bytes tell if no suffix does.
+    """The points of a file or of standard input, whose format is found from its first bytes if there is no suffix.
 
     Raises:
         UserError: they can't be read.
@@ -42,6 +43,34 @@ def read_source(source: str, suffix: str = "") -> "Columns":
     if not content.strip():
         raise UserError(f"{INPUT}: expected points, got none")
     return parse_cloud(content, INPUT, suffix or recognised(content))
+
+
+def targets_of(sources: Sequence[str], target: str, suffix: str = "") -> dict[str, str]:
+    """The target of each source: the given one, or files of the sources' names in a folder.
+
+    Args:
+        sources: names of files, or `-`. target: a file, or an existing folder. suffix: of the files in the folder; by
+            default those of the sources.
+
+    Raises:
+        UserError: there are several sources, and the target is no folder; a source has no name, or that of another.
+    """
+    if target == STANDARD or not os.path.isdir(target):
+        if target == STANDARD and len(sources) > 1:
+            raise UserError(f"{OUTPUT}: expected one cloud, got {len(sources)}")
+        if len(sources) > 1:
+            what = "a file" if os.path.exists(target) else "none"
+            raise UserError(f"{target}: expected a folder for {len(sources)} clouds, got {what}")
+        return {sources[0]: target}
+    targets: dict[str, str] = {}
+    for source in sources:
+        if source == STANDARD:
+            raise UserError(f"{target}: expected a file to write the {INPUT} to, got a folder")
+        made = os.path.join(target, Path(source).with_suffix(suffix).name if suffix else os.path.basename(source))
+        if other := next((name for name, one in targets.items() if one == made), None):
+            raise UserError(f"expected sources with different names for the folder {target}, got {other} and {source}")
+        targets[source] = made
+    return targets
 
 
 def check_target(target: str, source: str, suffix: str = "", overwrite: bool = False) -> None:

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from tensorframes.reports.grid import Grid
 
 DESCRIPTION = """\
-Tables of runs: tensorframes compare RUN RUN ...
+Compares runs: tensorframes compare RUN RUN ...
 
-A RUN is the folder of a run, a folder of such folders (a sweep's, multirun/TIME, is one), or a metrics.json; NAME=RUN
-names it, and the runs of a sweep are named by the overrides in which they differ. First come the settings that are
-not the same in all runs, then the scores, of either protocol.
+A RUN is the folder of a run, a folder of such folders (as multirun/TIME of a sweep), or a metrics.json. NAME=RUN sets
+its name in the tables; runs of a sweep are named by the overrides in which they differ. The first table lists the
+settings that differ between the runs, the others the scores.
 """
 
 
@@ -25,11 +25,13 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes compare", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("runs", nargs="+", metavar="RUN", help="what a run left, or several")
-    reader.add_argument("--csv", type=Path, metavar="FILE", help="other methods: cloud and METHOD columns, degrees")
-    reader.add_argument("--clouds", action="store_true", help="also a row for each cloud")
-    reader.add_argument("--picture", metavar="FILE", help="draw the scores, too: FILE.png, .pdf, .svg")
-    reader.add_argument("--markdown", action="store_true", help="tables in Markdown")
+    reader.add_argument("runs", nargs="+", metavar="RUN", help="one or more runs, see above")
+    reader.add_argument(
+        "--csv", type=Path, metavar="FILE", help="errors of other methods: columns cloud and METHOD, degrees"
+    )
+    reader.add_argument("--clouds", action="store_true", help="also print a row for each cloud")
+    reader.add_argument("--picture", metavar="FILE", help="also draw the scores: FILE.png, .pdf or .svg")
+    reader.add_argument("--markdown", action="store_true", help="print tables in Markdown")
     return reader
 
 

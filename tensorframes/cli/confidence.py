@@ -1,4 +1,4 @@
-"""Expected errors of a network against those it makes."""
+"""Comparison of expected with observed errors of a network."""
 
 import logging
 from collections.abc import Sequence

@@ -227,13 +227,14 @@ def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> Non
     """Initialise the estimator with the weights that ``start_from`` names.
 
     All other state is new. Parts of the model that the weights lack keep their initialisation, and are logged; so does
-    the model of the error where it is what is trained.
+    the model of the error where it is what is trained. Where the model has none, that of the weights is left out:
+    normals do not depend on it.
 
     Raises:
         UserError: there are no weights of that name, or they are those of another model.
     """
     weights, own = named_estimator(name, trusted, "start_from").state_dict(), module.estimator.state_dict()
-    if isinstance(module, ConfidenceTraining):
+    if isinstance(module, ConfidenceTraining) or not any(key.startswith(f"{LEARNED}.") for key in own):
         weights = {key: value for key, value in weights.items() if not key.startswith(f"{LEARNED}.")}
     for key, value in weights.items():
         if key not in own or own[key].shape != value.shape:

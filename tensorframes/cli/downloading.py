@@ -1,4 +1,4 @@
-"""``tensorframes download``: fetch a data set before the first run that needs it."""
+"""``tensorframes download``: fetch a dataset before the first run that needs it."""
 
 import logging
 from pathlib import Path
@@ -18,7 +18,7 @@ def download(cfg: DictConfig, run: Run) -> Path:
     """Download and unpack the files of ``cfg.data`` if they are absent; returns their folder.
 
     Raises:
-        UserError: the data set is not one that is downloaded, or no source has it.
+        UserError: the dataset is not one that is downloaded, or no source has it.
     """
     check_added(cfg, run.overrides)
     check_components(cfg, ("data",))

@@ -1,4 +1,4 @@
-"""Score a checkpoint or a classical method by a data set's protocol."""
+"""Score a checkpoint or a classical method by a dataset's protocol."""
 
 import logging
 from pathlib import Path
@@ -98,7 +98,7 @@ def done(cfg: DictConfig, clouds: int) -> dict[str, str]:
     """What a report says of the run, as texts by name.
 
     Args:
-        cfg: the settings. clouds: number of test clouds of the data set.
+        cfg: the settings. clouds: number of test clouds of the dataset.
     """
     kind = str(cfg.data._target_).rpartition(".")[2]
     root = cfg.data.get("root")

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tensorframes.normals import NormalEstimator
 
 DESCRIPTION = """\
-A trained network as one file: tensorframes export outputs/RUN/TIME/checkpoints/best.ckpt FILE
+Exports a trained network: tensorframes export outputs/RUN/TIME/checkpoints/best.ckpt FILE
 
-FILE ends in .safetensors (weights with the configuration of their network, for tensorframes normals --weights FILE),
-.pt2 (a program of torch.export) or .onnx. Programs compute normals from clouds that are prepared in Python; the head of
-best cannot be a part of one.
+FILE ends in .safetensors (weights with the network's configuration, for tensorframes normals --weights FILE), .pt2 (a
+program of torch.export) or .onnx. A .pt2 or .onnx program computes normals from inputs that are prepared in Python; the
+network of best can be exported to .safetensors only.
 """
 
 
@@ -30,13 +30,13 @@ def parser() -> LineParser:
     )
     reader.add_argument("source", help="a checkpoint, a weights file, fast or best")
     reader.add_argument("target", help="the file to write: .safetensors, .pt2 or .onnx")
-    reader.add_argument("--overwrite", action="store_true", help="replace a target that exists")
+    reader.add_argument("--overwrite", action="store_true", help="replace an existing target")
     reader.add_argument(
         "--trusted",
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="a package whose classes the checkpoint may name",
+        help="a package whose classes the checkpoint may use",
     )
     return reader
 

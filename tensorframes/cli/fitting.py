@@ -1,4 +1,4 @@
-"""The training itself: what ends it early, and how to go on, in one line."""
+"""The training itself; if it ends early, one line with the reason and how to continue."""
 
 import os
 import signal
@@ -80,7 +80,7 @@ def is_lost_worker(error: Exception) -> bool:
 
 
 def last_checkpoint(folder: Path) -> str:
-    """A message of how a run that ended early goes on."""
+    """A message on how to continue a run that ended early."""
     last = folder / "checkpoints" / "last.ckpt"
     if not last.is_file():
         return "no checkpoint was written yet"

@@ -6,27 +6,27 @@ from tensorframes.cli.folders import config_dir, groups
 
 EXAMPLES = {
     "train": (
-        ("", "the default: generated shapes, ten minutes on two cores"),
-        ("experiment=pcpnet data.root=DIR", "an experiment, its data in DIR"),
-        ("frames=pca trainer.max_steps=100", "another choice of a group, another value of a setting"),
-        ("-m frames=learned,pca,identity", "a sweep: one run after the other, and their table"),
+        ("", "the default run: generated shapes, ten minutes on two CPU cores"),
+        ("experiment=pcpnet data.root=DIR", "an experiment, with its data in DIR"),
+        ("frames=pca trainer.max_steps=100", "another file of a group, another value of an option"),
+        ("-m frames=learned,pca,identity", "a sweep: several runs in turn, and a table of their scores"),
         ("ckpt_path=RUN/checkpoints/last.ckpt", "continue a run"),
     ),
     "evaluate": (
-        ("checkpoint=fast", "weights that come with the package: fast or best"),
-        ("checkpoint=RUN/checkpoints/best.ckpt data=pcpnet data.root=DIR", "a run's, on a data set"),
+        ("checkpoint=fast", "weights of the package: fast or best"),
+        ("checkpoint=RUN/checkpoints/best.ckpt data=pcpnet data.root=DIR", "a checkpoint of a training run, on PCPNet"),
         ("checkpoint=pca", "a classical method: pca, robust_pca, jet, open3d"),
     ),
     "reproduce": (
-        ("data.root=DIR dry_run=true", "what would be run: parameters, hours, disk space"),
-        ("scale=laptop data.root=DIR", "the matrix at the size of a laptop; again, and it goes on where it stopped"),
-        ("scale=gpu data.root=DIR logger=wandb", "settings of train hold for all runs"),
-        ("scale=full data.root=DIR workers=4", "four runs side by side, on GPUs in turn"),
-        ("-m scale=full data.root=DIR shard=0/8,1/8,2/8", "parts of it, for a launcher of jobs on a cluster"),
+        ("data.root=DIR dry_run=true", "only print the plan: runs, parameters, hours, disk space"),
+        ("scale=laptop data.root=DIR", "the matrix at the scale of a laptop; repeat the command to continue it"),
+        ("scale=gpu data.root=DIR logger=wandb", "options of tensorframes train apply to all runs"),
+        ("scale=full data.root=DIR workers=4", "four runs in parallel, distributed over the GPUs"),
+        ("-m scale=full data.root=DIR shard=0/8,1/8,2/8", "parts of the matrix, for jobs on a cluster"),
     ),
     "shards": (
-        ("data=pcpnet data.root=DIR to=FOLDER", "the three splits of PCPNet, 64 shards each"),
-        ("data=modelnet40 data.root=DIR to=FOLDER shards=512", "so many, to be read by 8 processes in batches of 64"),
+        ("data=pcpnet data.root=DIR to=FOLDER", "the three splits of PCPNet, at most 64 shards each"),
+        ("data=modelnet40 data.root=DIR to=FOLDER shards=512", "512 shards, for 8 loader processes and batches of 64"),
     ),
     "download": (
         ("data=pcpnet data.root=DIR", "PCPNet's benchmark"),
@@ -34,17 +34,17 @@ EXAMPLES = {
     ),
 }
 LEAVES = {
-    "train": "A run leaves its settings, log, checkpoints, scores and pictures in outputs/NAME/TIME.",
-    "evaluate": "A run leaves its settings, log, scores and a picture in outputs/NAME/TIME.",
-    "reproduce": "It leaves report.md, results.csv, tables, figures and all runs in outputs/reproduce/SCALE_TARGET.",
-    "shards": "They are read with data=shards data.root=FOLDER; those that exist are kept.",
-    "download": "Files that are there already are not fetched again.",
+    "train": "A run writes its settings, log, checkpoints, scores and pictures to outputs/NAME/TIME.",
+    "evaluate": "A run writes its settings, log, scores and a picture to outputs/NAME/TIME.",
+    "reproduce": "Writes report.md, results.csv, tables, figures and all runs to outputs/reproduce/SCALE_TARGET.",
+    "shards": "Train on them with data=shards data.root=FOLDER. Existing shards are kept.",
+    "download": "Existing files are not downloaded again.",
 }
 OPTIONS = (
-    ("--cfg job", "print all settings, and do nothing"),
-    ("-m", "try several values in turn: KEY=VALUE1,VALUE2"),
-    ("--config-dir DIR", "a folder of your own configurations, laid out as the package's: DIR/backbone/mine.yaml"),
-    ("--hydra-help", "Hydra's other options"),
+    ("--cfg job", "print all settings and stop"),
+    ("-m", "run all combinations of values: KEY=VALUE1,VALUE2"),
+    ("--config-dir DIR", "a folder of your own configuration files, in sub-folders by group: DIR/backbone/mine.yaml"),
+    ("--hydra-help", "further options of Hydra"),
 )
 DOWNLOADED = ("pcpnet", "modelnet40")
 NOT_CHOSEN = ("model", "scale", "target")  # groups of one, and those of another command

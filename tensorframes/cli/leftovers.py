@@ -16,7 +16,7 @@ LOG = "run.log"
 def remove_unused() -> None:
     """Remove the folder of this run, and the empty ones between it and the working directory, if it holds a log alone.
 
-    The jobs of a sweep keep theirs: they tell which one failed. One that the user has named stays: it may be older.
+    The jobs of a sweep keep theirs: they show which one failed. One that the user has named stays: it may be older.
     """
     state = HydraConfig.get()
     folder, here = Path(state.runtime.output_dir), Path(state.runtime.cwd)

@@ -1,4 +1,4 @@
-"""One run a folder: a lock of the operating system, which ends with the process that has it, however that ends."""
+"""One run per folder: a lock of the operating system, which is released when its process ends."""
 
 import contextlib
 import errno

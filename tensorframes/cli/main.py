@@ -1,4 +1,4 @@
-"""The command ``tensorframes``: finds the subcommand and what it needs before anything heavy is imported."""
+"""The command ``tensorframes``: finds the subcommand and checks its libraries before any heavy import."""
 
 import sys
 from collections.abc import Sequence
@@ -33,22 +33,22 @@ CONFIGURED = ("hydra", "omegaconf", "pytorch_lightning")
 DATA = ("h5py", "filelock", "requests", "skimage")
 
 COMMANDS = {
-    "normals": Command("normals for a point file", "normals", "main", composed=False),
+    "normals": Command("estimate normals of a point cloud file", "normals", "main", composed=False),
     "train": Command(
         "train an estimator and score it", "training", "train", "training", (*CONFIGURED, *DATA, "matplotlib")
     ),
     "evaluate": Command(
-        "score a checkpoint, shipped weights or a classical method",
+        "score a checkpoint, weights of the package or a classical method",
         *("evaluation", "evaluate", "evaluation", (*CONFIGURED, *DATA, "matplotlib")),
     ),
-    "compare": Command("tables of runs, and which settings varied between them", "comparison", "main", composed=False),
+    "compare": Command("compare runs: scores, and settings that differ", "comparison", "main", composed=False),
     "reproduce": Command(
-        "train and score the paper's matrix of networks, and judge its claims",
+        "train and score the paper's matrix of networks, and test its claims",
         *("reproduction", "reproduce", "the benchmark", (*CONFIGURED, *DATA, "matplotlib")),
     ),
-    "export": Command("write a trained network as one file", "exporting", "main", composed=False),
-    "shards": Command("write a data set as shards", "sharding", "shards", "data sets", (*CONFIGURED, *DATA)),
-    "download": Command("fetch a data set", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
+    "export": Command("export a trained network to one file", "exporting", "main", composed=False),
+    "shards": Command("convert a dataset to shards", "sharding", "shards", "data sets", (*CONFIGURED, *DATA)),
+    "download": Command("download a dataset", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
 }
 
 HELP = ("-h", "--help")
@@ -110,9 +110,9 @@ def usage() -> str:
     commands = "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
     return (
         "usage: tensorframes COMMAND ...\n\n"
-        "Normals of point clouds: estimated, and the networks that estimate them trained and scored.\n\n"
+        "Estimate normals of point clouds, and train and score the networks that do so.\n\n"
         f"commands:\n{commands}\n\n"
-        "options:\n  --version  the version that is installed\n"
+        "options:\n  --version  the installed version\n"
         "  --help     this text; for a command: tensorframes COMMAND --help"
     )
 

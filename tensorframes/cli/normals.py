@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from tensorframes.data.io import Columns
     from tensorframes.normals import NormalEstimator
@@ -34,11 +34,13 @@ CONFIDENCES = ("field", "length")
 """The forms of a confidence."""
 
 DESCRIPTION = """\
-Normals for a point file: tensorframes normals scan.ply normals.ply
+Estimates normals of a point cloud file: tensorframes normals scan.ply normals.ply
 
 Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
-KITTI's BIN; all other columns stay as they are. The target appears, or with --overwrite is replaced, once its content
-is complete: after an interrupt, or on a full disk, nothing has changed.
+KITTI's BIN. Other columns are kept. The target is written, or with --overwrite replaced, only once its content is
+complete: an interrupt or a full disk changes nothing.
+
+Several clouds are written to an existing folder: tensorframes normals scans/*.ply normals
 """
 
 
@@ -47,62 +49,84 @@ def parser() -> LineParser:
     reader = LineParser(
         prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    reader.add_argument("source", help="the cloud; - for the standard input")
-    reader.add_argument("target", help="the file to write; - for the standard output")
+    reader.add_argument("sources", metavar="source", nargs="+", help="a point cloud; - for standard input")
+    reader.add_argument("target", help="the file to write, or an existing folder; - for standard output")
     reader.add_argument(
-        "--from", dest="source_kind", metavar="KIND", help="kind of the source, such as ply (by its name)"
+        "--from", dest="source_kind", metavar="KIND", help="format of the source, such as ply (default: by its name)"
     )
-    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="kind of the target (by its name)")
+    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="format of the target (default: by its name)")
     reader.add_argument(
-        "--overwrite", action="store_true", help="replace a target or report that exists; the target may be the source"
+        "--overwrite", action="store_true", help="replace an existing target or report; the target may be the source"
     )
-    reader.add_argument("--quiet", action="store_true", help="say nothing but errors")
-    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (fast)")
-    reader.add_argument("--device", help="cpu, cuda, cuda:1, ...; by default a GPU if there is one")
-    reader.add_argument("--block", type=int, help="points of a block, for larger clouds (250000; on a GPU what fits)")
+    reader.add_argument("--quiet", action="store_true", help="print errors only")
+    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (default: fast)")
+    reader.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
+    reader.add_argument("--block", type=int, help="points per block of a large cloud (250000; on a GPU what fits)")
     reader.add_argument(
-        "--orient", default="none", metavar="HOW", help="signs: none, viewpoint X,Y,Z, up, outward, consistent (none)"
+        "--orient",
+        default="none",
+        metavar="HOW",
+        help="sign of the normals: none, viewpoint X,Y,Z, sensor, up, outward or consistent (default: none)",
     )
-    reader.add_argument("--report", metavar="FILE", help="also write a page to look at: FILE.html")
+    reader.add_argument("--report", metavar="FILE", help="also write an HTML report: FILE.html")
     reader.add_argument(
         "--confidence",
         nargs="?",
         const=CONFIDENCES[0],
         choices=CONFIDENCES,
-        help="also how sure each normal is, from 0 to 1: a column named confidence, or the lengths of the normals",
+        help="also write the confidence in each normal, from 0 to 1: as a column, or as the length of the normal",
     )
     reader.add_argument(
         "--trusted",
         action="append",
         default=[],
         metavar="PACKAGE",
-        help="a package whose classes a checkpoint may name",
+        help="a package whose classes a checkpoint may use",
     )
     return reader
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Read, estimate, write; returns the exit code."""
+    """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(joined(arguments))
+    given = reader.parse_intermixed_args(joined(arguments))
     with loading():
-        from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
+        from tensorframes.cli.clouds import check_target, suffix_of, targets_of
         from tensorframes.cli.reporting import check_report
-        from tensorframes.normals.missing import missing
-    begin = time.perf_counter()
     try:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
-        check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        check_report(given.report, given.source, given.overwrite)
-        pos, normals, confidence = written(given, orientation(given.orient))
-    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
+        orient, kind = orientation(given.orient), suffix_of(given.target_kind)
+        targets = targets_of(given.sources, given.target, kind)
+        if given.report and len(targets) > 1:
+            raise UserError(f"expected one source for --report, got {len(targets)}")
+        for source, target in targets.items():
+            check_target(target, source, kind, given.overwrite)
+            check_report(given.report, source, given.overwrite)
+    except ValueError as error:
         reader.error(str(error))
+    code = 0
+    for source, target in targets.items():
+        one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
+        code = max(code, finished(one, orient))
+    return code
+
+
+def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]) -> int:
+    """Write the target of one source, and say so, or what is wrong; returns the exit code."""
+    with loading():
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, is_standard_output
+        from tensorframes.normals.missing import missing
+    begin = time.perf_counter()
+    try:
+        pos, normals, confidence = written(given, orient)
+    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
     if not given.quiet:
         name = OUTPUT if given.target == STANDARD else given.target
-        apart = is_standard_output(given.target)
         line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
-        if not apart:
+        if not is_standard_output(given.target):
             return flushed(f"{name}: {line}\n")
         print(f"{name}: {line}", file=sys.stderr)
     return 0
@@ -153,15 +177,19 @@ def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
         viewpoint = tuple(map(float, place.split(","))) if method == "viewpoint" else None
     except ValueError:
         viewpoint = ()
-    wrong = len(viewpoint or ()) != 3 if method == "viewpoint" else text not in ("none", "up", "outward", "consistent")
+    wrong = (
+        len(viewpoint or ()) != 3
+        if method == "viewpoint"
+        else text not in ("none", "sensor", "up", "outward", "consistent")
+    )
     if wrong:
-        expected = "none, viewpoint X,Y,Z, up, outward or consistent"
+        expected = "none, viewpoint X,Y,Z, sensor, up, outward or consistent"
         raise ValueError(f"expected --orient {expected}, got {text.replace('=', ' ')!r}")
     return method, viewpoint
 
 
 def written(
-    given: argparse.Namespace, orient: tuple[str, tuple[float, ...] | None]
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
@@ -181,6 +209,11 @@ def written(
     name = OUTPUT if given.target == STANDARD else given.target
     with progress_bar(f"reading {given.source}", shown=shown):
         cloud = read_source(given.source, suffix_of(given.source_kind))
+    if orient[0] == "sensor":
+        if cloud.sensor is None:
+            expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
+            raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
+        orient = ("viewpoint", cloud.sensor)
     if given.confidence == "field":
         cloud = cloud.with_columns({"confidence": np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
     lost = unkept(name, cloud, to)

@@ -12,7 +12,7 @@ from tensorframes.cli.clouds import check_new
 from tensorframes.errors import UserError
 from tensorframes.normals.missing import missing
 
-NOT_OPTIONS = ("source", "target", "report", "weights", "device")
+NOT_OPTIONS = ("source", "sources", "target", "report", "weights", "device")
 """Arguments that the report names apart, or not at all."""
 NAMES = {"source_kind": "from", "target_kind": "to"}
 """Options that are not called as their values."""

@@ -132,7 +132,7 @@ def print_plan(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: D
 
 
 def report(runs: Sequence[PlannedRun], parameters: Mapping[str, int], cfg: DictConfig, run: Run, folder: Path) -> None:
-    """Write what the runs that are finished tell; nothing if none is."""
+    """Write the report of the finished runs, if there are any."""
     records = [found for each in runs if (found := recorded(each, parameters[each.name], folder / "runs"))]
     if not records:
         log.info("no run is finished: no report")

@@ -1,4 +1,4 @@
-"""``tensorframes shards``: write a data set as shards, to be read with ``data=shards``."""
+"""``tensorframes shards``: write a dataset as shards, to be read with ``data=shards``."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Point clouds: files, data sets, transforms, generated shapes, and the training samples made of them."""
+"""Point clouds: files, datasets, transforms, generated shapes, and the training samples made of them."""
 
 from tensorframes.data.cloud import CATEGORIES, Cloud
 from tensorframes.data.datasets import (

@@ -1,4 +1,4 @@
-"""One point cloud and its attributes: what data sets return and what scoring takes."""
+"""One point cloud and its attributes: what datasets return and what scoring takes."""
 
 from dataclasses import dataclass, replace
 

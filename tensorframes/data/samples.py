@@ -1,4 +1,4 @@
-"""Training patches and validation clouds as data sets of tensors. Patches are functions of (seed, epoch, item)
+"""Training patches and validation clouds as datasets of tensors. Patches are functions of (seed, epoch, item)
 alone."""
 
 from collections import OrderedDict
@@ -141,7 +141,7 @@ class TrainingSamples(Dataset[Data]):
 
 
 def cloud_at(clouds: Sequence[Cloud], index: int) -> Cloud:
-    """One cloud of a data set.
+    """One cloud of a dataset.
 
     Raises:
         UserError: it is something else.

@@ -57,7 +57,7 @@ class Frames:
         return self.matrices.shape[-1]
 
     def to(self, *args: Any, **kwargs: Any) -> Frames:
-        """The frames on another device, or in another precision; arguments as of ``torch.Tensor.to``."""
+        """The frames on another device, or in another precision; arguments as in ``torch.Tensor.to``."""
         matrices = self.matrices.to(*args, **kwargs)
         return Frames(matrices, None if self.fallback is None else self.fallback.to(matrices.device))
 

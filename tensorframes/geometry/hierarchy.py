@@ -19,19 +19,27 @@ PRIORITY_NEIGHBOURS = 8  # whose distances decide which points are sampled
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution of a batch of clouds."""
+    """One resolution of a batch of clouds.
 
-    pos: Tensor  # (N_l, d) in units of the cloud's scale; above level 0 the mean of the points around a sample
-    batch: Tensor  # (N_l,) cloud of each point, ascending
-    rows: Tensor  # (N_l,) row of each point at level 0
-    neighbours: Tensor  # (N_l, k) rows of this level, nearest first, the point itself included
-    below: Tensor  # (N_l, k) rows of the level below (of this level, at level 0) that send to each point
+    Attributes:
+        pos: (N_l, d) positions in units of the cloud's scale; above level 0 the mean of the points around a sample.
+        batch: (N_l,) cloud of each point, ascending.
+        rows: (N_l,) row of each point at level 0.
+        neighbours: (N_l, k) rows of this level, nearest first, the point itself included.
+        below: (N_l, k) rows of the next finer level (at level 0, of this level) that send to each point.
+    """
+
+    pos: Tensor
+    batch: Tensor
+    rows: Tensor
+    neighbours: Tensor
+    below: Tensor
 
     def __len__(self) -> int:
         return self.pos.shape[0]
 
     def to(self, *args: Any, **kwargs: Any) -> Level:
-        """The same on another device, or positions in another precision; arguments as of ``torch.Tensor.to``."""
+        """The same on another device, or positions in another precision; arguments as in ``torch.Tensor.to``."""
         pos = self.pos.to(*args, **kwargs)
         rows = (each.to(pos.device) for each in (self.batch, self.rows, self.neighbours, self.below))
         return Level(pos, *rows)
@@ -44,15 +52,22 @@ class Level:
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """Levels from fine to coarse, and the coarse points that each finer point is interpolated from."""
+    """Levels from fine to coarse, and the coarse points that each finer point is interpolated from.
+
+    Attributes:
+        levels: level 0, which holds all points, and the coarser ones.
+        above: for every level but the last, (N_l, 3) rows of level l + 1 that its points are interpolated from.
+        clouds: number of clouds in the batch.
+        knn_index: (N_0, K) neighbours at level 0, nearest first, the point itself included; K >= k of the graph.
+    """
 
     levels: tuple[Level, ...]
-    above: tuple[Tensor, ...]  # (N_l, 3) rows of level l + 1, for every level but the last
+    above: tuple[Tensor, ...]
     clouds: int
-    knn_index: Tensor  # (N_0, K) rows of level 0, nearest first, the point itself included; K >= the graph's k
+    knn_index: Tensor
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """The same on another device, or positions in another precision; arguments as of ``torch.Tensor.to``.
+        """The same on another device, or positions in another precision; arguments as in ``torch.Tensor.to``.
 
         Tables of rows are whole numbers in any precision.
         """

@@ -59,13 +59,21 @@ class Requirements:
 
 @dataclass(frozen=True)
 class Geometry(Hierarchy):
-    """A hierarchy with the quantities that ``Requirements`` name, computed by ``measured``; others are empty."""
+    """A hierarchy with the quantities that ``Requirements`` name, computed by ``measured``; others are empty.
 
-    moments: tuple[PooledMoments, ...] = ()  # of levels 1, 2, ...
+    Attributes:
+        moments: pooled moments of levels 1, 2, ...
+        planes: multi-scale and local planes, by their sizes (``planes_of``).
+        tables: nearest pooled moments of each point (``nearest``).
+        edges: (N_0, K, 3) vectors from each point to its nearest neighbours, without the point itself.
+        profile: (B, PROFILE_SIZE) surface-variation profile of each whole cloud.
+    """
+
+    moments: tuple[PooledMoments, ...] = ()
     planes: tuple[tuple[PlaneSizes, MultiScalePlanes], ...] = ()
     tables: tuple[NearestMoments, ...] = ()
-    edges: Tensor | None = None  # (N_0, K, 3) from each point to its nearest, the point itself not among them
-    profile: Tensor | None = None  # (B, PROFILE_SIZE) of each whole cloud
+    edges: Tensor | None = None
+    profile: Tensor | None = None
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The same on another device or in another precision, as ``Hierarchy.to``."""

@@ -86,14 +86,19 @@ NAMES = ("local", "multi-scale")  # of planes, by the level of their centres
 
 @dataclass(frozen=True)
 class MultiScalePlanes:
-    """Planes of S neighbourhoods of each of N points, and their shapes."""
+    """Planes of S neighbourhoods of each of N points, and their shapes.
 
-    planes: Tensor  # (N, S, 3, 3) symmetric, normalised adjugates of covariances: n n^T where these are flat
-    shape: Tensor  # (N, S, 3): square roots of the two smaller eigenvalues over the largest, and its logarithm over 4;
-    # of local planes (N, S, 4), with the logarithm of the smallest over 4
+    Attributes:
+        planes: (N, S, 3, 3) symmetric normalised adjugates of the covariances: n n^T where a neighbourhood is flat.
+        shape: (N, S, 3) square roots of the ratios of the two smaller eigenvalues to the largest, and a quarter of the
+            logarithm of the largest; for local planes (N, S, 4), also a quarter of the logarithm of the smallest.
+    """
+
+    planes: Tensor
+    shape: Tensor
 
     def to(self, *args: Any, **kwargs: Any) -> MultiScalePlanes:
-        """The same on another device or in another precision; arguments as of ``torch.Tensor.to``."""
+        """The same on another device or in another precision; arguments as in ``torch.Tensor.to``."""
         return MultiScalePlanes(self.planes.to(*args, **kwargs), self.shape.to(*args, **kwargs))
 
     def of(self, rows: Tensor) -> MultiScalePlanes:

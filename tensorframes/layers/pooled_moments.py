@@ -18,14 +18,19 @@ class PooledMoments:
     """Moments of the points of level 0 that each of the N_l points of a level represents.
 
     Each point of level 0 is distributed over several coarse points, in shares that sum to 1.
+
+    Attributes:
+        count: (N_l,) the sum of these shares, a real number.
+        mean: (N_l, 3).
+        covariance: (N_l, 3, 3); None at level 0, where it is zero.
     """
 
-    count: Tensor  # (N_l,) a real number: the sum of these shares
-    mean: Tensor  # (N_l, 3)
-    covariance: Tensor | None  # (N_l, 3, 3); None at level 0, where it is zero
+    count: Tensor
+    mean: Tensor
+    covariance: Tensor | None
 
     def to(self, *args: Any, **kwargs: Any) -> PooledMoments:
-        """The same on another device or in another precision; arguments as of ``torch.Tensor.to``."""
+        """The same on another device or in another precision; arguments as in ``torch.Tensor.to``."""
         covariance = None if self.covariance is None else self.covariance.to(*args, **kwargs)
         return PooledMoments(self.count.to(*args, **kwargs), self.mean.to(*args, **kwargs), covariance)
 

@@ -41,7 +41,8 @@ def in_local_frames(
     their receivers' frames.
 
     Other layers that mix points, such as pooling, norms over a graph and the global attention in ``GPSConv``, stay as
-    they are. They get invariant numbers, so the network is equivariant, but what they mix is not transported.
+    they are. Their inputs are invariant, so that the network stays equivariant, but they mix features of points without
+    transforming them between frames.
 
     Args:
         network: any module; PyG's own models too.

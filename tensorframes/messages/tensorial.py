@@ -203,7 +203,7 @@ class TensorialMessagePassing(MessagePassing):
     def _collect(self, args: Any, edge_index: Any, size: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of ``message``, ``aggregate`` and ``update`` as PyG collects them, whole ones as given.
 
-        Those that are missing are left out, so that PyG takes the method's default or tells that there is none.
+        Those that are missing are left out, so that PyG uses the method's default or reports that there is none.
         """
         collected = {**super()._collect(args, edge_index, size, kwargs), **kwargs.get(GIVEN, {})}
         return {name: value for name, value in collected.items() if value is not inspect.Parameter.empty}

@@ -37,7 +37,8 @@ class InLocalFrames(nn.Module):
     - all other arguments are passed on unchanged, and must be invariant.
 
     ``conv`` may use ``edge_index`` in ``propagate`` alone: in the graph that it gets, senders are edges, and their
-    degrees, for example, are 1. With identity frames the result is that of ``conv``, which a test of your own can see.
+    degrees, for example, are 1. With identity frames the result is that of ``conv``; test this for your own
+    convolutions.
 
     Args:
         conv: the convolution.

@@ -1,4 +1,4 @@
-"""How far normals may be off: a distribution of the angle of each, predicted from what the head has seen."""
+"""The expected error of each normal: a distribution of its angle to the true normal, predicted by the network."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class ErrorModel(nn.Module):
         f_\kappa(\theta) = \frac{\kappa^2 + 1}{2 \pi (1 + e^{-\kappa \pi})}
         \left(e^{-\kappa \theta} + e^{-\kappa (\pi - \theta)}\right),
 
-    a density over axes (half of the sphere), with :math:`(w, \kappa_1, \kappa_2)` a perceptron's. Each is the angular
-    von Mises-Fisher distribution of Bae, Budvytis and Cipolla (ICCV 2021, eq. 5), folded, since n and -n are the same.
-    Of two, because beside an edge a normal is either about right or that of the other side.
+    a density over axes (half of the sphere), where a perceptron computes :math:`(w, \kappa_1, \kappa_2)`. Each
+    component is the angular von Mises-Fisher distribution of Bae, Budvytis and Cipolla (ICCV 2021, eq. 5), folded,
+    since n and -n are the same. There are two, because beside an edge a normal is either nearly right or
+    that of the other side.
 
     Args:
         width: of the features. hidden: of the perceptron.
@@ -75,7 +76,7 @@ def expected_error(parameters: Tensor) -> Tensor:
 
 
 def confidence(expected: Angles) -> Angles:
-    """1 - the expected angle in radians, in [0, 1]: 1 for an exact normal, 0 for one that is no better than any."""
+    """1 - the expected angle in radians, in [0, 1]: 1 for an exact normal, 0 for one no better than a random axis."""
     return (1 - expected).clip(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""The one rule for points whose neighbours lie on a line: the plane of a larger neighbourhood, or no normal."""
+"""The rule for points whose neighbours lie on a line: the plane of a larger neighbourhood, or no normal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normals in one line."""
+"""``estimate_normals`` and ``normals_and_confidence``: normals of a cloud in one call."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def estimate_normals(
 ) -> NDArray[np.float32] | Tensor:
     """Unoriented unit normals of a point cloud, by a trained network.
 
-    The cloud may have any scale, offset and pose: normals of a turned or reflected cloud are the turned or reflected
-    normals, up to their signs, and the order of the points does not matter.
+    The cloud may have any scale, offset and pose: normals of a rotated or reflected cloud are the rotated or reflected
+    normals, up to sign, and the order of the points does not matter.
 
     Args:
-        points: (N, 3) numbers: an array or anything that becomes one, a tensor on any device, or a point cloud
-            of Open3D or trimesh.
+        points: (N, 3) numbers in any unit: an array or array-like, a tensor on any device, or a point cloud of Open3D
+            or trimesh.
         weights: ``"fast"`` or ``"best"``, which come with the package, or a weights file; or an estimator in
             evaluation mode, which is moved to the device.
         device: where to compute; by default the GPU of the tensor, or else a GPU if there is one.
-        progress: called with the layers of the network that have run and their total number, over all blocks.
+        progress: called with the number of network layers that have run and their total number, over all blocks.
         block: largest number of points in one pass. Larger clouds are processed in blocks (``normals_of``), so that
             memory is bounded. ``"auto"``: 250,000 on a CPU, as many as fit on a GPU. None: one pass.
 
@@ -86,7 +86,7 @@ def normals_and_confidence(
     """Normals (N, 3) as from ``estimate_normals``, and the confidence (N,) in each.
 
     The confidence is 1 - the expected angle between the normal and the true one, in radians: 1 for an exact normal,
-    0.91 where 5 degrees are expected, 0 for a point without a normal, or where the normal is no better than any.
+    0.91 where 5 degrees are expected, 0 for a point without a normal, or for one no better than a random axis.
     ``numpy.degrees(1 - confidence)`` is the expected angle in degrees.
 
     Arguments and types as in ``estimate_normals``.

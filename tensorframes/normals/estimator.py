@@ -1,4 +1,4 @@
-"""The network: points in, normals out."""
+"""``NormalEstimator``: the network from points to normals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A network for ``torch.export``: clouds are prepared eagerly, what follows is one program from tensors to tensors."""
+"""A network for ``torch.export``: clouds are prepared eagerly, and the rest is one program from tensors to tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last word: a choice among all the planes that were found, and those of facets that neighbours lie in exactly."""
+"""The final selection among all planes found before, and planes of facets in which neighbours lie exactly."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Found:
     edge: Tensor  # (M, K, 3) to the nearest points, itself not among them
     answers: Tensor  # (M, S, 3) the guess and the fits' normals
     residual: Tensor  # (M, 2) thickness of the last fit, and its mean's height above where it took the point to be
-    told: Tensor  # (M, T)
+    embedding: Tensor  # (M, T)
     planes: Tensor | None  # (M, Q, 3, 3) near planes
     shape: Tensor | None  # (M, Q, 4) theirs
 
@@ -52,7 +52,7 @@ class Found:
         return self._each(lambda value: value.narrow(0, start, count))
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> Found:
-        given = (change(value) for value in (self.edge, self.answers, self.residual, self.told))
+        given = (change(value) for value in (self.edge, self.answers, self.residual, self.embedding))
         return Found(*given, *(None if value is None else change(value) for value in (self.planes, self.shape)))
 
 
@@ -71,7 +71,7 @@ class Seen:
 
 
 class LastChoice(nn.Module):
-    r"""The axis of the planes that a point could lie in, each as probable as a network says.
+    r"""The principal axis of the mean of candidate normals, weighted by probabilities that a network computes.
 
     .. math:: N_i = \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
         p_{ic} = u_{ic} e^{z_{ic}} / \textstyle\sum_d u_{id} e^{z_{id}}
@@ -98,12 +98,12 @@ class LastChoice(nn.Module):
     none), of a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network
     makes of invariants: the logarithms of the counts, of the angles between the candidate and the answers, of how
     thick the nearest 15 points and all of them are along its normal, of the shapes of triangles and near planes,
-    and of what is known of the point: what the network tells, the residual of the last fit and of the jet, how near
+    and of the point: its embedding, the residual of the last fit and of the jet, how near
     planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0 where a
     triangle is slender or its support is not valid.
 
     Args:
-        told: numbers the network tells of each point.
+        embedding: width of the points' embedding.
         answers: how many there are, the guess first.
         planes: how many near planes there are.
         nearest: among how many neighbours pairs are taken for planes through the point.
@@ -116,7 +116,7 @@ class LastChoice(nn.Module):
 
     def __init__(
         self,
-        told: int,
+        embedding: int,
         answers: int,
         planes: int = 0,
         nearest: int = 8,
@@ -138,7 +138,7 @@ class LastChoice(nn.Module):
         self.nearest, self.tolerances, self.reach = nearest, checked_tolerances(tolerances), voters
         self.slender, self.facets_only = tuple(slender), facets_only
         counts = 2 * len(tolerances)
-        self.own = nn.Linear(told + counts + 3 + 2 * planes, hidden)
+        self.own = nn.Linear(embedding + counts + 3 + 2 * planes, hidden)
         self.plain = nn.Linear(counts + answers + 2, hidden, bias=False)
         self.triangle = nn.Linear(counts + answers + 8, hidden, bias=False)
         self.plane = nn.Linear(answers + 6, hidden, bias=False)
@@ -156,7 +156,7 @@ class LastChoice(nn.Module):
         edge: Tensor,
         answers: Tensor,
         fit: Fit,
-        told: Tensor,
+        embedding: Tensor,
         near: MultiScalePlanes | None,
         size: int,
     ) -> tuple[Tensor, Tensor]:
@@ -166,23 +166,23 @@ class LastChoice(nn.Module):
         Args:
             edge: (M, K, 3) to the nearest neighbours, the point itself not among them; taken before positions are
                 rounded to the network's precision, which would leave less of how exactly points lie in a plane.
-            answers: (S, M, 3), the last of them the fit's. told: (M, T).
+            answers: (S, M, 3), the last of them the fit's. embedding: (M, T).
             near: Q near planes of each of the M points, if there are any.
         """
         if len(edge) == 0:
             return answers[-1], answers[-1][:, :1]
-        found = self.found(edge, answers, fit, told, near)
-        normals, apart = zip(*parallel_map(self.of, found.split(size), told.device), strict=True)
+        found = self.found(edge, answers, fit, embedding, near)
+        normals, apart = zip(*parallel_map(self.of, found.split(size), embedding.device), strict=True)
         return torch.cat(normals), torch.cat(apart)
 
     @staticmethod
-    def found(edge: Tensor, answers: Tensor, fit: Fit, told: Tensor, near: MultiScalePlanes | None) -> Found:
+    def found(edge: Tensor, answers: Tensor, fit: Fit, embedding: Tensor, near: MultiScalePlanes | None) -> Found:
         """What was found of the points, all that the choice looks at; arguments as above."""
         if fit.thickness is None or fit.centre is None:
             raise ValueError("expected the last answer to be a fit, got a guess")
         residual = torch.stack([fit.thickness, fit.centre.abs()], dim=-1).detach()
         planes, shape = (None, None) if near is None else (near.planes, near.shape)
-        return Found(edge, answers.transpose(0, 1), residual, told, planes, shape)
+        return Found(edge, answers.transpose(0, 1), residual, embedding, planes, shape)
 
     def of(self, found: Found) -> tuple[Tensor, Tensor]:
         """The same of some points."""
@@ -193,7 +193,7 @@ class LastChoice(nn.Module):
         parts = [self.plain(seen.plain), self.triangle(seen.triangle), self.plane(seen.plane)]
         hidden = torch.cat(parts, dim=1)
         hidden += self.kind[which]
-        hidden += self.own(torch.cat([found.told, seen.own], dim=-1)).unsqueeze(1)
+        hidden += self.own(torch.cat([found.embedding, seen.own], dim=-1)).unsqueeze(1)
         return self.chosen(found.answers, seen, self.score(hidden).squeeze(-1) + self.lead[which])
 
     @full_precision

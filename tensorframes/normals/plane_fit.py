@@ -49,7 +49,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
 
     The guess (``AxisHead``, optionally with ``WideGuess`` and ``PlaneVotes``) is corrected by a sequence of
     ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours, as in Lenssen
-    et al. (CVPR 2020: deep iterative surface normal estimation), with a prior and coarse neighbours in addition.
+    et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in addition.
 
     The neighbours are the nearest points of level 0 and of coarser levels, which average more noise. Where they lie on
     a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a line, too, the
@@ -198,8 +198,9 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
     def evidence(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, apart: Tensor
     ) -> Tensor:
-        """Invariants (M, F) that tell how sure normals (M, 3) are: what the point and the points of its last fit are
-        like, the shape of these, how far what was selected is apart (M, 1), and the angles to the iterates."""
+        """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the
+        shape of the points of the last fit, the spread of the selected candidates (M, 1), and the angles to the
+        iterates."""
         cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
         values = of_fit(fit.values)
         thin = log_share(values[:, :2] / torch.where(values[:, 2:] > 0, values[:, 2:], 1), THIN)

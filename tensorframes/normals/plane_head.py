@@ -1,4 +1,4 @@
-"""The head that selects among planes and fits them: normals up to sign."""
+"""``PlaneHead``: a head that selects among candidate planes and fits planes; normals up to sign."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     def evidence(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, seen: Tensor, apart: Tensor
     ) -> Tensor:
-        """Invariants (M, F) that tell how sure normals (M, 3) are: what the point and the last selection are like, how
-        far what was selected is apart (M, 1), and the angles to the iterates."""
+        """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the
+        spread (M, 1) of the candidates selected last, and the angles to the iterates."""
         cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
         return torch.cat([embedding, seen, apart.to(seen), log_sine(1 - cosine.square()).to(seen)], dim=-1)
 

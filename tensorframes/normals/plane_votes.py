@@ -71,14 +71,14 @@ class PlaneVotes(nn.Module):
     of the nearest points j, a smooth count of inliers for each tolerance :math:`\tau_t` (inliers as in RANSAC, Fischler
     and Bolles 1981; for normals at edges see the votes of Boulch and Marlet 2012, *Fast and robust normal estimation
     for point clouds with sharp features*), of the thickness and the place of the candidate, of how the network's own
-    tensor agrees, :math:`n_{ic}^T S_i\, n_{ic} / |S_i|`, and of what the network tells of the point, as is s.
+    tensor agrees, :math:`n_{ic}^T S_i\, n_{ic} / |S_i|`, and of the embedding of the point, as is s.
     :math:`l_i` is the root mean square distance of the nearest points; votes are counted twice, :math:`g_{ij} \propto
     \exp(-|r_{ij}|^2 / 4 l_i^2)` and alike over the 12 closest. To begin with the scores are about the counts at the
     smallest tolerance. What is known of the candidates chosen, and how clear the choice was, :math:`\sum_c p_{ic}^2`,
-    is added to what the network tells.
+    is added to the embedding.
 
     Args:
-        told: numbers the network tells of each point.
+        embedding: width of the points' embedding.
         sizes: nearest points that small planes are fitted to, the point itself among them.
         neighbours: for each size how many neighbours' planes are candidates, beside its own.
         triples: among how many nearest neighbours pairs are taken for planes through the point; 0: none.
@@ -88,7 +88,7 @@ class PlaneVotes(nn.Module):
 
     def __init__(
         self,
-        told: int,
+        embedding: int,
         sizes: Sequence[int] = (4, 16),
         neighbours: Sequence[int] = (20, 8),
         triples: int = 6,
@@ -107,12 +107,12 @@ class PlaneVotes(nn.Module):
         self.tolerances = checked_tolerances(tolerances)
         self.reach = max(voters, max(neighbours) + 1, triples + 1, *sizes)
         counts = 2 * len(tolerances)
-        self.own = nn.Linear(told, hidden)
+        self.own = nn.Linear(embedding, hidden)
         self.candidate = nn.Linear(counts + 5, hidden, bias=False)
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.count = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (counts - 2)))
-        self.strength = nn.Linear(told, 1)
-        self.chosen = nn.Linear(counts + 6, told, bias=False)
+        self.strength = nn.Linear(embedding, 1)
+        self.chosen = nn.Linear(counts + 6, embedding, bias=False)
         with torch.no_grad():  # begin as strong as the guess, everywhere about alike, and silent
             self.strength.weight *= 0.1
             self.strength.bias.zero_()
@@ -125,23 +125,23 @@ class PlaneVotes(nn.Module):
         planes = joined(parallel_map(lambda part: small_planes(level.pos, part, self.sizes), parts, table.device))
         return Search(level.pos, table, planes)
 
-    def forward(self, search: Search, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """V (N, 3, 3), and told (N, T) with what the candidates chosen add, from the network's tensors S (N, 3, 3) and
-        what it tells (N, T); found in parts of ``size`` points."""
-        parts = list(zip(search.table.split(size), tensor.split(size), told.split(size), strict=True))
+    def forward(self, search: Search, tensor: Tensor, embedding: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """V (N, 3, 3), and the embedding (N, T) with the contribution of the selected candidates, from the network's
+        tensors S (N, 3, 3) and the embedding (N, T); found in parts of ``size`` points."""
+        parts = list(zip(search.table.split(size), tensor.split(size), embedding.split(size), strict=True))
 
         def voted(part: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-            table, own, told = part
-            return self.of(self.candidates(search, table, own), told)
+            table, own, embedding = part
+            return self.of(self.candidates(search, table, own), embedding)
 
-        tensors, seen = zip(*parallel_map(voted, parts, told.device), strict=True)
-        return torch.cat(tensors), told + self.chosen(torch.cat(seen))
+        tensors, seen = zip(*parallel_map(voted, parts, embedding.device), strict=True)
+        return torch.cat(tensors), embedding + self.chosen(torch.cat(seen))
 
-    def of(self, candidates: Candidates, told: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, candidates: Candidates, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """V of some points, and what is known of the candidates chosen, their mean."""
         hidden = self.candidate(candidates.known)
-        hidden += self.own(told).unsqueeze(1)
-        return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(told))
+        hidden += self.own(embedding).unsqueeze(1)
+        return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(embedding))
 
     @full_precision
     def mean(self, candidates: Candidates, score: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
@@ -230,7 +230,7 @@ def inliers(edge: Tensor, normal: Tensor, voices: Tensor, tolerances: Sequence[f
 
 
 def numbered(size: int, like: Tensor) -> Tensor:
-    """The number that tells planes of so many points: -1 for 6, 1 for 16, by the logarithm."""
+    """The size of planes as an input of the network: -1 for 6 points, 1 for 16, linear in the logarithm."""
     return torch.full_like(like, 2 * math.log(size / 6) / math.log(16 / 6) - 1)
 
 

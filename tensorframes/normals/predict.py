@@ -46,10 +46,16 @@ NONE = np.array([0, 0, 0, np.nan], dtype=np.float32)
 
 @dataclass(frozen=True)
 class Answers:
-    """Normals of M points, and how far they are expected to be off."""
+    """Normals of M points, and their expected errors.
 
-    normal: NDArray[np.float32]  # (M, 3) unit vectors; a row of zeros is "no normal"
-    error: NDArray[np.float32] | None  # (M,) expected angle to the true normal, radians; 1 without a normal
+    Attributes:
+        normal: (M, 3) unit vectors; a row of zeros is "no normal".
+        error: (M,) expected angles to the true normals, radians; 1 without a normal. None: the network has no error
+            model.
+    """
+
+    normal: NDArray[np.float32]
+    error: NDArray[np.float32] | None
 
 
 def normals_of(
@@ -85,12 +91,12 @@ def answers_of(
         rows: (M,) indices in 0..N-1 of the points whose normals are returned, or an (N,) mask of M of them; by default
             all.
         block: points of a block; ``"auto"``: 250,000 on a CPU, on a GPU as many as fit into half of its free memory,
-            and half as many where they do not fit after all; None: one pass of the whole cloud.
+            and half as many if memory runs out; None: one pass of the whole cloud.
         progress: called first and after each pass, with the number of finished passes and their total number.
 
     Raises:
-        ValueError: points are not (N, 3) numbers, or none of them is finite; rows are neither of the two; block is
-            none of the three.
+        ValueError: points are not (N, 3) numbers, or none is finite; rows are neither indices nor a mask; block is not
+            one of the values above.
     """
     block = _checked(block)
     points = number_rows(plain(points), "points")

@@ -1,4 +1,4 @@
-"""A choice among candidate normals."""
+"""``Select``: a selection among candidate normals."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class Evidence:
 
 
 class Select(nn.Module):
-    r"""The principal axis of the mean of candidate normals, each as probable as a network says.
+    r"""The principal axis of the mean of candidate normals, weighted by probabilities that a network computes.
 
     .. math:: n_i = \operatorname{axis} \sum_c p_{ic}\, n_{ic} n_{ic}^T, \qquad
         p_i = \mathrm{softmax}_c (z_{ic} + \log \pi_{ic}),
 
-    with the priors :math:`\pi` of the sources. The logits z are a perceptron's, of what the source knows of a
-    candidate, of the embedding of the point, and of what is measured of all candidates alike: the shares of inliers
+    with the priors :math:`\pi` of the sources. A perceptron computes the logits z from the candidate's features, the
+    embedding of the point, and measurements that are the same for all sources: the shares of inliers
 
     .. math:: \nu_t(c) = \sum_j g_{ij} \left(1 - (n_{ic} \cdot r_{ij} / \tau_t l_i)^2\right)_+, \qquad
         g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2),
@@ -58,9 +58,9 @@ class Select(nn.Module):
     among the nearest points j for tolerances :math:`\tau_t` (inliers as in RANSAC, Fischler and Bolles 1981; for
     normals at edges see Boulch and Marlet 2012), the thickness :math:`n_{ic}^T C_i n_{ic}` of the points, and the
     angles to the estimates. :math:`l_i` is the root mean square distance of the 15 nearest points. A further input of
-    all logits of a point is what the candidates of each source are like together: side by side where these are ordered,
-    otherwise the largest of each number. Before training the logits are the priors and the shares at the two smallest
-    tolerances.
+    all logits of a point is a summary of the candidates of each source: their concatenated features where they are
+    ordered, otherwise the maximum of each feature. At initialisation the logits are the priors and the shares at the
+    two smallest tolerances.
 
     Args:
         embedding: width of the points' embedding.

@@ -69,7 +69,7 @@ class RegionPlanes(_SizedPlanes):
 
 
 class LocalPlanes(_SizedPlanes):
-    """Planes of neighbourhoods centred at the points themselves, from some ten points on.
+    """Planes of neighbourhoods centred at the points themselves, of about ten points and more.
 
     Args:
         counts: for level 0, 1, ... of how many of its points, with all that they represent, a neighbourhood is made.
@@ -122,7 +122,7 @@ class NeighbourPlanes(Source[Tensor]):
     @full_precision
     @torch.no_grad()
     def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
-        """Known of each: its thickness, its distance from the point, and how far the neighbour is."""
+        """The candidates, each with its thickness, its distance from the point, and the distance of the neighbour."""
         whose = near.table[:, : self.count]
         found = planned.index_select(0, whose.flatten()).view(*whose.shape, planned.shape[1])
         numbers, edge = by_axis(found), by_axis(near.edge[:, : self.count - 1])
@@ -158,7 +158,7 @@ class Jet(Source[None]):
     @full_precision
     @torch.no_grad()
     def candidates(self, planned: None, near: Surroundings) -> Candidates:
-        """Known of it: the root mean square height of the neighbours above the field."""
+        """The candidate, with the root mean square height of the neighbours above the field."""
         normal, rough = jet(near.edge[:, :JET], near.estimates[:, -1].detach())
         known = log_share(rough.square(), 1e-6).view(-1, 1, 1)
         return Candidates(normal.unsqueeze(1), known, torch.zeros_like(near.size))

@@ -99,15 +99,15 @@ class WeightedFit(nn.Module):
         flat, own = near.table.flatten(), normals.index_select(0, near.rows)
         sights = normals.detach().index_select(0, flat).view_as(near.edge)
         invariants, thickness = known(near, sights, own.detach())
-        told = embedding.index_select(0, near.rows)
-        hidden = self.edge(invariants.to(told.dtype))
+        point = embedding.index_select(0, near.rows)
+        hidden = self.edge(invariants.to(point.dtype))
         hidden += sent.index_select(0, flat).view_as(hidden)
-        hidden += self.receiver(torch.cat([told, thickness.to(told.dtype)], dim=-1)).unsqueeze(1)
+        hidden += self.receiver(torch.cat([point, thickness.to(point.dtype)], dim=-1)).unsqueeze(1)
         hidden += self.level[near.kind]
         weight, agreed = self.net(hidden).to(near.edge.dtype).unbind(-1)
         start = self.level_bias[near.kind] - self.narrowness[near.kind] * invariants[..., 0].square()
         weight = (weight + start).sigmoid() + least_weight(near)
-        return self.plane(near, own, sights, weight, agreed, self.prior(told).to(near.edge.dtype))
+        return self.plane(near, own, sights, weight, agreed, self.prior(point).to(near.edge.dtype))
 
     @full_precision
     def plane(

@@ -1,4 +1,4 @@
-"""A least-squares plane whose weights a network gives, as invariants of each neighbour ask for."""
+"""A least-squares plane whose weights a network computes from invariants of each neighbour; of ``PlaneFitHead``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PlaneFit(nn.Module):
     residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
     network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
     :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
-    what the network tells of i and j. They fall off with the distance from the start, and coarse levels start low:
+    the embeddings of i and j. They fall off with the distance from the start, and coarse levels start low:
     untrained, it is close to a plane through the nearest points.
 
     With ``filtering`` the prior holds the normals before of the fitted points, too:
@@ -48,21 +48,21 @@ class PlaneFit(nn.Module):
 
     c a second number the network gives of each edge, w here without the counts of what coarse points stand for.
     Neighbours have seen other points: on smooth surfaces the mean of their normals is better than the plane of one
-    neighbourhood, and beside an edge the network tells whose to take, as in bilateral normal filtering (Zheng et al.
+    neighbourhood, and beside an edge the network selects among them, as in bilateral normal filtering (Zheng et al.
     2011). To begin with all are taken alike, and count little.
 
     Args:
-        levels: of the fitted points. hidden: width of the network. told: numbers the network tells of each point.
+        levels: of the fitted points. hidden: width of the network. embedding: width of the points' embedding.
         filtering: whether the prior holds the fitted points' normals.
     """
 
-    of_edge, of_point = 5, 2  # how many numbers are known of each beside what the network tells
+    of_edge, of_point = 5, 2  # numbers of invariants besides the embedding
     remembers = False  # whether a fit knows what the one before has seen
 
-    def __init__(self, levels: int, hidden: int, told: int, filtering: bool = False) -> None:
+    def __init__(self, levels: int, hidden: int, embedding: int, filtering: bool = False) -> None:
         super().__init__()
-        self.receiver = nn.Linear(told + self.of_point + (hidden if self.remembers else 0), hidden)
-        self.sender = nn.Linear(told, hidden, bias=False)
+        self.receiver = nn.Linear(embedding + self.of_point + (hidden if self.remembers else 0), hidden)
+        self.sender = nn.Linear(embedding, hidden, bias=False)
         self.geometry = nn.Linear(self.of_edge, hidden, bias=False)
         self.level = nn.Parameter(torch.zeros(levels, hidden))
         self.weigh = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
@@ -75,18 +75,18 @@ class PlaneFit(nn.Module):
                 self.agreed.bias.fill_(AGREED)
 
     def forward(
-        self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, told: Tensor, sent: Tensor
+        self, near: Neighbourhoods, sights: Tensor, before: Fit, prior: Tensor, embedding: Tensor, sent: Tensor
     ) -> Fit:
         """Planes of the M points, their normals toward the ones before.
 
         Args:
             near: which points are fitted. sights: (M, K, 3) guesses at these.
-            before: the fit before, or the guess. prior: (M,) b. told: (M, T) of these points. sent: (N, hidden) what
-                ``sender`` makes of what is told of every point, once for all parts.
+            before: the fit before, or the guess. prior: (M,) b. embedding: (M, T) of these points. sent: (N, hidden)
+                ``sender`` of the embeddings of all points, computed once for all parts.
         """
         edge, kind, table, own = near.edge, near.kind, near.table, before.normal
         invariants, shape = self.known(near, sights, before.detach())
-        of_points = [told, shape]
+        of_points = [embedding, shape]
         if self.remembers:
             of_points.append(
                 edge.new_zeros(len(edge), self.level.shape[1]) if before.features is None else before.features

@@ -118,7 +118,7 @@ def with_weights(
 @contextmanager
 def _plain_torch() -> Iterator[None]:
     """Within, torch makes float32 tensors on the CPU that may be trained, whatever the caller's defaults and modes are;
-    the caller's random numbers go on afterwards as if none had been drawn."""
+    the caller's random numbers continue afterwards as if none had been drawn."""
     dtype = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:

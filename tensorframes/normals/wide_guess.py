@@ -1,4 +1,4 @@
-"""Planes of wide neighbourhoods, to choose among: what noise is averaged over before anything is fitted."""
+"""A selection among planes of wide neighbourhoods, which average noise before any plane is fitted."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tensorframes.reps import full_precision
 
 
 class WideGuess(nn.Module):
-    r"""The mean of the planes of wide neighbourhoods, each weighed by what is known of them.
+    r"""The weighted mean of the planes of wide neighbourhoods.
 
     .. math:: W_i = e^{s_i} \sum_k p_{ik}\, P_{ik}, \qquad p_i = \mathrm{softmax}(z_i)
 
-    P are planes through all points of 16 to about 1,000 points around (``planes_around``): noise that is wider than the
-    points of coarse levels are apart is not averaged by these points' own planes, but by the planes of all that they
-    stand for. The scores z and the strength s are a network's, of the shapes of the neighbourhoods, how clear each
-    plane is, :math:`|P_{ik}|^2`, how neighbouring sizes agree, :math:`P_{ik} \cdot P_{i,k+1}`, how each agrees with the
-    network's own tensor, :math:`P_{ik} \cdot S_i / |S_i|`, and what the network tells of the point. What it tells is
-    passed on with something added, made of the same numbers.
+    P are planes of all points that 16 to about 1,000 surrounding points represent (``planes_around``). Noise that is
+    wider than the spacing of coarse points is not averaged by planes of these points, but by planes of all points that
+    they represent. The scores z and the strength s are outputs of a network whose inputs are the shapes of the
+    neighbourhoods, the distinctness of each plane, :math:`|P_{ik}|^2`, the agreement of neighbouring sizes,
+    :math:`P_{ik} \cdot P_{i,k+1}`, the agreement with the network's own tensor, :math:`P_{ik} \cdot S_i / |S_i|`, and
+    the embedding of the point. A function of the same inputs is added to the embedding.
 
     Args:
-        told: numbers the network tells of each point.
+        embedding: width of the points' embedding.
         counts: for level 1, 2, ... of how many of its points, with all that they stand for, the neighbourhoods are
             made.
         hidden: width of the network.
@@ -34,17 +34,17 @@ class WideGuess(nn.Module):
 
     depth, numbers = 1, 3  # level of the planes' centres, and how many numbers their shapes are
 
-    def __init__(self, told: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
+    def __init__(self, embedding: int, counts: Sequence[Sequence[int]], hidden: int = 32) -> None:
         super().__init__()
         self.sizes = PlaneSizes.checked(self.depth, counts)
         planes = self.sizes.planes
-        known = told + (self.numbers + 2) * planes - 1
+        known = embedding + (self.numbers + 2) * planes - 1
         self.own = nn.Linear(known, hidden)
         self.plane = nn.Linear(self.numbers + 2, hidden, bias=False)
         self.kind = nn.Parameter(0.3 * torch.randn(planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.strength = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, 1))
-        self.adds = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, told))
+        self.adds = nn.Sequential(nn.Linear(known, hidden), silu(), nn.Linear(hidden, embedding))
         with torch.no_grad():  # begin weaker than the guess, everywhere alike, and silent
             weight, bias = self.strength[-1].parameters()
             weight.zero_()
@@ -56,30 +56,30 @@ class WideGuess(nn.Module):
         """The planes of all points: they depend on the geometry alone."""
         return interpolated(geometry.planes_of(self.sizes), geometry)
 
-    def forward(self, wide: MultiScalePlanes, tensor: Tensor, told: Tensor, size: int) -> tuple[Tensor, Tensor]:
-        """W (N, 3, 3), and told (N, T) with what is added, from the network's tensors S (N, 3, 3) and what it tells
-        (N, T); found in parts of ``size`` points."""
-        parts = list(zip(wide.split(size), tensor.split(size), told.split(size), strict=True))
-        tensors, tolds = zip(*parallel_map(lambda part: self.of(*part), parts, told.device), strict=True)
-        return torch.cat(tensors), torch.cat(tolds)
+    def forward(self, wide: MultiScalePlanes, tensor: Tensor, embedding: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """W (N, 3, 3), and the embedding (N, T) with the addition, from the network's tensors S (N, 3, 3) and the
+        embedding (N, T); found in parts of ``size`` points."""
+        parts = list(zip(wide.split(size), tensor.split(size), embedding.split(size), strict=True))
+        tensors, embeddings = zip(*parallel_map(lambda part: self.of(*part), parts, embedding.device), strict=True)
+        return torch.cat(tensors), torch.cat(embeddings)
 
-    def of(self, wide: MultiScalePlanes, tensor: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    def of(self, wide: MultiScalePlanes, tensor: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """The same of some points."""
         plane, point = known(wide, tensor)
-        point = torch.cat([told, point], dim=-1)
+        point = torch.cat([embedding, point], dim=-1)
         hidden = self.plane(plane)
         hidden += self.kind
         hidden += self.own(point).unsqueeze(1)
         share = self.score(hidden).squeeze(-1).to(wide.planes.dtype).softmax(-1)
         strength = self.strength(point).to(share.dtype).clamp(-8, 4).exp()
-        return mean(wide.planes, share * strength), told + self.adds(point)
+        return mean(wide.planes, share * strength), embedding + self.adds(point)
 
 
 class NearGuess(WideGuess):
     """The same of neighbourhoods around the points themselves, from some ten points on (``planes_around``).
 
     Args:
-        told: numbers the network tells of each point.
+        embedding: width of the points' embedding.
         counts: for level 0, 1, ... of how many of its points neighbourhoods are made.
         hidden: width of the network.
     """

@@ -1,4 +1,4 @@
-"""Clouds that a page shows in the browser, turnable, in colours that the reader chooses."""
+"""Interactive 3D views of clouds for HTML pages, in selectable colours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

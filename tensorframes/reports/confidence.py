@@ -1,4 +1,4 @@
-"""Expected errors against observed ones, as a table and as a picture."""
+"""Comparison of expected and observed errors, as a table and as a picture."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def write_evaluation_page(
 
     Args:
         path: the file, .html.
-        methods: that of the run, then those beside whose errors its own are shown; they compute these here.
+        methods: that of the run, then the methods to compare it with; their errors are computed here.
         metrics: the content of metrics.json, of either protocol.
         clouds: that were scored, in order.
         done: what was done, as texts by name.

@@ -1,4 +1,4 @@
-"""The page of ``tensorframes normals --report``: a cloud with its normals, to look at."""
+"""The HTML report of ``tensorframes normals --report``: a cloud with its normals."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,7 +36,7 @@ def write_normals_page(
     oriented: bool = False,
     expected_degrees: ArrayLike | Tensor | None = None,
 ) -> Path:
-    """Writes the page: the cloud in colours of its normals, histograms, and what was done.
+    """Writes an HTML report: the cloud in 3D coloured by its normals, histograms, and what was done.
 
     At most ``cloud_view.DRAWN`` points are drawn, chosen at random with a fixed seed. Neighbours are those in the whole
     cloud.
@@ -46,7 +46,7 @@ def write_normals_page(
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
         normals: (N, 3), unit vectors; zero or not finite where there is none.
         done: what was done, by name.
-        oriented: whether the signs of the normals mean anything.
+        oriented: whether the signs of the normals are meaningful.
         expected_degrees: (N,) expected errors, if known: ``numpy.degrees(1 - confidence)``.
 
     Raises:

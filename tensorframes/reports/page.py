@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: tables, pictures and turnable clouds in one file that needs no network."""
+"""Self-contained HTML pages: tables, pictures and 3D views of clouds in one file that needs no network."""
 
 import base64
 import html

@@ -17,7 +17,7 @@ WIDEST = 110
 
 
 class Terminal(Console):
-    """The standard output. Where its reader closes it, as ``head`` does, the rest is not shown, and work goes on."""
+    """Standard output. If its reader closes it, as ``head`` does, the rest is not shown, and the program continues."""
 
     def on_broken_pipe(self) -> None:
         """Rich would end the program."""

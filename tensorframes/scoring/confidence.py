@@ -68,8 +68,8 @@ def area(curve: Floats, oracle: Floats) -> float:
 
 
 def surface_variation(points: NDArray, rows: NDArray[np.int64], k: int = 18) -> Floats:
-    """(M,) the smallest eigenvalue of the covariance of the k nearest points over their sum, of rows (M,): PCA's own
-    measure of how sure it is (Pauly, Gross, Kobbelt 2002)."""
+    """(M,) the smallest eigenvalue of the covariance of the k nearest points over their sum, of rows (M,): a
+    measure of the uncertainty of PCA (Pauly, Gross, Kobbelt 2002)."""
     pos = np.asarray(points, dtype=np.float64)
     near = pos[cKDTree(pos).query(pos[rows], k=min(k, len(pos)))[1].reshape(len(rows), min(k, len(pos)))]
     centred = near - near.mean(1, keepdims=True)

@@ -16,14 +16,23 @@ class EquivarianceError:
     """Angles in degrees between f(g x) and g f(x), over all points and sampled elements g of the group.
 
     A mean hides the few points whose frames flip; the maximum and the percentile do not.
+
+    Attributes:
+        mean: of the angles.
+        p99_9: their 99.9th percentile.
+        max: the largest angle.
+        rmse: error of the untransformed cloud, degrees, unoriented; None without true normals.
+        rmse_change: largest absolute change of that RMSE over the sampled g.
+        elements: number of sampled g.
+        points: number of points.
     """
 
     mean: float
-    p99_9: float  # 99.9th percentile
+    p99_9: float
     max: float
-    rmse: float | None  # of the untransformed cloud, degrees, unoriented; None without true normals
-    rmse_change: float | None  # largest |change| of that RMSE over the sampled g
-    elements: int  # number of sampled g
+    rmse: float | None
+    rmse_change: float | None
+    elements: int
     points: int
 
     def as_dict(self) -> dict[str, float | int | None]:

@@ -29,7 +29,7 @@ def published_rmse(path: Path) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far scores are from the published ones.
+    """Differences between measured and published scores.
 
     Args:
         differences: measured minus published RMSE in degrees, by cloud.

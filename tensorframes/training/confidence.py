@@ -1,4 +1,4 @@
-"""Training of the expected error alone: the network stays as it is."""
+"""Training of the error model alone, with a frozen network."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def angle_to_truth(normal: Tensor, batch: Batch) -> Tensor:
 class ConfidenceTraining(NormalTraining):
     """Trains the model of the error (``ErrorModel``) of an estimator, whose other parameters are frozen.
 
-    The estimator is in evaluation mode, so that it makes the errors it makes when it is used. What it says of a point
-    and how far it is off there stay the same during the training; therefore KEPT points of each batch are remembered,
-    and each step minimises the mean negative log-likelihood of DRAWN of all that are, since the points of one patch
-    have much in common. Checkpoints hold these points, about 100 bytes each; after a continuation all ranks have those
-    of the first. The score of validation is ``val/nll``, the mean negative log-likelihood of the errors of a cloud,
-    beside ``val/rmse``, which is constant.
+    The estimator is in evaluation mode, so that its errors are those of its later use. Its features and errors at a
+    point do not change during the training. KEPT points of each batch are therefore stored, and each step minimises the
+    mean negative log-likelihood of DRAWN of all stored points, since the points of one patch are correlated.
+    Checkpoints hold the stored points, about 100 bytes each; after a continuation all ranks have those of the first.
+    The validation score is ``val/nll``, the mean negative log-likelihood of the errors of a cloud; ``val/rmse`` is
+    constant.
 
     Args:
         estimator, loss, others: as in ``NormalTraining``; the loss is that of the network, and is not used.

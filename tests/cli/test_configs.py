@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tensorframes.cli import build, config_dir
 from tensorframes.cli.checks import check_settings
-from tensorframes.cli.continuing import with_network
+from tensorframes.cli.continuing import begin_with, with_network
+from tensorframes.normals import pretrained
 
 CONFIGS = config_dir()
 NOT_BUILT = {"launcher", "experiment", "scale", "target"}  # Hydra's own settings; overrides; of `reproduce`
@@ -95,3 +97,13 @@ def test_a_default_run_can_stop_early(composed: object, name: str | None) -> Non
 @pytest.mark.parametrize("name", ["fast", "best", "confidence"])
 def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -> None:
     check_settings(composed("train", f"experiment={name}", "data=folder", "data.root=clouds"))
+
+
+def test_the_weights_fast_are_of_the_network_of_its_experiment(composed: object) -> None:
+    module = build.training_module(composed("train", "experiment=fast"))
+    begin_with(module, "fast", [])
+    own, shipped = module.estimator.state_dict(), pretrained("fast").state_dict()
+    left_out = shipped.keys() - own.keys()
+    assert left_out == {key for key in shipped if key.startswith("head.error.")} != set()
+    assert own.keys() <= shipped.keys()
+    assert all(torch.equal(value, shipped[key]) for key, value in own.items())

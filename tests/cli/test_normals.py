@@ -199,6 +199,25 @@ def test_signs(tmp_path: Path, orient: tuple[str, ...], toward: int | None) -> N
         assert ((normal * (pos - [1e5, -3, 7])).sum(1) * toward > 0).all()
 
 
+@pytest.mark.parametrize("place", [(1e5, -3.0, 7.0), (1.9e5, -3.0, 7.0)], ids=["inside", "outside"])
+def test_signs_toward_the_sensor_of_a_pcd(tmp_path: Path, place: tuple[float, ...]) -> None:
+    pos = sphere()
+    head = "VERSION .7\nFIELDS x y z\nSIZE 8 8 8\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 300\nHEIGHT 1\n"
+    view = " ".join(map(str, place))
+    rows = "\n".join(" ".join(map(repr, row)) for row in pos.tolist())
+    (tmp_path / "a.pcd").write_text(f"{head}VIEWPOINT {view} 1 0 0 0\nPOINTS 300\nDATA ascii\n{rows}\n")
+    code, _, err = run("--orient", "sensor", tmp_path / "a.pcd", tmp_path / "b.npy")
+    assert (code, err) == (0, "")
+    assert ((np.load(tmp_path / "b.npy")[:, 3:] * (place - pos)).sum(1) > 0).all()
+
+
+def test_a_file_that_does_not_say_where_the_sensor_was(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere())
+    code, _, err = run("--orient", "sensor", tmp_path / "a.xyz", tmp_path / "b.npy")
+    expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none; --orient viewpoint X,Y,Z"
+    assert (code, err) == (2, f"error: {tmp_path / 'a.xyz'}: {expected}\n")
+
+
 def test_a_report_to_look_at(tmp_path: Path) -> None:
     pos = sphere()
     pos[5] = np.nan

@@ -32,8 +32,8 @@ def decided(
     """Normals of all points (N, 3) from answers (2, N, 3)."""
     level = torch.ones(len(pos), dtype=pos.dtype)
     fit = Fit(answers[-1], centre=0.1 * level, thickness=0.2 * level)
-    told = torch.linspace(-1, 1, 4, dtype=pos.dtype).expand(len(pos), 4)
-    normals, _ = made(around(pos, made), answers, fit, told, near, size)
+    embedding = torch.linspace(-1, 1, 4, dtype=pos.dtype).expand(len(pos), 4)
+    normals, _ = made(around(pos, made), answers, fit, embedding, near, size)
     return normals.detach()
 
 
@@ -90,8 +90,8 @@ def test_a_fit_with_witnesses_of_its_own_is_not_outvoted() -> None:
 def test_answers_may_have_no_witnesses(facets_only: bool) -> None:
     pos, made = rough() * torch.tensor([1.0, 1.0, 0.0]), choice(facets_only=facets_only)
     up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(len(pos), 2, 3)
-    thin, told = torch.zeros(len(pos), 2, dtype=torch.float64), torch.zeros(len(pos), 4, dtype=torch.float64)
-    count = made.seen(Found(around(pos, made), up, thin, told, None, None)).count[..., 0]
+    thin, embedding = torch.zeros(len(pos), 2, dtype=torch.float64), torch.zeros(len(pos), 4, dtype=torch.float64)
+    count = made.seen(Found(around(pos, made), up, thin, embedding, None, None)).count[..., 0]
     assert bool((count[:, :3] == 0).all()) == facets_only
     assert (count[:, 3:].amax(1) > 4).all()
 
@@ -141,10 +141,12 @@ def test_scores_and_answers_learn() -> None:
     pos, made = rough(), choice(awake=True).train()
     answers = outward(pos).requires_grad_()
     level = torch.ones(len(pos), dtype=pos.dtype)
-    told = torch.zeros(len(pos), 4, dtype=torch.float64, requires_grad=True)
-    found, _ = made(around(pos, made), answers, Fit(answers[-1], centre=level, thickness=level), told, None, len(pos))
+    embedding = torch.zeros(len(pos), 4, dtype=torch.float64, requires_grad=True)
+    found, _ = made(
+        around(pos, made), answers, Fit(answers[-1], centre=level, thickness=level), embedding, None, len(pos)
+    )
     found[:, 0].square().sum().backward()
-    learned = [made.worth, made.lead, made.own.weight, made.triangle.weight, made.plain.weight, answers, told]
+    learned = [made.worth, made.lead, made.own.weight, made.triangle.weight, made.plain.weight, answers, embedding]
     for value in learned:
         assert value.grad is not None
         assert value.grad.isfinite().all()
@@ -152,7 +154,7 @@ def test_scores_and_answers_learn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"nearest": 1}, "pairs of 2 to 31 neighbours, got pairs of 1"),
         ({"nearest": 32}, "pairs of 2 to 31 neighbours, got pairs of 32"),
@@ -164,6 +166,6 @@ def test_scores_and_answers_learn() -> None:
         ({"tolerances": (0.1, 0.01)}, r"tolerances above 0, ascending, got \[0.1, 0.01\]"),
     ],
 )
-def test_wrong_settings_are_told(wrong: dict[str, int], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        LastChoice(**{"told": 4, "answers": 2, **wrong})
+def test_wrong_settings_are_refused(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LastChoice(**{"embedding": 4, "answers": 2, **wrong})

@@ -201,6 +201,17 @@ def test_toward_a_viewpoint_and_up() -> None:
     assert (tensorframes.orient_normals(pos, given, "up", up=(0, -2, 0))[:, 1] <= 0).all()
 
 
+def test_toward_a_viewpoint_of_each_point() -> None:
+    pos, normal = sphere(300)
+    given, inside = shuffled(normal), np.arange(300) % 3 == 0
+    viewpoints = np.where(inside[:, None], [0.2, 0, 0], 3 * pos)
+    given[5] = 0
+    found = tensorframes.orient_normals(pos, given, "viewpoint", viewpoint=viewpoints)
+    expected = np.where(inside[:, None], -normal, normal)
+    expected[5] = 0
+    np.testing.assert_allclose(found, expected)
+
+
 @pytest.mark.parametrize("method", ["outward", "consistent", "up"])
 def test_points_without_a_normal_stay_so_and_copies_agree(method: str) -> None:
     pos, normal = sphere(800)
@@ -275,7 +286,8 @@ def test_lengths_of_normals_do_not_matter(length: float) -> None:
         (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": [1, 2]}, "expected viewpoint of three finite numbers"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, np.nan]}, "expected up of three finite numbers"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, 0]}, "expected up of three numbers, not all of them zero"),
-        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.ones((5, 3))}, r"numbers, got shape \(5, 3\)"),
+        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.ones((4, 3))}, r"\(5, 3\), got shape \(4, 3\)"),
+        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.full((5, 3), np.nan)}, r"\(5, 3\), got others"),
         (np.zeros((5, 3)), {"viewpoint": [0, 0, 1]}, "expected the method viewpoint for viewpoint, got outward"),
         (np.zeros((5, 3)), {"method": "consistent", "up": [0, 1, 0]}, "expected the method up for up, got consistent"),
     ],

@@ -25,9 +25,9 @@ def tensors(pos: Tensor) -> Tensor:
     return arm.unsqueeze(2) * arm.unsqueeze(1) - torch.eye(3, dtype=pos.dtype)
 
 
-def voted(votes: PlaneVotes, pos: Tensor, size: int = 64, told: Tensor | None = None) -> Tensor:
-    told = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype) if told is None else told
-    return votes(votes.plan(hierarchy(pos, votes), size), tensors(pos), told, size)[0]
+def voted(votes: PlaneVotes, pos: Tensor, size: int = 64, embedding: Tensor | None = None) -> Tensor:
+    embedding = torch.zeros(len(pos), votes.own.in_features, dtype=pos.dtype) if embedding is None else embedding
+    return votes(votes.plan(hierarchy(pos, votes), size), tensors(pos), embedding, size)[0]
 
 
 def roof(count: int = 400) -> tuple[Tensor, Tensor]:
@@ -69,11 +69,11 @@ def test_triples_and_planes_of_four_find_facets_of_few_points(cubes: Cubes) -> N
 
 
 def test_what_was_chosen_is_told_to_the_fits() -> None:
-    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    votes, pos, embedding = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
     search = votes.plan(hierarchy(pos, votes), 64)
-    assert torch.equal(votes(search, tensors(pos), told, 64)[1], told)
+    assert torch.equal(votes(search, tensors(pos), embedding, 64)[1], embedding)
     torch.nn.init.normal_(votes.chosen.weight)
-    assert (votes(search, tensors(pos), told, 64)[1] != told).any(1).all()
+    assert (votes(search, tensors(pos), embedding, 64)[1] != embedding).any(1).all()
 
 
 def rough(count: int = 120) -> Tensor:
@@ -86,25 +86,25 @@ def awake() -> PlaneVotes:
 
 
 def test_votes_are_equivariant_tensors() -> None:
-    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
-    assert_equivariant(lambda cloud: voted(votes, cloud, told=told).flatten(1), pos, "1x2")
+    votes, pos, embedding = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    assert_equivariant(lambda cloud: voted(votes, cloud, embedding=embedding).flatten(1), pos, "1x2")
 
 
 def test_votes_do_not_depend_on_parts_or_order() -> None:
-    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
-    whole, order = voted(votes, pos, 120, told), torch.randperm(120)
-    assert torch.allclose(voted(votes, pos, 7, told), whole, atol=1e-12)
-    assert torch.allclose(voted(votes, pos[order], 50, told[order]), whole[order], atol=1e-9)
+    votes, pos, embedding = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    whole, order = voted(votes, pos, 120, embedding), torch.randperm(120)
+    assert torch.allclose(voted(votes, pos, 7, embedding), whole, atol=1e-12)
+    assert torch.allclose(voted(votes, pos[order], 50, embedding[order]), whole[order], atol=1e-9)
 
 
 def test_votes_stay_in_full_precision() -> None:
     """Under autocast the network's scores are rounded to three digits, but no plane is."""
-    votes, pos, told = awake().float(), rough().float(), torch.randn(120, 4)
+    votes, pos, embedding = awake().float(), rough().float(), torch.randn(120, 4)
     turn = random_orthogonal(1, determinant=-1)[0].float()
     turned = pos @ turn.T
-    full = voted(votes, pos, told=told)
+    full = voted(votes, pos, embedding=embedding)
     with torch.autocast("cpu", torch.bfloat16):
-        here, there = voted(votes, pos, told=told), voted(votes, turned, told=told)
+        here, there = voted(votes, pos, embedding=embedding), voted(votes, turned, embedding=embedding)
     assert here.dtype == torch.float32
     assert (here - full).abs().max() < 0.02
     assert (turn @ here @ turn.T - there).abs().max() < 1e-3
@@ -139,13 +139,13 @@ def test_fewer_points_than_a_plane_asks_for_are_enough() -> None:
 
 
 def test_the_network_s_tensor_counts_among_the_candidates() -> None:
-    votes, pos, told = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
+    votes, pos, embedding = awake(), rough(), torch.randn(120, 4, dtype=torch.float64)
     search = votes.plan(hierarchy(pos, votes), 64)
     here, there = (votes.candidates(search, search.table, sign * tensors(pos)) for sign in (1, -1))
     assert torch.equal(here.known[..., :-1], there.known[..., :-1])
     assert torch.equal(here.known[..., -1], -there.known[..., -1])
     assert here.known[..., -1].abs().max() <= 1
-    assert torch.isfinite(votes(search, torch.zeros(120, 3, 3).double(), told, 64)[0]).all()
+    assert torch.isfinite(votes(search, torch.zeros(120, 3, 3).double(), embedding, 64)[0]).all()
 
 
 def test_fine_tolerances_tell_a_facet_from_points_hardly_off_it() -> None:

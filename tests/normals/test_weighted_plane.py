@@ -18,9 +18,16 @@ def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
 
 
 def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float = -8.0) -> torch.Tensor:
-    near, told = neighbourhoods(pos), torch.zeros(len(pos), 2, dtype=torch.float64)
+    near, embedding = neighbourhoods(pos), torch.zeros(len(pos), 2, dtype=torch.float64)
     sights = normals[near.table]
-    out = fit(near, sights, Fit(normals), torch.full((len(pos),), prior, dtype=torch.float64), told, fit.sender(told))
+    out = fit(
+        near,
+        sights,
+        Fit(normals),
+        torch.full((len(pos),), prior, dtype=torch.float64),
+        embedding,
+        fit.sender(embedding),
+    )
     return out.normal
 
 

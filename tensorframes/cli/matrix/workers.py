@@ -62,6 +62,6 @@ def work(worker: int, workers: int, queue: "SimpleQueue[PlannedRun]", folder: Pa
 
 
 def done(run: PlannedRun, code: int | None, folder: Path) -> bool:
-    """Whether a run did not fail; tells how it ended."""
+    """Whether a run succeeded; logs how it ended."""
     log.info("%s", outcome(run, code, folder / run.name))
     return code in (None, SUCCESS)

@@ -1,4 +1,4 @@
-"""Data sets: PCPNet, ModelNet40, a folder of clouds, shards; their download, cleaning and cache."""
+"""Datasets: PCPNet, ModelNet40, a folder of clouds, shards; their download, cleaning and cache."""
 
 from tensorframes.data.datasets.archives import unpack
 from tensorframes.data.datasets.chosen import evenly_spaced, first_of, part_of

@@ -34,7 +34,7 @@ ARRAYS = ("pos", "normal", "eval_index")
 
 @dataclass(frozen=True)
 class Source:
-    """One cloud of a data set: its name, its files, and the function that reads and cleans them."""
+    """One cloud of a dataset: its name, its files, and the function that reads and cleans them."""
 
     name: str
     files: tuple[Path, ...]
@@ -87,7 +87,7 @@ def cache_each(what: str, sources: Sequence[Source], folder: Path) -> list[Path]
 
 
 def cache_together(what: str, sources: Sequence[Source], file: Path) -> Path:
-    """Caches all clouds in one file and reports the cleaning; for data sets of thousands of small clouds."""
+    """Caches all clouds in one file and reports the cleaning; for datasets of thousands of small clouds."""
     paths = [path for source in sources for path in source.files]
 
     def build() -> Iterator[tuple[str, Cleaned]]:

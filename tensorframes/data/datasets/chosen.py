@@ -27,7 +27,7 @@ def first_of(clouds: Sequence[Cloud], count: int) -> Sequence[Cloud]:
 def part_of(clouds: Sequence[Cloud], amount: int | float | None, key: str = "amount") -> Sequence[Cloud]:
     """A number (int) or a share (float) of the clouds, in their order; all if it is None.
 
-    Clouds of a data set are taken from each class in turn (ModelNet40's classes, else the categories), within a class
+    Clouds of a dataset are taken from each class in turn (ModelNet40's classes, else the categories), within a class
     in the order of a hash of their names. So a smaller part is contained in a larger one, no class has two clouds more
     than another unless that one is used up, and a partial copy changes little. Other sequences have no names before
     they are read: theirs are evenly spaced.

@@ -109,7 +109,7 @@ WORDS = (
 
 
 def report(what: str, counts: Iterable[Counts]) -> None:
-    """Logs one line on a data set's counts, as a warning if rows were dropped or changed."""
+    """Logs one line on a dataset's counts, as a warning if rows were dropped or changed."""
     clouds = list(counts)
     total = sum(clouds, Counts())
     changes = [

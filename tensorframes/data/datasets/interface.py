@@ -1,4 +1,4 @@
-"""The interface of data sets."""
+"""The interface of datasets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from tensorframes.data.cloud import Cloud
 
 
 class DataSet(Protocol):
-    """The splits of a data set, each a sequence that reads a cloud when it is accessed."""
+    """The splits of a dataset, each a sequence that reads a cloud when it is accessed."""
 
     @property
     def train(self) -> Sequence[Cloud]:
@@ -25,7 +25,7 @@ class DataSet(Protocol):
 
 @runtime_checkable
 class Downloadable(Protocol):
-    """A data set whose files are downloaded if they are absent."""
+    """A dataset whose files are downloaded if they are absent."""
 
     @property
     def folder(self) -> Path:

@@ -1,4 +1,4 @@
-"""Location of a data set's files: in a folder, in a local archive, or to be downloaded."""
+"""Location of a dataset's files: in a folder, in a local archive, or to be downloaded."""
 
 import logging
 import zlib
@@ -16,12 +16,12 @@ LOCK = ".download.lock"
 
 @dataclass(frozen=True)
 class Layout:
-    """The layout of a data set's folder.
+    """The layout of a dataset's folder.
 
     Args:
-        title: the data set's name.
+        title: the dataset's name.
         expected: its files in words, for errors.
-        holds: whether a folder has these files (enough of them to identify the data set).
+        holds: whether a folder has these files (enough of them to identify the dataset).
     """
 
     title: str
@@ -31,7 +31,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Origin:
-    """The sources of a data set.
+    """The sources of a dataset.
 
     Args:
         archive: a local ZIP file, or None.

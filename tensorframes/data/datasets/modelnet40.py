@@ -44,7 +44,7 @@ class ModelNet40:
         root: the folder of the release, or its parent; it is downloaded to it if it is absent.
         source: txt or hdf5, which release.
         allow_partial: use the available clouds of the lists; otherwise an incomplete copy is an error.
-        points: take the first so many points of each cloud, as PointNet's and PointNet++'s authors do; None: all.
+        points: number of points of each cloud, the first ones, as the authors of PointNet and PointNet++ do; None: all.
         val_share: part of the training list held out for validation.
         seed: of val_share.
         archive: a local ZIP file of the release.
@@ -194,7 +194,7 @@ def _labels(file: Path) -> list[int]:
 
 
 def _open(file: Path) -> "h5py.File":
-    """The open file, its data sets checked."""
+    """The open file, its datasets checked."""
     with needed_for("data sets"):
         import h5py
     try:

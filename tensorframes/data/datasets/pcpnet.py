@@ -1,4 +1,4 @@
-"""PCPNet's data set (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
+"""PCPNet's dataset (Guerrero, Kleiman, Ovsjanikov, Mitra 2018), and any other in its layout.
 
 NAME.xyz and NAME.normals hold three numbers a row, NAME.pidx the rows that are scored (absent: all). A list NAME.txt
 holds one cloud's name a line. The end of a name is its category.
@@ -32,7 +32,7 @@ UNORIENTED = "unoriented.txt"
 
 
 class PCPNet:
-    """The splits of PCPNet's data set, each read on first use.
+    """The splits of PCPNet's dataset, each read on first use.
 
     Args:
         root: the folder of the files, or its parent; they are downloaded to it if they are absent.

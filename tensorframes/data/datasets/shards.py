@@ -1,4 +1,4 @@
-"""Shards: the clouds of a split in a few large HDF5 files, for data sets of millions of clouds.
+"""Shards: the clouds of a split in a few large HDF5 files, for datasets of millions of clouds.
 
 Cloud i of a split lies in shard i mod S at place i div S, S being the number of shards. A shard holds the arrays of its
 clouds one after another, uncompressed, so that a cloud is one contiguous part of each.
@@ -183,7 +183,7 @@ def shard_files(folder: Path, split: str) -> list[Path]:
 def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count: int) -> list[Path]:
     """Writes clouds as ``count`` shards, at most one a cloud; each file whole or not at all.
 
-    Shards that exist are kept, so that an interrupted run goes on; delete the folder to write it anew.
+    Existing shards are kept, so that an interrupted call can be repeated; delete the folder to write it anew.
 
     Raises:
         UserError: count < 1, the split exists with another number of shards, or a cloud has no normals.

@@ -36,6 +36,7 @@ class Columns:
         changed: names of the columns that differ from the file.
         beside: content besides the points, which files of other formats cannot contain.
         mesh: the faces, which other kinds of mesh files can contain; None of a cloud.
+        sensor: (3,) where the sensor was, or (N, 3) for each row; None if the file doesn't say.
     """
 
     table: NDArray
@@ -44,6 +45,7 @@ class Columns:
     changed: frozenset[str] = field(default=frozenset())
     beside: tuple[str, ...] = ()
     mesh: Mesh | None = None
+    sensor: NDArray[np.float64] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -40,15 +40,17 @@ class E57Format(ReadOnly):
             import pye57
         with _named(path, content) as name, pye57.E57(name) as file:
             scans = [_scan(file, index) for index in range(file.scan_count)]
+            places = [_place(file, index) for index in range(file.scan_count)]
             fields = [name for index in range(file.scan_count) for name in file.get_header(index).point_fields]
         if not scans:
             raise ValueError("no scan")
         shared = [name for name in scans[0] if all(name in scan for scan in scans)]
         arrays = {name: np.concatenate([scan[name] for scan in scans]) for name in shared}
+        counts = [len(scan["x"]) for scan in scans]
         if len(scans) > 1:
-            counts = [len(scan["x"]) for scan in scans]
             arrays["scan"] = np.repeat(np.arange(len(scans), dtype=np.int32), counts)
-        return Columns(table_of(arrays), None, ".e57", beside=("poses and images", *_left_out(fields, scans, shared)))
+        left_out = ("poses and images", *_left_out(fields, scans, shared))
+        return Columns(table_of(arrays), None, ".e57", beside=left_out, sensor=np.repeat(places, counts, axis=0))
 
 
 @contextmanager
@@ -61,6 +63,12 @@ def _named(path: Path, content: bytes) -> Iterator[str]:
         file = Path(folder) / "input.e57"
         file.write_bytes(content)
         yield str(file)
+
+
+def _place(file: "E57", index: int) -> NDArray:
+    """(3,) where the scanner stood: the origin of the scan's own coordinates."""
+    header = file.get_header(index)
+    return np.asarray(header.translation if header.has_pose() else (0.0, 0.0, 0.0), dtype=np.float64)
 
 
 def _scan(file: "E57", index: int) -> dict[str, NDArray]:

@@ -1,4 +1,4 @@
-"""The faces of meshes, which go along from one kind of mesh file to another."""
+"""The faces of meshes, which are kept when a mesh is written in another mesh format."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

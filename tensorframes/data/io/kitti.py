@@ -28,4 +28,4 @@ class KittiFormat(ReadOnly):
         wrong = ~(np.isfinite(table["reflectance"]) & (table["reflectance"] >= 0))
         if wrong.any():
             raise ValueError(f"a reflectance of {table['reflectance'][wrong][0]:g}: the rows are not of four float32")
-        return Columns(table, None, ".bin")
+        return Columns(table, None, ".bin", sensor=np.zeros(3))

@@ -131,7 +131,7 @@ def _check_waves(data: "LasData", written: "LasData") -> None:
 
 @np.errstate(all="ignore")
 def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
-    """The coordinates X s + o, which tell integers apart and are finite unless the header is corrupt."""
+    """The coordinates X s + o, which distinguish integers and are finite unless the header is corrupt."""
     arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
     steps, offsets = data.header.scales, data.header.offsets
     if not (steps.all() and np.isfinite(steps).all() and all(np.isfinite(array).all() for array in arrays.values())):

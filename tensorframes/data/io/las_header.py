@@ -1,4 +1,4 @@
-"""What a LAS file says before and behind its points, checked before memory is allocated for them."""
+"""The records before and after the points of a LAS file, checked before memory is allocated for the points."""
 
 import struct
 from typing import TYPE_CHECKING

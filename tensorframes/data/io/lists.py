@@ -1,4 +1,4 @@
-"""Text files of data sets: a fixed number of columns, row numbers, or names."""
+"""Text files of datasets: a fixed number of columns, row numbers, or names."""
 
 from pathlib import Path
 

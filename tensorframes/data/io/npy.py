@@ -17,7 +17,7 @@ FEW = 12
 """Largest number of columns of an array that is taken for a few points."""
 
 LONGEST_HEADER = 1 << 20
-"""Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 unless told otherwise."""
+"""Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 by default."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +114,7 @@ def rows_of(path: Path, values: NDArray) -> NDArray:
 
 
 def _normals_last(columns: Columns) -> Columns:
-    """The columns with the normals last if their place tells them there, and not where they are."""
+    """The columns with the normals moved to the end, if they are recognised by position only there."""
     order = [*(name for name in columns.names if name not in columns.normals), *columns.normals]
     last = replace(columns, table=columns.table[order])
     return last if told_by_place(last) and not told_by_place(columns) else columns

@@ -56,7 +56,7 @@ class PcdFormat:
                 header, content[start:]
             )
         table = rows if len(header.columns) == len(header.names) else _packed(rows, header.columns)
-        return Columns(table, PcdOrigin(header, rows, lines), ".pcd")
+        return Columns(table, PcdOrigin(header, rows, lines), ".pcd", sensor=header.viewpoint)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import readable, unique
 from tensorframes.errors import UserError
@@ -51,6 +52,16 @@ class Header:
                 for name, kind, count in zip(self.names, self.kinds, self.counts, strict=True)
             ]
         )
+
+    @property
+    def viewpoint(self) -> NDArray[np.float64] | None:
+        """(3,) where the points were seen from, the translation of VIEWPOINT; None if there is none."""
+        words = next((line.split() for line in self.lines if line.upper().startswith("VIEWPOINT")), [])
+        try:
+            place = np.array([float(word) for word in words[1:4]])
+        except ValueError:
+            return None
+        return place if place.shape == (3,) and np.isfinite(place).all() else None
 
     @property
     def columns(self) -> tuple[str, ...]:

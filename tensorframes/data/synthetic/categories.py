@@ -20,7 +20,7 @@ from tensorframes.data.transforms.corruption import (
 )
 
 EVAL_POINTS = 5000
-"""Length of a cloud's evaluation index, as in PCPNet's data set."""
+"""Length of a cloud's evaluation index, as in PCPNet's dataset."""
 
 LEAST = 0.4
 """Smallest part of a clean cloud that the protocol's densities keep: 20,000 points of 50,000."""

@@ -1,4 +1,4 @@
-"""The data set of generated shapes, reproducible by its seed, generated on first use and cached."""
+"""The dataset of generated shapes, reproducible by its seed, generated on first use and cached."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

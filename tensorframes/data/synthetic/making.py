@@ -1,4 +1,4 @@
-"""Generation of shapes, as torch data sets for loaders with several processes."""
+"""Generation of shapes, as torch datasets for loaders with several processes."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Signs by local and by global evidence, and the better of them.
+"""Candidate signs from local and global evidence, and the selection of the best.
 
 Candidates, each from the neighbour graph:
 
@@ -7,12 +7,12 @@ Candidates, each from the neighbour graph:
   the gradient of the winding number, which does not flip whole parts; in strong noise with several smoothings;
 - dipoles, unless noise is too strong: contraction of the graph with couplings that see sharp edges and thin sheets.
 
-In each, clusters are turned that are inside out, and E tells how much the surface is then like a closed one
-(``energy``). The best has the least E, to which is added VIOLATED times the share of the couplings that its signs
-violate. That alone counts if no E is small enough for a closed surface.
+In each, clusters that are inside out are flipped; the energy E then measures how far the surface is from a closed one
+(``energy``). The best candidate has the least sum of E and VIOLATED times the share of the couplings that its signs
+violate. Only this share counts if no E is small enough for a closed surface.
 
-If the least E is not small, and noise not too strong, a viewpoint is looked for that the whole surface faces, as that
-of a range scan (``view``): clusters are turned to it, for no edges tell those of parts with others in front of them.
+If the least E is not small, and noise not too strong, a viewpoint is searched that the whole surface faces, as in a
+range scan (``view``), and clusters are flipped towards it: parts behind others have no couplings to these.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ENOUGH = 0.03
 
 VIOLATED = 8.0
 """Weight of the share of the couplings that a candidate's signs violate, added to E; 1 in strong noise, where couplings
-tell less."""
+are less reliable."""
 
 OPEN = 0.5
 """Least E of all candidates above which the surface encloses nothing: then the couplings alone choose."""

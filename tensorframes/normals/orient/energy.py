@@ -1,4 +1,4 @@
-"""How much a surface with signs is like a closed one, by its winding number.
+"""An energy that measures, by the winding number, how far an oriented surface is from a closed one.
 
 Clusters that the winding number w shows to be inside out are turned, if w is then nearly constant on the surface, as on
 a closed one. The signs have the energy
@@ -45,8 +45,8 @@ open surfaces E falls, too, when a part is turned, but the correlation is smalle
 
 @dataclass(frozen=True)
 class Signs:
-    """Signs (N,) of a candidate; its E; whether its winding number tells inside from outside; and whether its signs are
-    relative in the whole cloud, instead of in each connected part."""
+    """Signs (N,) of a candidate; its E; whether its winding number separates inside from outside; and whether its signs
+    are relative in the whole cloud, instead of in each connected part."""
 
     sign: Floats
     energy: float

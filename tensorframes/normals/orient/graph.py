@@ -1,4 +1,4 @@
-"""The neighbour graph of a cloud, and what its edges say about the signs of their ends."""
+"""The neighbour graph of a cloud, and couplings of the signs at the ends of its edges."""
 
 from __future__ import annotations
 

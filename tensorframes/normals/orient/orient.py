@@ -35,30 +35,31 @@ def orient_normals(
     viewpoint: ArrayLike | None = None,
     up: ArrayLike | None = None,
 ) -> Normals:
-    """The normals, each with the sign that the method gives it.
+    """The normals, with signs chosen by the method.
 
-    - ``viewpoint``: toward a point v, n . (v - x) >= 0; the position of the sensor, say.
-    - ``up``: toward a direction d, n . d >= 0.
-    - ``outward``: equal along the surface, and outward from closed shapes (``choice.best_signs``). All parts of a cloud
-      that was seen from one place face it, or none. Surfaces without an inside, such as flat sheets, get the sign of
-      most of their given normals.
-    - ``consistent``: equal along the surface; each connected part gets the sign of most of its given normals.
+    - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor, or a point for each x.
+    - ``up``: towards a direction d, n . d >= 0.
+    - ``outward``: consistent along the surface, and outward on closed shapes (``choice.best_signs``). In a range scan,
+      all parts face the sensor, or none. Surfaces without an inside, such as flat sheets, get the sign of most of their
+      given normals.
+    - ``consistent``: consistent along the surface; each connected part gets the sign of most of its given normals.
 
-    Signs do not depend on scale, offset, pose and order of the cloud, and change with a reflection as the normals do,
-    but for ties. A row of zeros or a row that is not finite has no sign and stays as it is.
+    Except for ties, signs do not depend on scale, offset, pose and order of the cloud, and are equivariant under
+    reflections. Rows that are zero or not finite stay as they are.
 
     Args:
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
         normals: (N, 3), of any length; an array or a tensor on any device.
         method: see above.
-        viewpoint: (3,) for the method of that name.
+        viewpoint: (3,), or (N, 3) of each point, for the method of that name.
         up: (3,) direction for the method of that name, by default (0, 0, 1).
 
     Returns:
         (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``; of integers float64.
 
     Raises:
-        ValueError: shapes or values are not these, the method is unknown, or it takes no viewpoint or direction.
+        ValueError: shapes or values are not as above, the method is unknown, a viewpoint is missing, or the method does
+            not use the given viewpoint or direction.
     """
     pos = number_rows(as_array(points), "points").astype(np.float64)
     normal = number_rows(plain(normals), "normals").astype(np.float64)
@@ -72,7 +73,7 @@ def orient_normals(
     usable = np.isfinite(pos).all(1) & np.isfinite(normal).all(1) & (normal != 0).any(1)
     sign, unit = np.ones(len(pos)), directions(normal[usable])
     if method == "viewpoint":
-        sign[usable] = _toward(unit, _vector(viewpoint, "viewpoint") - pos[usable])
+        sign[usable] = _toward(unit, (_viewpoints(viewpoint, len(pos)) - pos)[usable])
     elif method == "up":
         sign[usable] = _toward(unit, _direction((0.0, 0.0, 1.0) if up is None else up))
     elif usable.any():
@@ -104,10 +105,21 @@ def _direction(values: ArrayLike) -> Floats:
     return directions(vector)
 
 
-def _vector(values: ArrayLike | None, name: str) -> Floats:
-    """(3,) float64, finite."""
+def _viewpoints(values: ArrayLike | None, count: int) -> Floats:
+    """(3,) or (count, 3) float64, finite."""
     if values is None:
-        raise ValueError(f"expected a {name} of three numbers, got none")
+        raise ValueError("expected a viewpoint of three numbers, got none")
+    array = plain(values)
+    if array.ndim < 2:
+        return _vector(values, "viewpoint")
+    if array.shape != (count, 3) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        got = f"shape {array.shape}" if array.shape != (count, 3) else "others"
+        raise ValueError(f"expected viewpoint of three finite numbers, or of shape ({count}, 3), got {got}")
+    return array.astype(np.float64)
+
+
+def _vector(values: ArrayLike, name: str) -> Floats:
+    """(3,) float64, finite."""
     array = plain(values)
     if array.shape != (3,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
         got = array.tolist() if array.size <= 3 else f"shape {array.shape}"

@@ -1,4 +1,4 @@
-"""Noise taken from positions: points moved along their normals to where the surface is densest.
+"""Denoising of positions: points move along their normals to where the surface is densest.
 
 Mean shift (Comaniciu, Meer: "Mean Shift: A Robust Approach Toward Feature Space Analysis", 2002) of the heights above
 the plane of each point, with the lateral window of a projection onto a surface (Huang et al.: "Edge-Aware Point Set
@@ -29,7 +29,7 @@ NOISY, BLURRED = 0.25, 0.06
 """Roughness, before and after sharpening, above which the positions of single points say nothing of the surface."""
 
 NEIGHBOURS, NEAREST = 48, 24
-"""Points of a window, and those of them whose heights tell the noise."""
+"""Points of a window, and those of them from whose heights the noise is estimated."""
 
 QUARTILE = 0.4506
 

@@ -1,4 +1,4 @@
-"""What the paper claims, judged by the runs of a matrix."""
+"""The claims of the paper, tested with the runs of a matrix."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -82,7 +82,7 @@ class Setup:
     Args:
         command: that made them. commit: of the code. machine: that wrote the report. planned: number of runs.
         score: main score, cosine_oriented or cosine_unoriented. rotation: main test rotation.
-        counts: clouds of each split. data: name of the data set.
+        counts: clouds of each split. data: name of the dataset.
     """
 
     command: str

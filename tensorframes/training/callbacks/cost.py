@@ -19,7 +19,7 @@ class Cost(pl.Callback):
     Attributes:
         seconds: of each step, the wait for its samples included, validations not.
         peak_bytes: largest memory in use: that of tensors on the device for CUDA, else that of the process, on Linux
-            since the run began; None where the system does not say.
+            since the run began; None where the system does not report it.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""last.ckpt: from which a run that was ended, in whatever way, goes on as if undisturbed."""
+"""last.ckpt: the checkpoint from which a run continues exactly, however it was ended."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ class LastCheckpoint(Checkpoint):
     """Saves the run every so many steps, after each validation, and at its last step.
 
     At a step with a validation it is saved after that, not before: Lightning would leave the validation out when the
-    run goes on. A run that is killed during a validation repeats the steps since the checkpoint before it.
+    run continues. A run that is killed during a validation repeats the steps since the checkpoint before it.
 
     Args:
         path: of the file. every_n_train_steps: steps between checkpoints; None: only the others.

@@ -6,8 +6,8 @@ import pytorch_lightning as pl
 
 
 class FinalValidation(pl.Callback):
-    """Stops the trainer at ``max_steps``, so that it validates and saves a checkpoint at the last step; and keeps the
-    steps that loggers are told."""
+    """Stops the trainer at ``max_steps``, so that it validates and saves a checkpoint at the last step; and corrects
+    the steps that loggers receive."""
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int

@@ -15,6 +15,7 @@ def test_a_scan_of_kitti(tmp_path, pos):
     columns = read_cloud(tmp_path / "0.bin")
     np.testing.assert_array_equal(columns.pos, pos)
     np.testing.assert_array_equal(columns.table["reflectance"], rows[:, 3])
+    np.testing.assert_array_equal(columns.sensor, [0, 0, 0])
 
 
 def test_other_rows_are_no_scan_of_kitti(tmp_path, pos):
@@ -62,6 +63,7 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     assert columns.beside == ("poses and images", *(f"{name} of some scans" for name in ("red", "green", "blue")))
     np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0]] * 3)
 
 
 def test_other_content_is_no_e57(tmp_path, e57):
