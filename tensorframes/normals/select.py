@@ -32,6 +32,7 @@ from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
 UNIT = 5.0  # unit of the scores
+UNLIKELY = -4.0  # log prior of normals across points that spread over a plane: right where heights have coarse steps
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Evidence:
 
     inliers: Tensor  # (M, C, T) for each tolerance, the share of inliers among the nearest points
     rest: Tensor  # (M, C, 2 + S) thickness of the 15 nearest and of all nearest points, angles to the S estimates
-    possible: Tensor  # (M, C) log prior: not across points that spread over a plane
+    possible: Tensor  # (M, C) log prior, at least UNLIKELY: not across points that spread over a plane
 
 
 class Select(nn.Module):
@@ -203,7 +204,7 @@ class Select(nn.Module):
         return Evidence(
             torch.cat(shares[::-1], dim=1).transpose(1, 2),
             torch.cat([stacked(thin), log_sine(turned)], dim=-1),
-            log_prior(along(thick[1], about[1])),
+            log_prior(along(thick[1], about[1])).clamp_min(UNLIKELY),
         )
 
 

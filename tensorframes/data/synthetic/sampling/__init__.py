@@ -16,8 +16,8 @@ from tensorframes.data.synthetic.shapes.scenes import Surface
 SAMPLINGS: Mapping[str, Sampling] = {
     "elevation_grid": ElevationGrid(),
     "depth_image": DepthImage(),
-    "coarse_elevation": ElevationGrid(rounding=(0.7, 6.0)),
-    "coarse_depth": DepthImage(views=(1, 2), rounding=(0.7, 6.0), disparity=0.5),
+    "coarse_elevation": ElevationGrid(rounding=(0.5, 5.0)),
+    "coarse_depth": DepthImage(views=(1, 2), rounding=(0.5, 5.0), disparity=0.5),
     "isosurface_vertices": IsosurfaceVertices(),
     "mesh_vertices": MeshVertices(),
     "voxel_filter": VoxelFilter(),
