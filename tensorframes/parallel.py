@@ -45,6 +45,7 @@ def parallel_map(work: Callable[[Chunk], Result], chunks: Sequence[Chunk], devic
     share, inference = torch.get_num_threads() // threads, torch.is_inference_mode_enabled()
 
     def begin() -> None:
+        torch.get_num_threads()  # takes the latest number of any thread, once in each: not after the next line
         torch.set_num_threads(share)
         _here.is_part = True
 

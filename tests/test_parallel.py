@@ -72,6 +72,17 @@ def test_a_chunk_has_its_share_of_the_threads_for_a_nested_map() -> None:
         assert all(other != ident and own == 1 for _, other, own, _ in within)
 
 
+def test_a_chunk_keeps_its_threads_while_others_set_theirs() -> None:
+    def work(chunk: int) -> int:
+        other = Thread(target=torch.set_num_threads, args=(3,))
+        other.start()
+        other.join()
+        return torch.get_num_threads()
+
+    with torch.no_grad():
+        assert parallel_map(work, range(2), CPU) == [1, 1]
+
+
 def test_one_thread_for_many_small_operations_and_then_as_before() -> None:
     with one_thread(CPU):
         assert torch.get_num_threads() == 1

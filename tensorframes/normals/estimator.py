@@ -210,7 +210,7 @@ def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
         raise UserError(f"expected frames {expected} from {name}.forward, got shape {tuple(matrices.shape)}")
     if matrices.device.type == "cpu" and not torch.compiler.is_compiling():
         product = matrices @ matrices.transpose(-1, -2)
-        error = (product - torch.eye(3, dtype=product.dtype)).abs().amax()
+        error = (product - torch.eye(3, dtype=product.dtype, device=product.device)).abs().amax()
         if not bool(error <= SKEW):
             raise UserError(f"expected orthonormal frames R from {name}.forward, got |R R^T - 1| = {float(error):.2g}")
     return result
