@@ -1,13 +1,14 @@
 """``tensorframes normals``: a point file in, the same file with normals out."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.errors import LineParser, UserError, flushed, loading
+from tensorframes.errors import LineParser, UserError, discard_output, flushed, loading, mistake
 from tensorframes.words import counted
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     with loading():
         from tensorframes.cli.clouds import check_target, suffix_of, targets_of
         from tensorframes.cli.reporting import check_report
+        from tensorframes.normals import chosen_device
     try:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
@@ -103,31 +105,42 @@ def main(arguments: Sequence[str]) -> int:
         for source, target in targets.items():
             check_target(target, source, kind, given.overwrite)
             check_report(given.report, source, given.overwrite)
-    except ValueError as error:
+        chosen_device(given.device)
+        weights = chosen_weights(given.weights, given.trusted)
+    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     code = 0
     for source, target in targets.items():
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
-        code = max(code, finished(one, orient))
+        code = max(code, finished(one, orient, weights))
     return code
 
 
-def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]) -> int:
-    """Write the target of one source, and say so, or what is wrong; returns the exit code."""
+def finished(
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
+) -> int:
+    """Write the target of one source, and print its line, or the error; returns the exit code."""
     with loading():
-        from tensorframes.cli.clouds import OUTPUT, STANDARD, is_standard_output
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
         from tensorframes.normals.missing import missing
     begin = time.perf_counter()
     try:
-        pos, normals, confidence = written(given, orient)
-    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        if len(given.sources) > 1:  # the clouds before may have written it
+            check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
+        pos, normals, confidence = written(given, orient, weights)
+    except (ValueError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        named = len(given.sources) == 1 or given.source in text or given.target in text
+        return mistake(text if named else f"{given.source}: {text}")
     if not given.quiet:
         name = OUTPUT if given.target == STANDARD else given.target
         line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
         if not is_standard_output(given.target):
-            return flushed(f"{name}: {line}\n")
+            try:
+                return flushed(f"{name}: {line}\n")
+            except BrokenPipeError:  # no one reads on; other clouds are still to be written
+                discard_output()
+                return 0
         print(f"{name}: {line}", file=sys.stderr)
     return 0
 
@@ -154,8 +167,12 @@ def summary(
 
 def joined(arguments: Sequence[str]) -> list[str]:
     """The arguments, with words that belong together made one: ``--orient viewpoint X,Y,Z``, which may begin with
-    a minus, and ``--confidence`` before a file, which is not its value."""
+    a minus, and ``--confidence`` before a file, which is not its value. Files behind ``--`` may begin with a minus."""
     words = list(arguments)
+    if "--" in words:
+        place = words.index("--")
+        files = [f".{os.sep}{word}" if word.startswith("-") and word != "-" else word for word in words[place + 1 :]]
+        return [*joined(words[:place]), *files]
     for place, word in enumerate(words[1:]):
         if words[place] == "--confidence" and word not in CONFIDENCES:
             words[place] = f"--confidence={CONFIDENCES[0]}"
@@ -189,13 +206,13 @@ def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
 
 
 def written(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
 
     Args:
-        given: the arguments. orient: method and viewpoint, see ``orientation``.
+        given: the arguments. orient: method and viewpoint, see ``orientation``. weights: name or estimator.
     """
     with loading():
         import numpy as np
@@ -223,7 +240,7 @@ def written(
     if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()
-    normals, confidence = estimated(given, pos, shown)
+    normals, confidence = estimated(given, pos, weights)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
@@ -235,7 +252,7 @@ def written(
 
 
 def estimated(
-    given: argparse.Namespace, pos: "NDArray[np.float64]", shown: bool
+    given: argparse.Namespace, pos: "NDArray[np.float64]", weights: "str | NormalEstimator"
 ) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
     from tensorframes.normals import normals_and_confidence
@@ -243,9 +260,8 @@ def estimated(
     from tensorframes.normals.estimate import answered
     from tensorframes.progress import progress_bar
 
-    weights = chosen_weights(given.weights, given.trusted)
     block: Block = given.block or "auto"
-    with progress_bar(counted(len(pos), "point"), points=len(pos), shown=shown) as progress:
+    with progress_bar(counted(len(pos), "point"), points=len(pos), shown=not given.quiet) as progress:
         if given.confidence is not None:
             return normals_and_confidence(pos, weights, given.device, progress, block)
         found = answered(pos, weights, given.device, progress, block)
