@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     with loading():
         from tensorframes.atomic import expect_replaceable
         from tensorframes.cli.clouds import check_new
-        from tensorframes.cli.normals import chosen_weights
+        from tensorframes.cli.named import chosen_weights
         from tensorframes.normals import NormalEstimator, pretrained
         from tensorframes.progress import progress_bar
     try:
