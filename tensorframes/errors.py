@@ -163,6 +163,12 @@ def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
         raise missing_library(str(error.name).partition(".")[0], purpose, extra) from error
 
 
+def mistake(text: str) -> int:
+    """Report a user error in one line; returns the exit code."""
+    print(f"error: {text}", file=sys.stderr)
+    return 2
+
+
 class LineParser(argparse.ArgumentParser):
     """An argument parser that reports errors in one line."""
 

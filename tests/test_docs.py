@@ -175,7 +175,7 @@ def test_normals_of_a_file(program: Callable[..., Ended], folder: Path) -> None:
 
 
 def test_networks_are_exported(program: Callable[..., Ended], trained: Path, folder: Path) -> None:
-    for place in ("outputs/shapes/TIME", "outputs/fast/TIME"):
+    for place in ("outputs/shapes/TIME", "outputs/confidence/TIME"):
         shutil.copytree(trained, place)
     made = [command.words for command in commands() if command.program == "export"]
     assert len(made) >= 2

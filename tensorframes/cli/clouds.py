@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tensorframes.atomic import is_special
 from tensorframes.data.io import (
+    SUFFIXES,
     encode_cloud,
     expect_kind,
     expect_target,
@@ -16,7 +17,9 @@ from tensorframes.data.io import (
     recognised,
     write_cloud,
 )
+from tensorframes.data.io.files import file_of
 from tensorframes.errors import UserError, standard_output
+from tensorframes.words import counted
 
 if TYPE_CHECKING:
     from tensorframes.data.io import Columns
@@ -53,24 +56,42 @@ def targets_of(sources: Sequence[str], target: str, suffix: str = "") -> dict[st
             default those of the sources.
 
     Raises:
-        UserError: there are several sources, and the target is no folder; a source has no name, or that of another.
+        UserError: there are several sources, and the target is no folder; a source is a folder, or would be written to
+            the file that another one is or is written to.
     """
+    if folder := next((source for source in sources if source != STANDARD and os.path.isdir(source)), None):
+        raise UserError(f"{folder}: expected the file of a cloud, got a folder")
     if target == STANDARD or not os.path.isdir(target):
         if target == STANDARD and len(sources) > 1:
             raise UserError(f"{OUTPUT}: expected one cloud, got {len(sources)}")
-        if len(sources) > 1:
+        if len(sources) > 1 or target.endswith(os.sep):
             what = "a file" if os.path.exists(target) else "none"
-            raise UserError(f"{target}: expected a folder for {len(sources)} clouds, got {what}")
+            raise UserError(f"{target}: expected a folder for {counted(len(sources), 'cloud')}, got {what}")
         return {sources[0]: target}
+    places = {place_of(source): source for source in sources}
     targets: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for source in sources:
-        if source == STANDARD:
-            raise UserError(f"{target}: expected a file to write the {INPUT} to, got a folder")
-        made = os.path.join(target, Path(source).with_suffix(suffix).name if suffix else os.path.basename(source))
-        if other := next((name for name, one in targets.items() if one == made), None):
+        name = file_of(Path(source)).name
+        if source == STANDARD or not name:
+            what = INPUT if source == STANDARD else "cloud without a name"
+            raise UserError(f"{target}: expected a file to write the {what} to, got a folder")
+        if suffix:
+            known = Path(name).suffix.lower() in SUFFIXES
+            name = f"{Path(name).stem if known else name}{suffix}"
+        made = os.path.join(target, name)
+        other = taken.setdefault(place_of(made), source)
+        if other is not source:
             raise UserError(f"expected sources with different names for the folder {target}, got {other} and {source}")
+        if places.get(place_of(made), source) != source:
+            raise UserError(f"{made}: expected a target that is no other source, got {places[place_of(made)]}")
         targets[source] = made
     return targets
+
+
+def place_of(path: str) -> str:
+    """The file that a name leads to, for comparison."""
+    return os.path.normcase(os.path.realpath(path))
 
 
 def check_target(target: str, source: str, suffix: str = "", overwrite: bool = False) -> None:

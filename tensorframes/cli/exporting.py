@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     with loading():
         from tensorframes.atomic import expect_replaceable
         from tensorframes.cli.clouds import check_new
-        from tensorframes.cli.normals import chosen_weights
+        from tensorframes.cli.named import chosen_weights
         from tensorframes.normals import NormalEstimator, pretrained
         from tensorframes.progress import progress_bar
     try:
@@ -68,33 +69,36 @@ def main(arguments: Sequence[str]) -> int:
 
 def write_weights(estimator: NormalEstimator, source: str, target: Path) -> None:
     """A weights file, with the recipe of the network and what it was trained as."""
+    from tensorframes.cli.named import named_recipe
+    from tensorframes.normals import save_weights
+
+    save_weights(estimator, named_recipe(source), target, training_of(source))
+
+
+def training_of(name: str) -> dict[str, Any]:
+    """Metadata of the training of a checkpoint, a weights file or weights of the package; its name if there is none.
+
+    The experiment, steps and seed of a checkpoint come after those of the weights that it began with.
+    """
     from tensorframes.cli.checkpoint import read_checkpoint
-    from tensorframes.normals import PRETRAINED, about, save_weights
-    from tensorframes.normals.weights import pretrained_path, recipe_of
-
-    if source.endswith(".ckpt"):
-        saved = read_checkpoint(source)
-        recipe, training = (
-            saved["tensorframes"]["model"],
-            history(saved["tensorframes"]["config"], saved["global_step"]),
-        )
-    else:
-        file = pretrained_path(source) if source in PRETRAINED else Path(source)
-        recipe, training = recipe_of(file), about(file)
-    save_weights(estimator, recipe, target, training)
-
-
-def history(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    """Metadata of a training: its experiment, steps and seed, after those of the weights that it began with."""
     from tensorframes.normals import PRETRAINED, about
     from tensorframes.normals.weights import SUFFIX, pretrained_path
 
-    own = {"experiment": config.get("name"), "steps": steps, "seed": config.get("seed")}
-    if (begun := config.get("start_from")) is None:
-        return own
-    file = pretrained_path(begun) if begun in PRETRAINED else Path(begun)
-    before = about(file) if file.suffix == SUFFIX and file.is_file() else {"start_from": begun}
-    return {**before, "then": own}
+    file = pretrained_path(name) if name in PRETRAINED else Path(name)
+    if not file.is_file():
+        return {"start_from": name}
+    if file.suffix == SUFFIX:
+        return about(file)
+    content = read_checkpoint(file)
+    config = content["tensorframes"]["config"]
+    own = {"experiment": config.get("name"), "steps": content["global_step"], "seed": config.get("seed")}
+    begun = config.get("start_from")
+    return own if begun is None else following(training_of(begun), own)
+
+
+def following(before: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of one training after others: each is the ``then`` of the one before."""
+    return {**before, "then": following(before["then"], own) if "then" in before else own}
 
 
 def write_program(estimator: NormalEstimator, source: str, target: Path) -> None:
@@ -116,7 +120,9 @@ def write_onnx(estimator: NormalEstimator, source: str, target: Path) -> None:
 
     with needed_for("ONNX", "onnx"):
         import onnxscript  # noqa: F401
-    made = torch.onnx.export(elementary(program(estimator)), dynamo=True, optimize=False, verbose=False)
+    exported = elementary(program(estimator))
+    with exporting():
+        made = torch.onnx.export(exported, dynamo=True, optimize=False, verbose=False)
     assert made is not None  # it is a program where dynamo is true
     with replacing_by_name(target) as part:
         made.save(part)
@@ -127,13 +133,31 @@ def program(estimator: NormalEstimator) -> ExportedProgram:
 
     Raises:
         ValueError: its head cannot be exported.
+        UserError: torch cannot export a part of it.
     """
     import torch
 
     from tensorframes.normals import ExportableEstimator
 
     network = ExportableEstimator(estimator)
-    return torch.export.export(network, network.example(), dynamic_shapes=network.dynamic_shapes(), strict=False)
+    example, shapes = network.example(), network.dynamic_shapes()
+    with exporting():
+        return torch.export.export(network, example, dynamic_shapes=shapes, strict=False)
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    """A context for exporters, which raise many kinds of errors of their own.
+
+    Raises:
+        UserError: in place of any of them.
+    """
+    try:
+        yield
+    except Exception as error:
+        text = str(error).strip()
+        line = text.splitlines()[0] if text else type(error).__name__
+        raise UserError(f"expected a network that torch can export, got one that it cannot: {line}") from error
 
 
 WRITERS: dict[str, Callable[[NormalEstimator, str, Path], None]] = {

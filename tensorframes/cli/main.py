@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from tensorframes.cli.quiet import silence_libraries
-from tensorframes.errors import interruptible, loading, missing_library
+from tensorframes.errors import interruptible, loading, missing_library, mistake
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,3 @@ def shown(text: str) -> int:
     """Print; returns the exit code."""
     print(text)
     return 0
-
-
-def mistake(text: str) -> int:
-    """Report a user error in one line; returns the exit code."""
-    print(f"error: {text}", file=sys.stderr)
-    return 2

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
+from tensorframes.cli.folders import find_plugins
 from tensorframes.errors import UserError
-from tensorframes.normals import PRETRAINED, Estimator, load_weights, pretrained
+from tensorframes.normals import PRETRAINED, Estimator, NormalEstimator, load_weights, pretrained
 from tensorframes.normals.weights import pretrained_path, recipe_of
 
 
@@ -39,3 +40,21 @@ def named_recipe(name: str) -> dict[str, Any]:
         return recipe_of(name)
     recipe: dict[str, Any] = read_checkpoint(name)["tensorframes"]["model"]
     return recipe
+
+
+def chosen_weights(name: str, trusted: Sequence[str]) -> str | NormalEstimator:
+    """The name, if it is that of weights of the package, or the estimator in the file of that name.
+
+    Raises:
+        UserError: there is no such file, or it is neither a weights file nor a checkpoint.
+    """
+    if trusted:
+        find_plugins()
+    if name in PRETRAINED:
+        return name
+    if not name.endswith(".ckpt"):
+        return load_weights(name, trusted)
+    estimator = load_estimator(name, trusted)
+    if not isinstance(estimator, NormalEstimator):
+        raise UserError(f"expected a NormalEstimator in {name}, got a {type(estimator).__name__}")
+    return estimator

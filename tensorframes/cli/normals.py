@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.errors import LineParser, UserError, flushed, loading
+from tensorframes.cli.arguments import joined, orientation, parser
+from tensorframes.errors import UserError, discard_output, flushed, loading, mistake
 from tensorframes.words import counted
 
 if TYPE_CHECKING:
@@ -30,61 +31,6 @@ FEW = 300
 """Points below which the networks that come with the package, which learned from thousands, are often far off, and
 expect less (``benchmarks/bench_few.py``)."""
 
-CONFIDENCES = ("field", "length")
-"""The forms of a confidence."""
-
-DESCRIPTION = """\
-Estimates normals of a point cloud file: tensorframes normals scan.ply normals.ply
-
-Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
-KITTI's BIN. Other columns are kept. The target is written, or with --overwrite replaced, only once its content is
-complete: an interrupt or a full disk changes nothing.
-
-Several clouds are written to an existing folder: tensorframes normals scans/*.ply normals
-"""
-
-
-def parser() -> LineParser:
-    """The command's arguments."""
-    reader = LineParser(
-        prog="tensorframes normals", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    reader.add_argument("sources", metavar="source", nargs="+", help="a point cloud; - for standard input")
-    reader.add_argument("target", help="the file to write, or an existing folder; - for standard output")
-    reader.add_argument(
-        "--from", dest="source_kind", metavar="KIND", help="format of the source, such as ply (default: by its name)"
-    )
-    reader.add_argument("--to", dest="target_kind", metavar="KIND", help="format of the target (default: by its name)")
-    reader.add_argument(
-        "--overwrite", action="store_true", help="replace an existing target or report; the target may be the source"
-    )
-    reader.add_argument("--quiet", action="store_true", help="print errors only")
-    reader.add_argument("--weights", default="fast", help="fast, best, a weights file or a checkpoint (default: fast)")
-    reader.add_argument("--device", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
-    reader.add_argument("--block", type=int, help="points per block of a large cloud (250000; on a GPU what fits)")
-    reader.add_argument(
-        "--orient",
-        default="none",
-        metavar="HOW",
-        help="sign of the normals: none, viewpoint X,Y,Z, sensor, up, outward or consistent (default: none)",
-    )
-    reader.add_argument("--report", metavar="FILE", help="also write an HTML report: FILE.html")
-    reader.add_argument(
-        "--confidence",
-        nargs="?",
-        const=CONFIDENCES[0],
-        choices=CONFIDENCES,
-        help="also write the confidence in each normal, from 0 to 1: as a column, or as the length of the normal",
-    )
-    reader.add_argument(
-        "--trusted",
-        action="append",
-        default=[],
-        metavar="PACKAGE",
-        help="a package whose classes a checkpoint may use",
-    )
-    return reader
-
 
 def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write, for one cloud after the other; returns the exit code."""
@@ -92,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     given = reader.parse_intermixed_args(joined(arguments))
     with loading():
         from tensorframes.cli.clouds import check_target, suffix_of, targets_of
+        from tensorframes.cli.named import chosen_weights
         from tensorframes.cli.reporting import check_report
+        from tensorframes.normals import chosen_device
     try:
         if given.block is not None and given.block < SMALLEST_BLOCK:
             raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
@@ -103,31 +51,42 @@ def main(arguments: Sequence[str]) -> int:
         for source, target in targets.items():
             check_target(target, source, kind, given.overwrite)
             check_report(given.report, source, given.overwrite)
-    except ValueError as error:
+        chosen_device(given.device)
+        weights = chosen_weights(given.weights, given.trusted)
+    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     code = 0
     for source, target in targets.items():
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
-        code = max(code, finished(one, orient))
+        code = max(code, finished(one, orient, weights))
     return code
 
 
-def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]) -> int:
-    """Write the target of one source, and say so, or what is wrong; returns the exit code."""
+def finished(
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
+) -> int:
+    """Write the target of one source, and print its line, or the error; returns the exit code."""
     with loading():
-        from tensorframes.cli.clouds import OUTPUT, STANDARD, is_standard_output
+        from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
         from tensorframes.normals.missing import missing
     begin = time.perf_counter()
     try:
-        pos, normals, confidence = written(given, orient)
-    except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+        if len(given.sources) > 1:  # the clouds before may have written it
+            check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
+        pos, normals, confidence = written(given, orient, weights)
+    except (ValueError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        named = len(given.sources) == 1 or given.source in text or given.target in text
+        return mistake(text if named else f"{given.source}: {text}")
     if not given.quiet:
         name = OUTPUT if given.target == STANDARD else given.target
         line = summary(missing(pos, normals), normals, confidence, time.perf_counter() - begin)
         if not is_standard_output(given.target):
-            return flushed(f"{name}: {line}\n")
+            try:
+                return flushed(f"{name}: {line}\n")
+            except BrokenPipeError:  # no one reads on; other clouds are still to be written
+                discard_output()
+                return 0
         print(f"{name}: {line}", file=sys.stderr)
     return 0
 
@@ -152,50 +111,14 @@ def summary(
     return f"normals of {counted(count - lacking, 'point')} in {seconds:.1f} s{doubt}{note}"
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments, with words that belong together made one: ``--orient viewpoint X,Y,Z``, which may begin with
-    a minus, and ``--confidence`` before a file, which is not its value."""
-    words = list(arguments)
-    for place, word in enumerate(words[1:]):
-        if words[place] == "--confidence" and word not in CONFIDENCES:
-            words[place] = f"--confidence={CONFIDENCES[0]}"
-    for place in range(1, len(words) - 1):
-        if words[place - 1 : place + 1] == ["--orient", "viewpoint"]:
-            words[place : place + 2] = [f"viewpoint={words[place + 1]}"]
-            break
-    return words
-
-
-def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:
-    """Method of orientation, and its viewpoint.
-
-    Raises:
-        ValueError: it is none of those that there are.
-    """
-    method, _, place = text.partition("=")
-    try:
-        viewpoint = tuple(map(float, place.split(","))) if method == "viewpoint" else None
-    except ValueError:
-        viewpoint = ()
-    wrong = (
-        len(viewpoint or ()) != 3
-        if method == "viewpoint"
-        else text not in ("none", "sensor", "up", "outward", "consistent")
-    )
-    if wrong:
-        expected = "none, viewpoint X,Y,Z, sensor, up, outward or consistent"
-        raise ValueError(f"expected --orient {expected}, got {text.replace('=', ' ')!r}")
-    return method, viewpoint
-
-
 def written(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"]
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
 
     Args:
-        given: the arguments. orient: method and viewpoint, see ``orientation``.
+        given: the arguments. orient: method and viewpoint, see ``orientation``. weights: name or estimator.
     """
     with loading():
         import numpy as np
@@ -223,7 +146,7 @@ def written(
     if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()
-    normals, confidence = estimated(given, pos, shown)
+    normals, confidence = estimated(given, pos, weights)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
@@ -235,7 +158,7 @@ def written(
 
 
 def estimated(
-    given: argparse.Namespace, pos: "NDArray[np.float64]", shown: bool
+    given: argparse.Namespace, pos: "NDArray[np.float64]", weights: "str | NormalEstimator"
 ) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
     from tensorframes.normals import normals_and_confidence
@@ -243,9 +166,8 @@ def estimated(
     from tensorframes.normals.estimate import answered
     from tensorframes.progress import progress_bar
 
-    weights = chosen_weights(given.weights, given.trusted)
     block: Block = given.block or "auto"
-    with progress_bar(counted(len(pos), "point"), points=len(pos), shown=shown) as progress:
+    with progress_bar(counted(len(pos), "point"), points=len(pos), shown=not given.quiet) as progress:
         if given.confidence is not None:
             return normals_and_confidence(pos, weights, given.device, progress, block)
         found = answered(pos, weights, given.device, progress, block)
@@ -261,26 +183,3 @@ def with_answers(
     if how == "length":
         return cloud.with_normals(normals * confidence[:, None])
     return cloud.with_normals(normals).with_columns({"confidence": confidence})
-
-
-def chosen_weights(name: str, trusted: Sequence[str]) -> "str | NormalEstimator":
-    """The name, if it is that of weights of the package, or the estimator in the file of that name.
-
-    Raises:
-        UserError: there is no such file, or it is neither a weights file nor a checkpoint.
-    """
-    from tensorframes.cli.folders import find_plugins
-    from tensorframes.normals import PRETRAINED, NormalEstimator, load_weights
-
-    if trusted:
-        find_plugins()
-    if name in PRETRAINED:
-        return name
-    if not name.endswith(".ckpt"):
-        return load_weights(name, trusted)
-    from tensorframes.cli.checkpoint import load_estimator
-
-    estimator = load_estimator(name, trusted)
-    if not isinstance(estimator, NormalEstimator):
-        raise UserError(f"expected a NormalEstimator in {name}, got a {type(estimator).__name__}")
-    return estimator

@@ -84,7 +84,8 @@ class VectorFrames(FrameFinder):
         Raises:
             UserError: something else is returned.
         """
-        vectors: object = self.vectors(pos, edge_index, receivers)
+        given = (pos, edge_index) if receivers is None else (pos, edge_index, receivers)
+        vectors: object = self.vectors(*given)
         count = pos.shape[0] if receivers is None else receivers.shape[0]
         shape = tuple(vectors.shape) if isinstance(vectors, Tensor) else ()
         if not isinstance(vectors, Tensor) or len(shape) != 3 or (shape[0], shape[2]) != (count, self.d):

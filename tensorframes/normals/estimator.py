@@ -208,7 +208,7 @@ def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
     matrices, expected = result.matrices.detach(), (pos.shape[0], 3, 3)
     if tuple(matrices.shape) != expected:
         raise UserError(f"expected frames {expected} from {name}.forward, got shape {tuple(matrices.shape)}")
-    if matrices.device.type == "cpu" and not torch.compiler.is_compiling():
+    if len(matrices) and matrices.device.type == "cpu" and not torch.compiler.is_compiling():
         product = matrices @ matrices.transpose(-1, -2)
         error = (product - torch.eye(3, dtype=product.dtype, device=product.device)).abs().amax()
         if not bool(error <= SKEW):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from numbers import Integral
 from typing import NamedTuple
 
 from torch import Tensor
@@ -48,7 +49,8 @@ class TensorReps(DirectSum[TensorBlock]):
     __slots__ = ()
 
     def __init__(self, spec: str | Iterable[TensorBlock] | TensorReps, d: int = 3) -> None:
-        if not isinstance(d, int) or d < 2:
+        dimension: object = d
+        if not isinstance(dimension, Integral) or dimension < 2:
             raise ValueError(f"expected a space of dimension d >= 2, got d={d!r}")
         if isinstance(spec, TensorReps):
             if spec.d != d:

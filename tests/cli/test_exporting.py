@@ -1,13 +1,16 @@
 """``tensorframes export``: trained networks as files."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from tensorframes.cli.exporting import history
-from tensorframes.normals import ExportableEstimator, about, pretrained, save_weights
+from tensorframes.cli import checkpoint, exporting
+from tensorframes.cli.exporting import training_of
+from tensorframes.normals import ExportableEstimator, about, save_weights
 from tensorframes.normals.weights import pretrained_path, recipe_of
 from tensorframes.recipes import built
 from tests.cli.commands import run_command
@@ -35,8 +38,9 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_weights_of_the_package_are_written_as_they_are() -> None:
     ended = run_command("export", "fast", "copy.safetensors")
-    assert (ended.code, ended.out, ended.err) == (0, "copy.safetensors: 1.07 MB\n", "")
     copy, first = Path("copy.safetensors"), pretrained_path("fast")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"copy.safetensors: {copy.stat().st_size / 1e6:.2f} MB\n"
     assert (about(copy), recipe_of(copy)) == (about(first), recipe_of(first))
     expected = load_file(first)
     assert all(torch.equal(value, expected.pop(name)) for name, value in load_file(copy).items())
@@ -82,12 +86,56 @@ def test_a_target_is_replaced_when_asked_to() -> None:
     assert about("there.safetensors") == about(pretrained_path("fast"))
 
 
-def test_trainings_that_followed_one_another_are_named() -> None:
-    config = {"name": "own", "seed": 3, "start_from": None}
-    own = {"experiment": "own", "steps": 40, "seed": 3}
-    assert history(config, 40) == own
-    assert history({**config, "start_from": "fast"}, 40) == {**about(pretrained_path("fast")), "then": own}
-    assert history({**config, "start_from": "gone.ckpt"}, 40) == {"start_from": "gone.ckpt", "then": own}
-    estimator = pretrained("fast")
-    save_weights(estimator, {}, "first.safetensors", {"steps": 7})
-    assert history({**config, "start_from": "first.safetensors"}, 40) == {"steps": 7, "then": own}
+def test_trainings_that_followed_one_another_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {
+        "first.ckpt": {"name": "fast", "seed": 3, "start_from": None},
+        "second.ckpt": {"name": "confidence", "seed": 4, "start_from": "first.ckpt"},
+        "tuned.ckpt": {"name": "mine", "seed": 5, "start_from": "fast"},
+        "lost.ckpt": {"name": "mine", "seed": 5, "start_from": "gone.ckpt"},
+    }
+    contents = {name: {"global_step": 40, "tensorframes": {"config": config}} for name, config in runs.items()}
+    monkeypatch.setattr(checkpoint, "read_checkpoint", lambda path: contents[str(path)])
+    for name in runs:
+        Path(name).touch()
+    first, mine = {"experiment": "fast", "steps": 40, "seed": 3}, {"experiment": "mine", "steps": 40, "seed": 5}
+    assert training_of("first.ckpt") == first
+    assert training_of("second.ckpt") == {**first, "then": {"experiment": "confidence", "steps": 40, "seed": 4}}
+    assert training_of("lost.ckpt") == {"start_from": "gone.ckpt", "then": mine}
+    shipped, tuned = about(pretrained_path("fast")), training_of("tuned.ckpt")
+    assert tuned["then"].pop("then") == mine
+    assert tuned == shipped
+
+
+def test_a_network_that_torch_cannot_export_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("a size that depends on data\nand many lines more")
+
+    monkeypatch.setattr(torch.export, "export", refuse)
+    ended = run_command("export", "fast", "fast.pt2")
+    expected = "expected a network that torch can export, got one that it cannot: a size that depends on data"
+    assert (ended.code, ended.err) == (2, f"error: {expected}\n")
+    assert not list(Path().iterdir())
+
+
+class Written:
+    """What ``torch.onnx.export`` returns."""
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(b"content")
+
+
+def test_an_onnx_file_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "program", lambda estimator: "program")
+    monkeypatch.setattr("tensorframes.normals.elementary", lambda program: program)
+    monkeypatch.setattr(torch.onnx, "export", lambda *_, **__: Written())
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    ended = run_command("export", "fast", "fast.onnx")
+    assert (ended.code, ended.err) == (
+        2,
+        "error: expected onnxscript for ONNX, got none; pip install 'tensorframes[onnx]'\n",
+    )
+    assert not list(Path().iterdir())
+    monkeypatch.setitem(sys.modules, "onnxscript", ModuleType("onnxscript"))
+    assert run_command("export", "fast", "fast.onnx").out == "fast.onnx: 0.00 MB\n"
+    assert [path.name for path in Path().iterdir()] == ["fast.onnx"]
+    assert Path("fast.onnx").read_bytes() == b"content"

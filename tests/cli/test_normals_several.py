@@ -1,5 +1,8 @@
 """``tensorframes normals`` with several clouds, into a folder."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +63,9 @@ def test_a_mistake_in_one_ends_none_of_the_others() -> None:
             "expected sources with different names for the folder normals, got a.xyz and ./a.xyz",
         ),
         (("a.xyz", "b.xyz", "normals", "--report", "r.html"), "expected one source for --report, got 2"),
+        (("a.xyz", "none/"), "none/: expected a folder for 1 cloud, got none"),
+        (("normals", "a.xyz", "normals"), "normals: expected the file of a cloud, got a folder"),
+        (("sub/b.xyz", "b.xyz", "."), "./b.xyz: expected a target that is no other source, got b.xyz"),
         (("a.xyz", "b.xyz", "."), "./a.xyz: is the source; --overwrite replaces it"),
         (("a.xyz", "b.xyz", "normals", "--to", "stl"), "normals/a.stl: "),
     ],
@@ -70,3 +76,45 @@ def test_mistakes_are_found_before_the_work(arguments: tuple[str, ...], message:
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert ended.err.startswith(f"error: {message}")
     assert made() == []
+
+
+def test_a_mistake_about_all_is_one_line() -> None:
+    for option in (("--weights", "nothing"), ("--device", "cuda:99")):
+        ended = run_command("normals", "a.xyz", "b.xyz", "normals", *option)
+        assert (ended.code, ended.err.count("\n")) == (2, 1)
+        assert option[1] in ended.err
+    assert made() == []
+
+
+def test_an_error_names_its_cloud() -> None:
+    np.savetxt("none.xyz", np.full((3, 3), np.nan))
+    ended = run_command("normals", "a.xyz", "none.xyz", "normals", "--quiet")
+    assert (ended.code, ended.err) == (
+        2,
+        "error: none.xyz: expected at least one finite point, got 3 points and none finite\n",
+    )
+    assert made() == ["a.xyz"]
+
+
+def test_all_are_written_though_no_one_reads_the_lines() -> None:
+    command = [sys.executable, "-m", "tensorframes", "normals", "a.xyz", "bad.xyz", "b.xyz", "normals"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(write)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert made() == ["a.xyz", "b.xyz"]
+
+
+def test_names_that_begin_with_a_minus() -> None:
+    Path("a.xyz").rename("-a.xyz")
+    assert run_command("normals", "--quiet", "--", "-a.xyz", "normals").code == 0
+    assert made() == ["-a.xyz"]
+
+
+def test_names_without_a_known_suffix_are_kept() -> None:
+    Path("a.xyz").rename("scan.1")
+    Path("b.xyz").rename("scan.2")
+    assert run_command("normals", "scan.1", "scan.2", "normals", "--from", "xyz", "--to", "ply", "--quiet").code == 0
+    assert made() == ["scan.1.ply", "scan.2.ply"]

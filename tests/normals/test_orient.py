@@ -287,7 +287,11 @@ def test_lengths_of_normals_do_not_matter(length: float) -> None:
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, np.nan]}, "expected up of three finite numbers"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, 0]}, "expected up of three numbers, not all of them zero"),
         (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.ones((4, 3))}, r"\(5, 3\), got shape \(4, 3\)"),
-        (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.full((5, 3), np.nan)}, r"\(5, 3\), got others"),
+        (
+            np.zeros((5, 3)),
+            {"method": "viewpoint", "viewpoint": np.full((5, 3), np.nan)},
+            r"\(5, 3\), got some that are not",
+        ),
         (np.zeros((5, 3)), {"viewpoint": [0, 0, 1]}, "expected the method viewpoint for viewpoint, got outward"),
         (np.zeros((5, 3)), {"method": "consistent", "up": [0, 1, 0]}, "expected the method up for up, got consistent"),
     ],

@@ -179,7 +179,10 @@ def check_files(folder: Path, which: str, names: Sequence[str]) -> None:
 def marks_of(folder: Path, given: Sequence[str]) -> tuple[str, ...]:
     """Names and patterns of unoriented clouds: `given` and those in FOLDER/unoriented.txt."""
     file = folder / UNORIENTED
-    named = file.is_file() and file.read_bytes().strip()
+    try:
+        named = file.is_file() and bool(file.read_bytes().strip())
+    except OSError:
+        named = True  # its reader raises the error
     return (*given, *(read_names(file) if named else ()))
 
 

@@ -50,7 +50,7 @@ class E57Format(ReadOnly):
         if len(scans) > 1:
             arrays["scan"] = np.repeat(np.arange(len(scans), dtype=np.int32), counts)
         left_out = ("poses and images", *_left_out(fields, scans, shared))
-        return Columns(table_of(arrays), None, ".e57", beside=left_out, sensor=np.repeat(places, counts, axis=0))
+        return Columns(table_of(arrays), None, ".e57", beside=left_out, sensor=_sensor(places, counts))
 
 
 @contextmanager
@@ -65,10 +65,18 @@ def _named(path: Path, content: bytes) -> Iterator[str]:
         yield str(file)
 
 
-def _place(file: "E57", index: int) -> NDArray:
-    """(3,) where the scanner stood: the origin of the scan's own coordinates."""
+def _place(file: "E57", index: int) -> NDArray | None:
+    """(3,) where the scanner stood, the origin of the scan's own coordinates; None without a pose."""
     header = file.get_header(index)
-    return np.asarray(header.translation if header.has_pose() else (0.0, 0.0, 0.0), dtype=np.float64)
+    return np.asarray(header.translation, dtype=np.float64) if header.has_pose() else None
+
+
+def _sensor(places: Sequence[NDArray | None], counts: Sequence[int]) -> NDArray | None:
+    """The places of scans of so many points: one of all, or one for each point; None if one is unknown."""
+    known = [place for place in places if place is not None]
+    if len(known) < len(places):
+        return None
+    return known[0] if all((place == known[0]).all() for place in known) else np.repeat(known, counts, axis=0)
 
 
 def _scan(file: "E57", index: int) -> dict[str, NDArray]:

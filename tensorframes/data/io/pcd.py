@@ -68,7 +68,7 @@ class PcdFormat:
         own = isinstance(origin, PcdOrigin) and len(origin.rows) == len(columns.table)
         if not (isinstance(origin, PcdOrigin) and own and set(origin.header.columns) <= set(columns.names)):
             columns = pack_colours(standard(replace(columns, origin=None), NORMAL))
-            origin = _empty_origin(len(columns.table))
+            origin = _empty_origin(len(columns.table), columns.sensor)
         else:
             columns = columns.renamed(_new_names(columns, origin))
         header, rows = _written(columns, origin)
@@ -156,11 +156,13 @@ def _packed(rows: NDArray, names: Sequence[str]) -> NDArray:
     return table
 
 
-def _empty_origin(count: int) -> PcdOrigin:
+def _empty_origin(count: int, sensor: NDArray[np.float64] | None) -> PcdOrigin:
+    """An origin without fields. VIEWPOINT is one place: (3,) of the sensor, or the origin, which is the default."""
+    place = " ".join(f"{number:.17g}" for number in (sensor if sensor is not None and sensor.ndim == 1 else (0, 0, 0)))
     lines = (
         "# .PCD v0.7 - Point Cloud Data file format",
         "VERSION 0.7", "FIELDS", "SIZE", "TYPE", "COUNT",
-        f"WIDTH {count}", "HEIGHT 1", "VIEWPOINT 0 0 0 1 0 0 0", f"POINTS {count}", "DATA binary",
+        f"WIDTH {count}", "HEIGHT 1", f"VIEWPOINT {place} 1 0 0 0", f"POINTS {count}", "DATA binary",
     )  # fmt: skip
     return PcdOrigin(Header(lines, (), (), (), count, "binary"), np.zeros(count, dtype=[]))
 

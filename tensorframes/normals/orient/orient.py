@@ -113,7 +113,7 @@ def _viewpoints(values: ArrayLike | None, count: int) -> Floats:
     if array.ndim < 2:
         return _vector(values, "viewpoint")
     if array.shape != (count, 3) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        got = f"shape {array.shape}" if array.shape != (count, 3) else "others"
+        got = f"shape {array.shape}" if array.shape != (count, 3) else "some that are not"
         raise ValueError(f"expected viewpoint of three finite numbers, or of shape ({count}, 3), got {got}")
     return array.astype(np.float64)
 

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from tensorframes.data.io import expect_target, read_cloud
+from tensorframes.data.io import expect_target, read_cloud, write_cloud
 from tensorframes.errors import UserError
 
 
@@ -66,6 +66,20 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0]] * 3)
 
 
+def test_one_place_of_all_scans_goes_into_a_pcd(tmp_path, e57, pos):
+    pye57 = pytest.importorskip("pye57")
+    fields = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), pos.T.copy(), strict=True))
+    with pye57.E57(str(tmp_path / "b.e57"), mode="w") as file:
+        for _ in range(2):
+            file.write_scan_raw(fields, rotation=np.array([1.0, 0, 0, 0]), translation=np.array([0.1, 2, -1e6]))
+    columns = read_cloud(tmp_path / "b.e57")
+    np.testing.assert_array_equal(columns.sensor, [0.1, 2, -1e6])
+    write_cloud(tmp_path / "b.pcd", columns)
+    np.testing.assert_array_equal(read_cloud(tmp_path / "b.pcd").sensor, [0.1, 2, -1e6])
+    write_cloud(tmp_path / "a.pcd", read_cloud(e57))  # of several places there is room for none
+    np.testing.assert_array_equal(read_cloud(tmp_path / "a.pcd").sensor, [0, 0, 0])
+
+
 def test_other_content_is_no_e57(tmp_path, e57):
     for content, message in ((b"other", "a file of another kind"), (e57.read_bytes()[:300], "expected a whole E57")):
         (tmp_path / "b.e57").write_bytes(content)
@@ -115,6 +129,7 @@ def test_spherical_coordinates(tmp_path, monkeypatch):
     columns = read_cloud(tmp_path / "a.e57")
     np.testing.assert_allclose(columns.pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
     assert columns.beside == ("poses and images", "timeStamp")  # which pye57 does not read
+    assert columns.sensor is None  # the scan has no pose
 
 
 def test_without_pye57_the_extra_is_named(tmp_path, monkeypatch):
