@@ -103,7 +103,5 @@ def test_normals_need_no_extra(tmp_path: Path, repository: Path) -> None:
 
 def test_a_library_that_is_missing_later_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(
-        UserError, match=r"^expected h5py for datasets, got none; pip install 'tensorframes\[train\]'$"
-    ):
+    with pytest.raises(UserError, match=r"^expected h5py for datasets, got none; pip install 'tensorframes\[train\]'$"):
         read_cached(tmp_path / "clouds.h5", "cloud")
