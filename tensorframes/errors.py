@@ -165,7 +165,8 @@ def needed_for(purpose: str, extra: str = "train") -> Iterator[None]:
 
 def mistake(text: str) -> int:
     """Report a user error in one line; returns the exit code."""
-    print(f"error: {text}", file=sys.stderr)
+    if sys.stderr is not None:  # a shell may have closed it; print would then write to the standard output
+        print(f"error: {text}", file=sys.stderr)
     return 2
 
 
