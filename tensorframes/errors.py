@@ -93,6 +93,8 @@ def interruptible(main: Callable[[], int | None]) -> int:
     It is 0 if ``main`` returns None, 130 or 143 (with one line on stderr) after Ctrl-C or SIGTERM, 0 if the reader of
     the output has closed it, as ``head`` does, and 2 (with one line) if the output is a file on a full disk.
     """
+    if sys.stderr is None:  # a shell may have closed it; print would then write to the standard output
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         code = main() or flushed()
     except KeyboardInterrupt as error:

@@ -63,7 +63,7 @@ def data_set(cfg: DictConfig) -> DataSet:
     missing = [split for split in SPLITS if getattr_static(clouds, split, None) is None]  # reading one may take long
     if missing:
         got = f"{type(clouds).__name__} without {' and '.join(missing)}"
-        raise UserError(f"data: expected a data set with {', '.join(SPLITS)}, got {got}")
+        raise UserError(f"data: expected a dataset with {', '.join(SPLITS)}, got {got}")
     return clouds
 
 

@@ -72,21 +72,29 @@ def targets_of(sources: Sequence[str], target: str, suffix: str = "") -> dict[st
     targets: dict[str, str] = {}
     taken: dict[str, str] = {}
     for source in sources:
-        name = file_of(Path(source)).name
-        if source == STANDARD or not name:
-            what = INPUT if source == STANDARD else "cloud without a name"
-            raise UserError(f"{target}: expected a file to write the {what} to, got a folder")
-        if suffix:
-            known = Path(name).suffix.lower() in SUFFIXES
-            name = f"{Path(name).stem if known else name}{suffix}"
-        made = os.path.join(target, name)
-        other = taken.setdefault(place_of(made), source)
-        if other is not source:
-            raise UserError(f"expected sources with different names for the folder {target}, got {other} and {source}")
-        if places.get(place_of(made), source) != source:
-            raise UserError(f"{made}: expected a target that is no other source, got {places[place_of(made)]}")
-        targets[source] = made
+        made = os.path.join(target, name_in_folder(source, target, suffix))
+        place = place_of(made)
+        if place in taken:
+            both = f"{taken[place]} and {source}"
+            raise UserError(f"expected sources with different names for the folder {target}, got {both}")
+        if places.get(place, source) != source:
+            raise UserError(f"{made}: expected a target that is no other source, got {places[place]}")
+        targets[source], taken[place] = made, source
     return targets
+
+
+def name_in_folder(source: str, folder: str, suffix: str) -> str:
+    """The name of a source's target in a folder; with the suffix, if there is one, in place of that of its format.
+
+    Raises:
+        UserError: the source has no name.
+    """
+    name = file_of(Path(source)).name
+    if source == STANDARD or not name:
+        what = INPUT if source == STANDARD else "cloud without a name"
+        raise UserError(f"{folder}: expected a file to write the {what} to, got a folder")
+    known = Path(name).suffix.lower() in SUFFIXES
+    return f"{Path(name).stem if known else name}{suffix}" if suffix else name
 
 
 def place_of(path: str) -> str:

@@ -25,6 +25,6 @@ def download(cfg: DictConfig, run: Run) -> Path:
     check_settings(cfg)
     clouds = build.data_set(cfg)
     if not isinstance(clouds, Downloadable):
-        raise UserError("expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another")
+        raise UserError("expected a dataset that is downloaded (data=pcpnet or data=modelnet40), got another")
     log.info("%s", clouds.folder)
     return clouds.folder

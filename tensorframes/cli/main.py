@@ -47,8 +47,8 @@ COMMANDS = {
         *("reproduction", "reproduce", "the benchmark", (*CONFIGURED, *DATA, "matplotlib")),
     ),
     "export": Command("export a trained network to one file", "exporting", "main", composed=False),
-    "shards": Command("convert a dataset to shards", "sharding", "shards", "data sets", (*CONFIGURED, *DATA)),
-    "download": Command("download a dataset", "downloading", "download", "data sets", (*CONFIGURED, *DATA)),
+    "shards": Command("convert a dataset to shards", "sharding", "shards", "datasets", (*CONFIGURED, *DATA)),
+    "download": Command("download a dataset", "downloading", "download", "datasets", (*CONFIGURED, *DATA)),
 }
 
 HELP = ("-h", "--help")

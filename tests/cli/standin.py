@@ -1,4 +1,4 @@
-"""A data set of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
+"""A dataset of ellipsoids and an estimator of a few hundred parameters, so that whole runs take seconds."""
 
 import multiprocessing
 import os

@@ -68,7 +68,7 @@ def test_a_data_set_to_download_must_be_named() -> None:
 
 
 def test_a_data_set_of_ones_own_is_not_downloaded(tmp_path: Path) -> None:
-    expected = "error: expected a data set that is downloaded (data=pcpnet or data=modelnet40), got another\n"
+    expected = "error: expected a dataset that is downloaded (data=pcpnet or data=modelnet40), got another\n"
     assert run_command("download", "data=folder", f"data.root={tmp_path}")[::2] == (2, expected)
 
 
@@ -103,7 +103,5 @@ def test_normals_need_no_extra(tmp_path: Path, repository: Path) -> None:
 
 def test_a_library_that_is_missing_later_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(
-        UserError, match=r"^expected h5py for data sets, got none; pip install 'tensorframes\[train\]'$"
-    ):
+    with pytest.raises(UserError, match=r"^expected h5py for datasets, got none; pip install 'tensorframes\[train\]'$"):
         read_cached(tmp_path / "clouds.h5", "cloud")

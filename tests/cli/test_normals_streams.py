@@ -45,6 +45,15 @@ def test_a_full_or_closed_standard_stream_is_one_line(tmp_path: Path) -> None:
     assert len(read_cloud(tmp_path / "c.ply").pos) == 60
 
 
+def test_a_closed_standard_error_loses_neither_the_result_nor_the_code(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+    for given, code in (("a.xyz b.ply", 0), ("none.xyz -", 2)):
+        line = f"{shlex.join(COMMAND)} --weights fast {given} 2>&-"
+        done = subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+        assert (done.returncode, "error:" in done.stdout) == (code, False), given
+    assert len(read_cloud(tmp_path / "b.ply").pos) == 60
+
+
 class Stream(io.TextIOWrapper):
     """A standard stream of bytes."""
 

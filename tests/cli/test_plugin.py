@@ -221,7 +221,7 @@ def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) 
 @pytest.mark.parametrize(
     ("part", "kind", "message"),
     [
-        ("data", "Short", "data: expected a data set with train, val, test, got Short without val and test"),
+        ("data", "Short", "data: expected a dataset with train, val, test, got Short without val and test"),
         ("data", "PairClouds", r"expected a Cloud as item \d of Pairs, got tuple"),
         ("data", "HoleClouds", "holes: expected finite pos, got NaN or infinity"),
         ("backbone", "Narrow", r"expected features \(\d+, 8\) from Narrow.forward, got shape \(\d+, 7\)"),

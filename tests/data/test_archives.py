@@ -1,4 +1,4 @@
-"""Archives that are hostile or broken, and a data set found wherever it unpacks."""
+"""Archives that are hostile or broken, and a dataset found wherever it unpacks."""
 
 import shutil
 import stat
@@ -100,7 +100,7 @@ def test_the_users_archive_is_found_wherever_it_unpacks(tmp_path, inner):
 
 def test_the_wrong_archive_leaves_nothing(tmp_path):
     archive = _archive(tmp_path / "a.zip", {"other.txt": "a"})
-    with pytest.raises(UserError, match="expected the data set's files in the archive"):
+    with pytest.raises(UserError, match="expected the dataset's files in the archive"):
         locate(tmp_path / "root", LAYOUT, Origin(archive, ()))
     assert _files(tmp_path / "root") in ([], [".download.lock"])
 

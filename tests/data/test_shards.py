@@ -1,4 +1,4 @@
-"""Shards: the clouds of a data set come back, and samples do not depend on who reads them."""
+"""Shards: the clouds of a dataset come back, and samples do not depend on who reads them."""
 
 import pickle
 from pathlib import Path

@@ -38,7 +38,7 @@ SMALL = [
 
 
 def command(folder: Path, *settings: str) -> list[str]:
-    """A run of train.py into a folder, with a data set beside it."""
+    """A run of train.py into a folder, with a dataset beside it."""
     return ["train.py", *SMALL, f"data.root={folder.parent / 'shapes'}", f"hydra.run.dir={folder}", *settings]
 
 

@@ -43,7 +43,7 @@ def unpack(archive: Path, root: Path, holds: Callable[[Path], bool] | None = Non
                 opened.extract(member, staging)
         if holds is not None and not holds(staging):
             shutil.rmtree(staging)
-            raise UserError(f"{archive}: expected the data set's files in the archive, got others")
+            raise UserError(f"{archive}: expected the dataset's files in the archive, got others")
         _move(staging, root)
         shutil.rmtree(staging)
     except (BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:

@@ -181,7 +181,7 @@ def read_counts(file: Path) -> list[Counts]:
 
 
 def _opened(file: Path, mode: str = "r", **options: str) -> "h5py.File":
-    with needed_for("data sets"):
+    with needed_for("datasets"):
         import h5py
     return h5py.File(file, mode, locking=False, **options)
 
@@ -216,7 +216,7 @@ def _is_fresh(file: Path, mark: str) -> bool:
 
 @contextlib.contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    with needed_for("data sets"):
+    with needed_for("datasets"):
         from filelock import FileLock, Timeout
     lock = FileLock(file.parent / ".lock")
     try:

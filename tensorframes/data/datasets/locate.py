@@ -119,7 +119,7 @@ def _others(root: Path) -> list[str]:
 
 def _obtain_once(root: Path, layout: Layout, origin: Origin) -> None:
     """Unpack or download, unless another process has done so meanwhile."""
-    with needed_for("data sets"):
+    with needed_for("datasets"):
         from filelock import FileLock
     try:
         with FileLock(root / LOCK):

@@ -195,7 +195,7 @@ def _labels(file: Path) -> list[int]:
 
 def _open(file: Path) -> "h5py.File":
     """The open file, its datasets checked."""
-    with needed_for("data sets"):
+    with needed_for("datasets"):
         import h5py
     try:
         store = h5py.File(file, "r", locking=False)
