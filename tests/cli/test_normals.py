@@ -270,6 +270,19 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
             "--report",
             tmp_path / "page.html",
         ): "page.html: exists; --overwrite replaces it",
+        (
+            tmp_path / "scan.xyz",
+            tmp_path / "new.html",
+            "--to",
+            "ply",
+            "--report",
+            f"{tmp_path}/./new.html",
+        ): "new.html: expected another file for the report, got the target",
+        (
+            tmp_path / "page.html",
+            tmp_path / "out.ply",
+            *("--from", "xyz", "--overwrite", "--report", tmp_path / "page.html"),
+        ): "page.html: expected another file for the report, got the source",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)
