@@ -312,6 +312,10 @@ def test_the_line_says_why_points_have_no_normal(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.linspace(0, 1, 30)[:, None] * [1.0, 2.0, 3.0])
     _, out, _ = run(tmp_path / "a.npy", tmp_path / "c.npy", "--weights", "fast")
     assert re.search(r"normals of 0 points in \d+\.\d s; 30 have none: 30 on a line\n", out)
+    np.save(tmp_path / "a.npy", np.concatenate([np.zeros((60, 3)), sphere(60)]))
+    _, out, _ = run(tmp_path / "a.npy", tmp_path / "d.npy", "--weights", "fast")
+    reason = "60 have none: 60 at a place that many points share, as missing returns do"
+    assert re.search(rf"normals of 60 points in .* s{DOUBT}; {reason}{FEW}\n", out)
 
 
 @pytest.mark.parametrize("data", ["ascii", "binary"])
