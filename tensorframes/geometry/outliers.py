@@ -10,8 +10,8 @@ FARTHEST = 1e4
 """How many median distances from the median a point may lie; a scan with ranges from 0.1 m to 1 km is within it."""
 
 CROWD, SHARE, TIMES = 50, 0.01, 10
-"""How many rows coincide at least at a crowded place; what share of all rows they are; and how many times the mean number
-of rows at a place."""
+"""How many rows coincide at least at a crowded place; what share of all rows they are; and how many times the mean
+number of rows at a place."""
 
 SQUARED = 40
 """Powers of two up to which coordinates are left as they are: float32 holds products of three, and their inverses."""
@@ -38,11 +38,11 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
 
 
 def crowded_rows(points: NDArray) -> NDArray[np.bool_]:
-    """(N,) bool: rows at a place where at least CROWD rows coincide exactly, which are at least SHARE of all rows, and at
-    least TIMES as many as there are at a place on average.
+    """(N,) bool: rows at a place where at least CROWD rows coincide exactly, which are at least SHARE of all rows, and
+    at least TIMES as many as there are at a place on average.
 
-    Depth cameras write (0, 0, 0) for missing returns. Where all places have as many rows, or there is one place only, no
-    row is crowded.
+    Depth cameras write (0, 0, 0) for missing returns. Where all places have as many rows, or there is one place only,
+    no row is crowded.
 
     Args:
         points: (N, d), finite.

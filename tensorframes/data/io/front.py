@@ -21,6 +21,7 @@ from tensorframes.data.io.obj import ObjFormat
 from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
+from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
 from tensorframes.errors import UserError
@@ -38,6 +39,9 @@ CLOUD_SUFFIXES = tuple(suffix for each in CLOUDS for suffix in each.suffixes)
 
 MESHES = (".ply", ".obj", ".off")
 """Suffixes of files that get the faces of a mesh of another kind."""
+
+ORGANISED = (".pcd", ".npy", ".npz", ".h5", ".hdf5")
+"""Suffixes of files that have organised clouds."""
 
 SIGNATURES = {
     b"ply": ".ply", b"# .PCD": ".pcd", b"VERSION": ".pcd", b"LASF": ".las", b"\x93NUMPY": ".npy", b"PK": ".npz",
@@ -145,7 +149,8 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
     if columns.suffix in found.suffixes:
         return names
     faces = columns.mesh.name if columns.mesh and named in MESHES and columns.faces else ""
-    return (*names, *(name for name in columns.beside if name != faces))
+    shape = (shape_name(columns.grid),) if columns.grid and named not in ORGANISED else ()
+    return (*names, *shape, *(name for name in columns.beside if name != faces))
 
 
 def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:

@@ -15,6 +15,7 @@ from tensorframes.data.io.arrays import Found, all_arrays, find_points, find_pos
 from tensorframes.data.io.axes import NORMAL_VECTORS, key_of
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.npy import load, save
+from tensorframes.data.io.shape import organised
 from tensorframes.errors import UserError
 
 
@@ -40,7 +41,7 @@ class NpzFormat:
             raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
         found = find_points(path, archive, _position(path, archive))
         beside = tuple(f"array {name}" for name in found.beside)
-        return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside)
+        return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside, shape=organised(found.shape))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of variable length, which NumPy can only pickle."""
