@@ -138,7 +138,13 @@ def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
         (b" ", (), "standard input: expected points, got none"),
         (b"1 2 x\n", (), "standard input, line 1: expected numbers"),
         (b"1 2 3\n", ("--from", "ply"), "expected a PLY file"),
-        (b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n", (), "standard output: an STL file has no"),
+        (
+            b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n",
+            (),
+            "standard output: an STL file has no place for normals of points; choose .ply or .obj (--to ply)",
+        ),
+        (b"\x1f\x8b\x08\x00", (), "standard input: expected a file of points, got a gzip file: unpack it first"),
+        (b"1 2\0", (), "got a binary file of an unknown format: --from KIND tells it"),
     ):
         code, out, err = piped(monkeypatch, content, "-", "-", *options)
         assert (code, out, err.count("\n")) == (2, b"", 1)

@@ -141,7 +141,7 @@ def _rows(array: NDArray, shape: Shape) -> NDArray | None:
 def _column(arrays: Arrays, name: str, shape: Shape) -> NDArray | None:
     """An array of one number or row per point; None if it is another one, or corrupt."""
     try:
-        array = arrays[name]
+        array = np.asarray(arrays[name])  # members of archives that are no arrays are bytes
     except Exception:  # a pickle, or damaged: it is copied as it is
         return None
     return _rows(array, shape) if array.size and array.dtype.kind in "biufU" else None
@@ -149,7 +149,7 @@ def _column(arrays: Arrays, name: str, shape: Shape) -> NDArray | None:
 
 def _array(path: Path, arrays: Arrays, name: str) -> NDArray:
     try:
-        return arrays[name]
+        return np.asarray(arrays[name])
     except Exception as error:  # zipfile, zlib, NumPy and HDF5 have each their own
         raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
 

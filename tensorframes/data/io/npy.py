@@ -50,7 +50,7 @@ class NpyFormat:
         """The points of one array; pickled objects are never loaded."""
         values = load(content)
         if not isinstance(values, np.ndarray):
-            raise UserError(f"{path}: expected one array, got an archive of several: it should be called .npz")
+            raise ValueError("an archive of arrays")
         named = values.dtype.names is not None
         shape = values.shape if named else values.shape[:-1]
         fortran = values.ndim > 1 and bool(np.isfortran(values))

@@ -38,7 +38,7 @@ class NpzFormat:
         """The points, with all other arrays of one row or number per point; pickled ones are not loaded."""
         archive = load(content)
         if isinstance(archive, np.ndarray):
-            raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
+            raise ValueError("one array")
         found = find_points(path, archive, _position(path, archive))
         beside = tuple(f"array {name}" for name in found.beside)
         return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside, shape=organised(found.shape))

@@ -1,6 +1,7 @@
 """PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and fields of any COUNT are preserved."""
 
 import struct
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,7 @@ class PcdFormat:
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, including rows that are not finite (of organised clouds)."""
+        content = content.removeprefix(BOM_UTF8)
         header, start = read_header(path, content)
         lines: tuple[str, ...] = ()
         if header.encoding == "ascii":
