@@ -20,7 +20,7 @@ from tensorframes.data.io.obj import ObjFormat
 from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
-from tensorframes.data.io.recognise import SURE, TEXT, foreign, recognised
+from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, foreign, recognised
 from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
@@ -68,7 +68,8 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     found, named = _format_of(path, suffix or _guessed(path, content), "--from")
     known = file_of(path).suffix.lower() == named
     full = path if known else path.with_name(f"{path.name}{named}")
-    if recognised(content) in {*SURE} - {*found.suffixes}:
+    other = recognised(content)
+    if other not in found.suffixes and (other in SURE or (named == UNSIGNED and other != TEXT)):
         raise UserError(_mistaken(path, content, found, suffix))
     try:
         columns = found.read(full, content)

@@ -8,6 +8,9 @@ from tensorframes.data.io.stl import is_whole_binary
 TEXT = ".xyz"
 """The suffix of text that no format has a sign for."""
 
+UNSIGNED = ".bin"
+"""The suffix of files without any sign, as which many others can be read."""
+
 SIGNATURES = {
     rb"ply\s": ".ply",
     rb"LASF": ".las",
