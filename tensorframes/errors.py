@@ -2,6 +2,7 @@
 installed."""
 
 import argparse
+import io
 import os
 import signal
 import sys
@@ -93,6 +94,7 @@ def interruptible(main: Callable[[], int | None]) -> int:
     It is 0 if ``main`` returns None, 130 or 143 (with one line on stderr) after Ctrl-C or SIGTERM, 0 if the reader of
     the output has closed it, as ``head`` does, and 2 (with one line) if the output is a file on a full disk.
     """
+    escape_what_no_encoding_has()
     if sys.stderr is None:  # a shell may have closed it; print would then write to the standard output
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
@@ -105,6 +107,13 @@ def interruptible(main: Callable[[], int | None]) -> int:
         discard_output()
         return 0
     return code
+
+
+def escape_what_no_encoding_has() -> None:
+    """Let the standard streams write escapes for what they can't encode, as parts of the names of files."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from tensorframes.data.io import (
     expect_target,
     parse_cloud,
     read_cloud,
-    recognised,
     write_cloud,
 )
 from tensorframes.data.io.files import file_of
@@ -35,7 +34,7 @@ def suffix_of(kind: str | None) -> str:
 
 
 def read_source(source: str, suffix: str = "") -> "Columns":
-    """The points of a file or of standard input, whose format is found from its first bytes if there is no suffix.
+    """The points of a file or of standard input; without a suffix in the name its content tells the format.
 
     Raises:
         UserError: they can't be read.
@@ -45,7 +44,7 @@ def read_source(source: str, suffix: str = "") -> "Columns":
     content = sys.stdin.buffer.read() if sys.stdin else b""  # None where a shell has closed it
     if not content.strip():
         raise UserError(f"{INPUT}: expected points, got none")
-    return parse_cloud(content, INPUT, suffix or recognised(content))
+    return parse_cloud(content, INPUT, suffix)
 
 
 def targets_of(sources: Sequence[str], target: str, suffix: str = "") -> dict[str, str]:

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError(f"expected one source for --report, got {len(targets)}")
         for source, target in targets.items():
             check_target(target, source, kind, given.overwrite)
-            check_report(given.report, source, given.overwrite)
+            check_report(given.report, source, target, given.overwrite)
         chosen_device(given.device)
         weights = chosen_weights(given.weights, given.trusted)
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist

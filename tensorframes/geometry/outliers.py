@@ -1,11 +1,17 @@
-"""Rows too far from the rest of a cloud to be measured points: codes of missing values, corrupt numbers."""
+"""Rows that are no measured points: too far from the rest of a cloud, or many at one place; codes of missing values,
+corrupt numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.geometry.distances import distinct_points, one_cloud
+
 FARTHEST = 1e4
 """How many median distances from the median a point may lie; a scan with ranges from 0.1 m to 1 km is within it."""
 
+CROWD, SHARE, TIMES = 50, 0.01, 10
+"""How many rows coincide at least at a crowded place; what share of all rows they are; and how many times the mean
+number of rows at a place."""
 
 SQUARED = 40
 """Powers of two up to which coordinates are left as they are: float32 holds products of three, and their inverses."""
@@ -31,6 +37,26 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
         return distance > (FARTHEST * np.median(away) if len(away) else 0.0)
 
 
+def crowded_rows(points: NDArray) -> NDArray[np.bool_]:
+    """(N,) bool: rows at a place where at least CROWD rows coincide exactly, which are at least SHARE of all rows, and
+    at least TIMES as many as there are at a place on average.
+
+    Depth cameras write (0, 0, 0) for missing returns. Where all places have as many rows, or there is one place only,
+    no row is crowded.
+
+    Args:
+        points: (N, d), finite.
+    """
+    exact = points.astype(np.float64) + 0.0  # -0.0 becomes 0.0
+    least = max(CROWD, SHARE * len(points))
+    if _fullest(exact) < least:
+        return np.zeros(len(points), dtype=bool)
+    found = distinct_points(*one_cloud(exact))
+    crowded = found.count >= max(least, TIMES * len(points) / len(found.count))
+    rows: NDArray[np.bool_] = crowded[found.index].numpy()
+    return rows
+
+
 def within_range(points: NDArray) -> NDArray:
     """The points (N, d), if need be times a power of two, so that squares of their coordinates neither overflow nor
     vanish in float32; directions and ratios of lengths stay exactly what they were.
@@ -41,6 +67,15 @@ def within_range(points: NDArray) -> NDArray:
     largest = np.abs(points).max() if points.size else 0.0
     exponent = int(np.frexp(largest)[1])
     return points if abs(exponent) <= SQUARED else np.ldexp(points, -exponent)
+
+
+def _fullest(points: NDArray[np.float64]) -> int:
+    """A number that no place has more rows than, hardly above the largest: rows are counted by 16 bits of a hash."""
+    factors = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
+    mixed = np.zeros(len(points), dtype=np.uint64)
+    for axis, column in enumerate(points.T):
+        mixed += np.ascontiguousarray(column).view(np.uint64) * factors[axis % 3]
+    return int(np.bincount((mixed >> np.uint64(48)).view(np.int64), minlength=1).max())
 
 
 def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -66,8 +66,8 @@ def estimate_normals(
 
     Returns:
         (N, 3) unit vectors: a float32 array, or a tensor on the device and of the dtype of ``points`` (float32 for
-        integers). The sign is arbitrary. A row of zeros is "no normal": the point is not finite or very far from all
-        others, or the cloud is a line or a single point.
+        integers). The sign is arbitrary. A row of zeros is "no normal": the point is not finite, very far from all
+        others or at a place that many share, or the cloud is a line or a single point.
 
     Raises:
         ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from tensorframes.geometry import cloud_scale, nearest_neighbours, sampled_scale, thinned_rows
 from tensorframes.geometry.distances import distinct_points, one_cloud
-from tensorframes.geometry.outliers import far_rows, within_range
+from tensorframes.geometry.outliers import within_range
+from tensorframes.normals.missing import NOT_FINITE, left_out
 from tensorframes.words import counted
 
 SAMPLED = 1_000_000
@@ -80,7 +81,7 @@ def centred(pos: Tensor, batch: Tensor) -> Tensor:
 
 
 def usable_points(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The valid points of an array (N, 3): finite and not too far from the others (``far_rows``).
+    """The valid points of an array (N, 3): all but those of ``left_out``.
 
     Returns:
         These points (U, 3) in float64, centred, within float32's range (``within_range``) and in the order of
@@ -89,10 +90,10 @@ def usable_points(points: NDArray) -> tuple[NDArray[np.float64], NDArray[np.int6
     Raises:
         ValueError: no point is finite.
     """
-    usable = np.isfinite(points).all(1)
-    if not usable.any():
+    without = left_out(points)
+    if without[NOT_FINITE].all():
         raise ValueError(f"expected at least one finite point, got {counted(len(points), 'point')} and none finite")
-    usable[usable] = ~far_rows(points[usable])
+    usable = ~np.any([*without.values()], axis=0)
     exact = within_range(points[usable].astype(np.float64))
     exact = within_range(exact - exact.mean(0))
     order = spatial_order(exact)

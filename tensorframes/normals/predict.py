@@ -86,8 +86,8 @@ def answers_of(
     Args:
         estimator: in evaluation mode, on any device.
         points: (N, 3), any real dtype. Centred in float64; then rounded to the estimator's dtype, unless it
-            ``accepts_float64``. Rows that are not finite or far off (`geometry.outliers.far_rows`) are left out and
-            have no normal.
+            ``accepts_float64``. Rows that are not finite, far off or at a crowded place (`normals.missing.left_out`)
+            are left out and have no normal.
         rows: (M,) indices in 0..N-1 of the points whose normals are returned, or an (N,) mask of M of them; by default
             all.
         block: points of a block; ``"auto"``: 250,000 on a CPU, on a GPU as many as fit into half of its free memory,

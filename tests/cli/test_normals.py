@@ -270,6 +270,19 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
             "--report",
             tmp_path / "page.html",
         ): "page.html: exists; --overwrite replaces it",
+        (
+            tmp_path / "scan.xyz",
+            tmp_path / "new.html",
+            "--to",
+            "ply",
+            "--report",
+            f"{tmp_path}/./new.html",
+        ): "new.html: expected another file for the report, got the target",
+        (
+            tmp_path / "page.html",
+            tmp_path / "out.ply",
+            *("--from", "xyz", "--overwrite", "--report", tmp_path / "page.html"),
+        ): "page.html: expected another file for the report, got the source",
         (tmp_path / "scan.xyz",): "the following arguments are required: target",
     }.items():
         code, out, err = run(*arguments)
@@ -299,6 +312,10 @@ def test_the_line_says_why_points_have_no_normal(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.linspace(0, 1, 30)[:, None] * [1.0, 2.0, 3.0])
     _, out, _ = run(tmp_path / "a.npy", tmp_path / "c.npy", "--weights", "fast")
     assert re.search(r"normals of 0 points in \d+\.\d s; 30 have none: 30 on a line\n", out)
+    np.save(tmp_path / "a.npy", np.concatenate([np.zeros((60, 3)), sphere(60)]))
+    _, out, _ = run(tmp_path / "a.npy", tmp_path / "d.npy", "--weights", "fast")
+    reason = "60 have none: 60 at a place that many points share, as missing returns do"
+    assert re.search(rf"normals of 60 points in .* s{DOUBT}; {reason}{FEW}\n", out)
 
 
 @pytest.mark.parametrize("data", ["ascii", "binary"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tensorframes.cli.main import run
 from tensorframes.cli.normals import main
 from tensorframes.data import read_cloud, write_cloud
 from tests.cli.test_normals import COMMAND, DOUBT, FEW, sphere
@@ -52,6 +53,37 @@ def test_a_closed_standard_error_loses_neither_the_result_nor_the_code(tmp_path:
         done = subprocess.run(["bash", "-c", line], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
         assert (done.returncode, "error:" in done.stdout) == (code, False), given
     assert len(read_cloud(tmp_path / "b.ply").pos) == 60
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere names of files are text")
+@pytest.mark.parametrize(
+    ("encoding", "name", "told"),
+    [("utf-8", "caf\udce9.xyz", r"caf\udce9.xyz"), ("cp1252", "\u70b9\u4e91.xyz", r"\u70b9\u4e91.xyz")],
+)
+def test_names_that_no_encoding_has_are_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, name: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savetxt("a.xyz", sphere(60))
+    for arguments, code, line in (
+        (["a.xyz", name], 0, f"{told}: normals of 60 points"),
+        (["a.xyz", name], 2, f"error: {told}: exists"),
+        ([name, "-"], 0, "standard output: normals of 60 points"),
+    ):
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding, errors="strict") for _ in range(2))
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            try:
+                ended = run("normals", ["--device", "cpu", *arguments])
+            except SystemExit as stopped:
+                ended = stopped.code
+            out.flush()
+            err.flush()
+        assert ended == code
+        assert line in (out.buffer.getvalue() + err.buffer.getvalue()).decode(encoding)
+    points = np.loadtxt(io.BytesIO(out.buffer.getvalue()))
+    np.testing.assert_array_equal(points, np.loadtxt(name))
 
 
 class Stream(io.TextIOWrapper):
@@ -106,7 +138,13 @@ def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
         (b" ", (), "standard input: expected points, got none"),
         (b"1 2 x\n", (), "standard input, line 1: expected numbers"),
         (b"1 2 3\n", ("--from", "ply"), "expected a PLY file"),
-        (b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n", (), "standard output: an STL file has no"),
+        (
+            b"solid\nvertex 0 0 0\nvertex 1 0 0\nvertex 0 1 0\nendsolid\n",
+            (),
+            "standard output: an STL file has no place for normals of points; choose .ply or .obj (--to ply)",
+        ),
+        (b"\x1f\x8b\x08\x00", (), "standard input: expected a file of points, got a gzip file: unpack it first"),
+        (b"1 2\0", (), "got a binary file of an unknown format: --from KIND tells it"),
     ):
         code, out, err = piped(monkeypatch, content, "-", "-", *options)
         assert (code, out, err.count("\n")) == (2, b"", 1)

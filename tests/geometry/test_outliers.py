@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tensorframes.geometry.outliers import FARTHEST, far_rows, within_range
+from tensorframes.geometry.outliers import CROWD, FARTHEST, TIMES, crowded_rows, far_rows, within_range
 
 RNG = np.random.default_rng(0)
 BALL = RNG.standard_normal((2000, 3))
@@ -43,6 +43,39 @@ def test_the_bound_is_the_written_one() -> None:
     for factor, expected in ((0.99, False), (1.01, True)):
         points = np.concatenate([ring, [[0, 0, factor * FARTHEST]]])
         assert far_rows(points)[-1] == expected
+
+
+CROWDED_CLOUDS = {name: cloud for name, cloud in NORMAL_CLOUDS.items() if name != "mostly copies"}
+CROWDED_CLOUDS |= {
+    "every point 100 times": np.repeat(BALL, 100, axis=0),
+    "one point 49 times": np.concatenate([BALL, np.zeros((CROWD - 1, 3))]),
+    "0.9 % at a place": np.concatenate([np.repeat(BALL, 4, axis=0), np.ones((72, 3))]),
+    "9 times the mean": np.concatenate([np.repeat(BALL[:40], 60, axis=0), np.ones((9 * 60, 3))]),
+    "integers": np.argwhere(np.ones((20, 20, 20))),
+}
+
+
+@pytest.mark.parametrize("name", CROWDED_CLOUDS)
+def test_copies_that_are_no_crowd_keep_every_row(name: str) -> None:
+    rows = crowded_rows(CROWDED_CLOUDS[name])
+    assert rows.shape == (len(CROWDED_CLOUDS[name]),)
+    assert not rows.any()
+
+
+@pytest.mark.parametrize("place", [(0.0, -0.0, 0.0), (1.5, -2.0, 3.0)])
+@pytest.mark.parametrize("count", [CROWD, 500, 6000])
+def test_many_rows_at_one_place_are_crowded_wherever_and_in_any_order(place: tuple[float, ...], count: int) -> None:
+    order = np.random.default_rng(1).permutation(len(BALL) + count)
+    crowd = np.tile(place, (count, 1)) * np.resize([[1.0], [1.0 if any(place) else -1.0]], (count, 1))
+    points = np.concatenate([BALL, crowd])[order]
+    for moved in (points, points.astype(np.float32), points + [64.0, 0.0, -1024.0]):
+        np.testing.assert_array_equal(crowded_rows(moved), order >= len(BALL))
+
+
+def test_the_crowd_is_measured_by_the_mean_at_a_place() -> None:
+    for times, expected in ((TIMES, 0), (TIMES + 3, 60 * (TIMES + 3))):
+        points = np.concatenate([np.repeat(BALL[:50], 60, axis=0), np.ones((60 * times, 3))])
+        assert crowded_rows(points).sum() == expected
 
 
 @pytest.mark.parametrize("size", [1e300, 1e-300])

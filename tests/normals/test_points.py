@@ -7,9 +7,14 @@ import pytest
 import torch
 
 from tensorframes.errors import UserError
-from tensorframes.normals import estimate_normals, orient_normals
+from tensorframes.normals import estimate_normals, normals_and_confidence, orient_normals
 from tensorframes.normals.missing import missing
 from tensorframes.normals.points import as_array, of_type
+
+
+def reasons(pos: np.ndarray, normals: np.ndarray) -> dict[str, int]:
+    """Those that points have for having no normal."""
+    return {reason: count for reason, count in missing(pos, normals).items() if count}
 
 
 def sphere(count: int = 200) -> np.ndarray:
@@ -96,15 +101,38 @@ def test_number_and_order_of_points_never_change() -> None:
     np.testing.assert_array_equal(normals[254], normals[0])
     assert not normals[250:254].any()
     assert np.median(np.abs((normals[:200] * sphere()).sum(1))) > 0.99
-    assert missing(pos, normals) == {"not finite": 3, "far from all others": 1, "on a line": 0}
+    assert reasons(pos, normals) == {"not finite": 3, "far from all others": 1}
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_one_or_two_points_have_no_normal(count: int) -> None:
+@pytest.mark.parametrize(("count", "reason"), [(1, "at one place"), (2, "on a line")])
+def test_one_or_two_points_have_no_normal(count: int, reason: str) -> None:
     normals = estimate_normals(sphere()[:count], "fast", "cpu")
     np.testing.assert_array_equal(normals, np.zeros((count, 3)))
     np.testing.assert_array_equal(orient_normals(sphere()[:count], normals), normals)
-    assert missing(sphere()[:count], normals) == {"not finite": 0, "far from all others": 0, "on a line": count}
+    assert reasons(sphere()[:count], normals) == {reason: count}
+
+
+def test_equal_points_have_no_normal() -> None:
+    pos = np.concatenate([np.tile(sphere()[0], (200, 1)), [[np.inf, 0, 0]]])
+    normals = estimate_normals(pos, "fast", "cpu")
+    assert reasons(pos, normals) == {"not finite": 1, "at one place": 200}
+
+
+@pytest.mark.parametrize("block", ["auto", 150])
+def test_missing_returns_at_one_place_take_no_part(block: int | str) -> None:
+    pos = 2 * sphere(400) + [0, 0, 5]
+    spoiled = np.insert(pos, np.resize([0, 100, 400], 300), [0.0, 0.0, 0.0], axis=0)
+    there = spoiled.any(1)
+    normals, confidence = normals_and_confidence(spoiled, "fast", "cpu", block=block)
+    assert not normals[~there].any()
+    assert not confidence[~there].any()
+    np.testing.assert_array_equal(normals[there], estimate_normals(pos, "fast", "cpu", block=block))
+    assert reasons(spoiled, normals) == {"at a place that many points share, as missing returns do": 300}
+
+
+def test_points_that_are_all_repeated_have_normals() -> None:
+    normals = estimate_normals(np.repeat(sphere(40), 100, axis=0), "fast", "cpu")
+    assert normals.any(1).all()
 
 
 def test_no_reasons_where_all_have_a_normal() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from tensorframes.data.io.axes import (
 from tensorframes.data.io.columns import NORMAL, Columns, plain, table_of
 from tensorframes.data.io.files import one_line
 from tensorframes.data.io.npy import rows_of
+from tensorframes.data.io.shape import Shape
 from tensorframes.errors import UserError
 
 Arrays = Mapping[str, NDArray]
@@ -36,6 +38,7 @@ class Found:
         records: names of the arrays that are themselves rows of named fields.
         single: the positions are one array (N, C), not three (N,).
         beside: names of the other arrays.
+        shape: of the points in the arrays, (N,) or (rows, columns).
     """
 
     table: NDArray
@@ -43,27 +46,31 @@ class Found:
     records: frozenset[str]
     single: bool
     beside: tuple[str, ...]
+    shape: Shape
 
 
-def find_points(path: Path, arrays: Arrays, position: tuple[str, ...]) -> Found:
-    """The positions in these arrays, the normals, and all others of one number or row per point.
+def find_points(path: Path, arrays: Arrays, position: tuple[str, ...], group: str = "") -> Found:
+    """The positions in these arrays of a group, the normals, and all others of one number or row per point.
 
     Raises:
         UserError: their shapes disagree, or they can't be read.
     """
     others = [name for name in arrays if name not in position]
     normals = find_arrays(others, NORMALS, NORMAL_VECTORS)
-    parts = _position_parts(path, arrays, position)
-    count = len(next(iter(parts[position[0]].values())))
-    parts |= _normal_parts(path, arrays, normals, count)
+    values = {name: _array(path, arrays, name) for name in position}
+    records = frozenset(name for name in position if values[name].dtype.names)
+    parts = _position_parts(path, values, group)
+    shape = values[position[0]].shape
+    shape = shape[:-1] if len(position) == 1 and not records else shape
+    parts |= _normal_parts(path, arrays, normals, shape)
     taken = {name for columns in parts.values() for name in columns}
     for name in others:
-        if name not in (*normals, *taken) and (array := _column(arrays, name, count)) is not None:
+        if name not in (*normals, *taken) and (array := _column(arrays, name, shape)) is not None:
             parts[name] = {name: array}
     places = {array: tuple(columns) for array, columns in parts.items()}
     table = table_of({name: values for columns in parts.values() for name, values in columns.items()})
-    records = frozenset(name for name in position if arrays[name].dtype.names)
-    return Found(table, places, records, len(position) == 1, tuple(name for name in others if name not in parts))
+    beside = tuple(name for name in others if name not in parts)
+    return Found(table, places, records, len(position) == 1, beside, shape)
 
 
 def find_position(names: Collection[str]) -> tuple[str, ...]:
@@ -86,52 +93,63 @@ def new_arrays(columns: Columns, found: Found) -> dict[str, NDArray] | None:
     places = {array: names for array, names in found.places.items() if columns.changed & {*names}}
     places |= _new_places(columns, new, found.single, {*found.places})
     return {
-        array: columns.table[list(names)] if array in found.records else _joined(columns, names)
+        array: columns.table[list(names)].reshape(found.shape)
+        if array in found.records
+        else _joined(columns, names, found.shape)
         for array, names in places.items()
     }
 
 
 def all_arrays(columns: Columns) -> dict[str, NDArray]:
-    """Points of another format: pos (N, 3), normal (N, 3), and the other columns."""
+    """Points of another format: pos (N, 3), normal (N, 3), and the other columns; those of an organised cloud (rows,
+    columns, 3)."""
     places = {"pos": columns.position, **_new_places(columns, columns.names, True, {"pos"})}
-    return {array: _joined(columns, names) for array, names in places.items()}
+    return {array: _joined(columns, names, columns.grid or (-1,)) for array, names in places.items()}
 
 
-def _position_parts(path: Path, arrays: Arrays, names: tuple[str, ...]) -> dict[str, dict[str, NDArray]]:
+def _position_parts(path: Path, values: dict[str, NDArray], group: str) -> dict[str, dict[str, NDArray]]:
     """The columns of each array, by its name."""
-    values = {name: _array(path, arrays, name) for name in names}
-    if len(names) == 1:
-        table = rows_of(path, values[names[0]])
-        return {names[0]: {name: table[name] for name in table.dtype.names or ()}}
+    if len(values) == 1:
+        ((whole, array),) = values.items()
+        table = rows_of(path, array, f"{group}{whole}")
+        return {whole: {name: table[name] for name in table.dtype.names or ()}}
     if len({array.shape for array in values.values()}) != 1 or any(array.ndim != 1 for array in values.values()):
         shapes = ", ".join(f"{name} {array.shape}" for name, array in values.items())
-        raise UserError(f"{path}: expected {', '.join(names)} of one shape (N,), got {shapes}")
+        raise UserError(f"{path}: expected {', '.join(values)} of one shape (N,), got {shapes}")
     return {name: {name: array} for name, array in values.items()}
 
 
-def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], count: int) -> dict[str, dict[str, NDArray]]:
+def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], shape: Shape) -> dict[str, dict[str, NDArray]]:
     parts = {}
     for index, name in enumerate(names):
-        array, expected = _array(path, arrays, name), (count, 3) if len(names) == 1 else (count,)
-        if array.shape != expected or array.dtype.kind not in "biuf":
-            raise UserError(f"{path}: expected {name} of shape {expected}, got {array.dtype} {array.shape}")
-        parts[name] = dict(zip(NORMAL, array.T, strict=True)) if len(names) == 1 else {NORMAL[index]: array}
+        array, last = _array(path, arrays, name), (3,) if len(names) == 1 else ()
+        rows = _rows(array, shape)
+        if rows is None or rows.shape[1:] != last or array.dtype.kind not in "biuf":
+            raise UserError(f"{path}: expected {name} of shape {(*shape, *last)}, got {array.dtype} {array.shape}")
+        parts[name] = dict(zip(NORMAL, rows.T, strict=True)) if len(names) == 1 else {NORMAL[index]: rows}
     return parts
 
 
-def _column(arrays: Arrays, name: str, count: int) -> NDArray | None:
+def _rows(array: NDArray, shape: Shape) -> NDArray | None:
+    """(N,) numbers or (N, C) rows of points of this shape, or of N points in a line; None if there are others."""
+    for own in (shape, (prod(shape),)):
+        if array.shape[: len(own)] == own and array.ndim <= len(own) + 1:
+            return array.reshape(-1, *array.shape[len(own) :])
+    return None
+
+
+def _column(arrays: Arrays, name: str, shape: Shape) -> NDArray | None:
     """An array of one number or row per point; None if it is another one, or corrupt."""
     try:
-        array = arrays[name]
+        array = np.asarray(arrays[name])  # members of archives that are no arrays are bytes
     except Exception:  # a pickle, or damaged: it is copied as it is
         return None
-    fits = array.ndim in (1, 2) and len(array) == count and array.size and array.dtype.kind in "biufU"
-    return array if fits else None
+    return _rows(array, shape) if array.size and array.dtype.kind in "biufU" else None
 
 
 def _array(path: Path, arrays: Arrays, name: str) -> NDArray:
     try:
-        return arrays[name]
+        return np.asarray(arrays[name])
     except Exception as error:  # zipfile, zlib, NumPy and HDF5 have each their own
         raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
 
@@ -147,5 +165,7 @@ def _new_places(columns: Columns, names: tuple[str, ...], single: bool, taken: C
     }
 
 
-def _joined(columns: Columns, names: tuple[str, ...]) -> NDArray:
-    return np.ascontiguousarray(columns.table[names[0]] if len(names) == 1 else plain(columns.table[list(names)]))
+def _joined(columns: Columns, names: tuple[str, ...], shape: Shape) -> NDArray:
+    """The columns as one array of points of this shape."""
+    values = columns.table[names[0]] if len(names) == 1 else plain(columns.table[list(names)])
+    return np.ascontiguousarray(values).reshape(*shape, *values.shape[1:])

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from tensorframes.data.io.axes import (
     key_of,
 )
 from tensorframes.data.io.faces import Faces, Mesh
+from tensorframes.data.io.shape import Shape, shape_name
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
@@ -37,6 +39,7 @@ class Columns:
         beside: content besides the points, which files of other formats cannot contain.
         mesh: the faces, which other kinds of mesh files can contain; None of a cloud.
         sensor: (3,) where the sensor was, or (N, 3) for each row; None if the file doesn't say.
+        shape: (rows, columns) of an organised cloud, row by row; empty for others.
     """
 
     table: NDArray
@@ -46,6 +49,7 @@ class Columns:
     beside: tuple[str, ...] = ()
     mesh: Mesh | None = None
     sensor: NDArray[np.float64] | None = None
+    shape: Shape = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -66,6 +70,11 @@ class Columns:
     def faces(self) -> Faces | None:
         """The faces of a mesh of these points, if they are sound."""
         return self.mesh.faces if self.mesh and self.mesh.points == len(self.table) else None
+
+    @property
+    def grid(self) -> Shape:
+        """(rows, columns) of an organised cloud, if all its points are there."""
+        return self.shape if prod(self.shape) == len(self.table) else ()
 
     @property
     def pos(self) -> NDArray[np.float64]:
@@ -111,13 +120,15 @@ class Columns:
         return tuple(name for name in self.names if name not in (*self.position, *self.normals, *own))
 
     def without(self, names: tuple[str, ...]) -> "Columns":
-        """The same rows without these columns, and without those of `beside`."""
+        """The same rows without these columns, those of `beside`, and the shape."""
         fields = [(name, self.table.dtype[name]) for name in self.names if name not in names]
         table = np.empty(len(self.table), dtype=fields)
         for name, _ in fields:
             table[name] = self.table[name]
         mesh = None if self.mesh and self.mesh.name in names else self.mesh
-        return replace(self, table=table, beside=tuple(name for name in self.beside if name not in names), mesh=mesh)
+        shape = () if self.shape and shape_name(self.shape) in names else self.shape
+        beside = tuple(name for name in self.beside if name not in names)
+        return replace(self, table=table, beside=beside, mesh=mesh, shape=shape)
 
     def renamed(self, names: Mapping[str, str]) -> "Columns":
         """The same rows with renamed columns; others that already have one of the new names make room for it."""

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +20,8 @@ from tensorframes.data.io.obj import ObjFormat
 from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
+from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, foreign, recognised
+from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
 from tensorframes.errors import UserError
@@ -39,21 +40,16 @@ CLOUD_SUFFIXES = tuple(suffix for each in CLOUDS for suffix in each.suffixes)
 MESHES = (".ply", ".obj", ".off")
 """Suffixes of files that get the faces of a mesh of another kind."""
 
-SIGNATURES = {
-    b"ply": ".ply", b"# .PCD": ".pcd", b"VERSION": ".pcd", b"LASF": ".las", b"\x93NUMPY": ".npy", b"PK": ".npz",
-    b"\x89HDF": ".h5", b"ASTM-E57": ".e57", b"OFF": ".off", b"NOFF": ".off", b"COFF": ".off", b"solid": ".stl",
-}  # fmt: skip
-"""First bytes of files, and their suffix."""
-
-VERTEX = re.compile(rb"^v(\s+[-+.\deE]+){3}", re.MULTILINE)
-"""A line of OBJ files, which may begin with anything."""
+ORGANISED = (".pcd", ".npy", ".npz", ".h5", ".hdf5")
+"""Suffixes of files that have organised clouds."""
 
 
 def read_cloud(path: str | Path, suffix: str = "") -> Columns:
     """Reads PLY, PCD, LAS, LAZ, NPY, NPZ, text (.xyz .txt .csv .asc .pts), OBJ, OFF, STL, HDF5, E57 and KITTI's scans.
 
     Columns are identified by name, whatever their case, unit or order (x, "X [m]", Points:0; nx, NormalX, normal_x). In
-    text and arrays without names they are identified by position: `text.positional_names`.
+    text and arrays without names they are identified by position: `text.positional_names`. A file without a suffix, and
+    a pipe, is recognised by its content.
 
     Args:
         path: of the file; `FILE.h5:NAME` for a dataset in an HDF5 file.
@@ -69,31 +65,29 @@ def read_cloud(path: str | Path, suffix: str = "") -> Columns:
 def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
     path = Path(path)
-    found, named = _format_of(path, suffix)
+    found, named = _format_of(path, suffix or _guessed(path, content), "--from")
     known = file_of(path).suffix.lower() == named
     full = path if known else path.with_name(f"{path.name}{named}")
+    other = recognised(content)
+    if other not in found.suffixes and (other in SURE or (named == UNSIGNED and other != TEXT)):
+        raise UserError(_mistaken(path, content, found, suffix))
     try:
         columns = found.read(full, content)
     except UserError as error:
-        raise UserError(str(error).replace(str(full), str(path), 1)) from error
+        reason = _mistaken(path, content, found, suffix) or str(error).replace(str(full), str(path), 1)
+        raise UserError(reason) from error
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
         reason = one_line(error)
         told = reason if reason.startswith("expected ") else f"expected a whole {found.name} file, got: {reason}"
-        raise UserError(f"{path}: {told}") from error
+        raise UserError(_mistaken(path, content, found, suffix) or f"{path}: {told}") from error
     if not columns.position:
         names = ", ".join(columns.names) or "none"
         raise UserError(f"{path}: expected columns x, y, z, got {names}")
     if len(columns.table) == 0:
         raise UserError(f"{path}: expected points, got none")
     return columns
-
-
-def recognised(content: bytes) -> str:
-    """The suffix of a file with these first bytes; that of text where no format has them."""
-    text = ".obj" if VERTEX.search(content[:65536]) else ".xyz"
-    return next((suffix for start, suffix in SIGNATURES.items() if content.startswith(start)), text)
 
 
 def write_cloud(path: str | Path, columns: Columns, suffix: str = "") -> None:
@@ -138,14 +132,15 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
     try:
         names = found.unkept(columns)
     except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {error}{_remedy(Path(path), found)}") from error
     if lost := set(names) & {*columns.position, *columns.normals}:
         kinds = ", ".join(f"{name} ({columns.table.dtype[name]})" for name in columns.names if name in lost)
         raise UserError(f"{path}: {found.name} can't hold {kinds} without loss")
     if columns.suffix in found.suffixes:
         return names
     faces = columns.mesh.name if columns.mesh and named in MESHES and columns.faces else ""
-    return (*names, *(name for name in columns.beside if name != faces))
+    shape = (shape_name(columns.grid),) if columns.grid and named not in ORGANISED else ()
+    return (*names, *shape, *(name for name in columns.beside if name != faces))
 
 
 def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:
@@ -177,8 +172,9 @@ def expect_kind(path: str | Path, suffix: str = "") -> None:
         UserError: the suffix is unknown, or of a format that is only read; or the path names a dataset.
     """
     path = Path(path)
-    if refusal := _format_of(path, suffix)[0].refusal:
-        raise UserError(f"{path}: {refusal}")
+    found = _format_of(path, suffix)[0]
+    if found.refusal:
+        raise UserError(f"{path}: {found.refusal}{_remedy(path, found)}")
     if dataset := dataset_of(path):
         raise UserError(f"{path}: expected a file to write, got its dataset {dataset}")
 
@@ -203,12 +199,54 @@ def _write(file: BinaryIO, path: Path, columns: Columns, suffix: str) -> None:
         raise UserError(f"{path}: can't be written as {found.name}: {one_line(error)}") from error
 
 
-def _format_of(path: Path, suffix: str = "") -> tuple[Format, str]:
-    """The format of a file, and its suffix in lower case: by the given suffix, or else by that of its name."""
+def _guessed(path: Path, content: bytes) -> str:
+    """The suffix by its content of a file without one and of a pipe; empty if its name tells it.
+
+    Raises:
+        UserError: the content is packed, or is no points.
+    """
+    named = file_of(path).suffix.lower()
+    if named in SUFFIXES:
+        return ""
+    if what := foreign(content):
+        raise UserError(f"{path}: expected a file of points, got {what}")
+    return "" if named and not is_special(path) else recognised(content)
+
+
+def _mistaken(path: Path, content: bytes, found: Format, suffix: str) -> str:
+    """The line on a file that can't be read in a format because it is of another one; empty if it is none, or that is
+    not known."""
+    whole = content.startswith(b"PK") and ".npz" in found.suffixes  # both are zip archives
+    what, other = "" if whole else foreign(content), recognised(content)
+    guess = not suffix and file_of(path).suffix.lower() not in SUFFIXES
+    if other not in (TEXT, *found.suffixes):
+        name = next(each.name for each in FORMATS if other in each.suffixes)
+        what = f"{_article(name)} {name} file: {'' if suffix else 'rename it, or '}--from {other[1:]}"
+    elif guess and not what and b"\0" in content:
+        what = "a binary file of an unknown format: --from KIND tells it"
+    return what and f"{path}: expected {_article(found.name)} {found.name} file, got {what}"
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "EHNOS" else "a"
+
+
+def _remedy(path: Path, found: Format) -> str:
+    """What helps where files of a format are not written, and the name of the target does not tell the format."""
+    return " (--to ply)" if found.refusal and path.suffix.lower() not in found.suffixes else ""
+
+
+def _format_of(path: Path, suffix: str = "", option: str = "--to") -> tuple[Format, str]:
+    """The format of a file, and its suffix in lower case: by the given suffix, or else by that of its name.
+
+    Raises:
+        UserError: there is none; ``option`` is the one that would tell it.
+    """
     named = (suffix or file_of(path).suffix).lower()
     found = next((each for each in FORMATS if named in each.suffixes), None)
     if found is None:
-        raise UserError(f"{path}: expected a file of type {', '.join(SUFFIXES)}, got {named or 'none'}")
+        types = f"{', '.join(SUFFIXES)}{'' if suffix else f', or {option} KIND'}"
+        raise UserError(f"{path}: expected a file of type {types}, got {named or 'none'}")
     return found, named
 
 

@@ -13,6 +13,7 @@ from tensorframes.data.io.arrays import Found, all_arrays, find_points, find_pos
 from tensorframes.data.io.axes import NORMAL_VECTORS, fresh, key_of
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.files import dataset_of, file_of
+from tensorframes.data.io.shape import organised
 from tensorframes.errors import UserError, needed_for
 
 if TYPE_CHECKING:
@@ -65,14 +66,13 @@ class Hdf5Format:
             import h5py
         with h5py.File(io.BytesIO(content), "r") as file:
             group, position = _located(path, file)
-            arrays = Datasets(file[group])
-            _check_shape(path, group, {name: file[group][name].shape for name in position})
-            found = find_points(path, arrays, position)
+            found = find_points(path, Datasets(file[group]), position, _joined(group, ""))
             everything: list[str] = []
             file.visititems(lambda name, node: everything.append(f"/{name}") if hasattr(node, "shape") else None)
         read = {_joined(group, name) for name in found.places}
         beside = tuple(f"dataset {name}" for name in everything if name not in read)
-        return Columns(found.table, Hdf5Origin(content, group, found), file_of(path).suffix.lower(), beside=beside)
+        origin, suffix = Hdf5Origin(content, group, found), file_of(path).suffix.lower()
+        return Columns(found.table, origin, suffix, beside=beside, shape=organised(found.shape))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""
@@ -111,10 +111,11 @@ def _located(path: Path, file: "h5py.File") -> tuple[str, tuple[str, ...]]:
     ]
     if len(tables) == 1:
         return tables[0][0], (tables[0][1],)
-    # A batch is named before the rest: it is what looks most like points.
-    batch = next(((group, name) for group, name in tables if _is_batch(file[group][name].shape)), None)
-    if batch is not None:
-        return batch[0], (batch[1],)
+    # An organised cloud, or a batch of clouds, looks most like points.
+    shapes = {place: file[place[0]][place[1]].shape for place in tables}
+    images = [place for place, shape in shapes.items() if len(shape) == 3 and shape[2] >= 3]
+    if len(images) == 1:
+        return images[0][0], (images[0][1],)
     names = ", ".join(f"{_joined(*place)} {file[place[0]][place[1]].shape}" for place in places[:6]) or "none"
     raise UserError(f"{path}: expected a dataset points, xyz or pos, or FILE.h5:NAME, got {names}")
 
@@ -126,17 +127,6 @@ def _named(path: Path, file: "h5py.File", name: str) -> tuple[str, tuple[str, ..
         raise UserError(f"{path}: expected a dataset {place} in the file, got none")
     group, _, last = place.rpartition("/")
     return group or "/", (last,)
-
-
-def _check_shape(path: Path, group: str, shapes: Mapping[str, tuple[int, ...]]) -> None:
-    for name, shape in shapes.items():
-        if len(shape) > 2:
-            what = "a batch of clouds; save one of them on its own" if _is_batch(shape) else "no table of points"
-            raise UserError(f"{path}: expected points (N, 3) in {_joined(group, name)}, got {shape}: {what}")
-
-
-def _is_batch(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 3 and shape[-1] >= 3
 
 
 def _joined(group: str, name: str) -> str:

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
+from tensorframes.data.io.shape import is_batch, organised
 from tensorframes.data.io.text import positional_names, told_by_place
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
 
 FEW = 12
 """Largest number of columns of an array that is taken for a few points."""
+
+MOST = 32
+"""Largest number of columns without names; images have more."""
 
 LONGEST_HEADER = 1 << 20
 """Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 by default."""
@@ -46,11 +50,11 @@ class NpyFormat:
         """The points of one array; pickled objects are never loaded."""
         values = load(content)
         if not isinstance(values, np.ndarray):
-            raise UserError(f"{path}: expected one array, got an archive of several: it should be called .npz")
+            raise ValueError("an archive of arrays")
         named = values.dtype.names is not None
         shape = values.shape if named else values.shape[:-1]
         fortran = values.ndim > 1 and bool(np.isfortran(values))
-        return Columns(rows_of(path, values), NpyOrigin(shape, named, fortran), ".npy")
+        return Columns(rows_of(path, values), NpyOrigin(shape, named, fortran), ".npy", shape=organised(shape))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of variable length, which NumPy can only pickle."""
@@ -64,8 +68,9 @@ class NpyFormat:
         plainly = by_place and _have_common_type(columns)
         columns = _normals_last(columns) if plainly else columns
         values = plain(columns.table) if plainly else columns.table
-        if origin and np.prod(origin.shape, dtype=int) == len(values):
-            values = values.reshape((*origin.shape, values.shape[1]) if plainly else origin.shape)
+        shape = origin.shape if origin else columns.grid
+        if shape and np.prod(shape, dtype=int) == len(values):
+            values = values.reshape((*shape, values.shape[1]) if plainly else shape)
         save(file, np.asfortranarray(values) if origin and origin.fortran else values)
 
 
@@ -93,22 +98,27 @@ def save(file: BinaryIO, values: NDArray) -> None:
     np.lib.format.write_array(file, np.asanyarray(values), version, allow_pickle=False)
 
 
-def rows_of(path: Path, values: NDArray) -> NDArray:
-    """(N,) structured array of an array's rows.
+def rows_of(path: Path, values: NDArray, place: str = "") -> NDArray:
+    """(N,) structured array of the rows of an array, which may be called by its ``place`` in the file.
 
     Raises:
         UserError: it is not of points.
     """
     if values.dtype.names:
         return values.reshape(-1)
-    count = values.shape[-1] if values.ndim >= 2 else 0
-    aside = values.shape[0] in (3, 4, 6) if values.ndim == 2 else 3 in values.shape[-3:-1]
+    shape, within = values.shape, place and f" in {place}"
+    count = shape[-1] if values.ndim >= 2 else 0
+    aside = shape[0] in (3, 4, 6) if values.ndim == 2 else 3 in shape[-3:-1]
     if count > FEW and aside:
-        raise UserError(
-            f"{path}: expected one point a row, (N, 3), got shape {values.shape}: one point a column; transpose it"
-        )
+        what = "one point a column; transpose it"
+        raise UserError(f"{path}: expected one point a row, (N, 3){within}, got shape {shape}: {what}")
+    if values.ndim > 3 or count > MOST:
+        raise UserError(f"{path}: expected (N, 3) or (rows, columns, 3){within}, got an array of shape {shape}")
     if count < 3 or values.dtype.kind not in "fiu":
-        raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6), got {values.dtype} {values.shape}")
+        raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6){within}, got {values.dtype} {shape}")
+    if values.ndim == 3 and is_batch(values):
+        expected = f"expected (N, 3), or (rows, columns, 3) of one organised cloud{within}"
+        raise UserError(f"{path}: {expected}, got {shape}: a batch of clouds; save one of them on its own")
     columns = list(values.reshape(-1, count).T)
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
 

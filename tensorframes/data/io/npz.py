@@ -15,6 +15,7 @@ from tensorframes.data.io.arrays import Found, all_arrays, find_points, find_pos
 from tensorframes.data.io.axes import NORMAL_VECTORS, key_of
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.npy import load, save
+from tensorframes.data.io.shape import organised
 from tensorframes.errors import UserError
 
 
@@ -37,10 +38,10 @@ class NpzFormat:
         """The points, with all other arrays of one row or number per point; pickled ones are not loaded."""
         archive = load(content)
         if isinstance(archive, np.ndarray):
-            raise UserError(f"{path}: expected an archive of arrays, got one array: it should be called .npy")
+            raise ValueError("one array")
         found = find_points(path, archive, _position(path, archive))
         beside = tuple(f"array {name}" for name in found.beside)
-        return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside)
+        return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside, shape=organised(found.shape))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of variable length, which NumPy can only pickle."""

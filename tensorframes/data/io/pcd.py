@@ -1,6 +1,7 @@
 """PCD: ascii, binary and binary_compressed; organisation, viewpoint, padding and fields of any COUNT are preserved."""
 
 import struct
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +47,7 @@ class PcdFormat:
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, including rows that are not finite (of organised clouds)."""
+        content = content.removeprefix(BOM_UTF8)
         header, start = read_header(path, content)
         lines: tuple[str, ...] = ()
         if header.encoding == "ascii":
@@ -56,7 +58,8 @@ class PcdFormat:
                 header, content[start:]
             )
         table = rows if len(header.columns) == len(header.names) else _packed(rows, header.columns)
-        return Columns(table, PcdOrigin(header, rows, lines), ".pcd", sensor=header.viewpoint)
+        origin = PcdOrigin(header, rows, lines)
+        return Columns(table, origin, ".pcd", sensor=header.viewpoint, shape=header.shape)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""
@@ -68,7 +71,7 @@ class PcdFormat:
         own = isinstance(origin, PcdOrigin) and len(origin.rows) == len(columns.table)
         if not (isinstance(origin, PcdOrigin) and own and set(origin.header.columns) <= set(columns.names)):
             columns = pack_colours(standard(replace(columns, origin=None), NORMAL))
-            origin = _empty_origin(len(columns.table), columns.sensor)
+            origin = _empty_origin(columns)
         else:
             columns = columns.renamed(_new_names(columns, origin))
         header, rows = _written(columns, origin)
@@ -156,13 +159,15 @@ def _packed(rows: NDArray, names: Sequence[str]) -> NDArray:
     return table
 
 
-def _empty_origin(count: int, sensor: NDArray[np.float64] | None) -> PcdOrigin:
+def _empty_origin(columns: Columns) -> PcdOrigin:
     """An origin without fields. VIEWPOINT is one place: (3,) of the sensor, or the origin, which is the default."""
+    count, sensor = len(columns.table), columns.sensor
+    height, width = columns.grid or (1, count)
     place = " ".join(f"{number:.17g}" for number in (sensor if sensor is not None and sensor.ndim == 1 else (0, 0, 0)))
     lines = (
         "# .PCD v0.7 - Point Cloud Data file format",
         "VERSION 0.7", "FIELDS", "SIZE", "TYPE", "COUNT",
-        f"WIDTH {count}", "HEIGHT 1", f"VIEWPOINT {place} 1 0 0 0", f"POINTS {count}", "DATA binary",
+        f"WIDTH {width}", f"HEIGHT {height}", f"VIEWPOINT {place} 1 0 0 0", f"POINTS {count}", "DATA binary",
     )  # fmt: skip
     return PcdOrigin(Header(lines, (), (), (), count, "binary"), np.zeros(count, dtype=[]))
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import readable, unique
+from tensorframes.data.io.shape import Shape, organised
 from tensorframes.errors import UserError
 
 KEYS = ("version", "fields", "columns", "size", "type", "count", "width", "height", "viewpoint", "points", "data")
@@ -29,6 +30,7 @@ class Header:
         counts: of each field how many numbers there are in a row.
         points: number of rows.
         encoding: ascii, binary or binary_compressed.
+        shape: HEIGHT and WIDTH of an organised cloud.
     """
 
     lines: tuple[str, ...]
@@ -37,6 +39,7 @@ class Header:
     counts: tuple[int, ...]
     points: int
     encoding: str
+    shape: Shape = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,9 +113,11 @@ def _parse(lines: tuple[str, ...]) -> Header:
         kind for kind in kinds if kind not in ("f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)))
     ]:
         raise ValueError(f"a field of TYPE {wrong[0][0].upper()} and SIZE {wrong[0][1:]}")
-    area = int(said["width"][0]) * int(said.get("height", ["1"])[0]) if "width" in said else 0
-    points = int(said["points"][0]) if "points" in said else area
+    width, height = int(said["width"][0]) if "width" in said else 0, int(said.get("height", ["1"])[0])
+    points = int(said["points"][0]) if "points" in said else width * height
     encoding = said["data"][0].lower()
     if points < 0 or encoding not in ENCODINGS:
         raise ValueError(f"POINTS {points} and DATA {encoding}")
-    return Header(lines, fields, kinds, counts, points, encoding)
+    if "width" in said and width * height != points:
+        raise ValueError(f"WIDTH {width} and HEIGHT {height}, {width * height} points, but POINTS {points}")
+    return Header(lines, fields, kinds, counts, points, encoding, organised((height, width)))

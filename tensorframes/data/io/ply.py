@@ -1,5 +1,6 @@
 """PLY: text and binary of both byte orders; lists, other elements and comments are preserved."""
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +52,7 @@ class PlyFormat:
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, with all other content of the file."""
+        content = content.removeprefix(BOM_UTF8)
         header, start = read_header(path, content)
         element = _points(path, header)
         names = unique([readable(each.name) for each in element.properties], "property")

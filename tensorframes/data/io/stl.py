@@ -48,7 +48,13 @@ def _is_binary(content: bytes) -> bool:
     """Whether there is more than text: binary files may begin with `solid`, too."""
     if content.lstrip()[:5].lower() != b"solid":
         return True
-    return b"\0" in content[:START] or len(content) == START + TRIANGLE.itemsize * _declared(content)
+    return b"\0" in content[:START] or is_whole_binary(content)
+
+
+def is_whole_binary(content: bytes) -> bool:
+    """Whether this is as long as a binary file of the triangles that it declares, and declares some."""
+    count = _declared(content)
+    return count > 0 and len(content) == START + TRIANGLE.itemsize * count
 
 
 def _declared(content: bytes) -> int:

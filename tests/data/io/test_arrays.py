@@ -129,6 +129,15 @@ def test_archives_keep_their_other_members_byte_by_byte(through, unit):
             assert after.getinfo(name).compress_type == zipfile.ZIP_DEFLATED
 
 
+def test_members_that_are_no_arrays_are_kept(through):
+    stream = io.BytesIO(archived(pos=np.eye(3)))
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("readme.txt", "by hand")
+    columns, written = through(stream.getvalue(), "a.npz")
+    assert columns.beside == ("array readme.txt",)
+    assert zipfile.ZipFile(io.BytesIO(written)).read("readme.txt") == b"by hand"
+
+
 def test_archives_of_columns_and_of_one_array(through, unit):
     with np.load(io.BytesIO(through(archived(X=np.arange(3), Y=np.ones(3), Z=np.ones(3)), "a.npz")[1])) as archive:
         assert sorted(archive.files) == ["X", "Y", "Z", "nx", "ny", "nz"]
@@ -148,7 +157,7 @@ def test_archives_of_columns_and_of_one_array(through, unit):
         (archived(pos=np.ones((3, 3)))[:60], "expected a whole NPZ file"),
         (b"PK\x03\x04 junk", "expected a whole NPZ file"),
         (b"junk", "got: a file of another kind"),
-        (saved(np.ones((3, 3))), r"it should be called \.npy"),
+        (saved(np.ones((3, 3))), "expected an NPZ file, got an NPY file: rename it, or --from npy"),
     ],
 )
 def test_wrong_archives_are_refused(tmp_path, content, message):

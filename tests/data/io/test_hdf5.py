@@ -79,7 +79,7 @@ def test_a_dataset_is_named_behind_the_file(tmp_path, pos, caplog):
     ("arrays", "message"),
     [
         (
-            {"data": np.zeros((4, 50, 3)), "label": np.zeros((4, 1))},
+            {"data": np.random.default_rng(0).normal(size=(4, 50, 3)), "label": np.zeros((4, 1))},
             r"in /data, got \(4, 50, 3\): a batch of clouds; save one",
         ),
         ({"a": np.zeros((5, 3)), "b": np.zeros((5, 3))}, r"FILE\.h5:NAME, got /a \(5, 3\), /b \(5, 3\)"),
