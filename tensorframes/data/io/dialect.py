@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ MISSING = frozenset(
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+([eE][+-]?\d+)?")
 GROUPED = re.compile(r"[+-]?\d{1,3}(([.,'\u00a0\u202f ])\d{3})(\2\d{3})*([.,]\d+)?")
 TOKEN = re.compile(r'"[^"]*"|[^\s"]+')
+MARK = re.compile(r"(?<=\s)#")
+"""What may begin a comment behind the fields of a row."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Dialect:
         decimal: "." or ",".
         trailing: lines end with a separator.
         quoted: fields are in double quotes.
+        width: number of fields in a row, 0 if unknown.
     """
 
     separator: str | None = None
     decimal: str = "."
     trailing: bool = False
     quoted: bool = False
+    width: int = 0
 
     def split(self, line: str) -> list[str]:
         """The fields of a line without comments, stripped of white space and quotes."""
@@ -56,6 +60,29 @@ class Dialect:
             fields = [field.strip() for field in line.split(self.separator)]
         return fields[:-1] if self.trailing and fields and not fields[-1] else fields
 
+    def split_comment(self, line: str) -> tuple[str, str]:
+        """The parts of a row before and from its comment, see ``bodies``."""
+        body = next((body for body in self.bodies(line) if len(self.split(body)) == self.width or not self.width), line)
+        return body, line[len(body) :]
+
+    def bodies(self, line: str) -> Iterator[str]:
+        """The parts of a row before what may be its comment, from the shortest to the whole line.
+
+        A comment begins with white space and a #. Where the fields have separators, white space follows the #, too, and
+        a number comes before: otherwise it stands in a text.
+        """
+        for mark in MARK.finditer(line):
+            body = self.stripped(line[: mark.start()])
+            fields = [] if body.count('"') % 2 else self.split(body)
+            alone = not line[mark.end() : mark.end() + 1].strip()
+            if fields and (self.separator is None or (alone and fields[-1] and self._is_number(fields[-1]))):
+                yield body
+        yield line
+
+    def fields(self, line: str) -> list[str]:
+        """The fields of a row."""
+        return self.split(self.split_comment(line)[0])
+
     def join(self, fields: Sequence[str]) -> str:
         """One line of these fields, quoted if they contain the separator."""
         safe = [field if self._is_safe(field) else f'"{field.translate(ONE_ROW)}"' for field in fields]
@@ -68,13 +95,19 @@ class Dialect:
 
     def append(self, line: str, fields: Sequence[str]) -> str:
         """The line, unchanged, with further fields appended."""
-        body, comment = split_comment(line)
-        bare = body.rstrip()
-        blank = "" if not comment else body[len(bare) :]
-        separator = self.separator or " "
+        body, comment = self.split_comment(line)
+        bare, separator = self.stripped(body), self.separator or " "
         if self.trailing and bare.endswith(separator):
-            return f"{bare}{separator.join(fields)}{separator}{blank}{comment}"
-        return f"{bare}{separator}{separator.join(fields)}{blank}{comment}"
+            return f"{bare}{separator.join(fields)}{separator}{comment}"
+        return f"{bare}{separator}{separator.join(fields)}{comment}"
+
+    def stripped(self, text: str) -> str:
+        """A text without the white space at its end, but with a separator there."""
+        last = text.rfind(self.separator) if self.separator else -1
+        return text[: max(len(text.rstrip()), last + 1)]
+
+    def _is_number(self, field: str) -> bool:
+        return number(field, self.decimal) is not None
 
     def written(self, number: str) -> str:
         """The text of a number in this dialect."""
@@ -83,8 +116,8 @@ class Dialect:
 
 
 def detect(line: str, separator: str | None = None) -> Dialect:
-    """The dialect of a row of numbers; `separator` if the file states it."""
-    body = split_comment(line)[0].strip("\r\n ")
+    """The dialect of a row of numbers without a comment; `separator` if the file states it."""
+    body = line.strip("\r\n ")
     outside = re.sub(r'"[^"]*"', '""', body)
     found = separator or next((sign for sign in ";\t|" if sign in outside), None)
     if found == "\t" and any(len(field.split()) > 1 for field in outside.split("\t")):
@@ -101,15 +134,7 @@ def detect(line: str, separator: str | None = None) -> Dialect:
         else "."
     )
     quoted = found is not None and body.startswith('"') and body.count('"') >= 2 * len(fields)
-    return Dialect(found, decimal, found is not None and body.rstrip().endswith(found), quoted)
-
-
-def split_comment(line: str) -> tuple[str, str]:
-    """The parts of a line before and from a #."""
-    place = line.find("#")
-    if place < 0 or line[:place].count('"') % 2 or line[place - 1 : place] == ".":  # "1.#QNAN"
-        return line, ""
-    return line[:place], line[place:]
+    return Dialect(found, decimal, found is not None and body.endswith(found), quoted)
 
 
 def number(text: str, decimal: str = ".") -> float | None:

@@ -190,10 +190,10 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     """The line of names with further ones, in its own dialect."""
     if not new:
         return line
-    body = line.rstrip()
-    bare, named = body.lstrip("#/% "), len(layout.names)
-    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body)
+    bare, named = line.rstrip().lstrip("#/% "), len(layout.names)
+    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in line)
     separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
+    body = Dialect(separator).stripped(line)
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.dialect import number, numbers, split_comment
+from tensorframes.data.io.dialect import number, numbers
 from tensorframes.data.io.layout import Layout, rows_of, shorten
 from tensorframes.errors import UserError
 
@@ -45,7 +45,7 @@ def read_columns(path: Path, lines: list[str], layout: Layout, needed: Collectio
     Raises:
         UserError: as read_numbers, of the needed columns; a row has another length.
     """
-    first = layout.dialect.split(split_comment(lines[layout.start])[0])
+    first = layout.dialect.fields(lines[layout.start])
     whole = [INTEGER.fullmatch(text) is not None and index not in needed for index, text in enumerate(first)]
     fast = _read_fast(lines, layout)
     if fast is not None and not (np.abs(fast[:, whole]) >= LARGEST).any():
@@ -72,7 +72,7 @@ def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int],
     """
     places, rows = [], []
     for index, line in rows_of(lines, layout):
-        fields = layout.dialect.split(split_comment(line)[0])
+        fields = layout.dialect.fields(line)
         if len(fields) != layout.width:
             raise UserError(f"{path}, line {index + 1}: expected {layout.width} columns as above, got {len(fields)}")
         places.append(index)
@@ -117,11 +117,9 @@ def brief(values: NDArray) -> NDArray:
 
 def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
     """(N, C) numbers, or None if the rows have more than plain numbers."""
-    rows = lines[layout.start :]
-    marked = any("#" in row for row in rows)
-    if marked and any(".#" in row for row in rows):  # "1.#QNAN" is no comment
-        return None
-    dialect = layout.dialect
+    rows, dialect = lines[layout.start :], layout.dialect
+    if any("#" in row for row in rows):
+        rows = [dialect.split_comment(line)[0] for _, line in rows_of(lines, layout)]
     if dialect.trailing:
         rows = [row.rstrip().removesuffix(dialect.separator or "") for row in rows]
     if dialect.decimal == ",":
@@ -130,7 +128,7 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
         values = np.loadtxt(
             rows,
             delimiter=dialect.separator,
-            comments="#" if marked else None,
+            comments=None,
             quotechar='"' if '"' in rows[0] else None,
             ndmin=2,
         )

@@ -6,23 +6,29 @@ import pytest
 from tensorframes.data.io import Columns, read_cloud, table_of, write_cloud
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.csv"])
-@pytest.mark.parametrize(
-    ("head", "rows", "names"),
-    [
-        ("x y z", ["0.5 1.5 2.5 255", "1.0 2.5 3.5 0"], "x y z c4"),
-        ("#X Y Z", ["1 2 3 255", "5 2 4 255"], "x y z c4"),
-        ("//X Y Z R G B", ["0.5 1.5 2.5 1 2 3 0.5", "1.0 2.5 3.5 4 5 6 0.5"], "x y z c4 c5 c6 c7"),
-        ("x y z i", ["0.5 1.5 2.5 7 8", "1.0 2.5 3.5 7 8"], "x y z c4 c5"),
-        ("x y z", ["1 0.5 1.5 2.5", "2 1.0 2.5 3.5"], "index x y z"),
-        ("x y z", ["1 5 1 2", "2 1 2 3"], "index x y z"),
-        ("x y z", ["17 0.5 1.5 2.5", "4 1.0 2.5 3.5"], "index x y z"),
-        ("x y z", ["tree 0.5 1.5 2.5", "house 1.0 2.5 3.5"], "index x y z"),
-    ],
-)
-def test_fewer_names_than_columns_name_the_last_ones_only_below_labels(through, name, head, rows, names):
-    lines = [line.replace(" ", "," if name.endswith("csv") else " ") for line in (head, *rows)]
-    assert through("\n".join([*lines, ""]), name)[0].names == tuple(names.split())
+FEWER = [
+    ("x y z", ["0.5 1.5 2.5 255", "1.0 2.5 3.5 0"], "x y z c4"),
+    ("#X Y Z", ["1 2 3 255", "5 2 4 255"], "x y z c4"),
+    ("//X Y Z R G B", ["0.5 1.5 2.5 1 2 3 0.5", "1.0 2.5 3.5 4 5 6 0.5"], "x y z c4 c5 c6 c7"),
+    ("x y z i", ["0.5 1.5 2.5 7 8", "1.0 2.5 3.5 7 8"], "x y z c4 c5"),
+]
+LABELLED = [
+    ("x y z", ["1 0.5 1.5 2.5", "2 1.0 2.5 3.5"], "index x y z"),
+    ("x y z", ["1 5 1 2", "2 1 2 3"], "index x y z"),
+    ("x y z", ["17 0.5 1.5 2.5", "4 1.0 2.5 3.5"], "index x y z"),
+    ("x y z", ["tree 0.5 1.5 2.5", "house 1.0 2.5 3.5"], "index x y z"),
+]
+
+
+@pytest.mark.parametrize(("head", "rows", "names"), [*FEWER, *LABELLED])
+def test_fewer_names_than_columns_name_the_last_ones_only_below_labels(through, head, rows, names):
+    assert through("\n".join([head, *rows, ""]), "a.txt")[0].names == tuple(names.split())
+
+
+@pytest.mark.parametrize(("head", "rows", "names"), LABELLED)
+def test_labels_may_lack_a_name_with_separators(through, head, rows, names):
+    content = "\n".join([head, *rows, ""]).replace(" ", ",")
+    assert through(content, "a.csv")[0].names == tuple(names.split())
 
 
 @pytest.mark.parametrize("empty", [1, 2])
