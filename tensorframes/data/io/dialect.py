@@ -75,7 +75,9 @@ class Dialect:
             body = self.stripped(line[: mark.start()])
             fields = [] if body.count('"') % 2 else self.split(body)
             alone = not line[mark.end() : mark.end() + 1].strip()
-            if fields and (self.separator is None or (alone and fields[-1] and self._is_number(fields[-1]))):
+            if fields and (
+                self.separator is None or (alone and fields[-1] and number(fields[-1], self.decimal) is not None)
+            ):
                 yield body
         yield line
 
@@ -105,9 +107,6 @@ class Dialect:
         """A text without the white space at its end, but with a separator there."""
         last = text.rfind(self.separator) if self.separator else -1
         return text[: max(len(text.rstrip()), last + 1)]
-
-    def _is_number(self, field: str) -> bool:
-        return number(field, self.decimal) is not None
 
     def written(self, number: str) -> str:
         """The text of a number in this dialect."""

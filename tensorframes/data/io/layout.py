@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -117,7 +117,7 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
-        elif text.startswith(COMMENTS) and not (bare and _is_marked_row(text, lines[header or 0], separator)):
+        elif text.startswith(COMMENTS) and not (bare and _may_be_row(text, lines[header or 0], separator)):
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
@@ -138,13 +138,14 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
 def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
     of a further block of rows."""
-    separator, header = layout.dialect.separator, "" if layout.header is None else lines[layout.header].strip()
-    blank, named = f" \t\r{separator or ''}", separator and header and not header.startswith(COMMENTS)
+    blank = f" \t\r{layout.dialect.separator or ''}"
+    marked = layout.header is None or lines[layout.header].lstrip().startswith(COMMENTS)
+    names = () if marked or not layout.dialect.separator else layout.names
     for index in range(layout.start, len(lines)):
         line = lines[index].strip()
         if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
             continue
-        if not line.startswith(COMMENTS) or (named and _is_marked_row(line, header, separator)):
+        if not line.startswith(COMMENTS) or _is_marked_row(line, names, layout.dialect):
             yield index, lines[index]
 
 
@@ -256,16 +257,18 @@ def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None
     return None
 
 
-def _is_marked_row(text: str, header: str, separator: str | None) -> bool:
-    """Whether a line with the mark of a comment is a row, below a line of names without one: it has as many fields, and
-    numbers for positions."""
-    for sign in separator or SEPARATORS:
-        names = Dialect(sign).split(header)
-        dialect = detect(text, sign)
-        fields = dialect.split(text)
-        if (found := find_triple(names, POSITIONS)) and len(fields) == len(names):
-            return all(number(fields[names.index(name)], dialect.decimal) is not None for name in found)
-    return False
+def _may_be_row(text: str, header: str, separator: str | None) -> bool:
+    """Whether a line with the mark of a comment may be a row, below a line of names without one."""
+    splits = ((Dialect(sign).split(header), detect(text, sign)) for sign in separator or SEPARATORS)
+    return any(_is_marked_row(text, each, dialect) for names, dialect in splits for each in (names, ["", *names]))
+
+
+def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:
+    """Whether a line with the mark of a comment is a row: it has a field for each name, and numbers for positions."""
+    found, fields = find_triple(names, POSITIONS), dialect.split(text)
+    if found is None or len(fields) != len(names):
+        return False
+    return all(number(fields[names.index(name)], dialect.decimal) is not None for name in found)
 
 
 def _is_row(text: str, dialect: Dialect, named: bool) -> bool:

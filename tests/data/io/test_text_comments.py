@@ -70,6 +70,12 @@ def test_comments_behind_separators_at_the_end_stay_there(through):
     assert through("0.5,1,2, # one\n1,2,3,\n", "a.csv")[1] == b"0.5,1,2,0,0,-1, # one\n1,2,3,0.6,0.8,0,\n"
 
 
+def test_labels_without_a_name_may_begin_with_a_mark(through):
+    columns, written = through("x,y,z\none,0.5,1,2\n#2,1,2,3\n", "a.csv")
+    assert columns.names == ("index", "x", "y", "z")
+    assert written == b"x,y,z,nx,ny,nz\none,0.5,1,2,0,0,-1\n#2,1,2,3,0.6,0.8,0\n"
+
+
 @pytest.mark.parametrize("comment", ["# a comment", "#1,2", "#, many, words, in it", "# 1 2 3"])
 def test_lines_with_a_mark_that_are_no_row_stay_comments(through, comment):
     written = through(f"name,x,y,z\none,0.5,1,2\n{comment}\ntwo,1,2,3\n", "a.csv")[1].decode()

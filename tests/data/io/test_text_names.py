@@ -5,7 +5,6 @@ import pytest
 
 from tensorframes.data.io import Columns, read_cloud, table_of, write_cloud
 
-
 FEWER = [
     ("x y z", ["0.5 1.5 2.5 255", "1.0 2.5 3.5 0"], "x y z c4"),
     ("#X Y Z", ["1 2 3 255", "5 2 4 255"], "x y z c4"),
