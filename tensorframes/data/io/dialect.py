@@ -15,16 +15,21 @@ PARTING = ";\t|,#\n\r"
 ONE_ROW = str.maketrans("\n\r", "  ", '"')
 """What a text cannot keep within a field: its ends of lines and quotes."""
 
-MISSING = frozenset(
-    ("", "nan", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?", "-nan", "nan(ind)", "-nan(ind)")
-)
-"""Marks of missing values; "1.#QNAN" and the like are recognised, too."""
+MISSING = frozenset(("", "na", "n/a", "#n/a", "null", "none", "nodata", "-", "?"))
+"""Marks of missing values, besides those of ``NAN``."""
+
+NAN = re.compile(r"[+-]?(nan(\([a-z0-9_]*\))?|1[.,]#(qnan|snan|nan|ind)\d*)", re.IGNORECASE)
+INFINITE = re.compile(r"([+-]?)1[.,]#inf\d*", re.IGNORECASE)
+"""Numbers that are not finite, as C's printf writes them: those of Microsoft's are unknown to Python."""
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+([eE][+-]?\d+)?")
 GROUPED = re.compile(r"[+-]?\d{1,3}(([.,'\u00a0\u202f ])\d{3})(\2\d{3})*([.,]\d+)?")
 TOKEN = re.compile(r'"[^"]*"|[^\s"]+')
 MARK = re.compile(r"(?<=\s)#")
 """What may begin a comment behind the fields of a row."""
+
+COMMENT = re.compile(r"(?<!1\.)#")
+"""What begins a comment in a mesh: any # but that of 1.#INF."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,11 @@ def detect(line: str, separator: str | None = None) -> Dialect:
     return Dialect(found, decimal, found is not None and body.endswith(found), quoted)
 
 
+def uncommented(line: str) -> str:
+    """A line of a mesh up to its comment."""
+    return COMMENT.split(line, maxsplit=1)[0]
+
+
 def number(text: str, decimal: str = ".") -> float | None:
     """The number in a field, NaN for a missing value, None if it is not a number."""
     try:
@@ -151,11 +161,17 @@ def numbers(texts: Sequence[str], decimal: str = ".") -> NDArray[np.float64] | N
     return None if None in found else np.array(found, dtype=np.float64)
 
 
+def usual(text: str) -> str:
+    """A number that is not finite, as C's printf writes it, as Python reads it; other texts unchanged."""
+    infinite = INFINITE.fullmatch(text)
+    return "nan" if NAN.fullmatch(text) else f"{infinite[1]}inf" if infinite else text
+
+
 def _odd_number(text: str, decimal: str) -> float | None:
-    if text.lower() in MISSING or re.fullmatch(r"-?1[.,]#(qnan|ind|nan|snan)\d*", text.lower()):
+    if text.lower() in MISSING:
         return float("nan")
-    if infinite := re.fullmatch(r"(-?)1[.,]#inf\d*", text.lower()):
-        return float(f"{infinite[1]}inf")
+    if NAN.fullmatch(text) or INFINITE.fullmatch(text):
+        return float(usual(text))
     if GROUPED.fullmatch(text) and text.count(decimal) <= 1:
         text = re.sub(r"[.,'\u00a0\u202f ]", lambda sign: "." if sign[0] == decimal else "", text)
     plain = text.replace(",", ".") if decimal == "," else text

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.dialect import number, numbers
+from tensorframes.data.io.dialect import number, numbers, usual
 from tensorframes.data.io.layout import Layout, rows_of, shorten
 from tensorframes.errors import UserError
 
@@ -86,6 +86,7 @@ def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
     Raises:
         ValueError: lines differ in the number of their fields, or a field is not a number.
     """
+    lines = [" ".join(map(usual, line.split())) if "(" in line or "#" in line else line for line in lines]
     try:
         return np.loadtxt(lines, ndmin=2, comments=None)
     except ValueError as error:
@@ -94,6 +95,18 @@ def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
         if wrong is None:
             raise
         raise ValueError(f"row {wrong + 1}: expected {width} numbers, got {shorten(lines[wrong].strip())}") from error
+
+
+def as_floats(rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """(N, C) numbers of rows of texts of one length.
+
+    Raises:
+        ValueError: a text is not a number.
+    """
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError:
+        return np.array([list(map(usual, row)) for row in rows], dtype=np.float64)
 
 
 def texts_of(values: NDArray) -> list[str]:
@@ -138,9 +151,9 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
 
 
 def is_float(text: str) -> bool:
-    """Whether Python reads a text as a number; marks of missing values are none."""
+    """Whether a text is a number; marks of missing values are none."""
     try:
-        float(text)
+        float(usual(text))
     except ValueError:
         return False
     return True
