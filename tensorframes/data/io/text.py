@@ -13,7 +13,8 @@ from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
-from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
+from tensorframes.data.io.foreign import foreign
+from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
 from tensorframes.errors import UserError
@@ -51,9 +52,12 @@ class TextFormat:
     def read(self, path: Path, content: bytes) -> Columns:
         """The rows of a text file; columns without names are named by `positional_names`."""
         text = decode(path, content)
+        if kind := foreign(text.lines):
+            raise UserError(f"{path}: expected rows of points (x y z), got {kind}")
         layout = find_layout(path, text.lines)
         if layout.width < 3:
-            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {layout.width}")
+            got = f"{layout.width}: {shorten(text.lines[layout.start].strip())}"
+            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {got}")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
         _check_count(path, text.lines, layout, len(arrays[0]))
