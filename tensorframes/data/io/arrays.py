@@ -17,7 +17,7 @@ from tensorframes.data.io.axes import (
     fresh,
     key_of,
 )
-from tensorframes.data.io.columns import NORMAL, Columns, plain, table_of
+from tensorframes.data.io.columns import Columns, free_normals, plain, table_of
 from tensorframes.data.io.files import one_line
 from tensorframes.data.io.npy import rows_of
 from tensorframes.errors import UserError
@@ -110,12 +110,12 @@ def _position_parts(path: Path, arrays: Arrays, names: tuple[str, ...]) -> dict[
 
 
 def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], count: int) -> dict[str, dict[str, NDArray]]:
-    parts = {}
+    parts, columns = {}, free_normals([name for name in arrays if name not in names])
     for index, name in enumerate(names):
         array, expected = _array(path, arrays, name), (count, 3) if len(names) == 1 else (count,)
         if array.shape != expected or array.dtype.kind not in "biuf":
             raise UserError(f"{path}: expected {name} of shape {expected}, got {array.dtype} {array.shape}")
-        parts[name] = dict(zip(NORMAL, array.T, strict=True)) if len(names) == 1 else {NORMAL[index]: array}
+        parts[name] = dict(zip(columns, array.T, strict=True)) if len(names) == 1 else {columns[index]: array}
     return parts
 
 

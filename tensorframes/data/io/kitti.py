@@ -14,8 +14,8 @@ ROW = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("reflectance", "<f4")
 
 
 class KittiFormat(ReadOnly):
-    """Other rows, such as the five numbers of nuScenes, are recognised by the size, or by a reflectance that is negative
-    or, beside a number, not finite."""
+    """Other rows, such as the five numbers of nuScenes, are recognised by the size, or by a reflectance that is
+    negative or, beside a number, not finite."""
 
     name = "KITTI"
     suffixes = (".bin",)

@@ -180,7 +180,7 @@ def _fits(name: str, values: NDArray) -> bool:
 def _normal_names(columns: Columns) -> tuple[str, ...]:
     """Names of normals: those of the file, or those that LAS programs use."""
     own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
-    return columns.normals if set(columns.normals) <= {*own} else NORMAL_DIMENSIONS
+    return columns.normals if set(columns.normals) <= {*own} else columns.normal_names(NORMAL_DIMENSIONS)
 
 
 def _changed(old: "LasData", columns: Columns) -> "LasData":
