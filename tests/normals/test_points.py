@@ -73,6 +73,22 @@ def test_tensors_return_as_they_came(dtype: torch.dtype) -> None:
     assert ((oriented.double() * points.double()).sum(1) > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("tensor", "got"),
+    [
+        (torch.zeros(200, 3).to_sparse(), "torch.sparse_coo of torch.float32 on cpu"),
+        (torch.zeros(200, 3, dtype=torch.int64).to_sparse(), "torch.sparse_coo of torch.int64 on cpu"),
+        (torch.zeros(200, 3, device="meta"), "torch.strided of torch.float32 on meta"),
+        (torch.quantize_per_tensor(torch.zeros(200, 3), 0.1, 0, torch.qint8), "torch.strided of torch.qint8 on cpu"),
+    ],
+)
+def test_tensors_without_numbers_of_their_own_are_refused(tensor: torch.Tensor, got: str) -> None:
+    with pytest.raises(ValueError, match=f"^expected a dense tensor of numbers, got {got}$"):
+        estimate_normals(tensor, "fast", "cpu")
+    with pytest.raises(ValueError, match=f"^expected a dense tensor of numbers, got {got}$"):
+        orient_normals(sphere(), tensor)
+
+
 def test_values_go_to_the_device_of_the_points() -> None:
     points = torch.empty(200, 3, device="meta", dtype=torch.float64)
     values = of_type(np.zeros((200, 3), dtype=np.float32), points)
