@@ -42,6 +42,7 @@ class Dialect:
         trailing: lines end with a separator.
         quoted: fields are in double quotes.
         width: number of fields in a row, 0 if unknown.
+        comments: rows may end with a comment.
     """
 
     separator: str | None = None
@@ -49,6 +50,7 @@ class Dialect:
     trailing: bool = False
     quoted: bool = False
     width: int = 0
+    comments: bool = True
 
     def split(self, line: str) -> list[str]:
         """The fields of a line without comments, stripped of white space and quotes."""
@@ -76,7 +78,7 @@ class Dialect:
         A comment begins with white space and a #. Where the fields have separators, white space follows the #, too, and
         a number comes before: otherwise it stands in a text.
         """
-        for mark in MARK.finditer(line):
+        for mark in MARK.finditer(line) if self.comments else ():
             body = self.stripped(line[: mark.start()])
             fields = [] if body.count('"') % 2 else self.split(body)
             alone = not line[mark.end() : mark.end() + 1].strip()
@@ -124,7 +126,7 @@ def detect(line: str, separator: str | None = None) -> Dialect:
     body = line.strip("\r\n ")
     outside = re.sub(r'"[^"]*"', '""', body)
     found = separator or next((sign for sign in ";\t|" if sign in outside), None)
-    if found == "\t" and any(len(field.split()) > 1 for field in outside.split("\t")):
+    if found == "\t" and not separator and any(len(field.split()) > 1 for field in outside.split("\t")):
         found = None  # white space of both kinds
     if found is None and "," in outside and not _is_spaced_with_decimal_commas(outside):
         found = ","

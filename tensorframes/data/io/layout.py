@@ -117,7 +117,7 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
-        elif text.startswith(COMMENTS) and not (bare and _may_be_row(text, lines[header or 0], separator)):
+        elif text.startswith(COMMENTS) and not (bare and _may_be_row(line, lines[header or 0], separator)):
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
@@ -139,13 +139,12 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
     of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
-    marked = layout.header is None or lines[layout.header].lstrip().startswith(COMMENTS)
-    names = () if marked or not layout.dialect.separator else layout.names
+    names = () if layout.dialect.comments else layout.names
     for index in range(layout.start, len(lines)):
         line = lines[index].strip()
         if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
             continue
-        if not line.startswith(COMMENTS) or _is_marked_row(line, names, layout.dialect):
+        if not line.startswith(COMMENTS) or _is_marked_row(lines[index], names, layout.dialect):
             yield index, lines[index]
 
 
@@ -173,7 +172,8 @@ def shorten(text: str) -> str:
 def _with_names(
     path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
 ) -> Layout:
-    dialect = _with_decimal(dialect, lines[start:])
+    table = header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS)
+    dialect = _with_decimal(replace(dialect, comments=not table), lines[start:])
     widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
         return Layout(start, replace(dialect, width=widths[0]), count=count)
@@ -245,22 +245,27 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
 
 
 def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None:
-    """The dialect of a row; that of the line of names where only this makes it one: a text may have other separators
-    in it."""
-    bare = _bare(names)
-    own = [sign for sign in (None, *SEPARATORS) if find_triple(Dialect(sign).split(bare), POSITIONS)]
+    """The dialect of a row; that of the line of names where this makes as many fields, or where only this makes it a
+    row: a text may have other separators and the mark of a comment in it."""
+    splits = {sign: Dialect(sign).split(_bare(names)) for sign in (None, *SEPARATORS)}
+    own = {sign: len(split) for sign, split in splits.items() if find_triple(split, POSITIONS)}
     body = MARK.split(line)[0]
-    for text in (body, line) if len(BETWEEN.split(body.strip())) >= 3 else (line,):  # a text with a # in it
-        for dialect in (detect(text, separator), *(detect(text, sign) if sign else Dialect() for sign in own)):
-            if _is_row(text, dialect, bool(names)):
-                return dialect
-    return None
+    exact = [
+        (text, sign) for text in (line, body) for sign in own if sign and len(Dialect(sign).split(text)) == own[sign]
+    ]
+    texts = (body, line) if len(BETWEEN.split(body.strip())) >= 3 else (line,)
+    others = [(text, sign) for text in texts for sign in (separator or "", *own)]
+    tried = ((text, Dialect() if sign is None else detect(text, sign)) for text, sign in (*exact, *others))
+    return next((dialect for text, dialect in tried if _is_row(text, dialect, bool(names))), None)
 
 
 def _may_be_row(text: str, header: str, separator: str | None) -> bool:
     """Whether a line with the mark of a comment may be a row, below a line of names without one."""
-    splits = ((Dialect(sign).split(header), detect(text, sign)) for sign in separator or SEPARATORS)
-    return any(_is_marked_row(text, each, dialect) for names, dialect in splits for each in (names, ["", *names]))
+    for sign in separator or SEPARATORS:
+        names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
+        if any(_is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
+            return True
+    return False
 
 
 def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:

@@ -24,6 +24,10 @@ def with_normals(lines: list[str], separator: str, comments: tuple[str, ...] = (
         ("x,y,z,i", ["0.5,1,2,#DIV/0!", "1,2,3,7"]),
         ("x,y,z,name", ["0.5,1,2,Point #0", "1,2,3,Point # 1"]),
         ("x,y,z,name", ["0.5,1,2,12 #0", '1,2,3,"12 # 1"']),
+        ("x,y,z,name", ["0.5,1,2,12 # 0", "1,2,3,- #"]),
+        ("x;y;z;name", ["0.5;1;2; #5", "1;2;3;"]),
+        ("name\tx\ty\tz", ["no # 1\t0.5\t1\t2", "# 2 b\t1\t2\t3"]),
+        ("id\tx\ty\tz\tname", ["#1\t0.5\t1\t2\t", "#2\t1\t2\t3\tb c"]),
         ("name,x,y,z", ["#0,0.5,1,2", "#1,1,2,3"]),
         ("name,x,y,z", ["one,0.5,1,2", "#1,1,2,3"]),
         ("name,x,y,z", ["%0,0.5,1,2", "//1,1,2,3"]),
@@ -56,7 +60,7 @@ def test_marks_within_fields_are_text(through, head, rows):
         ("x y z", ["0.5 1 2", "1 2 3"], [" # 4, 5, 6, 7", " # 1.#QNAN"], " "),
         ("x y z colour", ["0.5 1 2 #ff0000", "1 2 3 #00ff00"], [" # red", ""], " "),
         ("", ["0.5,1,2", "1,2,3"], [" # one, and; more", "\t# two"], ","),
-        ("x,y,z", ["0.5,1,2", "1,2,3"], [" # one", " #"], ","),
+        ("# x,y,z", ["0.5,1,2", "1,2,3"], [" # one", " #"], ","),
     ],
 )
 def test_comments_behind_the_last_field_stay_there(through, head, rows, comments, separator):
