@@ -138,9 +138,10 @@ def written(
             raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
         orient = ("viewpoint", cloud.sensor)
     if given.confidence == "field":
-        cloud = cloud.with_columns({"confidence": np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
+        field = confidence_field(cloud)
+        cloud = cloud.with_columns({field: np.zeros(len(cloud.pos), np.float32)})  # has its place from here on
     lost = unkept(name, cloud, to)
-    if given.confidence == "field" and "confidence" in lost:
+    if given.confidence == "field" and field in lost:
         expected = f"expected a kind of file with room for a confidence, got {kind_of(name, to)}"
         raise UserError(f"{name}: {expected}; --confidence length")
     if lost and shown:
@@ -182,4 +183,11 @@ def with_answers(
         return cloud.with_normals(normals)
     if how == "length":
         return cloud.with_normals(normals * confidence[:, None])
-    return cloud.with_normals(normals).with_columns({"confidence": confidence})
+    return cloud.with_normals(normals).with_columns({confidence_field(cloud): confidence})
+
+
+def confidence_field(cloud: "Columns") -> str:
+    """The name of the column of the confidence: that of the file, whatever its case and unit, or a new one."""
+    from tensorframes.data.io.axes import key_of
+
+    return next((name for name in cloud.names if key_of(name) == "confidence"), "confidence")

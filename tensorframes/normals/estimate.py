@@ -26,7 +26,7 @@ from tensorframes.progress import Progress
 def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become an array, too
     points: Tensor,
     weights: str | Path | NormalEstimator = "fast",
-    device: str | torch.device | None = None,
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
 ) -> Tensor: ...
@@ -36,7 +36,7 @@ def estimate_normals(  # type: ignore[overload-overlap]  # a tensor may become a
 def estimate_normals(
     points: Points,
     weights: str | Path | NormalEstimator = "fast",
-    device: str | torch.device | None = None,
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
 ) -> NDArray[np.float32]: ...
@@ -45,7 +45,7 @@ def estimate_normals(
 def estimate_normals(
     points: Points,
     weights: str | Path | NormalEstimator = "fast",
-    device: str | torch.device | None = None,
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
 ) -> NDArray[np.float32] | Tensor:
@@ -79,7 +79,7 @@ def estimate_normals(
 def normals_and_confidence(
     points: Points,
     weights: str | Path | NormalEstimator = "fast",
-    device: str | torch.device | None = None,
+    device: str | int | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
 ) -> tuple[Any, Any]:
@@ -104,7 +104,7 @@ def normals_and_confidence(
 def answered(
     points: Points,
     weights: str | Path | NormalEstimator,
-    device: str | torch.device | None,
+    device: str | int | torch.device | None,
     progress: Progress | None,
     block: Block,
 ) -> Answers:

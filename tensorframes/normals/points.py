@@ -87,6 +87,9 @@ def plain(values: Any) -> NDArray:
         ValueError: the values make no array.
     """
     if isinstance(values, torch.Tensor):
+        if values.layout != torch.strided or values.is_nested or values.is_meta or values.is_quantized:
+            kind = "a nested tensor" if values.is_nested else f"{values.layout} of {values.dtype} on {values.device}"
+            raise ValueError(f"expected a dense tensor of numbers, got {kind}")
         return (values.double() if values.dtype.is_floating_point else values).numpy(force=True)
     if isinstance(values, OnDevice):
         values = values.cpu().numpy()

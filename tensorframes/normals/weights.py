@@ -178,13 +178,15 @@ def _read_once(name: str) -> NormalEstimator:
     return load_weights(pretrained_path(name))
 
 
-def chosen_device(device: str | torch.device | None = None) -> torch.device:
-    """A device by name; ``auto`` or None takes the first GPU if there is one.
+def chosen_device(device: str | int | torch.device | None = None) -> torch.device:
+    """A device by name, or by the number of a CUDA GPU; ``auto`` or None takes the first GPU if there is one.
 
     Raises:
         UserError: the machine has no such device, or its kind is not supported.
     """
     name = "auto" if device is None else str(device)
+    if type(device) is int and device >= 0:
+        name = f"cuda:{device}"
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
     if name == "auto":

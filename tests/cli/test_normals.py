@@ -69,6 +69,17 @@ def test_a_confidence_is_a_column_or_the_lengths_of_the_normals(tmp_path: Path) 
         np.testing.assert_allclose(np.linalg.norm(given.normal, axis=1), sure, rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["Confidence", "CONFIDENCE [%]", "confidence"])
+def test_a_confidence_replaces_that_of_the_file(tmp_path: Path, name: str) -> None:
+    rows = "".join(f"{x},{y},{z},7\n" for x, y, z in sphere())
+    (tmp_path / "scan.csv").write_text(f"x,y,z,{name}\n{rows}")
+    code, _, err = run(tmp_path / "scan.csv", tmp_path / "normals.csv", "--confidence")
+    assert (code, err) == (0, "")
+    found = read_cloud(tmp_path / "normals.csv")
+    assert found.names == ("x", "y", "z", name, "nx", "ny", "nz")
+    assert ((found.table[name] > 0) & (found.table[name] <= 1)).all()
+
+
 def test_a_confidence_without_a_place_is_refused_before_it_is_computed(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "scan.xyz", sphere())
     code, out, err = run(tmp_path / "scan.xyz", tmp_path / "normals.obj", "--confidence")

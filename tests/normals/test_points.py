@@ -1,5 +1,6 @@
 """Clouds of other libraries and tensors as points, and rows without a normal."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -76,6 +77,25 @@ def test_tensors_return_as_they_came(dtype: torch.dtype) -> None:
     oriented = orient_normals(points, normals)
     assert oriented.dtype == normals.dtype
     assert ((oriented.double() * points.double()).sum(1) > 0).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of such tensors
+@pytest.mark.parametrize(
+    ("made", "got"),
+    [
+        (lambda values: values.to_sparse(), "torch.sparse_coo of torch.float32 on cpu"),
+        (lambda values: values.long().to_sparse_csr(), "torch.sparse_csr of torch.int64 on cpu"),
+        (lambda values: values.to("meta"), "torch.strided of torch.float32 on meta"),
+        (lambda values: torch.quantize_per_tensor(values, 0.1, 0, torch.qint8), "torch.strided of torch.qint8 on cpu"),
+        (lambda values: torch.nested.nested_tensor([values]), "a nested tensor"),
+    ],
+)
+def test_tensors_without_numbers_of_their_own_are_refused(made: Callable, got: str) -> None:
+    tensor = made(torch.zeros(200, 3))
+    with pytest.raises(ValueError, match=f"^expected a dense tensor of numbers, got {got}$"):
+        estimate_normals(tensor, "fast", "cpu")
+    with pytest.raises(ValueError, match=f"^expected a dense tensor of numbers, got {got}$"):
+        orient_normals(sphere(), tensor)
 
 
 def test_values_go_to_the_device_of_the_points() -> None:

@@ -9,7 +9,16 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tensorframes.errors import UserError
-from tensorframes.normals import PRETRAINED, about, built, load_weights, normals_of, pretrained, save_weights
+from tensorframes.normals import (
+    PRETRAINED,
+    about,
+    built,
+    chosen_device,
+    load_weights,
+    normals_of,
+    pretrained,
+    save_weights,
+)
 from tensorframes.normals.weights import pretrained_path
 
 STORED = Path(__file__).parent / "stored"
@@ -128,3 +137,12 @@ def test_a_checkpoint_is_told_from_weights(tmp_path: Path) -> None:
 def test_unknown_weights_are_named() -> None:
     with pytest.raises(UserError, match="expected weights of fast, best, got 'worst'"):
         pretrained("worst")
+
+
+def test_an_integer_is_the_number_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="expected device to be auto, cpu or one that this machine has, got cuda:99"):
+        chosen_device(99)
+    with pytest.raises(UserError, match="expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got -1"):
+        chosen_device(-1)
+    monkeypatch.setattr(torch, "empty", lambda *_, device: None)
+    assert chosen_device(1) == torch.device("cuda", 1)

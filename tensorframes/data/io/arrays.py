@@ -18,7 +18,7 @@ from tensorframes.data.io.axes import (
     fresh,
     key_of,
 )
-from tensorframes.data.io.columns import NORMAL, Columns, plain, table_of
+from tensorframes.data.io.columns import Columns, free_normals, plain, table_of
 from tensorframes.data.io.files import one_line
 from tensorframes.data.io.npy import rows_of
 from tensorframes.data.io.shape import Shape
@@ -120,13 +120,13 @@ def _position_parts(path: Path, values: dict[str, NDArray], group: str) -> dict[
 
 
 def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], shape: Shape) -> dict[str, dict[str, NDArray]]:
-    parts = {}
+    parts, columns = {}, free_normals([name for name in arrays if name not in names])
     for index, name in enumerate(names):
         array, last = _array(path, arrays, name), (3,) if len(names) == 1 else ()
         rows = _rows(array, shape)
         if rows is None or rows.shape[1:] != last or array.dtype.kind not in "biuf":
             raise UserError(f"{path}: expected {name} of shape {(*shape, *last)}, got {array.dtype} {array.shape}")
-        parts[name] = dict(zip(NORMAL, rows.T, strict=True)) if len(names) == 1 else {NORMAL[index]: rows}
+        parts[name] = dict(zip(columns, rows.T, strict=True)) if len(names) == 1 else {columns[index]: rows}
     return parts
 
 

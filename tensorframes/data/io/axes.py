@@ -5,12 +5,16 @@ from collections.abc import Collection, Sequence
 
 Triples = tuple[tuple[str, str, str], ...]
 
+PLANE = (("x", "y"), ("easting", "northing"), ("east", "north"), ("e", "n"))
+HEIGHT = ("z", "elevation", "elev", "height", "altitude", "alt", "h")
+"""Keys of surveyors' coordinates."""
+
 POSITIONS: Triples = (
     ("x", "y", "z"),
     *((f"{word}x", f"{word}y", f"{word}z") for word in ("pos", "position", "point", "points", "coord", "cartesian")),
     *((f"x{word}", f"y{word}", f"z{word}") for word in ("coord", "coordinate", "pos")),
     *((f"{word}0", f"{word}1", f"{word}2") for word in ("points", "point", "position", "xyz", "pos")),
-    *((x, y, z) for x, y in (("x", "y"), ("easting", "northing")) for z in ("z", "elevation", "height", "altitude")),
+    *((x, y, z) for x, y in PLANE for z in HEIGHT),
 )
 NORMALS: Triples = (
     ("nx", "ny", "nz"),

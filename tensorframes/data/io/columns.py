@@ -22,6 +22,7 @@ from tensorframes.data.io.shape import Shape, shape_name
 
 POSITION = ("x", "y", "z")
 NORMAL = ("nx", "ny", "nz")
+OTHER_NORMAL = ("normal_x", "normal_y", "normal_z")
 COLOUR = ("red", "green", "blue")
 
 
@@ -105,15 +106,20 @@ class Columns:
     def with_normals(self, normal: NDArray) -> "Columns":
         """The same rows with normals (N, 3): float32, or float64 if those of the file are.
 
-        They replace the file's normals, or are appended as nx, ny, nz.
+        They replace the file's normals, or are appended as nx, ny, nz; if the file has some of these, by other names.
         """
-        names = self.normals or NORMAL
+        names = self.normals or self.normal_names()
         old = [self.table.dtype[name].base for name in self.normals]
         kind = np.dtype("f8") if old and all(each.kind == "f" and each.itemsize == 8 for each in old) else "f4"
         values = np.asarray(normal).astype(kind)
         # The old columns are cast first, because `with_columns` preserves the type of a replaced column if it can.
         bare = self.cast(dict.fromkeys(self.normals, np.dtype(kind)))
         return bare.with_columns(dict(zip(names, values.T, strict=True)) if len(names) == 3 else {names[0]: values})
+
+    def normal_names(self, names: tuple[str, str, str] = NORMAL) -> tuple[str, str, str]:
+        """These names of normals, or others where a column that is no normal has one of them, whatever its case."""
+        others = [name for name in self.names if name not in self.normals]
+        return free_normals(others, names)
 
     def besides(self, own: tuple[str, ...]) -> tuple[str, ...]:
         """Names of the columns that are neither the positions, nor the normals, nor ``own``."""
@@ -177,6 +183,12 @@ class Columns:
         columns = self.table[names[0]] if len(names) == 1 else np.stack([self.table[name] for name in names], axis=1)
         with np.errstate(invalid="ignore"):  # NaNs of any kind
             return columns.astype(np.float64)
+
+
+def free_normals(others: Collection[str], names: tuple[str, str, str] = NORMAL) -> tuple[str, str, str]:
+    """Names of normals beside ``others``, none of which differs from one of these in case or punctuation alone."""
+    keys = {key_of(name) for name in others}
+    return next(each for each in (names, NORMAL, OTHER_NORMAL, *NORMALS) if keys.isdisjoint(map(key_of, each)))
 
 
 def plain(table: NDArray) -> NDArray:

@@ -41,6 +41,7 @@ class E57Format(ReadOnly):
         with _named(path, content) as name, pye57.E57(name) as file:
             scans = [_scan(file, index) for index in range(file.scan_count)]
             places = [_place(file, index) for index in range(file.scan_count)]
+            images = ("images",) if file.root.isDefined("images2D") and len(file.root["images2D"]) else ()
             fields = [name for index in range(file.scan_count) for name in file.get_header(index).point_fields]
         if not scans:
             raise ValueError("no scan")
@@ -49,7 +50,8 @@ class E57Format(ReadOnly):
         counts = [len(scan["x"]) for scan in scans]
         if len(scans) > 1:
             arrays["scan"] = np.repeat(np.arange(len(scans), dtype=np.int32), counts)
-        left_out = ("poses and images", *_left_out(fields, scans, shared))
+        poses = ("poses",) if any(place is not None for place in places) else ()
+        left_out = (*poses, *images, *_left_out(fields, scans, shared))
         return Columns(table_of(arrays), None, ".e57", beside=left_out, sensor=_sensor(places, counts))
 
 

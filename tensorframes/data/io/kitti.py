@@ -14,7 +14,8 @@ ROW = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("reflectance", "<f4")
 
 
 class KittiFormat(ReadOnly):
-    """Other rows, such as the five numbers of nuScenes, are recognised by the size or by a negative reflectance."""
+    """Other rows, such as the five numbers of nuScenes, are recognised by the size, or by a reflectance that is
+    negative or, beside a number, not finite."""
 
     name = "KITTI"
     suffixes = (".bin",)
@@ -25,7 +26,9 @@ class KittiFormat(ReadOnly):
         if len(content) % ROW.itemsize:
             raise ValueError(f"{len(content)} bytes, no multiple of {ROW.itemsize} (float32 x, y, z, reflectance)")
         table = np.frombuffer(content, ROW)
-        wrong = ~(np.isfinite(table["reflectance"]) & (table["reflectance"] >= 0))
+        right = np.isfinite(table["reflectance"]) & (table["reflectance"] >= 0)
+        void = np.isnan(np.frombuffer(content, "<f4").reshape(-1, 4)).all(axis=1)
+        wrong = ~(right | void) if right.any() else ~right
         if wrong.any():
             raise ValueError(f"a reflectance of {table['reflectance'][wrong][0]:g}: the rows are not of four float32")
         return Columns(table, None, ".bin", sensor=np.zeros(3))

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from decimal import Decimal
 from io import SEEK_END, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,6 +33,12 @@ WIDEST = 3
 STEPS = 2.0**31 - 2
 """Largest integer coordinate of LAS."""
 
+DISTINCT = 2**52
+"""Integers below, divided by one number, are distinct in float64."""
+
+MOST_PLACES = 22
+"""Largest power of ten that float64 holds."""
+
 
 @dataclass(frozen=True, eq=False)
 class LasOrigin:
@@ -59,7 +66,7 @@ class LasFormat:
         if len(data.points) != data.header.point_count:
             raise ValueError(f"expected {counted(data.header.point_count, 'point')}, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
-        arrays = _positions(data) | {name: np.asarray(data[name]) for name in names}
+        arrays = _positions(data) | {name: _dimension(data, name) for name in names}
         return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower(), beside=records_of(data))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
@@ -131,13 +138,38 @@ def _check_waves(data: "LasData", written: "LasData") -> None:
 
 @np.errstate(all="ignore")
 def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
-    """The coordinates X s + o, which distinguish integers and are finite unless the header is corrupt."""
+    """The coordinates, which distinguish integers and are finite unless the header is corrupt."""
     arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
     steps, offsets = data.header.scales, data.header.offsets
     if not (steps.all() and np.isfinite(steps).all() and all(np.isfinite(array).all() for array in arrays.values())):
         told = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
         raise ValueError(f"expected scales other than 0 and finite coordinates, got {told}")
-    return arrays
+    raw = zip(arrays, RAW, steps.tolist(), offsets.tolist(), strict=True)
+    return {axis: _rounded_once(arrays[axis], np.asarray(data[name]), step, offset) for axis, name, step, offset in raw}
+
+
+def _dimension(data: "LasData", name: str) -> NDArray:
+    """The numbers of a dimension; those of scaled extra bytes rounded once."""
+    kind, values = data.point_format.dimension_by_name(name), np.asarray(data[name])
+    if not kind.is_scaled:
+        return values
+    raw = data.points.array[name].reshape(len(values), -1)
+    columns = zip(values.reshape(raw.shape).T, raw.T, kind.scales.tolist(), kind.offsets.tolist(), strict=True)
+    return np.stack([_rounded_once(*column) for column in columns], axis=1).reshape(values.shape)
+
+
+def _rounded_once(values: NDArray, raw: NDArray, step: float, offset: float) -> NDArray[np.float64]:
+    """The numbers X s + o of integers X, rounded once where s and o have few decimals: 109.618, as laspy's ``values``
+    are 109.61800000000001."""
+    if raw.dtype.kind not in "iu" or not np.isfinite([step, offset]).all():
+        return values
+    exact = Decimal(repr(step)), Decimal(repr(offset))
+    places = max(0, *(-int(each.as_tuple().exponent) for each in exact))
+    factor, shift = (int(each.scaleb(places)) for each in exact)
+    largest = max(abs(int(raw.min(initial=0))), abs(int(raw.max(initial=0)))) * abs(factor) + abs(shift)
+    if largest >= DISTINCT or places > MOST_PLACES:
+        return values
+    return (raw.astype(np.int64) * factor + shift) / 10.0**places
 
 
 def _fits(name: str, values: NDArray) -> bool:
@@ -148,7 +180,7 @@ def _fits(name: str, values: NDArray) -> bool:
 def _normal_names(columns: Columns) -> tuple[str, ...]:
     """Names of normals: those of the file, or those that LAS programs use."""
     own = columns.origin.data.point_format.dimension_names if isinstance(columns.origin, LasOrigin) else ()
-    return columns.normals if set(columns.normals) <= {*own} else NORMAL_DIMENSIONS
+    return columns.normals if set(columns.normals) <= {*own} else columns.normal_names(NORMAL_DIMENSIONS)
 
 
 def _changed(old: "LasData", columns: Columns) -> "LasData":

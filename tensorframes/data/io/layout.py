@@ -2,13 +2,13 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
-from tensorframes.data.io.dialect import COMMENTS, TOKEN, Dialect, detect, number, split_comment
+from tensorframes.data.io.dialect import COMMENTS, MARK, TOKEN, Dialect, detect, number
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -22,6 +22,11 @@ LABELLED = 20
 
 NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
 """One name in a line of names separated by white space; a unit in brackets is a part of it."""
+
+BETWEEN = re.compile(r"[\s,;|]+")
+"""What stands between fields, whatever the separator."""
+
+SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +60,7 @@ class Layout:
 
     Args:
         start: index of the first row.
-        dialect: of the rows.
-        width: number of columns of the first row.
+        dialect: of the rows, with their width.
         header: index of the line of names, or None.
         names: `width` names, stripped of quotes, as that line has them; empty without.
         count: index of the line with the number of rows, or None.
@@ -64,10 +68,14 @@ class Layout:
 
     start: int
     dialect: Dialect
-    width: int
     header: int | None = None
     names: tuple[str, ...] = ()
     count: int | None = None
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.dialect.width
 
 
 def decode(path: Path, content: bytes) -> Text:
@@ -109,11 +117,11 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
-        elif text.startswith(COMMENTS):
+        elif text.startswith(COMMENTS) and not (bare and _may_be_row(line, lines[header or 0], separator)):
             header = index if not bare and _may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
-        elif (found := _row_dialect(text, separator, lines[header] if header is not None else "")) and odd is None:
+        elif (found := _row_dialect(line, separator, lines[header] if header is not None else "")) and odd is None:
             return _with_names(path, lines, index, found, header, count)
         elif not bare and _may_name_axes(text):
             header, bare, odd = index, True, None
@@ -131,9 +139,12 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
     of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
+    names = () if layout.dialect.comments else layout.names
     for index in range(layout.start, len(lines)):
-        text = lines[index].strip().strip(blank)
-        if text and not text.startswith(COMMENTS) and not (layout.width > 1 and text.isdigit()):
+        line = lines[index].strip()
+        if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
+            continue
+        if not line.startswith(COMMENTS) or _is_marked_row(lines[index], names, layout.dialect):
             yield index, lines[index]
 
 
@@ -142,7 +153,7 @@ def split_names(text: str, dialect: Dialect, width: int, labelled: bool) -> tupl
 
     One name fewer than columns is allowed where the rows are ``labelled``: where they begin with their own names.
     """
-    bare = text.strip().lstrip("#/% ")
+    bare = _bare(text)
     splits = _splits(bare, dialect)
     unnamed = ([*names, ""] for names in splits if bare.endswith((dialect.separator or " ", ";", "\t", ",")))
     exact = next((names for names in (*splits, *unnamed) if len(names) == width), None)
@@ -161,30 +172,31 @@ def shorten(text: str) -> str:
 def _with_names(
     path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
 ) -> Layout:
-    dialect = _with_decimal(dialect, lines[start:])
-    row = split_comment(lines[start])[0]
-    width = len(dialect.split(row))
+    table = header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS)
+    dialect = _with_decimal(replace(dialect, comments=not table), lines[start:])
+    widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
-        return Layout(start, dialect, width, count=count)
-    splits = _splits(lines[header].strip().lstrip("#/% "), dialect)
-    if dialect.trailing and any(len(names) == width + 1 for names in splits):  # only the last value is missing
-        dialect = replace(dialect, trailing=False)
-        width += 1
-    names = split_names(lines[header], dialect, width, _are_labelled(lines[start:], dialect))
-    if find_triple(names, POSITIONS):
-        return Layout(start, dialect, width, header, names, count)
-    if not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
-        raise UserError(
-            f"{path}, line {header + 1}: expected {width} names, one a column, got {shorten(lines[header])}"
-        )
-    return Layout(start, dialect, width, count=count)  # some names have blanks in them; the positions come first
+        return Layout(start, replace(dialect, width=widths[0]), count=count)
+    splits = _splits(_bare(lines[header]), dialect)
+    if dialect.trailing and any(len(names) == widths[0] + 1 for names in splits):  # only the last value is missing
+        dialect, widths = replace(dialect, trailing=False), [widths[0] + 1]
+    labelled = _are_labelled(lines[start:], dialect)
+    for width in widths:
+        names = split_names(lines[header], dialect, width, labelled)
+        if find_triple(names, POSITIONS):
+            return Layout(start, replace(dialect, width=width), header, names, count)
+    separated = next((names for names in splits[:-1] if dialect.separator and find_triple(names, POSITIONS)), None)
+    if separated or not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
+        got = f"{len(separated)}: {shorten(lines[header])}" if separated else shorten(lines[header])
+        raise UserError(f"{path}, line {header + 1}: expected {widths[0]} names, one a column, got {got}")
+    return Layout(start, replace(dialect, width=widths[0]), count=count)  # names with blanks; the positions come first
 
 
 def _are_labelled(rows: list[str], dialect: Dialect) -> bool:
     """Whether rows begin with a name of their own, as R writes them: a text, a number in quotes or beside numbers with
     points, or 1, 2, 3, ...; other numbers are coordinates."""
     some = [line for _, line in islice(_not_blank(rows), LABELLED) if not line.lstrip().startswith(COMMENTS)]
-    fields = [dialect.split(split_comment(line)[0]) for line in some]
+    fields = [dialect.fields(line) for line in some]
     labels = [row[0] for row in fields]
     if all(line.lstrip().startswith('"') for line in some) and not dialect.quoted:
         return True
@@ -192,6 +204,11 @@ def _are_labelled(rows: list[str], dialect: Dialect) -> bool:
         return all(number(label, dialect.decimal) is None for label in labels)
     apart = len({*labels}) == len(labels) and not any(row[1].lstrip("-").isdecimal() for row in fields if len(row) > 1)
     return apart or labels == [str(place + 1) for place in range(len(labels))]
+
+
+def _bare(names: str) -> str:
+    """A line of names without the mark of a comment."""
+    return names.strip(" \r\n").lstrip("#/% ")
 
 
 def _splits(text: str, dialect: Dialect) -> list[list[str]]:
@@ -205,9 +222,9 @@ def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
     """The dialect with the decimal sign of a later row, if the first row has integers only."""
     if dialect.separator == "," or dialect.decimal == ",":
         return dialect
-    first = next((row for row in rows if "," in row and not row.lstrip().startswith(COMMENTS)), None)
-    decimal = "." if first is None else detect(first, dialect.separator).decimal
-    return Dialect(dialect.separator, decimal, dialect.trailing, dialect.quoted)
+    bodies = (dialect.split_comment(row)[0] for row in rows if "," in row and not row.lstrip().startswith(COMMENTS))
+    first = next((body for body in bodies if "," in body), None)
+    return dialect if first is None else replace(dialect, decimal=detect(first, dialect.separator).decimal)
 
 
 def _not_blank(lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -215,8 +232,8 @@ def _not_blank(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _may_name_axes(text: str) -> bool:
-    bare = text.strip().lstrip("#/% ")
-    splits = [Dialect(separator).split(bare) for separator in (",", ";", "\t", "|")]
+    bare = _bare(text)
+    splits = [Dialect(separator).split(bare) for separator in SEPARATORS]
     return any(find_triple(names, POSITIONS) for names in (*splits, [name.strip('"') for name in NAMED.findall(bare)]))
 
 
@@ -227,13 +244,36 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
     return len(TOKEN.findall(following.replace(",", " ").replace(";", " "))) > 1
 
 
-def _row_dialect(text: str, separator: str | None, names: str) -> Dialect | None:
-    """The dialect of a row; that of the line of names where only this makes it one: a text may have other separators
-    in it."""
-    bare = names.strip().lstrip("#/% ")
-    own = [sign for sign in (None, *",;\t|") if find_triple(Dialect(sign).split(bare), POSITIONS)]
-    tried = [detect(text, separator), *(detect(text, sign) if sign else Dialect() for sign in own)]
-    return next((dialect for dialect in tried if _is_row(text, dialect, bool(names))), None)
+def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None:
+    """The dialect of a row; that of the line of names where this makes as many fields, or where only this makes it a
+    row: a text may have other separators and the mark of a comment in it."""
+    splits = {sign: Dialect(sign).split(_bare(names)) for sign in (None, *SEPARATORS)}
+    own = {sign: len(split) for sign, split in splits.items() if find_triple(split, POSITIONS)}
+    body = MARK.split(line)[0]
+    exact = [
+        (text, sign) for text in (line, body) for sign in own if sign and len(Dialect(sign).split(text)) == own[sign]
+    ]
+    texts = (body, line) if len(BETWEEN.split(body.strip())) >= 3 else (line,)
+    others = [(text, sign) for text in texts for sign in (separator or "", *own)]
+    tried = ((text, Dialect() if sign is None else detect(text, sign)) for text, sign in (*exact, *others))
+    return next((dialect for text, dialect in tried if _is_row(text, dialect, bool(names))), None)
+
+
+def _may_be_row(text: str, header: str, separator: str | None) -> bool:
+    """Whether a line with the mark of a comment may be a row, below a line of names without one."""
+    for sign in separator or SEPARATORS:
+        names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
+        if any(_is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
+            return True
+    return False
+
+
+def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:
+    """Whether a line with the mark of a comment is a row: it has a field for each name, and numbers for positions."""
+    found, fields = find_triple(names, POSITIONS), dialect.split(text)
+    if found is None or len(fields) != len(names):
+        return False
+    return all(number(fields[names.index(name)], dialect.decimal) is not None for name in found)
 
 
 def _is_row(text: str, dialect: Dialect, named: bool) -> bool:

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
-from tensorframes.data.io.dialect import Dialect
+from tensorframes.data.io.dialect import Dialect, uncommented
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.standard import standard
-from tensorframes.data.io.values import brief, texts_of
+from tensorframes.data.io.values import as_floats, brief, is_float, texts_of
 from tensorframes.errors import UserError
 
 OTHERS = {0: (), 1: ("w",), 3: COLOUR, 4: (*COLOUR, "alpha")}
@@ -107,12 +107,12 @@ def _joined(lines: Sequence[str]) -> list[str]:
 
 def _numbers(path: Path, lines: Sequence[str], places: Sequence[int]) -> NDArray[np.float64]:
     """(N, C) numbers of lines; three of each where lines have different numbers of them."""
-    rows = [lines[place].partition("#")[0].split()[1:] for place in places]
+    rows = [uncommented(lines[place]).split()[1:] for place in places]
     width = len(rows[0]) if all(len(row) == len(rows[0]) for row in rows) else 3
     try:
         if width < 3 or min(map(len, rows)) < 3:
             raise ValueError
-        return np.array([row[:width] for row in rows], dtype=np.float64)
+        return as_floats([row[:width] for row in rows])
     except ValueError:
         wrong = next((place for place, row in zip(places, rows, strict=True) if not _is_vector(row)), places[0])
         text = shorten(lines[wrong].strip())
@@ -120,10 +120,7 @@ def _numbers(path: Path, lines: Sequence[str], places: Sequence[int]) -> NDArray
 
 
 def _is_vector(row: Sequence[str]) -> bool:
-    try:
-        return len([float(field) for field in row]) >= 3
-    except ValueError:
-        return False
+    return len(row) >= 3 and all(map(is_float, row))
 
 
 def _others(count: int) -> tuple[str, ...]:
@@ -154,7 +151,7 @@ def _faces(lines: Sequence[str]) -> Faces:
         key = _key(line)
         vertices += key == "v"
         if key == "f":
-            corners = [word.partition("/")[0] for word in line.partition("#")[0].split()[1:]]
+            corners = [word.partition("/")[0] for word in uncommented(line).split()[1:]]
             if 0 in map(int, corners):
                 raise ValueError("a corner 0")
             rows.append([_absolute(corner, vertices) - 1 for corner in corners])

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
+from tensorframes.data.io.dialect import uncommented
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.standard import standard
-from tensorframes.data.io.values import brief, is_float, texts_of
+from tensorframes.data.io.values import as_floats, brief, is_float, texts_of
 from tensorframes.errors import UserError
 from tensorframes.words import counted
 
@@ -45,14 +46,14 @@ class OffFormat:
     def read(self, path: Path, content: bytes) -> Columns:
         """The vertices, float64."""
         text = decode(path, content)
-        places = [index for index, line in enumerate(text.lines) if line.partition("#")[0].strip()]
-        header = HEADER.fullmatch(text.lines[places[0]].partition("#")[0])
+        places = [index for index, line in enumerate(text.lines) if uncommented(line).strip()]
+        header = HEADER.fullmatch(uncommented(text.lines[places[0]]))
         if header is None or header[3].strip().upper().startswith("BINARY"):
             raise UserError(f"{path}: expected an OFF file of text, got {text.lines[places[0]].strip()[:40]!r}")
         rest = places[1:]
         counts = header[3].split()
         if not counts and rest:
-            counts = text.lines[rest.pop(0)].partition("#")[0].split()
+            counts = uncommented(text.lines[rest.pop(0)]).split()
         if len(counts) < 2 or not all(each.isdecimal() for each in counts[:2]):
             raise UserError(
                 f"{path}: expected the numbers of vertices and faces, got {' '.join(counts)[:40] or 'none'}"
@@ -62,14 +63,14 @@ class OffFormat:
             raise UserError(f"{path}: expected points, got none")
         if len(rest) < count + faces:
             raise UserError(f"{path}: expected {counted(count + faces, 'line')} of vertices and faces, got {len(rest)}")
-        rows = [text.lines[place].partition("#")[0].split() for place in rest[:count]]
+        rows = [uncommented(text.lines[place]).split() for place in rest[:count]]
         if len(widths := {len(row) for row in rows}) > 1:
             least, most = min(widths), max(widths)
             raise UserError(f"{path}: expected as many numbers for each vertex, got {least} to {most}")
         values = _values(rows)
         names = _names(values.shape[1], header[1] is not None, header[2])
         origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
-        rows = [text.lines[place].partition("#")[0].split() for place in rest[count : count + faces]]
+        rows = [uncommented(text.lines[place]).split() for place in rest[count : count + faces]]
         mesh = Mesh("faces", count, lambda: Faces.of([_corners(row) for row in rows])) if faces else None
         coloured = any(row[0].isdecimal() and len(row) > 1 + int(row[0]) for row in rows)
         beside = (*(("faces",) if faces else ()), *(("colours of faces",) if coloured else ()))
@@ -117,7 +118,7 @@ def _values(rows: list[list[str]]) -> NDArray[np.float64]:
         ValueError: a field is no number.
     """
     try:
-        return np.array(rows, dtype=np.float64)
+        return as_floats(rows)
     except ValueError as error:
         wrong = next(row for row in rows if not all(map(is_float, row)))
         raise ValueError(f"expected numbers of a vertex, got {shorten(' '.join(wrong))}") from error
@@ -140,13 +141,13 @@ def _changed_lines(origin: OffOrigin, columns: Columns) -> list[str]:
     lines = list(origin.text.lines)
     new = tuple(name for name in columns.normals if name not in origin.names)
     names = (*origin.names[:3], *new, *origin.names[3:])
-    fields = [lines[place].partition("#")[0].split() for place in origin.vertices]
+    fields = [uncommented(lines[place]).split() for place in origin.vertices]
     for index, name in enumerate(names):
         if name in new or name in columns.changed:
             for row, text in zip(fields, _texts(columns, name), strict=True):
                 row[index : index + (name not in new)] = [text]
     for place, row in zip(origin.vertices, fields, strict=True):
-        comment = "".join(lines[place].partition("#")[1:])
+        comment = lines[place][len(uncommented(lines[place])) :]
         lines[place] = " ".join([*row, *([comment] if comment else [])])
     if new:
         lines[origin.header] = lines[origin.header].replace("OFF", "NOFF ", 1).rstrip()

@@ -175,8 +175,7 @@ def _empty_origin(columns: Columns) -> PcdOrigin:
 def _new_names(columns: Columns, origin: PcdOrigin) -> dict[str, str]:
     """Normals that this file did not have get PCL's names, if these are free."""
     new = [name for name in columns.normals if name not in origin.header.columns]
-    free = len(new) == 3 and not set(NORMAL) & set(columns.names)
-    return dict(zip(new, NORMAL, strict=True)) if free else {}
+    return dict(zip(new, columns.normal_names(NORMAL), strict=True)) if len(new) == 3 else {}
 
 
 def _written(columns: Columns, origin: PcdOrigin) -> tuple[Header, NDArray]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.ply_header import Element, Property
 from tensorframes.data.io.types import holds
-from tensorframes.data.io.values import read_table
+from tensorframes.data.io.values import as_floats, read_table
 from tensorframes.words import counted
 
 ROWS = 1 << 18
@@ -91,7 +91,7 @@ def read_text(element: Element, names: Sequence[str], lines: list[str]) -> NDArr
             values = [text for _, text in zip(range(count), fields, strict=False)]
             if count < 0 or len(values) != count:
                 raise ValueError(f"row {row + 1} of {element.name} without {each.name}")
-            numbers = np.array(values, dtype=np.float64).astype(each.kind)
+            numbers = as_floats([values])[0].astype(each.kind)
             table[name][row] = numbers if each.length else numbers[0]
     return table
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tensorframes.data.io.dialect import Dialect, split_comment
+from tensorframes.data.io.dialect import Dialect
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Splice:
 def splice_line(dialect: Dialect, line: str, splice: Splice, row: int) -> str:
     """One row with its new fields."""
     if splice.replaced:
-        body, comment = split_comment(line)
+        body, comment = dialect.split_comment(line)
         fields = dialect.split(body)
         for index, texts in splice.replaced.items():
             fields[index] = texts[row]
         blank = line[: len(line) - len(line.lstrip())]
-        line = blank + dialect.join(fields) + (f" {comment}" if comment else "")
+        line = blank + dialect.join(fields) + comment
     return dialect.append(line, [texts[row] for texts in splice.appended]) if splice.appended else line

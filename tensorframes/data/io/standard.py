@@ -6,8 +6,8 @@ from tensorframes.data.io.types import exact_type
 
 
 def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns:
-    """The columns for a file of another format: positions x, y, z, normals `normal` and colours red, green, blue, three
-    columns each.
+    """The columns for a file of another format: positions x, y, z, normals `normal`, if no other column has such a
+    name, and colours red, green, blue, three columns each.
 
     Integer positions become floating-point numbers that represent them exactly, as programs expect. A column of one
     number per row (N, 1) is (N,).
@@ -15,7 +15,11 @@ def standard(columns: Columns, normal: tuple[str, str, str] = NORMAL) -> Columns
     for name in columns.names:
         if columns.table.dtype[name].shape == (1,):
             columns = columns.split(name, {name: columns.table[name].reshape(-1)})
-    for found, names in ((_colours(columns), COLOUR), (columns.position, POSITION), (columns.normals, normal)):
+    for found, names in (
+        (_colours(columns), COLOUR),
+        (columns.position, POSITION),
+        (columns.normals, columns.normal_names(normal)),
+    ):
         if len(found) == 1:
             values = columns.table[found[0]]
             columns = columns.split(found[0], {part: values[:, index] for index, part in enumerate(names)})

@@ -15,7 +15,7 @@ from tensorframes.data.io.columns import POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
 from tensorframes.data.io.layout import shorten
-from tensorframes.data.io.values import is_float
+from tensorframes.data.io.values import as_floats, is_float
 from tensorframes.geometry.distances import distinct_points
 from tensorframes.words import counted
 
@@ -75,11 +75,10 @@ def _from_text(content: bytes) -> NDArray:
     """(3 T, 3) corners."""
     if not re.search(rb"^\s*endsolid", content, re.MULTILINE | re.IGNORECASE):
         raise ValueError("text that ends before endsolid")
-    texts = np.array(VERTEX.findall(content), dtype=bytes).reshape(-1, 3)
+    rows = [[text.decode("ascii", "replace") for text in row] for row in VERTEX.findall(content)]
     try:
-        corners = texts.astype(np.float64)
+        corners = as_floats(rows).reshape(-1, 3)
     except ValueError as error:
-        rows = ([text.decode("ascii", "replace") for text in row] for row in texts.tolist())
         wrong = next(row for row in rows if not all(map(is_float, row)))
         raise ValueError(f"a corner at {shorten(' '.join(wrong))}") from error
     if len(corners) % 3:

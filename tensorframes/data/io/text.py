@@ -13,7 +13,8 @@ from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
-from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of
+from tensorframes.data.io.foreign import foreign
+from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
 from tensorframes.errors import UserError
@@ -51,9 +52,12 @@ class TextFormat:
     def read(self, path: Path, content: bytes) -> Columns:
         """The rows of a text file; columns without names are named by `positional_names`."""
         text = decode(path, content)
+        if kind := foreign(text.lines):
+            raise UserError(f"{path}: expected rows of points (x y z), got {kind}")
         layout = find_layout(path, text.lines)
         if layout.width < 3:
-            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {layout.width}")
+            got = f"{layout.width}: {shorten(text.lines[layout.start].strip())}"
+            raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {got}")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
         _check_count(path, text.lines, layout, len(arrays[0]))
@@ -190,10 +194,10 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     """The line of names with further ones, in its own dialect."""
     if not new:
         return line
-    body = line.rstrip()
-    bare, named = body.lstrip("#/% "), len(layout.names)
-    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in body)
+    bare, named = line.rstrip().lstrip("#/% "), len(layout.names)
+    signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in line)
     separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
+    body = Dialect(separator).stripped(line)
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)

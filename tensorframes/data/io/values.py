@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.dialect import number, numbers, split_comment
+from tensorframes.data.io.dialect import number, numbers, usual
 from tensorframes.data.io.layout import Layout, rows_of, shorten
 from tensorframes.errors import UserError
 
@@ -45,7 +45,7 @@ def read_columns(path: Path, lines: list[str], layout: Layout, needed: Collectio
     Raises:
         UserError: as read_numbers, of the needed columns; a row has another length.
     """
-    first = layout.dialect.split(split_comment(lines[layout.start])[0])
+    first = layout.dialect.fields(lines[layout.start])
     whole = [INTEGER.fullmatch(text) is not None and index not in needed for index, text in enumerate(first)]
     fast = _read_fast(lines, layout)
     if fast is not None and not (np.abs(fast[:, whole]) >= LARGEST).any():
@@ -72,7 +72,7 @@ def split_rows(path: Path, lines: list[str], layout: Layout) -> tuple[list[int],
     """
     places, rows = [], []
     for index, line in rows_of(lines, layout):
-        fields = layout.dialect.split(split_comment(line)[0])
+        fields = layout.dialect.fields(line)
         if len(fields) != layout.width:
             raise UserError(f"{path}, line {index + 1}: expected {layout.width} columns as above, got {len(fields)}")
         places.append(index)
@@ -86,6 +86,7 @@ def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
     Raises:
         ValueError: lines differ in the number of their fields, or a field is not a number.
     """
+    lines = [" ".join(map(usual, line.split())) if "(" in line or "#" in line else line for line in lines]
     try:
         return np.loadtxt(lines, ndmin=2, comments=None)
     except ValueError as error:
@@ -94,6 +95,18 @@ def read_table(lines: Sequence[str], width: int) -> NDArray[np.float64]:
         if wrong is None:
             raise
         raise ValueError(f"row {wrong + 1}: expected {width} numbers, got {shorten(lines[wrong].strip())}") from error
+
+
+def as_floats(rows: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """(N, C) numbers of rows of texts of one length.
+
+    Raises:
+        ValueError: a text is not a number.
+    """
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError:
+        return np.array([list(map(usual, row)) for row in rows], dtype=np.float64)
 
 
 def texts_of(values: NDArray) -> list[str]:
@@ -117,11 +130,9 @@ def brief(values: NDArray) -> NDArray:
 
 def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
     """(N, C) numbers, or None if the rows have more than plain numbers."""
-    rows = lines[layout.start :]
-    marked = any("#" in row for row in rows)
-    if marked and any(".#" in row for row in rows):  # "1.#QNAN" is no comment
-        return None
-    dialect = layout.dialect
+    rows, dialect = lines[layout.start :], layout.dialect
+    if any("#" in row for row in rows):
+        rows = [dialect.split_comment(line)[0] for _, line in rows_of(lines, layout)]
     if dialect.trailing:
         rows = [row.rstrip().removesuffix(dialect.separator or "") for row in rows]
     if dialect.decimal == ",":
@@ -130,7 +141,7 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
         values = np.loadtxt(
             rows,
             delimiter=dialect.separator,
-            comments="#" if marked else None,
+            comments=None,
             quotechar='"' if '"' in rows[0] else None,
             ndmin=2,
         )
@@ -140,9 +151,9 @@ def _read_fast(lines: list[str], layout: Layout) -> NDArray[np.float64] | None:
 
 
 def is_float(text: str) -> bool:
-    """Whether Python reads a text as a number; marks of missing values are none."""
+    """Whether a text is a number; marks of missing values are none."""
     try:
-        float(text)
+        float(usual(text))
     except ValueError:
         return False
     return True

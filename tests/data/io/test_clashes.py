@@ -74,3 +74,15 @@ def test_names_in_latin_1_are_read_and_kept(tmp_path, unit, source, target):
     assert found.table["Höhe"].tolist() == [4]
     if source.endswith(target):
         assert "Höhe".encode("latin-1") in (tmp_path / f"b{target}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".pcd", ".las", ".npy", ".npz", ".csv", ".xyz", ".h5"])
+@pytest.mark.parametrize("names", ["nx ny", "Nx Nz", "normal_x normal_y", "nx normal_y", "n-z", "NormalX"])
+def test_an_incomplete_normal_is_kept_beside_the_new_one(tmp_path, pos, unit, suffix, names):
+    own = {name: np.full(3, 7 + place, "i4") for place, name in enumerate(names.split())}
+    write_cloud(tmp_path / f"a{suffix}", Columns(table_of({**dict(zip("xyz", pos.T, strict=True)), **own})))
+    write_cloud(tmp_path / f"b{suffix}", read_cloud(tmp_path / f"a{suffix}").with_normals(unit))
+    found = read_cloud(tmp_path / f"b{suffix}")
+    np.testing.assert_array_equal(found.normal.astype("f4"), unit)
+    numbers = [found.table[name].tolist() for name in found.names]
+    assert all(numbers.count(values.tolist()) == 1 for values in own.values())

@@ -2,6 +2,7 @@
 
 import io
 import re
+from fractions import Fraction
 
 import laspy
 import numpy as np
@@ -52,7 +53,7 @@ def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
     before["Amplitude"] = np.arange(POINTS) * 0.01 + 3
     (tmp_path / f"a{suffix}").write_bytes(content_of(before, suffix == ".laz"))
     columns = read_cloud(tmp_path / f"a{suffix}")
-    np.testing.assert_array_equal(columns.pos, before.xyz)
+    np.testing.assert_allclose(columns.pos, before.xyz, rtol=0, atol=1e-9)
     write_cloud(tmp_path / f"b{suffix}", columns.with_normals(normals()))
     after = laspy.read(tmp_path / f"b{suffix}")
     for name in before.point_format.dimension_names:
@@ -68,6 +69,39 @@ def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
     if version == "1.4":
         assert [len(record.record_data) for record in after.evlrs] == [70_000]
     assert after.header.are_points_compressed == (suffix == ".laz")
+
+
+@pytest.mark.parametrize(
+    ("step", "offset"),
+    [(0.001, 0.0), (0.001, 5_400_000.0), (0.0025, -500_000.25), (1e-7, 0.1), (25.0, 1e6), (2.0**-7, 1 / 8)],
+)
+def test_numbers_have_the_decimals_of_their_scale(tmp_path, step, offset):
+    header = laspy.LasHeader(version="1.4", point_format=6)
+    header.scales, header.offsets = [step] * 3, [offset] * 3
+    header.add_extra_dims([laspy.ExtraBytesParams("A", "i4", scales=[step], offsets=[offset])])
+    header.add_extra_dims([laspy.ExtraBytesParams("B", "2i4", scales=[step] * 2, offsets=[offset] * 2)])
+    data = laspy.LasData(header, laspy.ScaleAwarePointRecord.zeros(POINTS, header=header))
+    data.X = data.Y = data.Z = np.random.default_rng(0).integers(-(2**31), 2**31, POINTS)
+    data.points.array["A"] = data.X
+    data.points.array["B"] = np.stack([data.X, data.X], 1)
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    columns = read_cloud(tmp_path / "a.las")
+    exact = [int(number) * Fraction(repr(step)) + Fraction(repr(offset)) for number in np.asarray(data.X)]
+    numbers = [float(number) for number in exact]
+    assert columns.pos.T.tolist() == [numbers] * 3
+    assert (columns.table["A"].tolist(), columns.table["B"].T.tolist()) == (numbers, [numbers] * 2)
+    for name in ("a.csv", "a.obj", "a.off"):
+        write_cloud(tmp_path / name, columns.with_normals(normals()))
+        np.testing.assert_array_equal(read_cloud(tmp_path / name).pos, columns.pos)
+
+
+@pytest.mark.parametrize(("step", "offset"), [(1 / 3, 0.0), (1e-9, 5e6), (0.0010000000000000002, 0.0), (1e-25, 0.0)])
+def test_numbers_of_other_scales_are_those_of_laspy(tmp_path, step, offset):
+    data = survey()
+    data.header.scales, data.header.offsets = [step] * 3, [offset] * 3
+    data.points.scales, data.points.offsets = data.header.scales, data.header.offsets
+    (tmp_path / "a.las").write_bytes(content_of(data, False))
+    np.testing.assert_array_equal(read_cloud(tmp_path / "a.las").pos, laspy.read(tmp_path / "a.las").xyz)
 
 
 @pytest.mark.parametrize("suffix", [".las", ".laz"])

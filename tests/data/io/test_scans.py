@@ -1,6 +1,7 @@
 """E57 files and KITTI's scans, which are only read."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,17 @@ def test_a_scan_of_kitti(tmp_path, pos):
     np.testing.assert_array_equal(columns.pos, pos)
     np.testing.assert_array_equal(columns.table["reflectance"], rows[:, 3])
     np.testing.assert_array_equal(columns.sensor, [0, 0, 0])
+
+
+def test_rows_of_nan_alone_keep_their_place_in_a_scan_of_kitti(tmp_path, pos):
+    rows = np.c_[pos, [0.1, 0.2, 0.3]].astype("<f4")
+    rows[1] = np.nan
+    (tmp_path / "0.bin").write_bytes(rows.tobytes())
+    np.testing.assert_array_equal(read_cloud(tmp_path / "0.bin").pos, rows[:, :3])
+    rows[1] = [1, 2, 3, np.nan]
+    (tmp_path / "0.bin").write_bytes(rows.tobytes())
+    with pytest.raises(UserError, match="a reflectance of nan: the rows are not of four float32"):
+        read_cloud(tmp_path / "0.bin")
 
 
 def test_other_rows_are_no_scan_of_kitti(tmp_path, pos):
@@ -60,7 +72,7 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     turned[1] = np.nan
     np.testing.assert_allclose(columns.pos, np.concatenate([pos, turned]), rtol=0, atol=1e-9)
     assert columns.names == ("x", "y", "z", "intensity", "scan")
-    assert columns.beside == ("poses and images", *(f"{name} of some scans" for name in ("red", "green", "blue")))
+    assert columns.beside == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
     np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0]] * 3)
@@ -78,6 +90,17 @@ def test_one_place_of_all_scans_goes_into_a_pcd(tmp_path, e57, pos):
     np.testing.assert_array_equal(read_cloud(tmp_path / "b.pcd").sensor, [0.1, 2, -1e6])
     write_cloud(tmp_path / "a.pcd", read_cloud(e57))  # of several places there is room for none
     np.testing.assert_array_equal(read_cloud(tmp_path / "a.pcd").sensor, [0, 0, 0])
+
+
+def test_images_are_named_where_there_are_some(tmp_path, pos):
+    pye57 = pytest.importorskip("pye57")
+    fields = dict(zip(("cartesianX", "cartesianY", "cartesianZ"), pos.T.copy(), strict=True))
+    with pye57.E57(str(tmp_path / "a.e57"), mode="w") as file:
+        file.write_scan_raw(fields)
+        image = pye57.libe57.StructureNode(file.image_file)
+        image.set("guid", pye57.libe57.StringNode(file.image_file, "an image"))
+        file.root["images2D"].append(image)
+    assert read_cloud(tmp_path / "a.e57").beside == ("poses", "images")
 
 
 def test_other_content_is_no_e57(tmp_path, e57):
@@ -101,6 +124,7 @@ class Reader:
     """A stand-in for pye57's E57 with a scan in spherical coordinates."""
 
     scan_count = 1
+    root = SimpleNamespace(isDefined=lambda name: False)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -128,7 +152,7 @@ def test_spherical_coordinates(tmp_path, monkeypatch):
     (tmp_path / "a.e57").write_bytes(b"ASTM-E57")
     columns = read_cloud(tmp_path / "a.e57")
     np.testing.assert_allclose(columns.pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
-    assert columns.beside == ("poses and images", "timeStamp")  # which pye57 does not read
+    assert columns.beside == ("timeStamp",)  # which pye57 does not read
     assert columns.sensor is None  # the scan has no pose
 
 

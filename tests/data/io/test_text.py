@@ -215,6 +215,9 @@ def test_other_kinds_of_text_get_their_own_form(tmp_path, target, content):
         assert written == content
 
 
+PTX = b"2\n1\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n0.5 1 2 0.5\n0 0 0 0.5\n"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -229,7 +232,11 @@ def test_other_kinds_of_text_get_their_own_form(tmp_path, target, content):
         (b"1 2 3 4\n4 5 6 six\n", "a.xyz, line 2: expected numbers, got 'six'"),
         (b"x,y,z\n1,2,3\n4,5_0,6\n", "a.xyz, line 3: expected numbers, got '5_0'"),
         (b"5\n1 2 3\n4 5 6\n", "a.xyz: expected 5 rows, as line 1 says, got 2"),
-        (b"1 2\n3 4\n", r"line 1: expected at least 3 columns \(x y z\), got 2"),
+        (b"1 2\n3 4\n", r"line 1: expected at least 3 columns \(x y z\), got 2: '1 2'"),
+        (PTX, r"a.xyz: expected rows of points \(x y z\), got the header of a PTX file"),
+        (b"3\nwater\nO 0 0 0\nH 0 0 1\nH 0 1 0\n", "got the number of atoms of a molecule"),
+        (b"2\n\nC 0.1 -1e-3 .5\nCl 0 0 1\n", "got the number of atoms of a molecule"),
+        (b"1\nan energy of -5.3\n  He 0 0 0 0.5\n", "got the number of atoms of a molecule"),
         (b"lon,lat,h\n1,2,3\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'lon,lat,h'"),
         (b"x y z\n1 2 3\nlast words here now\n", "a.xyz, line 3: expected 3 columns as above, got 4"),
         (b"a title\n1 2 3\n4 5 6\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'a title'"),
@@ -244,6 +251,10 @@ def test_what_is_wrong_is_named(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         read_cloud(file)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_of_one_letter_are_no_molecule(through):
+    assert through("2\nname x y z\nA 0.5 1 2\nB 1 2 3\n", "a.xyz")[0].names == ("name", "x", "y", "z")
 
 
 def test_a_count_that_is_too_small_is_put_right(through):

@@ -4,25 +4,31 @@ import numpy as np
 import pytest
 
 from tensorframes.data.io import Columns, read_cloud, table_of, write_cloud
+from tensorframes.errors import UserError
+
+FEWER = [
+    ("x y z", ["0.5 1.5 2.5 255", "1.0 2.5 3.5 0"], "x y z c4"),
+    ("#X Y Z", ["1 2 3 255", "5 2 4 255"], "x y z c4"),
+    ("//X Y Z R G B", ["0.5 1.5 2.5 1 2 3 0.5", "1.0 2.5 3.5 4 5 6 0.5"], "x y z c4 c5 c6 c7"),
+    ("x y z i", ["0.5 1.5 2.5 7 8", "1.0 2.5 3.5 7 8"], "x y z c4 c5"),
+]
+LABELLED = [
+    ("x y z", ["1 0.5 1.5 2.5", "2 1.0 2.5 3.5"], "index x y z"),
+    ("x y z", ["1 5 1 2", "2 1 2 3"], "index x y z"),
+    ("x y z", ["17 0.5 1.5 2.5", "4 1.0 2.5 3.5"], "index x y z"),
+    ("x y z", ["tree 0.5 1.5 2.5", "house 1.0 2.5 3.5"], "index x y z"),
+]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.csv"])
-@pytest.mark.parametrize(
-    ("head", "rows", "names"),
-    [
-        ("x y z", ["0.5 1.5 2.5 255", "1.0 2.5 3.5 0"], "x y z c4"),
-        ("#X Y Z", ["1 2 3 255", "5 2 4 255"], "x y z c4"),
-        ("//X Y Z R G B", ["0.5 1.5 2.5 1 2 3 0.5", "1.0 2.5 3.5 4 5 6 0.5"], "x y z c4 c5 c6 c7"),
-        ("x y z i", ["0.5 1.5 2.5 7 8", "1.0 2.5 3.5 7 8"], "x y z c4 c5"),
-        ("x y z", ["1 0.5 1.5 2.5", "2 1.0 2.5 3.5"], "index x y z"),
-        ("x y z", ["1 5 1 2", "2 1 2 3"], "index x y z"),
-        ("x y z", ["17 0.5 1.5 2.5", "4 1.0 2.5 3.5"], "index x y z"),
-        ("x y z", ["tree 0.5 1.5 2.5", "house 1.0 2.5 3.5"], "index x y z"),
-    ],
-)
-def test_fewer_names_than_columns_name_the_last_ones_only_below_labels(through, name, head, rows, names):
-    lines = [line.replace(" ", "," if name.endswith("csv") else " ") for line in (head, *rows)]
-    assert through("\n".join([*lines, ""]), name)[0].names == tuple(names.split())
+@pytest.mark.parametrize(("head", "rows", "names"), [*FEWER, *LABELLED])
+def test_fewer_names_than_columns_name_the_last_ones_only_below_labels(through, head, rows, names):
+    assert through("\n".join([head, *rows, ""]), "a.txt")[0].names == tuple(names.split())
+
+
+@pytest.mark.parametrize(("head", "rows", "names"), LABELLED)
+def test_labels_may_lack_a_name_with_separators(through, head, rows, names):
+    content = "\n".join([head, *rows, ""]).replace(" ", ",")
+    assert through(content, "a.csv")[0].names == tuple(names.split())
 
 
 @pytest.mark.parametrize("empty", [1, 2])
@@ -88,3 +94,34 @@ def test_other_programs_do_not_quote_other_separators(through, note):
     assert columns.table["n"].tolist() == [note, "b"]
     assert written.decode().splitlines()[1] == f"0.5,1,2,{note},0,0,-1"
     assert through("x y z n\n0.5 1 2 a,b\n1.5 1 2 b\n", "b.txt")[0].table["n"].tolist() == ["a,b", "b"]
+
+
+@pytest.mark.parametrize(
+    ("head", "position"),
+    [
+        ("E,N,H", "E N H"),
+        ("h,n,e,code", "e n h"),
+        ("P,N,E,Z,D", "E N Z"),
+        ("X,Y,H", "X Y H"),
+        ("Point,East,North,Elev", "East North Elev"),
+        ("NORTHING,EASTING,ELEVATION", "EASTING NORTHING ELEVATION"),
+        ("id;easting [m];northing [m];alt [m]", "easting [m],northing [m],alt [m]"),
+        ("x y alt", "x y alt"),
+        ("E,N,H,x,y,z", "x y z"),
+    ],
+)
+def test_headers_of_surveyors(tmp_path, head, position):
+    separator = ";" if ";" in head else "," if "," in head else " "
+    names, place = head.split(separator), position.split("," if "," in position else None)
+    rows = np.arange(2 * len(names)).reshape(2, -1) + 0.5
+    np.savetxt(tmp_path / "a.csv", rows, delimiter=separator, header=head, comments="", fmt="%g")
+    columns = read_cloud(tmp_path / "a.csv")
+    assert columns.position == tuple(place)
+    np.testing.assert_array_equal(columns.pos, rows[:, [names.index(name) for name in place]])
+
+
+@pytest.mark.parametrize("head", ["lon,lat,h", "e,n,code", "x,h,w", "n,x,y"])
+def test_headers_without_three_coordinates(tmp_path, head):
+    (tmp_path / "a.csv").write_text(f"{head}\n1,2,3\n")
+    with pytest.raises(UserError, match="expected numbers or names with x, y and z"):
+        read_cloud(tmp_path / "a.csv")
