@@ -98,23 +98,6 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
     return count
 
 
-def check_processes(world_size: int, environment: Mapping[str, str]) -> None:
-    """Check that a run uses the processes that torchrun or SLURM has started; otherwise each would train alone.
-
-    Args:
-        world_size: processes of the run. environment: variables of this process.
-
-    Raises:
-        UserError: there are others.
-    """
-    for name, launcher in (("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")):
-        started = environment.get(name, "")
-        if started.isdigit() and int(started) > 1 and world_size == 1:
-            raise UserError(
-                f"expected trainer=ddp and trainer.devices for the {started} processes of {launcher}, got one"
-            )
-
-
 def check_profile(cfg: DictConfig, module: NormalTraining) -> None:
     """Check that samples hold the profile of whole clouds if the network uses it.
 

@@ -59,7 +59,7 @@ def test_a_further_process_that_stops_is_no_failure(
     app: App, handlers: None, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Lightning would kill the first one, which may still be at work."""
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("tensorframes.cli.cli.process_rank", lambda command: 1)
     assert app("train", *RARELY, signalled(2, name))[::2] == (0, "")
 
 

@@ -14,8 +14,7 @@ import yaml
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import apart_in_sweeps
-from tensorframes.cli.values import check_processes
-from tensorframes.errors import UserError
+from tests.cli.test_processes import SECOND
 from tests.cli.test_runs import rows_of
 
 App = Callable[..., Any]
@@ -110,23 +109,22 @@ def test_every_process_ends_with_a_mistake(
     """Otherwise one would wait for the first, which has ended."""
     Path("taken/checkpoints").mkdir(parents=True)
     Path("taken/checkpoints/last.ckpt").touch()
-    monkeypatch.setenv("RANK", "1")
-    code, _, err = app("train", "experiment=tiny", *given)
+    for name, value in SECOND.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = app("train", "experiment=tiny", "trainer=ddp", "trainer.accelerator=cpu", *given)
     assert (code, err.count("\n")) == (2, 1), err
     assert message in err
 
 
-@pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")])
-def test_processes_that_would_each_train_alone_are_refused(variable: str, launcher: str) -> None:
-    with pytest.raises(UserError, match=rf"expected trainer=ddp .* for the 2 processes of {launcher}, got one"):
-        check_processes(1, {variable: "2"})
-    check_processes(2, {variable: "2"})
-    check_processes(1, {variable: "1"})
-
-
-def test_only_the_first_process_of_a_sweep_has_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert apart_in_sweeps(["-m", "seed=1,2"]) == []
-    monkeypatch.setenv("RANK", "1")
-    assert apart_in_sweeps(["seed=1"]) == []
-    (override,) = apart_in_sweeps(["-m", "seed=1,2"])
+def test_only_the_first_process_of_a_sweep_has_its_folder() -> None:
+    assert apart_in_sweeps(["-m", "seed=1,2"], rank=0) == []
+    assert apart_in_sweeps(["seed=1"], rank=1) == []
+    (override,) = apart_in_sweeps(["-m", "seed=1,2"], rank=1)
     assert override.startswith("hydra.sweep.dir=")
+
+
+@pytest.mark.parametrize("launcher", ["launcher=slurm", "hydra/launcher=joblib"])
+def test_a_launcher_of_jobs_needs_a_sweep(app: App, launcher: str) -> None:
+    code, _, err = app("train", *SHORT, launcher)
+    assert (code, err) == (2, f"error: expected -m with {launcher}, got none: the run would be on this machine\n")
+    assert not Path("outputs").exists()
