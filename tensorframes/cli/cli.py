@@ -10,7 +10,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -144,6 +144,8 @@ def temporary_folder() -> str:
 class ErrorReporter:
     """Reports an error and adds it to the run's log: a user error in one line, a failure with its traceback.
 
+    An error that all runs of a sweep end with is reported once.
+
     Args:
         config_name: of the program's configuration. arguments: of the command line.
         full: whether user errors show their traceback, too. stream: where errors are reported; None: on stderr.
@@ -153,10 +155,14 @@ class ErrorReporter:
     arguments: list[str]
     full: bool
     stream: TextIO | None = None
+    _told: set[str] = field(default_factory=set, init=False)
 
     def __call__(self, error: Exception) -> int:
         """Report the error; returns the exit code."""
-        print(self.noted(error), file=self.stream or sys.stderr)
+        text = self.noted(error)
+        if text not in self._told:
+            print(text, file=self.stream or sys.stderr)
+        self._told.add(text)
         return MISTAKE if system_error(error) is not None or is_mistake(error) else FAILED
 
     def noted(self, error: Exception) -> str:

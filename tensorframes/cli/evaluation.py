@@ -23,7 +23,9 @@ from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import named_estimator
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
+from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.data import evenly_spaced
+from tensorframes.errors import UserError
 from tensorframes.normals import PRETRAINED, EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
@@ -37,6 +39,7 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
+    expect_no_training(run.folder)
     check_added(cfg, run.overrides)
     check_folder(run.overrides)
     plain = {
@@ -85,6 +88,16 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         write_evaluation_page(run.folder / REPORT, methods, results, clouds, done(cfg, len(whole)))
         log.info("%s: %s", shown(run.folder), REPORT)
     return results
+
+
+def expect_no_training(folder: Path) -> None:
+    """Check that a folder holds no training run, whose settings and scores would be replaced.
+
+    Raises:
+        UserError: it holds one.
+    """
+    if (folder / "checkpoints").is_dir() or (folder / COMMAND).is_file():
+        raise UserError(f"expected hydra.run.dir to be a folder without a training run, got {shown(folder)}")
 
 
 def beside(cfg: DictConfig, method: Method) -> list[Method]:

@@ -44,7 +44,7 @@ from tensorframes.cli.tracking import (
     tracked,
     wandb_errors_in_one_line,
 )
-from tensorframes.cli.values import SCORE, check_all, check_profile, check_validation, parts
+from tensorframes.cli.values import SCORE, check_all, check_profile, check_search, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import Stopped, UserError
 from tensorframes.normals import EstimatorMethod
@@ -116,6 +116,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     clouds = build.data_set(cfg)
     check_profile(cfg, module)
     validated = check_validation(cfg, clouds.val)
+    check_search(validated)
     data = build.data_module(cfg, clouds, validated)
     if validated == 0:
         log.info("no validation clouds: last.ckpt is scored")

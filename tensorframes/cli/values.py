@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping, Sequence
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tensorframes.cli.checks import (
@@ -96,6 +98,20 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
             if monitor not in there:
                 raise UserError(f"expected {key} to be one of {', '.join(there)}, got {monitor}")
     return count
+
+
+def check_search(validated: int) -> None:
+    """Check that a run of a search has the score that the search compares.
+
+    Args:
+        validated: number of validation clouds.
+
+    Raises:
+        UserError: there are none.
+    """
+    state = HydraConfig.get()
+    if state.mode == RunMode.MULTIRUN and not state.sweeper._target_.endswith(".BasicSweeper") and validated == 0:
+        raise UserError(f"expected validation clouds for a search, which compares {SCORE}, got none")
 
 
 def check_profile(cfg: DictConfig, module: NormalTraining) -> None:

@@ -109,6 +109,16 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
 
 
+def test_an_evaluation_replaces_nothing_of_a_training_run(app: App) -> None:
+    assert app("train", "experiment=tiny", "trainer.max_steps=1", "test=false", "hydra.run.dir=run")[0] == 0
+    before = Path("run/config.yaml").read_bytes()
+    code, _, err = app("evaluate", "data=tiny", "checkpoint=pca", "hydra.run.dir=run")
+    assert (code, err) == (2, "error: expected hydra.run.dir to be a folder without a training run, got run\n")
+    assert (Path("run/config.yaml").read_bytes(), Path("run/metrics.json").exists()) == (before, False)
+    for _ in range(2):
+        assert app("evaluate", "data=tiny", "checkpoint=pca", "hydra.run.dir=scores")[0] == 0
+
+
 def test_scores_of_some_clouds_alone(app: App) -> None:
     code, out, _ = app("evaluate", "data=tiny", "checkpoint=pca", "test_clouds=1")
     assert code == 0

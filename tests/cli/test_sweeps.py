@@ -54,6 +54,13 @@ def test_a_search_of_which_every_run_fails_is_told_once_each(app: App) -> None:
     assert (code, err.count("error: "), "Traceback" in err) == (2, 1, False), err
 
 
+def test_a_search_without_validation_is_told_once_before_the_first_step(app: App) -> None:
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
+    code, _, err = app("train", "-m", *search, *SHORT, "optimizer.lr=interval(0.001,0.1)", "data.validated=0")
+    assert (code, err) == (2, "error: expected validation clouds for a search, which compares val/rmse, got none\n")
+    assert not [row for path in sweep().glob("*/metrics.csv") for row in rows_of(path.parent)]
+
+
 @pytest.mark.skipif(shutil.which("srun") is not None, reason="this machine is of a cluster")
 def test_a_machine_without_a_cluster_is_told(app: App) -> None:
     code, _, err = app("train", "-m", *SHORT, "launcher=slurm", "seed=1,2")
