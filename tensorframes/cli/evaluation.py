@@ -13,6 +13,7 @@ from tensorframes.cli.checks import (
     check_components,
     check_folder,
     check_plain,
+    check_seed,
     check_settings,
     check_test_clouds,
 )
@@ -54,6 +55,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         "published": str | None,
     }
     check_plain(cfg, {**plain, "test_clouds": int | None})
+    check_seed(cfg.seed)
     check_test_clouds(cfg)
     check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)

@@ -87,10 +87,11 @@ def check_processes(devices: int, nodes: int, environment: Mapping[str, str]) ->
 
 @contextmanager
 def launchers_in_one_line(environment: Mapping[str, str]) -> Iterator[None]:
-    """A context in which Lightning's errors about the variables of a launcher become a ``UserError``."""
+    """A context in which errors from Lightning's about the variables of a launcher say how to start the run."""
     try:
         yield
-    except (KeyError, RuntimeError) as error:
+    except UserError as found:
+        error = found.__cause__
         tasks = environment.get("SLURM_NTASKS")
         if isinstance(error, KeyError) and str(error.args[0]).startswith(("SLURM_", *RANKS)):
             launcher = "torchrun" if error.args[0] in RANKS else "srun"

@@ -155,6 +155,8 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
         given["enable_progress_bar"] = any(isinstance(callback, ProgressBar) for callback in callbacks)
     if type(limit := cfg.trainer.get("limit_val_batches")) is float and 0 < limit <= 1:
         given["limit_val_batches"] = 1.0  # Lightning would take this share of each process's own; ours is of the clouds
+    if type(batches := cfg.trainer.get("accumulate_grad_batches")) is int:
+        given["val_check_interval"] = cfg.trainer.val_check_interval * batches  # Lightning counts batches, we steps
     given["default_root_dir"] = folder  # under SLURM Lightning would continue any hpc_ckpt of the current folder
     with launchers_in_one_line(os.environ):
         trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)

@@ -12,6 +12,7 @@ from tensorframes.cli.checks import (
     check_components,
     check_folder,
     check_plain,
+    check_seed,
     check_settings,
     check_test_clouds,
 )
@@ -32,6 +33,17 @@ COMPONENTS = (
 PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
 """Allowed precisions of the trainer. In mixed precision, positions, frames and fits remain in float32."""
 
+WITHOUT_STEPS = {
+    "max_epochs": (None, -1),
+    "min_epochs": (None, 0),
+    "limit_train_batches": (None,),
+    "overfit_batches": (None, 0),
+    "fast_dev_run": (None, False),
+    "check_val_every_n_epoch": (None,),
+}
+"""Settings by which Lightning would end or repeat epochs, with the values that do not: training is one endless epoch,
+and a run that ended otherwise than by its steps would have repeated samples, or no checkpoint."""
+
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
 
 
@@ -45,10 +57,9 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_folder(overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
     check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
+    check_seed(cfg.seed)
     check_components(cfg, COMPONENTS)
     check_settings(cfg)
-    if not 0 <= cfg.seed < 2**32:
-        raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
     if cfg.start_from is not None and cfg.ckpt_path is not None:
         raise UserError(f"expected start_from or ckpt_path, got both: {cfg.start_from} and {cfg.ckpt_path}")
     check_test_clouds(cfg)
@@ -72,6 +83,12 @@ def check_trainer(trainer: DictConfig) -> None:
         value = trainer.get(path.partition(".")[2])
         if value is not None and value < least:
             raise UserError(f"expected {path} >= {least}, got {value}")
+    for key, values in WITHOUT_STEPS.items():
+        if (value := trainer.get(key)) not in values:
+            use = "val_check_interval" if key == "check_val_every_n_epoch" else "max_steps"
+            raise UserError(
+                f"expected trainer.{use}, a number of steps, got trainer.{key}={value}: there are no epochs"
+            )
     interval = trainer.get("val_check_interval")
     if type(interval) is not int or interval < 1:
         raise UserError(f"expected trainer.val_check_interval to be a whole number of steps, 1 or more, got {interval}")

@@ -146,6 +146,16 @@ class Spoiled(pl.Callback):
                     parameter.fill_(self.value)
 
 
+class Ended(pl.Callback):
+    """Ends the training after a step, as a limit of its time would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        trainer.should_stop = trainer.should_stop or trainer.global_step == self.step
+
+
 class Broken(pl.Callback):
     """Fails when training starts, for no fault of the user."""
 
