@@ -109,6 +109,18 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
 
 
+def test_the_checkpoint_that_a_folder_is_taken_for_depends_on_its_use(app: App) -> None:
+    assert app("train", "experiment=tiny", "trainer.max_steps=1", "test=false", "hydra.run.dir=run")[0] == 0
+    for command, setting, name in (
+        (("train", "experiment=tiny"), "ckpt_path", "last"),
+        (("train", "experiment=tiny"), "start_from", "best"),
+        (("evaluate", "data=tiny"), "checkpoint", "best"),
+    ):
+        code, _, err = app(*command, f"{setting}=./run")
+        assert code == 2
+        assert err.endswith(f"which is a folder; that of the run there is run/checkpoints/{name}.ckpt\n")
+
+
 def test_an_evaluation_replaces_nothing_of_a_training_run(app: App) -> None:
     assert app("train", "experiment=tiny", "trainer.max_steps=1", "test=false", "hydra.run.dir=run")[0] == 0
     before = Path("run/config.yaml").read_bytes()
