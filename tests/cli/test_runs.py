@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
@@ -233,9 +234,15 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: Ap
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> None:
-    settings = ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6")
-    assert process(*settings, "name=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
-    assert app("train", *settings, "name=one")[0] == 0
+    def settings(name: str) -> tuple[str, ...]:
+        kept = f"+callbacks.kept={{_target_:standin.Gradients,path:{name}.pt}}"
+        return ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6", f"name={name}", kept)
+
+    assert process(*settings("two"), "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
+    assert app("train", *settings("one"))[0] == 0
+    gradients = [torch.load(f"{name}.pt") for name in ("two", "one")]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-8)
+    assert all(gradient.any() for gradient in gradients[0].values())
     two, one = only_run("two"), only_run("one")
     assert {path.name for path in two.iterdir()} == LEFT
     for row, other in zip(rows_of(two), rows_of(one), strict=True):

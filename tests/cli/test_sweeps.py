@@ -68,6 +68,21 @@ def test_a_machine_without_a_cluster_is_told(app: App) -> None:
     assert "Traceback" not in err
 
 
+def test_a_job_of_slurm_has_a_task_for_each_device_of_each_node(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bin").mkdir()
+    for name in ("srun", "sbatch"):  # sbatch keeps the script, and refuses it
+        Path("bin", name).write_text(f'#!/bin/sh\ncp "$1" {Path.cwd()}/{name}.sh\necho "no cluster" >&2\nexit 1\n')
+        Path("bin", name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{Path.cwd()}/bin", prepend=os.pathsep)
+    app("train", "-m", *SHORT, "launcher=slurm", "trainer=ddp", "trainer.devices=8", "trainer.num_nodes=2")
+    script = Path("sbatch.sh").read_text()
+    options = dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in script.splitlines() if "#SB" in line)
+    expected = {"nodes": "2", "ntasks-per-node": "8", "gpus-per-node": "8", "cpus-per-task": "8", "time": "1440"}
+    assert expected.items() <= options.items(), options
+    assert options["signal"] == "USR2@120"
+    assert "\nsrun " in script
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
 def test_jobs_in_processes_of_a_launcher(process: App, launcher: str, tmp_path: Path) -> None:

@@ -263,6 +263,23 @@ def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up(recorded: bool
     )
 
 
+@pytest.mark.parametrize("degree", [None, 5], ids=["scatter", "fixed"])
+def test_gradients_of_the_transport_are_not_rounded_by_mixed_precision(degree: int | None) -> None:
+    torch.manual_seed(0)
+    matrices, x = random_orthogonal(14).float(), torch.randn(14, REPS.dim)
+    receiver = torch.arange(14).repeat_interleave(5)
+    edges = torch.stack([torch.randint(14, (70,)), receiver if degree else receiver[torch.randperm(70)]])
+    seen = torch.randn(70, REPS.dim)
+    found = []
+    for dtype, mixed in ((torch.float64, False), (torch.float32, True)):
+        given = x.to(dtype).requires_grad_(), matrices.to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            out = transport(given[0], REPS, edges, Frames(given[1]), Frames(given[1]))
+        found.append([out, *torch.autograd.grad((out * seen.to(dtype)).sum(), given)])
+    for mixed, exact in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(mixed, exact.float(), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", [torch.int32, torch.int64])
 def test_orders_are_found_in_any_integers(kind: torch.dtype) -> None:
     index = torch.arange(4, dtype=kind).repeat_interleave(3)
