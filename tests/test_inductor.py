@@ -5,9 +5,11 @@ import shutil
 import pytest
 import torch
 from torch import Tensor
+from torch_geometric.nn import GIN, GATv2Conv
 
 from tensorframes.backbones import PointNet2, SetAbstraction
 from tensorframes.frames import Frames
+from tensorframes.messages import InLocalFrames, TensorMessages, in_local_frames
 from tensorframes.reps import TensorReps
 from tensorframes.testing import random_orthogonal
 
@@ -52,3 +54,23 @@ def test_a_backbone_gives_the_same_numbers_and_gradients() -> None:
 
     for eager, compiled in zip(run(network), run(torch.compile(network, fullgraph=True)), strict=True):
         torch.testing.assert_close(compiled, eager, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["convolution", "network"])
+def test_pygs_own_in_local_frames_give_the_same_numbers_and_gradients(kind: str) -> None:
+    width, reps = 8, TensorReps("2x0 + 2x1")
+    if kind == "convolution":
+        network: torch.nn.Module = InLocalFrames(GATv2Conv((width, width), width, add_self_loops=False), reps)
+    else:
+        network = in_local_frames(GIN(width, 16, 3, width, jk="cat"), TensorMessages())
+    network = network.double()
+    edge_index = torch.stack([torch.randint(20, (80,)), torch.arange(20).repeat_interleave(4)])
+    x, frames = torch.randn(20, width).double(), Frames(random_orthogonal(20))
+    compiled = torch.compile(network)
+    found = []
+    for call in (network, compiled):
+        given = x.clone().requires_grad_()
+        out = call(given, edge_index, frames=frames)
+        found.append((out, *torch.autograd.grad(out.square().sum(), [given, *network.parameters()])))
+    for value, eager in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(value, eager, rtol=1e-8, atol=1e-10)

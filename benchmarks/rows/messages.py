@@ -51,13 +51,14 @@ class MyConv(TensorialMessagePassing):
         return self.mlp(torch.cat([x_i, x_j], -1))
 
 
-def passes(settings: Settings, compiled: bool) -> dict[str, Callable[[], None]]:
-    """Forward and backward pass of both layers."""
+def passes(settings: Settings, compiled: bool, learned: bool = False) -> dict[str, Callable[[], None]]:
+    """Forward and backward pass of both layers; ``learned``: the frames have gradients, too."""
     points, device = settings.size(8192, 512), settings.device
     torch.manual_seed(0)
     pos = torch.randn(points, 3)
     edge_index = knn_graph(pos, NEIGHBOURS).to(device)
-    frames = Frames(random_orthogonal(points, dtype=torch.float32).to(device))
+    matrices = random_orthogonal(points, dtype=torch.float32).to(device).requires_grad_(learned)
+    frames = Frames(matrices)
     x = torch.randn(points, REPS.dim, device=device, requires_grad=True)
     made: dict[str, Callable[[], None]] = {}
     for name, layer, given in (("frames", MyConv(), (frames,)), ("plain", PlainConv(), ())):
@@ -66,7 +67,7 @@ def passes(settings: Settings, compiled: bool) -> dict[str, Callable[[], None]]:
 
         def work(layer: nn.Module = layer, call: Callable[..., Tensor] = call, given: tuple = given) -> None:
             layer.zero_grad()
-            x.grad = None
+            x.grad = matrices.grad = None
             call(x, edge_index, *given).square().sum().backward()
 
         made[name] = work
@@ -74,16 +75,18 @@ def passes(settings: Settings, compiled: bool) -> dict[str, Callable[[], None]]:
 
 
 def measured(settings: Settings) -> Iterator[Row]:
-    """Eager time, compiled time, and eager memory."""
+    """Eager time, compiled time, and eager memory, that with learned frames as well."""
     judged, repeats = not settings.quick, settings.size(15, 2)
     works = passes(settings, compiled=False)
     taken = interleaved(works, repeats, settings.device)
     yield ratio("messages: frames over none, eager", 1.40, taken["frames"], taken["plain"], judged)
     yield compiled_row(settings, repeats)
-    peak = {name: peak_bytes(work, settings.device) for name, work in works.items()}
-    note = f"{peak['frames'] / 2**20:.0f} and {peak['plain'] / 2**20:.0f} MiB"
-    quotient = peak["frames"] / peak["plain"]
-    yield Row("messages: frames over none, peak memory", 1.3, "x", quotient, judged=judged, note=note)
+    for learned, what in ((False, "frames"), (True, "learned frames")):
+        works = passes(settings, compiled=False, learned=learned)
+        peak = {name: peak_bytes(work, settings.device) for name, work in works.items()}
+        note = f"{peak['frames'] / 2**20:.0f} and {peak['plain'] / 2**20:.0f} MiB"
+        quotient = peak["frames"] / peak["plain"]
+        yield Row(f"messages: {what} over none, peak memory", 1.3, "x", quotient, judged=judged, note=note)
 
 
 def compiled_row(settings: Settings, repeats: int) -> Row:

@@ -28,7 +28,7 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
         arguments: further arguments of the constructor.
 
     Raises:
-        UserError: its constructor raises ValueError, or does not accept the arguments.
+        UserError: its constructor raises an error, or does not accept the arguments.
     """
     with errors_named(key):
         if not arguments:
@@ -39,17 +39,24 @@ def component(node: Any, key: str, **arguments: Any) -> Any:
 
 @contextmanager
 def errors_named(key: str) -> Iterator[None]:
-    """A context in which errors of constructors about their arguments become a ``UserError`` with the setting's key."""
+    """A context in which errors of constructors become a ``UserError`` with the setting's key.
+
+    A constructor computes little: what it raises is about its arguments, whatever its kind. Errors of files and of
+    libraries that are not installed are not.
+    """
     try:
         yield
-    except (InstantiationException, MisconfigurationException, ValueError, TypeError) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+    except (OSError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        refused = isinstance(cause, ValueError | MisconfigurationException)
-        if refused or (isinstance(cause, TypeError) and any(word in str(cause) for word in ("argument", "should be"))):
-            raise UserError(f"{key}: {' '.join(str(cause).split())}") from error
-        raise
+        if isinstance(cause, OSError | ImportError | MemoryError):
+            raise
+        text = " ".join(str(cause).split())
+        told = isinstance(cause, ValueError | TypeError | MisconfigurationException | InstantiationException)
+        raise UserError(f"{key}: {text if told else f'{type(cause).__name__}: {text}'}") from cause
 
 
 def data_set(cfg: DictConfig) -> DataSet:
@@ -83,15 +90,13 @@ def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
     """The scoring function of the dataset. Its settings are checked here, before training; it is called afterwards.
 
     Raises:
-        UserError: a rotation group is unknown, there is none, or the seed is negative.
+        UserError: a rotation group is unknown, or there is none.
     """
     made: Callable[..., dict[str, Any]] = component(cfg.data.protocol, "data.protocol")
-    rotations, seed = cfg.data.protocol.get("rotations", ROTATIONS), cfg.data.protocol.get("seed", 0)
+    rotations = cfg.data.protocol.get("rotations", ROTATIONS)
     if not rotations or (unknown := [name for name in rotations if name not in ROTATIONS]):
         found = ", ".join(map(str, unknown)) if rotations else "none"
         raise UserError(f"expected data.protocol.rotations of {', '.join(ROTATIONS)}, got {found}")
-    if seed < 0:
-        raise UserError(f"expected data.protocol.seed >= 0, got {seed}")
     return made
 
 

@@ -18,8 +18,11 @@ UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, Lookup
 """Errors of the readers of ZIP files and of torch for files that are not checkpoints."""
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path, kept: str = "best.ckpt") -> dict[str, Any]:
     """The content of a training checkpoint; no code in the file is executed (``weights_only``).
+
+    Args:
+        path: of the file. kept: the checkpoint of a run that an error names in place of the run's folder.
 
     Raises:
         UserError: there is no such file, it is damaged, or it isn't a checkpoint of this program in this format.
@@ -28,8 +31,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         from tensorframes.training.module import FORMAT
     path = Path(path)
     if not path.is_file():
-        kept = path / "checkpoints" / "best.ckpt"
-        hint = f"; that of the run there is {kept}" if kept.is_file() else ""
+        there = path / "checkpoints" / kept
+        hint = f"; that of the run there is {there}" if there.is_file() else ""
         raise UserError(
             f"expected a checkpoint file, got {path}, which is {'a folder' if path.is_dir() else 'none'}{hint}"
         )

@@ -50,6 +50,16 @@ def check_plain(cfg: DictConfig, hints: Mapping[str, Any], path: str = "") -> No
             raise UserError(f"expected {path}{key} to be {described(hint)}, got {cfg[key]!r}")
 
 
+def check_seed(seed: int, path: str = "seed") -> None:
+    """Check a seed; ``path``: its key.
+
+    Raises:
+        UserError: it is negative, or of more than 32 bits, which not every random generator takes.
+    """
+    if not 0 <= seed < 2**32:
+        raise UserError(f"expected {path} in [0, 2^32), got {seed}")
+
+
 def check_test_clouds(cfg: DictConfig) -> None:
     """Check the number of test clouds.
 
@@ -115,6 +125,8 @@ def _check_component(node: DictConfig, path: str) -> None:
         if not fits(value, hints.get(str(key), Any)):
             found = "settings without a _target_" if isinstance(value, Mapping) else repr(value)
             raise UserError(f"expected {path}.{key!s} to be {described(hints[str(key)])}, got {found}")
+        if key == "seed" and type(value) is int and str(node["_target_"]).startswith("tensorframes."):
+            check_seed(value, f"{path}.seed")
 
 
 def plain(value: Any) -> Any:

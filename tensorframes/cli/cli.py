@@ -10,7 +10,8 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -18,11 +19,13 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.explain import explain, is_mistake, system_error
 from tensorframes.cli.folders import config_dir, find_plugins
 from tensorframes.cli.leftovers import remove_unused
+from tensorframes.cli.processes import process_rank
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.errors import UserError, ending, signals_raise
 
@@ -76,22 +79,23 @@ def command_line(
     def job(cfg: DictConfig) -> Any:
         _restore("HYDRA_FULL_ERROR", wanted)  # processes that it starts get the user's environment
         try:
-            return task(cfg, replace(current_run(cfg), words=words))
+            return task(cfg, replace(current_run(cfg, process_rank(config_name)), words=words))
         except Exception as error:
             if os.getpid() != owner:
                 report.noted(error)
                 raise
             codes.append(report(error))
-            if codes[-1] == MISTAKE and process_rank() == 0:
+            if codes[-1] == MISTAKE and process_rank(config_name) == 0:
                 remove_unused()
         finally:
             os.environ["HYDRA_FULL_ERROR"] = "1"
 
     try:
-        sys.argv = [argv[0], *options_first(given), *apart_in_sweeps(given)]
+        rank = process_rank(config_name)
+        sys.argv = [argv[0], *options_first(given), *apart_in_sweeps(given, rank)]
         find_plugins()
         os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises errors instead of printing them
-        OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+        OmegaConf.register_new_resolver("run_folder", partial(run_folder, rank), replace=True)
         with signals_raise((signal.SIGINT, signal.SIGTERM)):
             hydra.main(version_base="1.3", config_path=str(config_dir()), config_name=config_name)(job)()
     except Exception as error:
@@ -122,9 +126,9 @@ def options_first(arguments: list[str]) -> list[str]:
     return [argument for argument in arguments if argument not in overrides] + overrides
 
 
-def apart_in_sweeps(arguments: Sequence[str]) -> list[str]:
+def apart_in_sweeps(arguments: Sequence[str], rank: int) -> list[str]:
     """The override that gives each process of a sweep but the first a folder of its own: only the first writes."""
-    if process_rank() == 0 or not any(word in ("-m", "--multirun") for word in arguments):
+    if rank == 0 or not any(word in ("-m", "--multirun") for word in arguments):
         return []
     return [f"hydra.sweep.dir={temporary_folder()}"]
 
@@ -140,6 +144,8 @@ def temporary_folder() -> str:
 class ErrorReporter:
     """Reports an error and adds it to the run's log: a user error in one line, a failure with its traceback.
 
+    An error that all runs of a sweep end with is reported once.
+
     Args:
         config_name: of the program's configuration. arguments: of the command line.
         full: whether user errors show their traceback, too. stream: where errors are reported; None: on stderr.
@@ -149,10 +155,14 @@ class ErrorReporter:
     arguments: list[str]
     full: bool
     stream: TextIO | None = None
+    _told: set[str] = field(default_factory=set, init=False)
 
     def __call__(self, error: Exception) -> int:
         """Report the error; returns the exit code."""
-        print(self.noted(error), file=self.stream or sys.stderr)
+        text = self.noted(error)
+        if text not in self._told:
+            print(text, file=self.stream or sys.stderr)
+        self._told.add(text)
         return MISTAKE if system_error(error) is not None or is_mistake(error) else FAILED
 
     def noted(self, error: Exception) -> str:
@@ -167,20 +177,20 @@ class ErrorReporter:
     def interrupted(self, error: KeyboardInterrupt) -> int:
         """Report an interrupt, once for all processes of a run; returns the exit code."""
         line, code = ending(error)
-        if process_rank() == 0:
+        if process_rank(self.config_name) == 0:
             stream = self.stream or sys.stderr
             print(f"\n{line}" if stream.isatty() else line, file=stream)
         write_to_log(line, logging.ERROR)
         return code
 
 
-def run_folder(checkpoint: str | None, fresh: str) -> str:
-    """The folder of a run: that of the run it continues, or ``fresh``.
+def run_folder(rank: int, checkpoint: str | None, fresh: str) -> str:
+    """The folder of a run in the process of a rank: that of the run it continues, or ``fresh``.
 
     A checkpoint belongs to a run if it lies in its ``checkpoints``. Processes other than the first write nothing and
     get a temporary folder.
     """
-    if process_rank() > 0:
+    if rank > 0:
         return temporary_folder()
     path = Path(str(checkpoint)) if checkpoint else None
     if path is not None and path.is_file() and path.parent.name == "checkpoints":
@@ -188,24 +198,22 @@ def run_folder(checkpoint: str | None, fresh: str) -> str:
     return fresh
 
 
-def process_rank() -> int:
-    """The rank of this process, from the environment variables of launchers (torchrun, Lightning, Slurm)."""
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        if os.environ.get(name, "").isdigit():
-            return int(os.environ[name])
-    return 0
-
-
-def current_run(cfg: DictConfig) -> Run:
-    """The run that Hydra has prepared; only the first process logs.
+def current_run(cfg: DictConfig, rank: int) -> Run:
+    """The run that Hydra has prepared, in the process of a rank; only the first process logs.
 
     Raises:
-        UserError: its name contains '=', ',' or a space, which would have to be quoted in paths in overrides.
+        UserError: its name contains '=', ',' or a space, which would have to be quoted in paths in overrides; or a
+            launcher of jobs is chosen without -m, with which alone Hydra starts it.
     """
     state = HydraConfig.get()
+    if rank == 0 and state.mode == RunMode.RUN and not str(state.launcher._target_).endswith(".BasicLauncher"):
+        choices = state.runtime.choices
+        chosen = (
+            "launcher=slurm" if choices.get("launcher") == "slurm" else f"hydra/launcher={choices['hydra/launcher']}"
+        )
+        raise UserError(f"expected -m with {chosen}, got none: the run would be on this machine")
     if re.search(r"[=,\s]", str(cfg.name)):
         raise UserError(f"expected a name without '=', ',' and spaces, got name={cfg.name!r}")
-    rank = process_rank()
     if rank > 0:
         logging.getLogger().handlers = [logging.NullHandler()]
     overrides = OmegaConf.to_container(state.overrides.task, resolve=False)  # as typed, interpolations and all

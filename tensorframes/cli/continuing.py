@@ -80,7 +80,7 @@ def continued(cfg: DictConfig, overrides: tuple[str, ...]) -> DictConfig:
     """
     if cfg.ckpt_path is None:
         return cfg
-    config = read_checkpoint(cfg.ckpt_path)["tensorframes"]["config"]
+    config = read_checkpoint(cfg.ckpt_path, "last.ckpt")["tensorframes"]["config"]
     given = OverridesParser.create().parse_overrides(list(overrides))
     if any(override.key_or_group == "experiment" or override.input_line == f"ckpt_path={LAST}" for override in given):
         return cfg if any(override.key_or_group == "start_from" for override in given) else unstarted(cfg)

@@ -13,6 +13,7 @@ from tensorframes.cli.checks import (
     check_components,
     check_folder,
     check_plain,
+    check_seed,
     check_settings,
     check_test_clouds,
 )
@@ -23,7 +24,9 @@ from tensorframes.cli.equivariance import report_equivariance
 from tensorframes.cli.named import named_estimator
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
+from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.data import evenly_spaced
+from tensorframes.errors import UserError
 from tensorframes.normals import PRETRAINED, EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
+    expect_no_training(run.folder)
     check_added(cfg, run.overrides)
     check_folder(run.overrides)
     plain = {
@@ -51,6 +55,7 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         "published": str | None,
     }
     check_plain(cfg, {**plain, "test_clouds": int | None})
+    check_seed(cfg.seed)
     check_test_clouds(cfg)
     check_components(cfg, ("data", "data.protocol"))
     check_settings(cfg)
@@ -85,6 +90,16 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
         write_evaluation_page(run.folder / REPORT, methods, results, clouds, done(cfg, len(whole)))
         log.info("%s: %s", shown(run.folder), REPORT)
     return results
+
+
+def expect_no_training(folder: Path) -> None:
+    """Check that a folder holds no training run, whose settings and scores would be replaced.
+
+    Raises:
+        UserError: it holds one.
+    """
+    if (folder / "checkpoints").is_dir() or (folder / COMMAND).is_file():
+        raise UserError(f"expected hydra.run.dir to be a folder without a training run, got {shown(folder)}")
 
 
 def beside(cfg: DictConfig, method: Method) -> list[Method]:

@@ -1,4 +1,4 @@
-"""Runs of several processes: those that Lightning starts for further devices."""
+"""Runs of several processes: their ranks, and those that Lightning starts for further devices."""
 
 import os
 import signal
@@ -9,8 +9,23 @@ from contextlib import contextmanager
 import torch
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from pytorch_lightning.utilities import rank_zero_only
 
 from tensorframes.cli.cli import Run
+from tensorframes.cli.processes import without_leftovers
+
+
+@contextmanager
+def as_ranked(run: Run) -> Iterator[None]:
+    """A context in which Lightning takes this process for the one of the run's rank: it reads variables that another
+    program may have left, and then writes nothing."""
+    before = rank_zero_only.rank  # type: ignore[attr-defined]
+    rank_zero_only.rank = run.rank  # type: ignore[attr-defined]
+    try:
+        with without_leftovers():
+            yield
+    finally:
+        rank_zero_only.rank = before  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 import tensorframes
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
-from tensorframes.cli.checks import check_plain
+from tensorframes.cli.checks import check_plain, check_seed
 from tensorframes.cli.cli import Run
 from tensorframes.cli.matrix import (
     PlannedRun,
@@ -67,6 +67,7 @@ def reproduce(cfg: DictConfig, run: Run) -> None:
     silence_libraries()
     plain = {"dry_run": bool, "blocks": list[str], "rotation": str, "shard": str, "workers": int, "seed": int}
     check_plain(cfg, {**plain, "folder": str})
+    check_seed(cfg.seed)
     check_scale(cfg.scale)
     if cfg.workers < 0:
         raise UserError(f"expected workers >= 0, got {cfg.workers}")

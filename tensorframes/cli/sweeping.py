@@ -7,8 +7,8 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from tensorframes.cli.cli import process_rank
 from tensorframes.cli.comparison import main
+from tensorframes.cli.processes import process_rank
 from tensorframes.cli.runs import METRICS
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ class CompareRuns(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Prints the tables."""
         folder = Path(config.hydra.sweep.dir)
-        if process_rank() == 0 and len(list(folder.glob(f"*/{METRICS}"))) > 1:
+        rank = process_rank("train") if "trainer" in config else 0
+        if rank == 0 and len(list(folder.glob(f"*/{METRICS}"))) > 1:
             main([str(folder)])
             log.info("%s: these tables with tensorframes compare %s", folder, folder)

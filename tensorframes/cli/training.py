@@ -30,7 +30,9 @@ from tensorframes.cli.continuing import (
     with_network,
 )
 from tensorframes.cli.fitting import fit, last_checkpoint
+from tensorframes.cli.launch import as_ranked
 from tensorframes.cli.lock import locked
+from tensorframes.cli.processes import check_processes, launchers_in_one_line
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
 from tensorframes.cli.started import started_with
@@ -42,7 +44,7 @@ from tensorframes.cli.tracking import (
     tracked,
     wandb_errors_in_one_line,
 )
-from tensorframes.cli.values import SCORE, check_all, check_processes, check_profile, check_validation, parts
+from tensorframes.cli.values import SCORE, check_all, check_profile, check_search, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import Stopped, UserError
 from tensorframes.normals import EstimatorMethod
@@ -68,7 +70,7 @@ log = logging.getLogger(__name__)
 def train(cfg: DictConfig, run: Run) -> float | None:
     """Train by ``cfg`` into ``run.folder``; returns the lowest ``val/rmse`` for sweepers, None without a validation."""
     silence_libraries()
-    with locked(run.folder) if run.rank == 0 else nullcontext():
+    with as_ranked(run), locked(run.folder) if run.rank == 0 else nullcontext():
         try:
             return checked(cfg, run)
         except Stopped as error:
@@ -114,6 +116,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     clouds = build.data_set(cfg)
     check_profile(cfg, module)
     validated = check_validation(cfg, clouds.val)
+    check_search(validated)
     data = build.data_module(cfg, clouds, validated)
     if validated == 0:
         log.info("no validation clouds: last.ckpt is scored")
@@ -152,9 +155,15 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
         given["enable_progress_bar"] = any(isinstance(callback, ProgressBar) for callback in callbacks)
     if type(limit := cfg.trainer.get("limit_val_batches")) is float and 0 < limit <= 1:
         given["limit_val_batches"] = 1.0  # Lightning would take this share of each process's own; ours is of the clouds
+    if type(batches := cfg.trainer.get("accumulate_grad_batches")) is int:
+        given["val_check_interval"] = cfg.trainer.val_check_interval * batches  # Lightning counts batches, we steps
     given["default_root_dir"] = folder  # under SLURM Lightning would continue any hpc_ckpt of the current folder
-    trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
-    check_processes(trainer.world_size, os.environ)
+    with launchers_in_one_line(os.environ):
+        trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
+    check_processes(trainer.num_devices, trainer.num_nodes, os.environ)
+    if (cluster := getattr(trainer.strategy, "cluster_environment", None)) is not None:
+        with build.errors_named("trainer"):  # Lightning would do so only when training starts
+            cluster.validate_settings(trainer.num_devices, trainer.num_nodes)
     trainer.strategy.checkpoint_io = WholeCheckpoints()
     if cfg.trainer.get("precision") is not None and not trainer.precision.startswith(str(cfg.trainer.precision)):
         raise UserError(f"expected trainer.precision={trainer.precision} on this device, got {cfg.trainer.precision}")

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping, Sequence
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from tensorframes.cli.checks import (
@@ -10,6 +12,7 @@ from tensorframes.cli.checks import (
     check_components,
     check_folder,
     check_plain,
+    check_seed,
     check_settings,
     check_test_clouds,
 )
@@ -30,6 +33,17 @@ COMPONENTS = (
 PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
 """Allowed precisions of the trainer. In mixed precision, positions, frames and fits remain in float32."""
 
+WITHOUT_STEPS = {
+    "max_epochs": (None, -1),
+    "min_epochs": (None, 0),
+    "limit_train_batches": (None,),
+    "overfit_batches": (None, 0),
+    "fast_dev_run": (None, False),
+    "check_val_every_n_epoch": (None,),
+}
+"""Settings by which Lightning would end or repeat epochs, with the values that do not: training is one endless epoch,
+and a run that ended otherwise than by its steps would have repeated samples, or no checkpoint."""
+
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
 
 
@@ -43,10 +57,9 @@ def check_all(cfg: DictConfig, overrides: Sequence[str]) -> None:
     check_folder(overrides)
     plain = {"seed": int, "name": str, "test": bool, "test_clouds": int | None, "ckpt_path": str | None}
     check_plain(cfg, {**plain, "start_from": str | None, "trusted": list[str]})
+    check_seed(cfg.seed)
     check_components(cfg, COMPONENTS)
     check_settings(cfg)
-    if not 0 <= cfg.seed < 2**32:
-        raise UserError(f"expected seed in [0, 2^32), got {cfg.seed}")
     if cfg.start_from is not None and cfg.ckpt_path is not None:
         raise UserError(f"expected start_from or ckpt_path, got both: {cfg.start_from} and {cfg.ckpt_path}")
     check_test_clouds(cfg)
@@ -70,6 +83,12 @@ def check_trainer(trainer: DictConfig) -> None:
         value = trainer.get(path.partition(".")[2])
         if value is not None and value < least:
             raise UserError(f"expected {path} >= {least}, got {value}")
+    for key, values in WITHOUT_STEPS.items():
+        if (value := trainer.get(key)) not in values:
+            use = "val_check_interval" if key == "check_val_every_n_epoch" else "max_steps"
+            raise UserError(
+                f"expected trainer.{use}, a number of steps, got trainer.{key}={value}: there are no epochs"
+            )
     interval = trainer.get("val_check_interval")
     if type(interval) is not int or interval < 1:
         raise UserError(f"expected trainer.val_check_interval to be a whole number of steps, 1 or more, got {interval}")
@@ -98,21 +117,18 @@ def check_validation(cfg: DictConfig, clouds: Sequence[Cloud]) -> int:
     return count
 
 
-def check_processes(world_size: int, environment: Mapping[str, str]) -> None:
-    """Check that a run uses the processes that torchrun or SLURM has started; otherwise each would train alone.
+def check_search(validated: int) -> None:
+    """Check that a run of a search has the score that the search compares.
 
     Args:
-        world_size: processes of the run. environment: variables of this process.
+        validated: number of validation clouds.
 
     Raises:
-        UserError: there are others.
+        UserError: there are none.
     """
-    for name, launcher in (("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")):
-        started = environment.get(name, "")
-        if started.isdigit() and int(started) > 1 and world_size == 1:
-            raise UserError(
-                f"expected trainer=ddp and trainer.devices for the {started} processes of {launcher}, got one"
-            )
+    state = HydraConfig.get()
+    if state.mode == RunMode.MULTIRUN and not state.sweeper._target_.endswith(".BasicSweeper") and validated == 0:
+        raise UserError(f"expected validation clouds for a search, which compares {SCORE}, got none")
 
 
 def check_profile(cfg: DictConfig, module: NormalTraining) -> None:

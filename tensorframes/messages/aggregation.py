@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn.aggr import Aggregation, MultiAggregation
 
 from tensorframes.geometry.checks import check_count
-from tensorframes.geometry.edges import common_degree
+from tensorframes.geometry.edges import check_order
 
 Pooling = Literal["sum", "mean", "max", "softmax"]
 POOLINGS = ("sum", "mean", "max", "softmax")
@@ -28,7 +28,7 @@ class FixedDegree(Aggregation):
 
     Raises:
         ValueError: the name is unknown, the degree is below 1, the number of edges is not ``degree`` times that of the
-            receivers, or (where gradients are recorded on a CPU) they are not sorted by receiver.
+            receivers, or (see ``check_order``: on a CPU, eagerly) they are not sorted by receiver.
     """
 
     def __init__(self, aggr: Pooling, degree: int) -> None:
@@ -61,16 +61,6 @@ class FixedDegree(Aggregation):
 
     def __repr__(self) -> str:
         return f"FixedDegree({self.aggr!r}, degree={self.degree})"
-
-
-def check_order(index: Tensor, count: int, degree: int) -> None:
-    """Raise ValueError unless edges are sorted by receiver, ``degree`` each.
-
-    Only where gradients are recorded on a CPU: that costs next to nothing there.
-    """
-    checked = torch.is_grad_enabled() and index.device.type == "cpu" and not torch.compiler.is_compiling()
-    if checked and len(index) and common_degree(index, count) != degree:
-        raise ValueError(f"expected edges sorted by receiver, {degree} each, got them in another order")
 
 
 def degree_of(aggr: nn.Module) -> int | None:

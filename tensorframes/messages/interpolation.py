@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_count
-from tensorframes.messages.aggregation import check_order
+from tensorframes.geometry.edges import check_order
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, full_precision, representation
 
@@ -30,7 +30,7 @@ class FrameInterpolation(nn.Module):
 
     Raises:
         ValueError: the degree is below 1, epsilon is not positive, the number of edges is not k times that of the
-            receivers, or (where gradients are recorded on a CPU) they are not sorted by receiver.
+            receivers, or (see ``check_order``: on a CPU, eagerly) they are not sorted by receiver.
     """
 
     def __init__(self, reps: Representation | str, degree: int = 3, epsilon: float = 1e-3) -> None:

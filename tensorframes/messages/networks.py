@@ -34,7 +34,9 @@ def in_local_frames(
 
     Convolutions with ``add_self_loops=True`` are given their loops before the senders are copied. The network is
     changed in place: its parameters stay the same objects, and its state keeps its keys: ``state_dict()`` of the plain
-    network loads into the converted one, and the other way round.
+    network loads into the converted one, and the other way round. The names of its parameters are longer than these
+    keys: ``torch.func.functional_call`` takes ``dict(network.named_parameters())`` (and ``named_buffers()``), not the
+    ``state_dict()``, and ``load_state_dict(strict=False)`` returns missing keys by those names.
 
     In a ``HeteroConv``, and in a network of PyG's ``to_hetero``, each convolution is converted, and the network is
     called with frames by node type, ``{"paper": Frames, "author": Frames}``; results of several edge types meet in
@@ -52,7 +54,7 @@ def in_local_frames(
 
     Raises:
         ValueError: one of them cannot be converted (all are named, with reasons), or is already; there is none; none
-            takes what ``world`` names; or reps are no representation.
+            takes what ``world`` names, or edge_attr for ``edge_reps``; or reps are no representation.
     """
     return LocalFramesNetwork(network, reps, edge_reps, world, partial)
 
@@ -86,7 +88,8 @@ class LocalFramesNetwork(nn.Module):
                 return conv
             if (conv, edge_type) not in wrappers:
                 given = {key: value for key, value in in_world.items() if takes(conv, key)}
-                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edge_reps, given, loops))
+                edges = edge_reps if takes(conv, "edge_attr") else None
+                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edges, given, loops))
                 wrappers[conv, edge_type] = InScope(inner, self.scope, edge_type)
             return wrappers[conv, edge_type]
 
@@ -95,6 +98,8 @@ class LocalFramesNetwork(nn.Module):
         unused = [key for key in in_world if not any(takes(conv, key) for conv in convs)]
         if unused:
             raise ValueError(f"expected world to name arguments of a convolution in the network, got {unused[0]!r}")
+        if edge_reps is not None and convs and not any(takes(conv, "edge_attr") for conv in convs):
+            raise ValueError(f"expected edge_reps for convolutions that take edge_attr, got {type(convs[0]).__name__}")
         for module, name, path, edge_type in places:
             shown = path.removeprefix("network.")
             try:

@@ -12,6 +12,7 @@ from torch_geometric.nn import MessagePassing
 
 from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_edges, check_rows
+from tensorframes.geometry.edges import check_order
 from tensorframes.messages.aggregation import degree_of
 from tensorframes.messages.transport import arrive, both_ends, turned_by_receivers
 from tensorframes.parallel import parallel_map
@@ -112,7 +113,8 @@ class TensorialMessagePassing(MessagePassing):
         Raises:
             ValueError: frames are no ``Frames`` or do not match ``size``, a feature does not fit its representation or
                 has not a row for each frame (or edge), an edge joins points that are not there, or ``FixedDegree``
-                aggregations get another number of edges.
+                aggregations get another number of edges, or edges in another order (see ``check_order``: on a CPU,
+                eagerly).
         """
         senders, receivers = both_ends(frames)
         check_edges(edge_index)
@@ -130,6 +132,8 @@ class TensorialMessagePassing(MessagePassing):
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
+        if degree is not None:
+            check_order(edge_index[1], receivers.points, degree)
         if degree is None or not self._chunked(receivers):
             return self._serve(edge_index, receivers, kwargs, given)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tensorframes.frames import Frames
 from tensorframes.geometry.checks import check_edges, check_rows
-from tensorframes.geometry.edges import common_degree
+from tensorframes.geometry.edges import check_order, common_degree
 from tensorframes.reps import Representation, full_precision
 
 
@@ -56,7 +56,8 @@ def turned_by_receivers(
     """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim).
 
     ``degree``: the number of edges per receiver if it is the same for all and edges are sorted by receiver; a
-    receiver's frame is then applied to all its edges at once. None: found out on a CPU (``common_degree``).
+    receiver's frame is then applied to all its edges at once. None: found out on a CPU (``common_degree``). The caller
+    checks the order (``check_order``).
     """
     if degree is None:
         degree = common_degree(edge_index[1], receivers.points)
@@ -69,12 +70,19 @@ def turned_by_receivers(
 def local_edge_vectors(
     pos_src: Tensor, pos_dst: Tensor, edge_index: Tensor, receivers: Frames, degree: int | None = None
 ) -> Tensor:
-    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``."""
+    r""":math:`R_i (x_j - x_i)`, the edge in its receiver's frame: (E, d). ``degree`` as in ``turned_by_receivers``.
+
+    Raises:
+        ValueError: shapes disagree, an edge joins points that are not there, or (see ``check_order``: on a CPU,
+            eagerly) edges are not sorted by receiver, ``degree`` each.
+    """
     check_edges(edge_index)
     check_rows(pos_dst, receivers.points, "positions of the receivers")
     check_edges(edge_index, pos_src.shape[0], receivers.points)
     if degree is None:
         degree = common_degree(edge_index[1], receivers.points)
+    else:
+        check_order(edge_index[1], receivers.points, degree)
     if degree is not None:
         ends = pos_src.index_select(0, edge_index[0]).unflatten(0, (receivers.points, degree))
         return ((ends - pos_dst.unsqueeze(1)) @ receivers.matrices.transpose(-1, -2)).flatten(0, 1)

@@ -50,7 +50,7 @@ class InLocalFrames(nn.Module):
 
     Raises:
         ValueError: the convolution cannot be used in this way (see ``refusal``) or does not take what ``world`` names,
-            reps are no representation, or self-loops are requested on a bipartite graph.
+            or edge_attr for ``edge_reps``, reps are no representation, or loops are requested on a bipartite graph.
     """
 
     def __init__(
@@ -69,6 +69,10 @@ class InLocalFrames(nn.Module):
         self.reps = reps if isinstance(reps, Messages) else representation(reps)
         use_keys_of(self, "conv")
         self.edge_reps = None if edge_reps is None else representation(edge_reps)
+        if self.edge_reps is not None and not takes(conv, "edge_attr"):
+            raise ValueError(
+                f"expected edge_reps for a convolution whose forward takes edge_attr, got {type(conv).__name__}"
+            )
         declared = {**VECTORS, **(world or {})}
         self.world = {name: representation(reps) for name, reps in declared.items()}
         self.names = tuple(inspect.signature(conv.forward).parameters)

@@ -56,7 +56,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         guess, final: make the selections, of an embedding's width and a number of estimates.
         fit: makes a fit, of an embedding's width.
         fits: number of fits.
-        levels: number of levels whose planes the axis starts from.
+        levels: number of levels whose planes the axis starts from, at most; all where the network has fewer.
         embedding: width of the embedding.
         error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. Its gradient
             ends at its features, so that the normals are the same with and without it.

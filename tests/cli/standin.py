@@ -146,6 +146,27 @@ class Spoiled(pl.Callback):
                     parameter.fill_(self.value)
 
 
+class Ended(pl.Callback):
+    """Ends the training after a step, as a limit of its time would."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: object) -> None:
+        trainer.should_stop = trainer.should_stop or trainer.global_step == self.step
+
+
+class Gradients(pl.Callback):
+    """Keeps the gradients of the first step, as the optimiser of the first process gets them."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def on_before_optimizer_step(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: object) -> None:
+        if trainer.global_step == 0 and trainer.is_global_zero:
+            torch.save({name: value.grad for name, value in pl_module.named_parameters()}, self.path)
+
+
 class Broken(pl.Callback):
     """Fails when training starts, for no fault of the user."""
 

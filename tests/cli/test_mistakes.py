@@ -61,7 +61,15 @@ TRAINING = {
     "folder=elsewhere": "expected hydra.run.dir=DIR to name the folder of a run, got folder=elsewhere",
     "callbacks.best.dirpath=/dev/null/kept": "expected a file or folder that can be used, got /dev/null/kept",
     "trainer.accelerator=abacus": "abacus",
+    "trainer.check_val_every_n_epoch=0": "expected trainer.val_check_interval, a number of steps, got",
+    "+trainer.max_epochs=1": "a number of steps, got trainer.max_epochs=1: there are no epochs",
+    "+trainer.limit_train_batches=3": "a number of steps, got trainer.limit_train_batches=3",
+    "+trainer.overfit_batches=1": "expected trainer.max_steps, a number of steps, got trainer.overfit_batches=1",
+    "+trainer.fast_dev_run=true": "expected trainer.max_steps, a number of steps, got trainer.fast_dev_run=True",
     "optimizer.lr=-1": "optimizer: Invalid learning rate",
+    "optimizer.betas=[0.9]": "optimizer: IndexError: list index out of range",
+    "data.samples.seed=-1": "expected data.samples.seed in [0, 2^32), got -1",
+    "seed=-1": "expected seed in [0, 2^32), got -1",
     "loader.batch_size=0": "loader: expected batch_size >= 1",
     "data.samples.patch_points=0": "data.samples: expected patch_points >= 1",
     "data.root=/a=b": "'data.root=\"/my data/a=b\"'",
@@ -89,7 +97,7 @@ WHILE_TRAINING = ("callbacks.best.dirpath=/dev/null/kept",)
 ABOUT_THE_TEST = {
     ("data/protocol=rotations", "data.protocol.rotations=[foo]"): "rotations of none, z, so3, o3, got foo",
     ("data/protocol=rotations", "data.protocol.rotations=[]"): "data.protocol.rotations of none, z, so3, o3, got none",
-    ("data/protocol=rotations", "data.protocol.seed=-1"): "expected data.protocol.seed >= 0, got -1",
+    ("data/protocol=rotations", "data.protocol.seed=-1"): "expected data.protocol.seed in [0, 2^32), got -1",
     ("baselines.pca_18.k=1",): "baselines.pca_18: expected at least 3 neighbours, got 1",
     ("data.tested=0",): "expected at least one test cloud, got none",
 }
@@ -100,6 +108,7 @@ EVALUATING = {
     "checkpoint=foo": "a file or one of fast, best, pca, robust_pca, jet, open3d, got foo",
     "checkpoint=a/foo.ckpt": "got a/foo.ckpt, which is none",
     "chekpoint=pca": "(did you mean checkpoint?)",
+    "seed=-1": "expected a value for checkpoint",
     "data=null": "expected data to be one of folder, modelnet40, pcpnet, shapes",
     "folder=elsewhere": "expected hydra.run.dir=DIR to name the folder of a run, got folder=elsewhere",
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.equivariance import STORED
@@ -107,6 +108,28 @@ def test_the_test_may_be_of_some_clouds_alone(app: App) -> None:
     assert code == 0
     assert "1 of the 2 test clouds will be scored" in out
     assert json.loads((only_run("tiny") / "metrics.json").read_text())["average"]["clouds"] == 1
+
+
+def test_the_checkpoint_that_a_folder_is_taken_for_depends_on_its_use(app: App) -> None:
+    assert app("train", "experiment=tiny", "trainer.max_steps=1", "test=false", "hydra.run.dir=run")[0] == 0
+    for command, setting, name in (
+        (("train", "experiment=tiny"), "ckpt_path", "last"),
+        (("train", "experiment=tiny"), "start_from", "best"),
+        (("evaluate", "data=tiny"), "checkpoint", "best"),
+    ):
+        code, _, err = app(*command, f"{setting}=./run")
+        assert code == 2
+        assert err.endswith(f"which is a folder; that of the run there is run/checkpoints/{name}.ckpt\n")
+
+
+def test_an_evaluation_replaces_nothing_of_a_training_run(app: App) -> None:
+    assert app("train", "experiment=tiny", "trainer.max_steps=1", "test=false", "hydra.run.dir=run")[0] == 0
+    before = Path("run/config.yaml").read_bytes()
+    code, _, err = app("evaluate", "data=tiny", "checkpoint=pca", "hydra.run.dir=run")
+    assert (code, err) == (2, "error: expected hydra.run.dir to be a folder without a training run, got run\n")
+    assert (Path("run/config.yaml").read_bytes(), Path("run/metrics.json").exists()) == (before, False)
+    for _ in range(2):
+        assert app("evaluate", "data=tiny", "checkpoint=pca", "hydra.run.dir=scores")[0] == 0
 
 
 def test_scores_of_some_clouds_alone(app: App) -> None:
@@ -211,9 +234,15 @@ def test_a_killed_run_continues_as_if_nothing_had_happened(process: App, app: Ap
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_into_one_folder(process: App, app: App) -> None:
-    settings = ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6")
-    assert process(*settings, "name=two", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
-    assert app("train", *settings, "name=one")[0] == 0
+    def settings(name: str) -> tuple[str, ...]:
+        kept = f"+callbacks.kept={{_target_:standin.Gradients,path:{name}.pt}}"
+        return ("experiment=tiny", "model.dropout=0", "trainer.max_steps=6", f"name={name}", kept)
+
+    assert process(*settings("two"), "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")[0] == 0
+    assert app("train", *settings("one"))[0] == 0
+    gradients = [torch.load(f"{name}.pt") for name in ("two", "one")]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-8)
+    assert all(gradient.any() for gradient in gradients[0].values())
     two, one = only_run("two"), only_run("one")
     assert {path.name for path in two.iterdir()} == LEFT
     for row, other in zip(rows_of(two), rows_of(one), strict=True):

@@ -59,7 +59,7 @@ def test_a_further_process_that_stops_is_no_failure(
     app: App, handlers: None, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Lightning would kill the first one, which may still be at work."""
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("tensorframes.cli.cli.process_rank", lambda command: 1)
     assert app("train", *RARELY, signalled(2, name))[::2] == (0, "")
 
 
@@ -79,6 +79,29 @@ def test_a_stopped_run_goes_on_as_if_undisturbed(app: App) -> None:
         assert rows_of(Path(f"stopped{step}")) == rows_of(Path("whole"))
         code, out, _ = app(*again)
         assert (code, "finished before" in out) == (0, True)
+
+
+@pytest.mark.parametrize("validated", [0, 3])
+def test_a_run_that_a_callback_ends_goes_on_as_if_undisturbed(app: App, validated: int) -> None:
+    given = ("train", *RARELY, f"data.validated={validated}")
+    assert app(*given, "hydra.run.dir=whole")[0] == 0
+    again = (*given, "hydra.run.dir=parts", "ckpt_path=last")
+    assert app(*again, "+callbacks.ending={_target_:standin.Ended,step:7}")[0] == 0
+    assert read_checkpoint(Path("parts/checkpoints/last.ckpt"))["global_step"] == 7
+    assert app(*again)[0] == 0
+    whole, parts = ([row for row in rows_of(Path(name)) if row["train/loss"]] for name in ("whole", "parts"))
+    assert [row["train/loss"] for row in parts] == [row["train/loss"] for row in whole]
+
+
+def test_validations_are_counted_in_steps_where_gradients_are_accumulated(app: App) -> None:
+    given = (*RARELY, "trainer.accumulate_grad_batches=2")
+    assert app("train", *given, "hydra.run.dir=whole")[0] == 0
+    validated = [row["step"] for row in rows_of(Path("whole")) if row["val/rmse"]]
+    assert validated == ["4", "9", "11"]  # after every 5 steps of 12, and at the last one
+    again = ("train", *given, "hydra.run.dir=stopped", "ckpt_path=last")
+    assert app(*again, signalled(7, "SIGTERM"))[0] == 143
+    assert app(*again)[0] == 0
+    assert rows_of(Path("stopped")) == rows_of(Path("whole"))
 
 
 @pytest.mark.parametrize("validated", [0, 3])

@@ -14,8 +14,7 @@ import yaml
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import apart_in_sweeps
-from tensorframes.cli.values import check_processes
-from tensorframes.errors import UserError
+from tests.cli.test_processes import SECOND
 from tests.cli.test_runs import rows_of
 
 App = Callable[..., Any]
@@ -55,11 +54,33 @@ def test_a_search_of_which_every_run_fails_is_told_once_each(app: App) -> None:
     assert (code, err.count("error: "), "Traceback" in err) == (2, 1, False), err
 
 
+def test_a_search_without_validation_is_told_once_before_the_first_step(app: App) -> None:
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1")
+    code, _, err = app("train", "-m", *search, *SHORT, "optimizer.lr=interval(0.001,0.1)", "data.validated=0")
+    assert (code, err) == (2, "error: expected validation clouds for a search, which compares val/rmse, got none\n")
+    assert not [row for path in sweep().glob("*/metrics.csv") for row in rows_of(path.parent)]
+
+
 @pytest.mark.skipif(shutil.which("srun") is not None, reason="this machine is of a cluster")
 def test_a_machine_without_a_cluster_is_told(app: App) -> None:
     code, _, err = app("train", "-m", *SHORT, "launcher=slurm", "seed=1,2")
     assert (code, err.splitlines()[-1][:48]) == (2, "error: expected a SLURM cluster, got a machine w")
     assert "Traceback" not in err
+
+
+def test_a_job_of_slurm_has_a_task_for_each_device_of_each_node(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bin").mkdir()
+    for name in ("srun", "sbatch"):  # sbatch keeps the script, and refuses it
+        Path("bin", name).write_text(f'#!/bin/sh\ncp "$1" {Path.cwd()}/{name}.sh\necho "no cluster" >&2\nexit 1\n')
+        Path("bin", name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{Path.cwd()}/bin", prepend=os.pathsep)
+    app("train", "-m", *SHORT, "launcher=slurm", "trainer=ddp", "trainer.devices=8", "trainer.num_nodes=2")
+    script = Path("sbatch.sh").read_text()
+    options = dict(line.removeprefix("#SBATCH --").partition("=")[::2] for line in script.splitlines() if "#SB" in line)
+    expected = {"nodes": "2", "ntasks-per-node": "8", "gpus-per-node": "8", "cpus-per-task": "8", "time": "1440"}
+    assert expected.items() <= options.items(), options
+    assert options["signal"] == "USR2@120"
+    assert "\nsrun " in script
 
 
 @pytest.mark.slow
@@ -110,23 +131,22 @@ def test_every_process_ends_with_a_mistake(
     """Otherwise one would wait for the first, which has ended."""
     Path("taken/checkpoints").mkdir(parents=True)
     Path("taken/checkpoints/last.ckpt").touch()
-    monkeypatch.setenv("RANK", "1")
-    code, _, err = app("train", "experiment=tiny", *given)
+    for name, value in SECOND.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = app("train", "experiment=tiny", "trainer=ddp", "trainer.accelerator=cpu", *given)
     assert (code, err.count("\n")) == (2, 1), err
     assert message in err
 
 
-@pytest.mark.parametrize(("variable", "launcher"), [("WORLD_SIZE", "torchrun"), ("SLURM_STEP_NUM_TASKS", "srun")])
-def test_processes_that_would_each_train_alone_are_refused(variable: str, launcher: str) -> None:
-    with pytest.raises(UserError, match=rf"expected trainer=ddp .* for the 2 processes of {launcher}, got one"):
-        check_processes(1, {variable: "2"})
-    check_processes(2, {variable: "2"})
-    check_processes(1, {variable: "1"})
-
-
-def test_only_the_first_process_of_a_sweep_has_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert apart_in_sweeps(["-m", "seed=1,2"]) == []
-    monkeypatch.setenv("RANK", "1")
-    assert apart_in_sweeps(["seed=1"]) == []
-    (override,) = apart_in_sweeps(["-m", "seed=1,2"])
+def test_only_the_first_process_of_a_sweep_has_its_folder() -> None:
+    assert apart_in_sweeps(["-m", "seed=1,2"], rank=0) == []
+    assert apart_in_sweeps(["seed=1"], rank=1) == []
+    (override,) = apart_in_sweeps(["-m", "seed=1,2"], rank=1)
     assert override.startswith("hydra.sweep.dir=")
+
+
+@pytest.mark.parametrize("launcher", ["launcher=slurm", "hydra/launcher=joblib"])
+def test_a_launcher_of_jobs_needs_a_sweep(app: App, launcher: str) -> None:
+    code, _, err = app("train", *SHORT, launcher)
+    assert (code, err) == (2, f"error: expected -m with {launcher}, got none: the run would be on this machine\n")
+    assert not Path("outputs").exists()

@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import stat
 import time
@@ -182,6 +183,20 @@ def test_a_cache_that_cannot_be_written_is_one_line(source, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cache can't be written.*set data\.cache_dir"):
         ensure_cache(tmp_path / "file" / "a.h5", [source], Build(source))
+
+
+def test_a_full_disk_is_named_by_its_reason(source, tmp_path, capfd):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    try:
+        with pytest.raises(
+            UserError, match=r"a\.h5: the cache can't be written \(File too large\); set data\.cache_dir"
+        ):
+            ensure_cache(tmp_path / "a.h5", [source], Build(source))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path.name for path in tmp_path.iterdir()} == {".lock", source.name}
+    assert capfd.readouterr().err == ""  # of HDF5, which can't close files on a full disk
 
 
 def test_names_of_cache_files_differ_on_any_disk():

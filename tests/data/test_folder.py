@@ -29,6 +29,8 @@ def test_sub_folders(tmp_path):
     ]  # fmt: skip
     assert [cloud.oriented for cloud in data.train] == [True, False]
     assert data.test[0].category == "low_noise"
+    with pytest.raises(UserError, match=r"expected data.unoriented to name clouds in .*, got foo, which matches none"):
+        _ = Folder(tmp_path, unoriented=["in_*", "foo"]).test
     for split in (data.train, data.val, data.test):
         np.testing.assert_array_equal(split[0].pos, ROWS[:, :3].astype(np.float32))
         np.testing.assert_array_equal(split[0].normal, ROWS[:, 3:])

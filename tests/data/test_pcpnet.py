@@ -91,6 +91,11 @@ def test_marks_of_unoriented_clouds(root):
     assert [cloud.oriented for cloud in data.train] == [True] * 6 + [False] + [True] * 5
     assert not data.val[0].oriented
 
+    with pytest.raises(
+        UserError, match=r"expected data.unoriented to name clouds in .*, got foo\*, which matches none"
+    ):
+        _ = PCPNet(root, "trainingset_all", unoriented=["dog*", "foo*"]).train
+
     (root / "unoriented.txt").write_text("\n")
     assert all(cloud.oriented for cloud in PCPNet(root).test)
 

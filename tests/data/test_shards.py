@@ -1,6 +1,9 @@
 """Shards: the clouds of a dataset come back, and samples do not depend on who reads them."""
 
 import pickle
+import resource
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +112,39 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
 def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
     (file,) = write_shards(CLOUDS[:2], tmp_path, "train", 1)
     clouds = Shards(tmp_path).train
-    assert len(clouds) == 2
+    assert (len(clouds), clouds[0].name) == (2, CLOUDS[0].name)
     file.write_bytes(b"")
     with pytest.raises(UserError, match="expected 123 elements of pos, got 60"):
         clouds[1]
+
+
+def test_shards_of_another_dataset_are_not_kept(tmp_path: Path) -> None:
+    write_shards(CLOUDS[:6], tmp_path, "train", 2)
+    same_names = [replace(cloud, pos=cloud.pos + 1) for cloud in CLOUDS[:6]]
+    for others in (same_names, [*CLOUDS[:1], *CLOUDS[7:12]]):
+        with pytest.raises(
+            UserError, match=r"expected a shard of these clouds, got one that begins with another cloud"
+        ):
+            write_shards(others, tmp_path, "train", 2)
+    (tmp_path / "train-00000-of-00002.h5").unlink()
+    with pytest.raises(UserError, match="expected a shard of 4 of these 9, got 3 of 6 clouds; delete the folder first"):
+        write_shards(CLOUDS[:9], tmp_path, "train", 2)
+
+
+def test_shards_of_two_datasets_are_not_read(tmp_path: Path) -> None:
+    for folder, count in (("a", 4), ("b", 9)):
+        write_shards(CLOUDS[:count], tmp_path / folder, "train", 2)
+    shutil.copy(tmp_path / "b" / "train-00001-of-00002.h5", tmp_path / "a")
+    with pytest.raises(UserError, match=r"expected 2 of 4 clouds, as train-00000-of-00002.h5 has it, got 4 of 9"):
+        len(Shards(tmp_path / "a").train)
+
+
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limit[1]))
+    try:
+        with pytest.raises(UserError, match=r"train-0.*h5: the shard can't be written \(File too large\)$"):
+            write_shards(CLOUDS, tmp_path, "train", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert list(tmp_path.iterdir()) == []

@@ -288,3 +288,26 @@ def test_points_that_have_no_frame_are_told() -> None:
     for count in (13, 15):
         with pytest.raises(ValueError, match=rf"a row for each frame, {count} in all, got shape \(14, {W}\)"):
             network(x, edge_index, frames=Frames.identity(count, like=pos))
+
+
+def test_edge_reps_that_no_convolution_takes() -> None:
+    message = "expected edge_reps for .* edge_attr, got SAGEConv"
+    for make in (InLocalFrames, in_local_frames):
+        with pytest.raises(ValueError, match=message):
+            make(SAGEConv(16, 8), TensorMessages(), edge_reps="1x1")
+    both = torch.nn.ModuleList([SAGEConv(16, 8), GATv2Conv(8, 8, edge_dim=3)])
+    assert in_local_frames(both, TensorMessages(), edge_reps="1x1").converted == ["0", "1"]
+
+
+def test_parameters_are_exchanged_by_their_own_names() -> None:
+    network, (pos, x, edge_index) = in_local_frames(Handing(SAGEConv((W, W), W).double()), REPS), cloud()
+    frames = Frames.identity(14, like=pos)
+    given = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    zero = {name: torch.zeros_like(value) for name, value in given.items()}
+    same, none = (
+        torch.func.functional_call(network, values, (x, edge_index), {"frames": frames}) for values in (given, zero)
+    )
+    assert torch.equal(same, network(x, edge_index, frames=frames))
+    assert not none.any()
+    missing = network.load_state_dict({}, strict=False).missing_keys
+    assert missing == list(dict(network.named_parameters()))

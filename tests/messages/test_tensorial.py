@@ -7,7 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.messages import FixedDegree, FrameInterpolation, TensorialMessagePassing, pooled, transport
+from tensorframes.geometry.edges import common_degree
+from tensorframes.messages import (
+    FixedDegree,
+    FrameInterpolation,
+    TensorialMessagePassing,
+    local_edge_vectors,
+    pooled,
+    transport,
+)
 from tensorframes.reps import Irreps, TensorReps, representation
 from tensorframes.testing import assert_transports, random_orthogonal
 from tests.marks import slow_except
@@ -232,12 +240,52 @@ def test_fixed_degree_agrees_with_the_scatter(aggr: str) -> None:
         FixedDegree(aggr, 3)(x, index, dim_size=5)
 
 
-def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up() -> None:
+@pytest.mark.parametrize("recorded", [True, False], ids=["training", "inference"])
+def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up(recorded: bool) -> None:
     x, frames = torch.randn(14, REPS.dim, dtype=torch.float64), Frames(random_orthogonal(14))
-    receiver = torch.arange(14).repeat_interleave(5)[torch.randperm(70)]
-    conv = Conv(pooled("max", 5))
-    with pytest.raises(ValueError, match="expected edges sorted by receiver, 5 each, got them in another order"):
-        conv(x, torch.stack([torch.randint(14, (70,)), receiver]), frames)
+    pos = torch.randn(14, 3, dtype=torch.float64)
+    edges = torch.stack([torch.randint(14, (70,)), torch.arange(14).repeat_interleave(5)[torch.randperm(70)]])
+    calls = (
+        lambda: Conv(pooled("max", 5))(x, edges, frames),
+        lambda: FixedDegree("sum", 5)(x[edges[0]], edges[1], dim_size=14),
+        lambda: FrameInterpolation(REPS, degree=5)(x, edges, (pos, pos), (frames, frames)),
+        lambda: local_edge_vectors(pos, pos, edges, frames, degree=5),
+    )
+    for call in calls:
+        with (
+            torch.set_grad_enabled(recorded),
+            pytest.raises(ValueError, match="expected edges sorted by receiver, 5 each, got them in another order"),
+        ):
+            call()
+    torch.testing.assert_close(
+        local_edge_vectors(pos, pos, edges[:, edges[1].argsort()], frames, degree=5),
+        local_edge_vectors(pos, pos, edges, frames)[edges[1].argsort()],
+    )
+
+
+@pytest.mark.parametrize("degree", [None, 5], ids=["scatter", "fixed"])
+def test_gradients_of_the_transport_are_not_rounded_by_mixed_precision(degree: int | None) -> None:
+    torch.manual_seed(0)
+    matrices, x = random_orthogonal(14).float(), torch.randn(14, REPS.dim)
+    receiver = torch.arange(14).repeat_interleave(5)
+    edges = torch.stack([torch.randint(14, (70,)), receiver if degree else receiver[torch.randperm(70)]])
+    seen = torch.randn(70, REPS.dim)
+    found = []
+    for dtype, mixed in ((torch.float64, False), (torch.float32, True)):
+        given = x.to(dtype).requires_grad_(), matrices.to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            out = transport(given[0], REPS, edges, Frames(given[1]), Frames(given[1]))
+        found.append([out, *torch.autograd.grad((out * seen.to(dtype)).sum(), given)])
+    for mixed, exact in zip(found[1], found[0], strict=True):
+        torch.testing.assert_close(mixed, exact.float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.int32, torch.int64])
+def test_orders_are_found_in_any_integers(kind: torch.dtype) -> None:
+    index = torch.arange(4, dtype=kind).repeat_interleave(3)
+    assert common_degree(index, 4) == 3
+    assert common_degree(torch.stack([index, index], dim=1)[:, 1], 4) == 3
+    assert common_degree(index.flip(0), 4) is None
 
 
 def test_interpolation_reproduces_a_constant_tensor_field() -> None:

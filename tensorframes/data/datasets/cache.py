@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorframes.atomic import replacing_by_name
 from tensorframes.data.datasets.cleaning import Cleaned, Counts, report
+from tensorframes.data.datasets.hdf5 import new_hdf5
 from tensorframes.errors import UserError, needed_for
 from tensorframes.progress import track
 
@@ -180,10 +180,10 @@ def read_counts(file: Path) -> list[Counts]:
         return [Counts(**counts) for counts in json.loads(store["counts"][()])]
 
 
-def _opened(file: Path, mode: str = "r", **options: str) -> "h5py.File":
+def _opened(file: Path) -> "h5py.File":
     with needed_for("datasets"):
         import h5py
-    return h5py.File(file, mode, locking=False, **options)
+    return h5py.File(file, "r", locking=False)
 
 
 def _cache_one(source: Source, folder: Path) -> Path:
@@ -191,7 +191,7 @@ def _cache_one(source: Source, folder: Path) -> Path:
 
 
 def _write(file: Path, mark: str, clouds: Iterable[tuple[str, Cleaned]]) -> None:
-    with replacing_by_name(file) as part, _opened(part, "w", libver="latest") as store:
+    with new_hdf5(file, "datasets", libver="latest") as store:
         group = store.create_group("clouds")
         counts = [_write_cloud(group, name, cleaned) for name, cleaned in clouds]
         store["counts"] = json.dumps(counts)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tensorframes.data.datasets.cache import Source, cache_each, cache_folder
 from tensorframes.data.datasets.cleaning import Cleaned, clean
-from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, is_oriented, marks_of
+from tensorframes.data.datasets.pcpnet import UNORIENTED, category_of, check_marks, is_oriented, marks_of
 from tensorframes.data.datasets.sequence import CachedClouds, Entry
 from tensorframes.data.datasets.splits import held_out, partition
 from tensorframes.data.io import CLOUD_SUFFIXES, read_cloud
@@ -101,6 +101,7 @@ class Folder:
                 "set data.shares"
             )
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
+        check_marks(self.unoriented, [name for clouds in self._files.values() for name in clouds], self.root)
         # Two splits may have files of the same name.
         what = f"{printable(self.root.resolve().name)} {split}"
         caches = cache_each(what, sources, cache_folder(self.root, self.cache_dir) / split)

@@ -9,7 +9,7 @@ ROOT/unoriented.txt; the oriented loss and metric leave them out.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +121,8 @@ class PCPNet:
             logging.getLogger(__name__).warning(
                 "%s: %d of %s without .pidx: all rows are scored", which, len(unscored), counted(len(names), "cloud")
             )
+        if self.unoriented:
+            check_marks(self.unoriented, [file.stem for file in self.folder.glob("*.xyz")], self.folder)
         files = cache_each(which, sources, cache_folder(self.root, self.cache_dir))
         marks = marks_of(self.folder, self.unoriented)
         return CachedClouds(
@@ -184,6 +186,13 @@ def marks_of(folder: Path, given: Sequence[str]) -> tuple[str, ...]:
     except OSError:
         named = True  # its reader raises the error
     return (*given, *(read_names(file) if named else ()))
+
+
+def check_marks(given: Sequence[str], names: Collection[str], folder: Path) -> None:
+    """Raises UserError if a name or pattern of unoriented clouds matches none of a folder's."""
+    for mark in given:
+        if all(is_oriented(name, (mark,)) for name in names):
+            raise UserError(f"expected data.unoriented to name clouds in {folder}, got {mark}, which matches none")
 
 
 def is_oriented(name: str, marks: Sequence[str]) -> bool:

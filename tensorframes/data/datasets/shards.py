@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 from torch.utils.data import Subset
 
-from tensorframes.atomic import replacing_by_name
 from tensorframes.data.cloud import Cloud
+from tensorframes.data.datasets.hdf5 import new_hdf5
 from tensorframes.errors import UserError, needed_for
 from tensorframes.progress import track
 from tensorframes.words import counted
@@ -91,9 +91,22 @@ class ShardedClouds(Sequence[Cloud]):
 
     @cached_property
     def _count(self) -> int:
-        return self._shard(0).total if self.files else 0
+        counts = [_counts(file) for file in self.files]
+        total = counts[0][1] if counts else 0
+        for number, (file, found) in enumerate(zip(self.files, counts, strict=True)):
+            if found != (own := len(range(number, total, self.shards)), total):
+                raise UserError(
+                    f"{file}: expected {own} of {counted(total, 'cloud')}, as {self.files[0].name} has it, got "
+                    f"{found[0]} of {found[1]}: the shards are of two datasets"
+                )
+        return total
 
     def __len__(self) -> int:
+        """The number of clouds.
+
+        Raises:
+            UserError: the shards do not belong together.
+        """
         return self._count
 
     @overload
@@ -133,10 +146,7 @@ class _Shard:
 
     def __init__(self, path: Path) -> None:
         try:
-            with _hdf5(path, "r") as store:
-                if store.attrs.get("format") != FORMAT:
-                    raise UserError(f"{path}: expected a shard of format {FORMAT}, got {store.attrs.get('format')}")
-                self.total = int(store.attrs["clouds"])
+            with _hdf5(path) as store:
                 self.small = {key: store[key][()] for key in SMALL}
                 self.offset = {key: store[key].id.get_offset() or 0 for key in TYPES}
             self.file = path.open("rb", buffering=0)
@@ -167,6 +177,21 @@ class _Shard:
         return values
 
 
+def _counts(path: Path) -> tuple[int, int]:
+    """The clouds of a shard, and those of its split.
+
+    Raises:
+        UserError: it is not a shard of this format.
+    """
+    try:
+        with _hdf5(path) as store:
+            if store.attrs.get("format") != FORMAT:
+                raise UserError(f"{path}: expected a shard of format {FORMAT}, got {store.attrs.get('format')}")
+            return len(store["start"]) - 1, int(store.attrs["clouds"])
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path}: expected a shard, got: {error}") from error
+
+
 def shard_files(folder: Path, split: str) -> list[Path]:
     """The shards of a split; none if there are none.
 
@@ -183,10 +208,12 @@ def shard_files(folder: Path, split: str) -> list[Path]:
 def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count: int) -> list[Path]:
     """Writes clouds as ``count`` shards, at most one a cloud; each file whole or not at all.
 
-    Existing shards are kept, so that an interrupted call can be repeated; delete the folder to write it anew.
+    Existing shards are kept, so that an interrupted call can be repeated; delete the folder to write it anew. Their
+    numbers of clouds and their first clouds are compared with the given ones.
 
     Raises:
-        UserError: count < 1, the split exists with another number of shards, or a cloud has no normals.
+        UserError: count < 1, the split exists with another number of shards or other clouds, a cloud has no normals, or
+            the disk is full.
     """
     folder, count = Path(folder), min(count, len(clouds))
     if count < 1:
@@ -195,6 +222,9 @@ def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count:
     files = [folder / f"{split}-{number:05d}-of-{count:05d}.h5" for number in range(count)]
     if others := set(folder.glob(f"{split}-*-of-*.h5")) - set(files):
         raise UserError(f"{folder}: expected no other shards of {split}, got {min(others).name}; delete them first")
+    for number in range(count):
+        if files[number].exists():
+            _expect_same(files[number], clouds[number], len(range(number, len(clouds), count)), len(clouds))
     for number in track(range(count), f"writing shards of {split}"):
         if not files[number].exists():
             members = [clouds[index] for index in range(number, len(clouds), count)]
@@ -202,10 +232,30 @@ def write_shards(clouds: Sequence[Cloud], folder: str | Path, split: str, count:
     return files
 
 
+def _expect_same(file: Path, first: Cloud, own: int, total: int) -> None:
+    """Raises UserError if a shard holds other numbers of clouds than these, or another first cloud."""
+    if (found := _counts(file)) != (own, total):
+        got = f"{found[0]} of {counted(found[1], 'cloud')}"
+        raise UserError(f"{file}: expected a shard of {own} of these {total}, got {got}; delete the folder first")
+    kept = _Shard(file).read(0)
+    if any(getattr(kept, key) != getattr(first, key) for key in ("name", "category", "oriented", "label")) or any(
+        not np.array_equal(getattr(kept, key), np.asarray(getattr(first, key), kind)) for key, kind in TYPES.items()
+    ):
+        got = f"one that begins with another cloud, {kept.name}"
+        raise UserError(f"{file}: expected a shard of these clouds, got {got}; delete the folder first")
+
+
 def _write_shard(file: Path, clouds: Sequence[Cloud], total: int) -> None:
     if without := [cloud.name for cloud in clouds if cloud.normal is None]:
         raise UserError(f"expected normals in every cloud of a shard, got none for {without[0]}")
-    with replacing_by_name(file) as part, _hdf5(part, "w") as store:
+    try:
+        _write_arrays(file, clouds, total)
+    except OSError as error:
+        raise UserError(f"{file}: the shard can't be written ({error.strerror or error})") from error
+
+
+def _write_arrays(file: Path, clouds: Sequence[Cloud], total: int) -> None:
+    with new_hdf5(file, "shards") as store:
         store.attrs["format"], store.attrs["clouds"] = FORMAT, total
         store["start"] = _starts([len(cloud) for cloud in clouds])
         store["eval_start"] = _starts([len(cloud.eval_index) for cloud in clouds])
@@ -221,7 +271,7 @@ def _starts(lengths: Sequence[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _hdf5(path: Path, mode: str) -> "h5py.File":
+def _hdf5(path: Path) -> "h5py.File":
     with needed_for("shards"):
         import h5py
-    return h5py.File(path, mode, locking=False)
+    return h5py.File(path, "r", locking=False)

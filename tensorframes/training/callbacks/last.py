@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves the run every so many steps, after each validation, and at its last step.
+    """Saves the run every so many steps, after each validation, and when it ends, at its last step or before.
 
     At a step with a validation it is saved after that, not before: Lightning would leave the validation out when the
     run continues. A run that is killed during a validation repeats the steps since the checkpoint before it.
@@ -24,11 +24,11 @@ class LastCheckpoint(Checkpoint):
         if every_n_train_steps is not None and every_n_train_steps < 1:
             raise ValueError(f"expected every_n_train_steps >= 1, got {every_n_train_steps}")
         self.path, self.every = Path(path), every_n_train_steps
-        self._step = 0
+        self._step = self._saved = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Notes the first step."""
-        self._step = trainer.global_step
+        self._step = self._saved = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -39,13 +39,25 @@ class LastCheckpoint(Checkpoint):
             return
         self._step = step
         if (self.every is not None and step % self.every == 0) or step == trainer.max_steps:
-            trainer.save_checkpoint(self.path)
+            self._save(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Saves."""
         if not trainer.sanity_checking:
             self._step = trainer.global_step
-            trainer.save_checkpoint(self.path)
+            self._save(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Saves a run that another callback, or a time limit, has ended between two checkpoints.
+
+        The only epoch ends with the run. Later the averaged weights replace the weights.
+        """
+        if self._saved != trainer.global_step:
+            self._save(trainer)
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        self._saved = trainer.global_step
+        trainer.save_checkpoint(self.path)
 
 
 def validation_follows(trainer: pl.Trainer) -> bool:
