@@ -3,15 +3,17 @@ corrupt numbers."""
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from tensorframes.geometry.distances import distinct_points, one_cloud
+from tensorframes.geometry.kdtree import nearest_in
 
 FARTHEST = 1e4
 """How many median distances from the median a point may lie; a scan with ranges from 0.1 m to 1 km is within it."""
 
-CROWD, SHARE, TIMES = 50, 0.01, 10
-"""How many rows coincide at least at a crowded place; what share of all rows they are; and how many times the mean
-number of rows at a place."""
+CROWD, TIMES, ALONE = 50, 10, 20
+"""How many rows coincide at least at a crowded place; how many times the mean number of rows at a place they are; and
+how many times the median distance between nearest places it is away from all others."""
 
 SQUARED = 40
 """Powers of two up to which coordinates are left as they are: float32 holds products of three, and their inverses."""
@@ -38,22 +40,28 @@ def far_rows(points: NDArray) -> NDArray[np.bool_]:
 
 
 def crowded_rows(points: NDArray) -> NDArray[np.bool_]:
-    """(N,) bool: rows at a place where at least CROWD rows coincide exactly, which are at least SHARE of all rows, and
-    at least TIMES as many as there are at a place on average.
+    """(N,) bool: rows at a place where at least CROWD rows coincide exactly, at least TIMES as many as there are at a
+    place on average, and that is away from all other places, by ALONE times the median distance of nearest places.
 
-    Depth cameras write (0, 0, 0) for missing returns. Where all places have as many rows, or there is one place only,
-    no row is crowded.
+    Depth cameras write (0, 0, 0) for missing returns. A pole of a sphere or a tip of a cone, which modellers repeat for
+    each meridian, and a point that fills a cloud up to a fixed size are on the surface: they are not crowded. Where all
+    places have as many rows, or there is one place only, no row is.
 
     Args:
         points: (N, d), finite.
     """
     exact = points.astype(np.float64) + 0.0  # -0.0 becomes 0.0
-    least = max(CROWD, SHARE * len(points))
-    if _fullest(exact) < least:
+    if _fullest(exact) < CROWD:
         return np.zeros(len(points), dtype=bool)
     found = distinct_points(*one_cloud(exact))
-    crowded = found.count >= max(least, TIMES * len(points) / len(found.count))
-    rows: NDArray[np.bool_] = crowded[found.index].numpy()
+    count, places = found.count.numpy(), exact[found.first.numpy()]
+    crowded = count >= max(CROWD, TIMES * len(points) / len(count))
+    others = places[~crowded]
+    if crowded.any() and len(others) > 1:
+        tree = cKDTree(others)
+        usual = np.median(nearest_in(tree, others, [2])[0])
+        crowded[crowded] = nearest_in(tree, places[crowded], [1])[0][:, 0] > ALONE * usual
+    rows: NDArray[np.bool_] = crowded[found.index.numpy()]
     return rows
 
 

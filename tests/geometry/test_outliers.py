@@ -5,6 +5,7 @@ from tensorframes.geometry.outliers import CROWD, FARTHEST, TIMES, crowded_rows,
 
 RNG = np.random.default_rng(0)
 BALL = RNG.standard_normal((2000, 3))
+SPHERE = BALL / np.linalg.norm(BALL, axis=1, keepdims=True)
 NORMAL_CLOUDS = {
     "ball": BALL,
     "plate": BALL * [1, 1, 1e-9],
@@ -49,8 +50,9 @@ CROWDED_CLOUDS = {name: cloud for name, cloud in NORMAL_CLOUDS.items() if name !
 CROWDED_CLOUDS |= {
     "every point 100 times": np.repeat(BALL, 100, axis=0),
     "one point 49 times": np.concatenate([BALL, np.zeros((CROWD - 1, 3))]),
-    "0.9 % at a place": np.concatenate([np.repeat(BALL, 4, axis=0), np.ones((72, 3))]),
-    "9 times the mean": np.concatenate([np.repeat(BALL[:40], 60, axis=0), np.ones((9 * 60, 3))]),
+    "9 times the mean": np.concatenate([np.repeat(SPHERE[:40], 60, axis=0), np.full((9 * 60, 3), 99.0)]),
+    "poles of meridians": np.concatenate([np.repeat([[0.0, 0, 1], [0, 0, -1]], 300, axis=0), SPHERE]),
+    "padded with the last point": np.concatenate([SPHERE, np.repeat(SPHERE[-1:], 2000, axis=0)]),
     "integers": np.argwhere(np.ones((20, 20, 20))),
 }
 
@@ -65,16 +67,16 @@ def test_copies_that_are_no_crowd_keep_every_row(name: str) -> None:
 @pytest.mark.parametrize("place", [(0.0, -0.0, 0.0), (1.5, -2.0, 3.0)])
 @pytest.mark.parametrize("count", [CROWD, 500, 6000])
 def test_many_rows_at_one_place_are_crowded_wherever_and_in_any_order(place: tuple[float, ...], count: int) -> None:
-    order = np.random.default_rng(1).permutation(len(BALL) + count)
+    order = np.random.default_rng(1).permutation(len(SPHERE) + count)
     crowd = np.tile(place, (count, 1)) * np.resize([[1.0], [1.0 if any(place) else -1.0]], (count, 1))
-    points = np.concatenate([BALL, crowd])[order]
+    points = np.concatenate([SPHERE, crowd])[order]
     for moved in (points, points.astype(np.float32), points + [64.0, 0.0, -1024.0]):
-        np.testing.assert_array_equal(crowded_rows(moved), order >= len(BALL))
+        np.testing.assert_array_equal(crowded_rows(moved), order >= len(SPHERE))
 
 
 def test_the_crowd_is_measured_by_the_mean_at_a_place() -> None:
     for times, expected in ((TIMES, 0), (TIMES + 3, 60 * (TIMES + 3))):
-        points = np.concatenate([np.repeat(BALL[:50], 60, axis=0), np.ones((60 * times, 3))])
+        points = np.concatenate([np.repeat(SPHERE[:500], 60, axis=0), np.full((60 * times, 3), 9.0)])
         assert crowded_rows(points).sum() == expected
 
 

@@ -140,7 +140,7 @@ def test_equal_points_have_no_normal() -> None:
 
 @pytest.mark.parametrize("block", ["auto", 150])
 def test_missing_returns_at_one_place_take_no_part(block: int | str) -> None:
-    pos = 2 * sphere(400) + [0, 0, 5]
+    pos = 2 * sphere(400) + [0, 0, 50]
     spoiled = np.insert(pos, np.resize([0, 100, 400], 300), [0.0, 0.0, 0.0], axis=0)
     there = spoiled.any(1)
     normals, confidence = normals_and_confidence(spoiled, "fast", "cpu", block=block)
