@@ -87,7 +87,7 @@ def check_trainer(trainer: DictConfig) -> None:
         if (value := trainer.get(key)) not in values:
             use = "val_check_interval" if key == "check_val_every_n_epoch" else "max_steps"
             raise UserError(
-                f"expected trainer.{use}, a number of steps, got trainer.{key}={value}: there are no epochs"
+                f"expected no trainer.{key}, since trainer.{use} counts steps, not epochs, got trainer.{key}={value}"
             )
     interval = trainer.get("val_check_interval")
     if type(interval) is not int or interval < 1:

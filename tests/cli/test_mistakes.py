@@ -62,7 +62,7 @@ TRAINING = {
     "callbacks.best.dirpath=/dev/null/kept": "expected a file or folder that can be used, got /dev/null/kept",
     "trainer.accelerator=abacus": "abacus",
     "trainer.check_val_every_n_epoch=0": "expected trainer.val_check_interval, a number of steps, got",
-    "+trainer.max_epochs=1": "a number of steps, got trainer.max_epochs=1: there are no epochs",
+    "+trainer.max_epochs=1": "trainer.max_steps counts steps, not epochs, got trainer.max_epochs=1",
     "+trainer.limit_train_batches=3": "a number of steps, got trainer.limit_train_batches=3",
     "+trainer.overfit_batches=1": "expected trainer.max_steps, a number of steps, got trainer.overfit_batches=1",
     "+trainer.fast_dev_run=true": "expected trainer.max_steps, a number of steps, got trainer.fast_dev_run=True",
