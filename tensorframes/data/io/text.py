@@ -13,7 +13,7 @@ from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
-from tensorframes.data.io.foreign import foreign
+from tensorframes.data.io.foreign import other_text
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
@@ -52,7 +52,7 @@ class TextFormat:
     def read(self, path: Path, content: bytes) -> Columns:
         """The rows of a text file; columns without names are named by `positional_names`."""
         text = decode(path, content)
-        if kind := foreign(text.lines):
+        if kind := other_text(text.lines):
             raise UserError(f"{path}: expected rows of points (x y z), got {kind}")
         layout = find_layout(path, text.lines)
         if layout.width < 3:
