@@ -5,10 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import isnan
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
 from tensorframes.data.io.dialect import COMMENTS, MARK, TOKEN, Dialect, detect, number
+from tensorframes.data.io.headings import SEPARATORS, may_name_axes, split_names, splits_of, unmarked
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -20,13 +22,8 @@ TITLES = 20
 LABELLED = 20
 """Rows that are looked at to see whether they begin with names of their own."""
 
-NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
-"""One name in a line of names separated by white space; a unit in brackets is a part of it."""
-
 BETWEEN = re.compile(r"[\s,;|]+")
 """What stands between fields, whatever the separator."""
-
-SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +115,14 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
         elif text.startswith(COMMENTS) and not (bare and _may_be_row(line, lines[header or 0], separator)):
-            header = index if not bare and _may_name_axes(text) else header
+            header = index if not bare and may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
         elif (found := _row_dialect(line, separator, lines[header] if header is not None else "")) and odd is None:
             return _with_names(path, lines, index, found, header, count)
-        elif not bare and _may_name_axes(text):
+        elif not bare and may_name_axes(text):
             header, bare, odd = index, True, None
-        elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
+        elif not (bare and index - (header or 0) == 1 and _are_units(line, lines[header or 0], separator)):
             odd = index if odd is None else odd  # a title, if names follow
         if odd is not None and (bare or index - odd > TITLES):
             break
@@ -148,22 +145,6 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
             yield index, lines[index]
 
 
-def split_names(text: str, dialect: Dialect, width: int, labelled: bool) -> tuple[str, ...]:
-    """The names in a line, or none if their number differs from that of the columns.
-
-    One name fewer than columns is allowed where the rows are ``labelled``: where they begin with their own names.
-    """
-    bare = _bare(text)
-    splits = _splits(bare, dialect)
-    unnamed = ([*names, ""] for names in splits if bare.endswith((dialect.separator or " ", ";", "\t", ",")))
-    exact = next((names for names in (*splits, *unnamed) if len(names) == width), None)
-    if exact is None and labelled and width > 3:
-        exact = next(
-            (["", *names] for names in splits if len(names) == width - 1 and find_triple(names, POSITIONS)), None
-        )
-    return tuple(exact or ())
-
-
 def shorten(text: str) -> str:
     """A text, shortened for messages."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
@@ -177,7 +158,7 @@ def _with_names(
     widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
         return Layout(start, replace(dialect, width=widths[0]), count=count)
-    splits = _splits(_bare(lines[header]), dialect)
+    splits = splits_of(unmarked(lines[header]), dialect)
     if dialect.trailing and any(len(names) == widths[0] + 1 for names in splits):  # only the last value is missing
         dialect, widths = replace(dialect, trailing=False), [widths[0] + 1]
     labelled = _are_labelled(lines[start:], dialect)
@@ -206,18 +187,6 @@ def _are_labelled(rows: list[str], dialect: Dialect) -> bool:
     return apart or labels == [str(place + 1) for place in range(len(labels))]
 
 
-def _bare(names: str) -> str:
-    """A line of names without the mark of a comment."""
-    return names.strip(" \r\n").lstrip("#/% ")
-
-
-def _splits(text: str, dialect: Dialect) -> list[list[str]]:
-    """The possible splits of a line of names, with the separator of the rows first."""
-    found = [Dialect(sign).split(text) for sign in (dialect.separator, ";", "\t", ",") if sign]
-    found.append([name.strip('"') for name in NAMED.findall(text)])
-    return [names[:-1] if names and not names[-1] else names for names in found]
-
-
 def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
     """The dialect with the decimal sign of a later row, if the first row has integers only."""
     if dialect.separator == "," or dialect.decimal == ",":
@@ -231,12 +200,6 @@ def _not_blank(lines: list[str]) -> Iterator[tuple[int, str]]:
     return ((index, line) for index, line in enumerate(lines) if line.strip())
 
 
-def _may_name_axes(text: str) -> bool:
-    bare = _bare(text)
-    splits = [Dialect(separator).split(bare) for separator in SEPARATORS]
-    return any(find_triple(names, POSITIONS) for names in (*splits, [name.strip('"') for name in NAMED.findall(bare)]))
-
-
 def _is_count(text: str, lines: list[str], index: int) -> bool:
     if not text.isdigit():
         return False
@@ -247,7 +210,7 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
 def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None:
     """The dialect of a row; that of the line of names where this makes as many fields, or where only this makes it a
     row: a text may have other separators and the mark of a comment in it."""
-    splits = {sign: Dialect(sign).split(_bare(names)) for sign in (None, *SEPARATORS)}
+    splits = {sign: Dialect(sign).split(unmarked(names)) for sign in (None, *SEPARATORS)}
     own = {sign: len(split) for sign, split in splits.items() if find_triple(split, POSITIONS)}
     body = MARK.split(line)[0]
     exact = [
@@ -257,6 +220,19 @@ def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None
     others = [(text, sign) for text in texts for sign in (separator or "", *own)]
     tried = ((text, Dialect() if sign is None else detect(text, sign)) for text, sign in (*exact, *others))
     return next((dialect for text, dialect in tried if _is_row(text, dialect, bool(names))), None)
+
+
+def _are_units(line: str, header: str, separator: str | None) -> bool:
+    """Whether the line below names may be one of units: none of the positions is a number."""
+    dialect = replace(detect(line, separator), trailing=False)
+    fields, names = dialect.split(line), Dialect(dialect.separator).split(header)
+    found = find_triple(names, POSITIONS) or ()
+    values = [
+        number(field, dialect.decimal)
+        for field, name in zip(fields, names if found else fields, strict=False)
+        if not found or name in found
+    ]
+    return len(fields) >= 3 and all(value is None or isnan(value) for value in values)
 
 
 def _may_be_row(text: str, header: str, separator: str | None) -> bool:

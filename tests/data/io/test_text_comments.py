@@ -123,3 +123,16 @@ def test_names_with_separators_are_as_many_as_the_columns(tmp_path, content, mes
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(UserError, match=message):
         read_cloud(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("row", ["1,2,3# first", "1,2,three", "1;2;3# first", "m,m,3"])
+def test_a_first_row_with_a_number_is_no_row_of_units(tmp_path, row):
+    separator = ";" if ";" in row else ","
+    (tmp_path / "a.csv").write_text(f"x,y,z\n{row}\n4,5,6\n7,8,9\n".replace(",", separator))
+    with pytest.raises(UserError, match=f"line 2: expected numbers or names with x, y and z, got '{row}'"):
+        read_cloud(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("units", ["m,m,m,-", "m,m,m,1", ",,,"])
+def test_a_row_of_units_has_no_positions(through, units):
+    assert through(f"x,y,z,i\n{units}\n4,5,6,7\n7,8,9,1\n", "a.csv")[0].pos.tolist() == [[4, 5, 6], [7, 8, 9]]
