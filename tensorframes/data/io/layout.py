@@ -61,6 +61,7 @@ class Layout:
         header: index of the line of names, or None.
         names: `width` names, stripped of quotes, as that line has them; empty without.
         count: index of the line with the number of rows, or None.
+        marks: those of comments with which rows begin, too.
     """
 
     start: int
@@ -68,6 +69,7 @@ class Layout:
     header: int | None = None
     names: tuple[str, ...] = ()
     count: int | None = None
+    marks: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -110,18 +112,22 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         UserError: a line is none of these, or there are no rows.
     """
     separator, header, count, odd, bare = None, None, None, None, False
+    marks: tuple[str, ...] = ()
     for index, line in _not_blank(lines):
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
-        elif text.startswith(COMMENTS) and not (bare and _may_be_row(line, lines[header or 0], separator)):
+        elif text.startswith(COMMENTS) and not (
+            text.startswith(marks) and _may_be_row(line, lines[header or 0], separator)
+        ):
             header = index if not bare and may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
         elif (found := _row_dialect(line, separator, lines[header] if header is not None else "")) and odd is None:
-            return _with_names(path, lines, index, found, header, count)
+            return replace(_with_names(path, lines, index, found, header, count), marks=marks)
         elif not bare and may_name_axes(text):
             header, bare, odd = index, True, None
+            marks = _marks_of_rows(lines[index + 1 :], line, separator)
         elif not (bare and index - (header or 0) == 1 and _are_units(line, lines[header or 0], separator)):
             odd = index if odd is None else odd  # a title, if names follow
         if odd is not None and (bare or index - odd > TITLES):
@@ -136,12 +142,12 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
     of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
-    names = () if layout.dialect.comments else layout.names
     for index in range(layout.start, len(lines)):
         line = lines[index].strip()
         if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
             continue
-        if not line.startswith(COMMENTS) or _is_marked_row(lines[index], names, layout.dialect):
+        marked = line.startswith(layout.marks) and _is_marked_row(lines[index], layout.names, layout.dialect)
+        if marked or not line.startswith(COMMENTS):
             yield index, lines[index]
 
 
@@ -235,8 +241,25 @@ def _are_units(line: str, header: str, separator: str | None) -> bool:
     return len(fields) >= 3 and all(value is None or isnan(value) for value in values)
 
 
+def _marks_of_rows(lines: list[str], header: str, separator: str | None) -> tuple[str, ...]:
+    """The marks of comments with which rows begin, below a line of names without one.
+
+    Those of all rows, or # if most rows have it and the others begin with names, too: labels are alike. Other rows with
+    a mark are commented out.
+    """
+    if not any(line.lstrip().startswith(COMMENTS) for line in lines):
+        return ()
+    rows = [line.lstrip() for line in lines if _may_be_row(line, header, separator)]
+    others = [row for row in rows if not row.startswith(COMMENTS)]
+    if not others:
+        return COMMENTS
+    most = 2 * sum(row.startswith("#") for row in rows) > len(rows)
+    labelled = all(number(BETWEEN.split(row, maxsplit=1)[0]) is None for row in others)
+    return ("#",) if most and labelled else ()
+
+
 def _may_be_row(text: str, header: str, separator: str | None) -> bool:
-    """Whether a line with the mark of a comment may be a row, below a line of names without one."""
+    """Whether a line, perhaps with the mark of a comment, may be a row below a line of names without one."""
     for sign in separator or SEPARATORS:
         names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
         if any(_is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
@@ -245,7 +268,8 @@ def _may_be_row(text: str, header: str, separator: str | None) -> bool:
 
 
 def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:
-    """Whether a line with the mark of a comment is a row: it has a field for each name, and numbers for positions."""
+    """Whether a line, perhaps with the mark of a comment, is a row: it has a field for each name, and numbers for
+    positions."""
     found, fields = find_triple(names, POSITIONS), dialect.split(text)
     if found is None or len(fields) != len(names):
         return False

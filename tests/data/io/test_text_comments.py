@@ -26,10 +26,10 @@ def with_normals(lines: list[str], separator: str, comments: tuple[str, ...] = (
         ("x,y,z,name", ["0.5,1,2,12 #0", '1,2,3,"12 # 1"']),
         ("x,y,z,name", ["0.5,1,2,12 # 0", "1,2,3,- #"]),
         ("x;y;z;name", ["0.5;1;2; #5", "1;2;3;"]),
-        ("name\tx\ty\tz", ["no # 1\t0.5\t1\t2", "# 2 b\t1\t2\t3"]),
+        ("name\tx\ty\tz", ["# 1\t0.5\t1\t2", "# 2 b\t1\t2\t3"]),
         ("id\tx\ty\tz\tname", ["#1\t0.5\t1\t2\t", "#2\t1\t2\t3\tb c"]),
         ("name,x,y,z", ["#0,0.5,1,2", "#1,1,2,3"]),
-        ("name,x,y,z", ["one,0.5,1,2", "#1,1,2,3"]),
+        ("name,x,y,z", ["no # 1,0.5,1,2", "no # 2,1,2,3"]),
         ("name,x,y,z", ["%0,0.5,1,2", "//1,1,2,3"]),
         ("name;x;y;z", ["#0;0,5;1;2", "#1;1;2;3"]),
         ("id;x;y;z", ["Stn #0;0.5;1;2", "Stn #1;1;2;3"]),
@@ -75,9 +75,9 @@ def test_comments_behind_separators_at_the_end_stay_there(through):
 
 
 def test_labels_without_a_name_may_begin_with_a_mark(through):
-    columns, written = through("x,y,z\none,0.5,1,2\n#2,1,2,3\n", "a.csv")
+    columns, written = through("x,y,z\n#1,0.5,1,2\n#2,1,2,3\n", "a.csv")
     assert columns.names == ("index", "x", "y", "z")
-    assert written == b"x,y,z,nx,ny,nz\none,0.5,1,2,0,0,-1\n#2,1,2,3,0.6,0.8,0\n"
+    assert written == b"x,y,z,nx,ny,nz\n#1,0.5,1,2,0,0,-1\n#2,1,2,3,0.6,0.8,0\n"
 
 
 @pytest.mark.parametrize("comment", ["# a comment", "#1,2", "#, many, words, in it", "# 1 2 3"])
@@ -136,3 +136,28 @@ def test_a_first_row_with_a_number_is_no_row_of_units(tmp_path, row):
 @pytest.mark.parametrize("units", ["m,m,m,-", "m,m,m,1", ",,,"])
 def test_a_row_of_units_has_no_positions(through, units):
     assert through(f"x,y,z,i\n{units}\n4,5,6,7\n7,8,9,1\n", "a.csv")[0].pos.tolist() == [[4, 5, 6], [7, 8, 9]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        ("a,1 #b,4 c,7", "a c"),
+        ("a,1 //b,4 c,7", "a c"),
+        ("a,1 %b,4 c,7", "a c"),
+        ("#a,1 b,4 c,7", "b c"),
+        ("one,1 #2,4", "one"),
+        ("0,1 #1,4 2,7", "0 2"),
+        ("0,1 #1,4 #2,7 #3,8", "0"),
+        ("%a,1 %b,4 c,7", "c"),
+        ("#0,1 #1,4 origin,7", "#0 #1 origin"),
+        ("origin,1 #0,4 #1,7", "origin #0 #1"),
+        ("%0,1 %1,4 %2,7", "%0 %1 %2"),
+    ],
+)
+def test_a_row_with_a_mark_among_others_is_commented_out(through, rows, kept):
+    lines = [f"{row},2,3" for row in rows.split()]
+    columns, written = through("\n".join(["name,x,y,z", *lines, ""]), "a.csv")
+    assert " ".join(map(str, columns.table["name"])) == kept
+    assert [line for line in lines if line.split(",")[0] not in kept.split()] == [
+        line for line in written.decode().splitlines()[1:] if len(line.split(",")) == 4
+    ]
