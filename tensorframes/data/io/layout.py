@@ -2,15 +2,16 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import isnan
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
-from tensorframes.data.io.dialect import COMMENTS, MARK, TOKEN, Dialect, detect, number
+from tensorframes.data.io.dialect import BETWEEN, COMMENTS, MARK, TOKEN, Dialect, detect, number
 from tensorframes.data.io.headings import SEPARATORS, may_name_axes, split_names, splits_of, unmarked
+from tensorframes.data.io.marks import have_comments, is_marked_row, marks_of_rows, may_be_row
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -21,9 +22,6 @@ TITLES = 20
 
 LABELLED = 20
 """Rows that are looked at to see whether they begin with names of their own."""
-
-BETWEEN = re.compile(r"[\s,;|]+")
-"""What stands between fields, whatever the separator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +116,7 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
         elif text.startswith(COMMENTS) and not (
-            text.startswith(marks) and _may_be_row(line, lines[header or 0], separator)
+            text.startswith(marks) and may_be_row(line, lines[header or 0], separator)
         ):
             header = index if not bare and may_name_axes(text) else header
         elif _is_count(text, lines, index):
@@ -127,7 +125,7 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
             return replace(_with_names(path, lines, index, found, header, count), marks=marks)
         elif not bare and may_name_axes(text):
             header, bare, odd = index, True, None
-            marks = _marks_of_rows(lines[index + 1 :], line, separator)
+            marks = marks_of_rows(lines[index + 1 :], line, separator)
         elif not (bare and index - (header or 0) == 1 and _are_units(line, lines[header or 0], separator)):
             odd = index if odd is None else odd  # a title, if names follow
         if odd is not None and (bare or index - odd > TITLES):
@@ -146,7 +144,7 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
         line = lines[index].strip()
         if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
             continue
-        marked = line.startswith(layout.marks) and _is_marked_row(lines[index], layout.names, layout.dialect)
+        marked = line.startswith(layout.marks) and is_marked_row(lines[index], layout.names, layout.dialect)
         if marked or not line.startswith(COMMENTS):
             yield index, lines[index]
 
@@ -159,8 +157,9 @@ def shorten(text: str) -> str:
 def _with_names(
     path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
 ) -> Layout:
-    table = header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS)
-    dialect = _with_decimal(replace(dialect, comments=not table), lines[start:])
+    if header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS):
+        dialect = replace(dialect, comments=have_comments(lines[start:], dialect, dialect.split(lines[header])))
+    dialect = _with_decimal(dialect, lines[start:])
     widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
         return Layout(start, replace(dialect, width=widths[0]), count=count)
@@ -239,41 +238,6 @@ def _are_units(line: str, header: str, separator: str | None) -> bool:
         if not found or name in found
     ]
     return len(fields) >= 3 and all(value is None or isnan(value) for value in values)
-
-
-def _marks_of_rows(lines: list[str], header: str, separator: str | None) -> tuple[str, ...]:
-    """The marks of comments with which rows begin, below a line of names without one.
-
-    Those of all rows, or # if most rows have it and the others begin with names, too: labels are alike. Other rows with
-    a mark are commented out.
-    """
-    if not any(line.lstrip().startswith(COMMENTS) for line in lines):
-        return ()
-    rows = [line.lstrip() for line in lines if _may_be_row(line, header, separator)]
-    others = [row for row in rows if not row.startswith(COMMENTS)]
-    if not others:
-        return COMMENTS
-    most = 2 * sum(row.startswith("#") for row in rows) > len(rows)
-    labelled = all(number(BETWEEN.split(row, maxsplit=1)[0]) is None for row in others)
-    return ("#",) if most and labelled else ()
-
-
-def _may_be_row(text: str, header: str, separator: str | None) -> bool:
-    """Whether a line, perhaps with the mark of a comment, may be a row below a line of names without one."""
-    for sign in separator or SEPARATORS:
-        names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
-        if any(_is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
-            return True
-    return False
-
-
-def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:
-    """Whether a line, perhaps with the mark of a comment, is a row: it has a field for each name, and numbers for
-    positions."""
-    found, fields = find_triple(names, POSITIONS), dialect.split(text)
-    if found is None or len(fields) != len(names):
-        return False
-    return all(number(fields[names.index(name)], dialect.decimal) is not None for name in found)
 
 
 def _is_row(text: str, dialect: Dialect, named: bool) -> bool:

@@ -61,13 +61,30 @@ def test_marks_within_fields_are_text(through, head, rows):
         ("x y z colour", ["0.5 1 2 #ff0000", "1 2 3 #00ff00"], [" # red", ""], " "),
         ("", ["0.5,1,2", "1,2,3"], [" # one, and; more", "\t# two"], ","),
         ("# x,y,z", ["0.5,1,2", "1,2,3"], [" # one", " #"], ","),
+        ("x,y,z", ["0.5,1,2", "1,2,3"], ["", " # two, and; more"], ","),
+        ("x,y,z", ["0.5,1,2", "1,2,3"], [" # one, and; more", " # two"], ","),
+        ("x;y;z;n", ["0.5;1;2;4", "1;2;3;8"], [" # c", ""], ";"),
+        ("x;y;z;n", ["0,5;1;2;4", "1;2;3;8,5"], ["", "  # 1.5"], ";"),
+        ("x\ty\tz\tn", ["0.5\t1\t2\t4", "1\t2\t3\t"], ["", ""], "\t"),
+        ("x,y,z,n", ["0.5,1,2,-", "1,2,3,7"], [" # none", ""], ","),
     ],
 )
 def test_comments_behind_the_last_field_stay_there(through, head, rows, comments, separator):
     lines = [f"{row}{comment}" for row, comment in zip(rows, comments, strict=True)]
     columns, written = through("\n".join([*([head] if head else []), *lines, ""]), "a.txt")
     assert columns.pos.tolist() == [[0.5, 1, 2], [1, 2, 3]]
-    assert written.decode().splitlines()[len([head]) if head else 0 :] == with_normals(rows, separator, comments)
+    assert "n" not in columns.names or columns.table["n"].dtype.kind in "uf"
+    expected = with_normals(rows, separator, comments)
+    assert written.decode().splitlines()[len([head]) if head else 0 :] == [
+        line.replace("0.6;0.8", "0,6;0,8") if "0,5" in rows[0] else line for line in expected
+    ]
+
+
+@pytest.mark.parametrize("last", ["12 # 0,13 # 1", "12 # 0,a", "12 # 0,Point #5", "12 # 0,", "12 # 0,- #"])
+def test_a_last_column_of_texts_has_no_comments(through, last):
+    first, second = last.split(",")
+    columns, _ = through(f"x,y,z,name\n0.5,1,2,{first}\n1,2,3,{second}\n", "a.csv")
+    assert columns.table["name"].tolist() == [first, second]
 
 
 def test_comments_behind_separators_at_the_end_stay_there(through):
