@@ -8,6 +8,9 @@ from tensorframes.data.io.dialect import Dialect
 NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
 """One name in a line of names separated by white space; a unit in brackets is a part of it."""
 
+NOTE = re.compile(r"\s+#\s+(?=\S)")
+"""What may begin a comment behind the names."""
+
 SEPARATORS = ",;\t|"
 
 
@@ -29,14 +32,21 @@ def split_names(text: str, dialect: Dialect, width: int, labelled: bool) -> tupl
 
 def may_name_axes(text: str) -> bool:
     """Whether a line has names of positions, whatever separates them."""
-    bare = unmarked(text)
-    splits = [Dialect(separator).split(bare) for separator in SEPARATORS]
-    return any(find_triple(names, POSITIONS) for names in (*splits, [name.strip('"') for name in NAMED.findall(bare)]))
+    dialects = [Dialect(separator) for separator in SEPARATORS]
+    splits = [names for body in bodies_of(text) for dialect in dialects for names in splits_of(body, dialect)]
+    return any(find_triple(names, POSITIONS) for names in splits)
 
 
 def unmarked(names: str) -> str:
     """A line of names without the mark of a comment."""
     return names.strip(" \r\n").lstrip("#/% ")
+
+
+def bodies_of(names: str) -> list[str]:
+    """The parts of a line of names before what may be its comment, from the shortest to the whole line, unmarked."""
+    bare = unmarked(names)
+    bodies = [bare[: note.start()] for note in NOTE.finditer(bare)]
+    return [*(body for body in bodies if body.count('"') % 2 == 0), bare]
 
 
 def splits_of(text: str, dialect: Dialect) -> list[list[str]]:

@@ -4,13 +4,13 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
 from math import isnan
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
 from tensorframes.data.io.dialect import BETWEEN, COMMENTS, MARK, TOKEN, Dialect, detect, number
-from tensorframes.data.io.headings import SEPARATORS, may_name_axes, split_names, splits_of, unmarked
+from tensorframes.data.io.headings import SEPARATORS, bodies_of, may_name_axes, split_names, splits_of
 from tensorframes.data.io.marks import have_comments, is_marked_row, marks_of_rows, may_be_row
 from tensorframes.errors import UserError
 
@@ -60,6 +60,7 @@ class Layout:
         names: `width` names, stripped of quotes, as that line has them; empty without.
         count: index of the line with the number of rows, or None.
         marks: those of comments with which rows begin, too.
+        note: the comment behind the names, with the white space before it.
     """
 
     start: int
@@ -68,6 +69,7 @@ class Layout:
     names: tuple[str, ...] = ()
     count: int | None = None
     marks: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def width(self) -> int:
@@ -158,19 +160,23 @@ def _with_names(
     path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
 ) -> Layout:
     if header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS):
-        dialect = replace(dialect, comments=have_comments(lines[start:], dialect, dialect.split(lines[header])))
+        dialect = replace(dialect, comments=have_comments(lines[start:], dialect, lines[header]))
     dialect = _with_decimal(dialect, lines[start:])
     widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
         return Layout(start, replace(dialect, width=widths[0]), count=count)
-    splits = splits_of(unmarked(lines[header]), dialect)
-    if dialect.trailing and any(len(names) == widths[0] + 1 for names in splits):  # only the last value is missing
+    bodies = bodies_of(lines[header])
+    splits = splits_of(bodies[-1], dialect)
+    if dialect.trailing and any(
+        len(names) == widths[0] + 1 for body in bodies for names in splits_of(body, dialect)
+    ):  # only the last value is missing
         dialect, widths = replace(dialect, trailing=False), [widths[0] + 1]
     labelled = _are_labelled(lines[start:], dialect)
-    for width in widths:
-        names = split_names(lines[header], dialect, width, labelled)
+    for body, width in product(bodies, widths):
+        names = split_names(body, dialect, width, labelled)
         if find_triple(names, POSITIONS):
-            return Layout(start, replace(dialect, width=width), header, names, count)
+            note = bodies[-1][len(body) :]
+            return Layout(start, replace(dialect, width=width), header, names, count, note=note)
     separated = next((names for names in splits[:-1] if dialect.separator and find_triple(names, POSITIONS)), None)
     if separated or not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
         got = f"{len(separated)}: {shorten(lines[header])}" if separated else shorten(lines[header])
@@ -215,14 +221,14 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
 def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None:
     """The dialect of a row; that of the line of names where this makes as many fields, or where only this makes it a
     row: a text may have other separators and the mark of a comment in it."""
-    splits = {sign: Dialect(sign).split(unmarked(names)) for sign in (None, *SEPARATORS)}
-    own = {sign: len(split) for sign, split in splits.items() if find_triple(split, POSITIONS)}
+    splits = [(sign, Dialect(sign).split(part)) for part in bodies_of(names)[::-1] for sign in (None, *SEPARATORS)]
+    own = [(sign, len(split)) for sign, split in splits if find_triple(split, POSITIONS)]
     body = MARK.split(line)[0]
     exact = [
-        (text, sign) for text in (line, body) for sign in own if sign and len(Dialect(sign).split(text)) == own[sign]
+        (text, sign) for text in (line, body) for sign, count in own if sign and len(Dialect(sign).split(text)) == count
     ]
     texts = (body, line) if len(BETWEEN.split(body.strip())) >= 3 else (line,)
-    others = [(text, sign) for text in texts for sign in (separator or "", *own)]
+    others = [(text, sign) for text in texts for sign in (separator or "", *(sign for sign, _ in own))]
     tried = ((text, Dialect() if sign is None else detect(text, sign)) for text, sign in (*exact, *others))
     return next((dialect for text, dialect in tried if _is_row(text, dialect, bool(names))), None)
 

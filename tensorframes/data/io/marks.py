@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 
 from tensorframes.data.io.axes import NORMALS, POSITIONS, find_triple
 from tensorframes.data.io.dialect import BETWEEN, COMMENTS, MARK, Dialect, detect, number, numbers
-from tensorframes.data.io.headings import SEPARATORS
+from tensorframes.data.io.headings import SEPARATORS, bodies_of
 
 
-def have_comments(rows: list[str], dialect: Dialect, names: list[str]) -> bool:
+def have_comments(rows: list[str], dialect: Dialect, header: str) -> bool:
     """Whether what looks like comments in a table are some: its last column is numeric, of coordinates or elsewhere."""
     if not any(MARK.search(row) for row in rows):
         return False
-    if any(names[-1] in (find_triple(names, triples) or ()) for triples in (POSITIONS, NORMALS)):
+    splits = [dialect.split(body) for body in bodies_of(header)]
+    if any(names[-1] in (find_triple(names, triples) or ()) for names in splits for triples in (POSITIONS, NORMALS)):
         return True
     parts = [dialect.split_comment(row) for row in rows if row.strip() and not row.lstrip().startswith(COMMENTS)]
     others = numbers([dialect.split(body)[-1] for body, comment in parts if not comment], dialect.decimal)
@@ -40,8 +42,8 @@ def marks_of_rows(lines: list[str], header: str, separator: str | None) -> tuple
 
 def may_be_row(text: str, header: str, separator: str | None) -> bool:
     """Whether a line, perhaps with the mark of a comment, may be a row below a line of names without one."""
-    for sign in separator or SEPARATORS:
-        names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
+    for sign, body in product(separator or SEPARATORS, bodies_of(header)):
+        names, dialect = Dialect(sign).split(body), replace(detect(text, sign), trailing=False)
         if any(is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
             return True
     return False

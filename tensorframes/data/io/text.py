@@ -194,6 +194,7 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     """The line of names with further ones, in its own dialect."""
     if not new:
         return line
+    line = line.rstrip(" \r\n").removesuffix(layout.note) if layout.note else line
     bare, named = line.rstrip().lstrip("#/% "), len(layout.names)
     signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in line)
     separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
@@ -201,7 +202,8 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
-    return f"{body.removesuffix(separator) if trailing else body}{separator}{names}{separator if trailing else ''}"
+    start, end = (body.removesuffix(separator), separator) if trailing else (body, "")
+    return f"{start}{separator}{names}{end}{layout.note}"
 
 
 def _new_lines(columns: Columns, suffix: str) -> list[str]:

@@ -87,6 +87,14 @@ def test_a_last_column_of_texts_has_no_comments(through, last):
     assert columns.table["name"].tolist() == [first, second]
 
 
+def test_between_white_space_texts_with_a_mark_need_a_name_and_another_place_than_the_first(through, tmp_path):
+    assert through("0.5 1 2 #ff0000\n1 2 3 #00ff00\n", "a.txt")[0].names == ("x", "y", "z")
+    assert through("x y z c\n0.5 1 2 #ff0000\n", "a.txt")[0].names == ("x", "y", "z", "c")
+    (tmp_path / "b.txt").write_text("c x y z\n#ff0000 1 2 3\n")
+    with pytest.raises(UserError, match="expected rows of numbers, got none"):
+        read_cloud(tmp_path / "b.txt")
+
+
 def test_comments_behind_separators_at_the_end_stay_there(through):
     assert through("0.5,1,2, # one\n1,2,3,\n", "a.csv")[1] == b"0.5,1,2,0,0,-1, # one\n1,2,3,0.6,0.8,0,\n"
 
