@@ -13,7 +13,7 @@ from tensorframes.data.io.headings import SEPARATORS, bodies_of
 
 def have_comments(rows: list[str], dialect: Dialect, header: str) -> bool:
     """Whether what looks like comments in a table are some: its last column is numeric, of coordinates or elsewhere."""
-    if not any(MARK.search(row) for row in rows):
+    if not any("#" in row and MARK.search(row) for row in rows):
         return False
     splits = [dialect.split(body) for body in bodies_of(header)]
     if any(names[-1] in (find_triple(names, triples) or ()) for names in splits for triples in (POSITIONS, NORMALS)):
