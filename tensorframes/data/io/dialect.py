@@ -24,6 +24,9 @@ INFINITE = re.compile(r"([+-]?)1[.,]#inf\d*", re.IGNORECASE)
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,?\d+([eE][+-]?\d+)?")
 GROUPED = re.compile(r"[+-]?\d{1,3}(([.,'\u00a0\u202f ])\d{3})(\2\d{3})*([.,]\d+)?")
+BETWEEN = re.compile(r"[\s,;|]+")
+"""What stands between fields, whatever the separator."""
+
 TOKEN = re.compile(r'"[^"]*"|[^\s"]+')
 MARK = re.compile(r"(?<=\s)#")
 """What may begin a comment behind the fields of a row."""

@@ -14,7 +14,7 @@ ATOM = re.compile(r"[A-Z][a-z]?( [-+]?\d*\.?\d+([eE][-+]?\d+)?){3}( .*)?")
 """An element and its position."""
 
 
-def foreign(lines: Sequence[str]) -> str:
+def other_text(lines: Sequence[str]) -> str:
     """What begins a scan in PTX or a molecule in the XYZ format of chemistry; empty of other files."""
     first = list(islice((line.split() for line in lines if line.strip()), len(PTX)))
     if tuple(map(len, first)) == PTX and all(number(word) is not None for words in first for word in words):

@@ -2,13 +2,16 @@
 
 import codecs
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
+from math import isnan
 from pathlib import Path
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
-from tensorframes.data.io.dialect import COMMENTS, MARK, TOKEN, Dialect, detect, number
+from tensorframes.data.io.dialect import BETWEEN, COMMENTS, MARK, TOKEN, Dialect, detect, number
+from tensorframes.data.io.headings import SEPARATORS, bodies_of, may_name_axes, split_names, splits_of
+from tensorframes.data.io.marks import have_comments, is_marked_row, marks_of_rows, may_be_row
 from tensorframes.errors import UserError
 
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
@@ -19,14 +22,6 @@ TITLES = 20
 
 LABELLED = 20
 """Rows that are looked at to see whether they begin with names of their own."""
-
-NAMED = re.compile(r'"[^"]*"|[^\s"\[(]+(?:\s*[\[(][^\])]*[\])])?')
-"""One name in a line of names separated by white space; a unit in brackets is a part of it."""
-
-BETWEEN = re.compile(r"[\s,;|]+")
-"""What stands between fields, whatever the separator."""
-
-SEPARATORS = ",;\t|"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +59,8 @@ class Layout:
         header: index of the line of names, or None.
         names: `width` names, stripped of quotes, as that line has them; empty without.
         count: index of the line with the number of rows, or None.
+        marks: those of comments with which rows begin, too.
+        note: the comment behind the names, with the white space before it.
     """
 
     start: int
@@ -71,6 +68,8 @@ class Layout:
     header: int | None = None
     names: tuple[str, ...] = ()
     count: int | None = None
+    marks: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def width(self) -> int:
@@ -113,19 +112,23 @@ def find_layout(path: Path, lines: list[str]) -> Layout:
         UserError: a line is none of these, or there are no rows.
     """
     separator, header, count, odd, bare = None, None, None, None, False
+    marks: tuple[str, ...] = ()
     for index, line in _not_blank(lines):
         text = line.strip()
         if hint := SEPARATOR_LINE.fullmatch(text):
             separator = hint[1]
-        elif text.startswith(COMMENTS) and not (bare and _may_be_row(line, lines[header or 0], separator)):
-            header = index if not bare and _may_name_axes(text) else header
+        elif text.startswith(COMMENTS) and not (
+            text.startswith(marks) and may_be_row(line, lines[header or 0], separator)
+        ):
+            header = index if not bare and may_name_axes(text) else header
         elif _is_count(text, lines, index):
             count = index
         elif (found := _row_dialect(line, separator, lines[header] if header is not None else "")) and odd is None:
-            return _with_names(path, lines, index, found, header, count)
-        elif not bare and _may_name_axes(text):
+            return replace(_with_names(path, lines, index, found, header, count), marks=marks)
+        elif not bare and may_name_axes(text):
             header, bare, odd = index, True, None
-        elif not (bare and len(detect(text, separator).split(text)) >= 3 and index - (header or 0) == 1):  # units
+            marks = marks_of_rows(lines[index + 1 :], line, separator)
+        elif not (bare and index - (header or 0) == 1 and _are_units(line, lines[header or 0], separator)):
             odd = index if odd is None else odd  # a title, if names follow
         if odd is not None and (bare or index - odd > TITLES):
             break
@@ -139,29 +142,13 @@ def rows_of(lines: list[str], layout: Layout) -> Iterator[tuple[int, str]]:
     """Index and text of each row: each line that is neither blank (or separators alone), nor a comment, nor the count
     of a further block of rows."""
     blank = f" \t\r{layout.dialect.separator or ''}"
-    names = () if layout.dialect.comments else layout.names
     for index in range(layout.start, len(lines)):
         line = lines[index].strip()
         if not line.strip(blank) or (layout.width > 1 and line.isdigit()):
             continue
-        if not line.startswith(COMMENTS) or _is_marked_row(lines[index], names, layout.dialect):
+        marked = line.startswith(layout.marks) and is_marked_row(lines[index], layout.names, layout.dialect)
+        if marked or not line.startswith(COMMENTS):
             yield index, lines[index]
-
-
-def split_names(text: str, dialect: Dialect, width: int, labelled: bool) -> tuple[str, ...]:
-    """The names in a line, or none if their number differs from that of the columns.
-
-    One name fewer than columns is allowed where the rows are ``labelled``: where they begin with their own names.
-    """
-    bare = _bare(text)
-    splits = _splits(bare, dialect)
-    unnamed = ([*names, ""] for names in splits if bare.endswith((dialect.separator or " ", ";", "\t", ",")))
-    exact = next((names for names in (*splits, *unnamed) if len(names) == width), None)
-    if exact is None and labelled and width > 3:
-        exact = next(
-            (["", *names] for names in splits if len(names) == width - 1 and find_triple(names, POSITIONS)), None
-        )
-    return tuple(exact or ())
 
 
 def shorten(text: str) -> str:
@@ -172,19 +159,24 @@ def shorten(text: str) -> str:
 def _with_names(
     path: Path, lines: list[str], start: int, dialect: Dialect, header: int | None, count: int | None
 ) -> Layout:
-    table = header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS)
-    dialect = _with_decimal(replace(dialect, comments=not table), lines[start:])
+    if header is not None and dialect.separator and not lines[header].lstrip().startswith(COMMENTS):
+        dialect = replace(dialect, comments=have_comments(lines[start:], dialect, lines[header]))
+    dialect = _with_decimal(dialect, lines[start:])
     widths = [len(dialect.split(body)) for body in dialect.bodies(lines[start])]
     if header is None:
         return Layout(start, replace(dialect, width=widths[0]), count=count)
-    splits = _splits(_bare(lines[header]), dialect)
-    if dialect.trailing and any(len(names) == widths[0] + 1 for names in splits):  # only the last value is missing
+    bodies = bodies_of(lines[header])
+    splits = splits_of(bodies[-1], dialect)
+    if dialect.trailing and any(
+        len(names) == widths[0] + 1 for body in bodies for names in splits_of(body, dialect)
+    ):  # only the last value is missing
         dialect, widths = replace(dialect, trailing=False), [widths[0] + 1]
     labelled = _are_labelled(lines[start:], dialect)
-    for width in widths:
-        names = split_names(lines[header], dialect, width, labelled)
+    for body, width in product(bodies, widths):
+        names = split_names(body, dialect, width, labelled)
         if find_triple(names, POSITIONS):
-            return Layout(start, replace(dialect, width=width), header, names, count)
+            note = bodies[-1][len(body) :]
+            return Layout(start, replace(dialect, width=width), header, names, count, note=note)
     separated = next((names for names in splits[:-1] if dialect.separator and find_triple(names, POSITIONS)), None)
     if separated or not any(find_triple(names[:3], POSITIONS) == tuple(names[:3]) for names in splits):
         got = f"{len(separated)}: {shorten(lines[header])}" if separated else shorten(lines[header])
@@ -206,18 +198,6 @@ def _are_labelled(rows: list[str], dialect: Dialect) -> bool:
     return apart or labels == [str(place + 1) for place in range(len(labels))]
 
 
-def _bare(names: str) -> str:
-    """A line of names without the mark of a comment."""
-    return names.strip(" \r\n").lstrip("#/% ")
-
-
-def _splits(text: str, dialect: Dialect) -> list[list[str]]:
-    """The possible splits of a line of names, with the separator of the rows first."""
-    found = [Dialect(sign).split(text) for sign in (dialect.separator, ";", "\t", ",") if sign]
-    found.append([name.strip('"') for name in NAMED.findall(text)])
-    return [names[:-1] if names and not names[-1] else names for names in found]
-
-
 def _with_decimal(dialect: Dialect, rows: list[str]) -> Dialect:
     """The dialect with the decimal sign of a later row, if the first row has integers only."""
     if dialect.separator == "," or dialect.decimal == ",":
@@ -231,12 +211,6 @@ def _not_blank(lines: list[str]) -> Iterator[tuple[int, str]]:
     return ((index, line) for index, line in enumerate(lines) if line.strip())
 
 
-def _may_name_axes(text: str) -> bool:
-    bare = _bare(text)
-    splits = [Dialect(separator).split(bare) for separator in SEPARATORS]
-    return any(find_triple(names, POSITIONS) for names in (*splits, [name.strip('"') for name in NAMED.findall(bare)]))
-
-
 def _is_count(text: str, lines: list[str], index: int) -> bool:
     if not text.isdigit():
         return False
@@ -247,33 +221,29 @@ def _is_count(text: str, lines: list[str], index: int) -> bool:
 def _row_dialect(line: str, separator: str | None, names: str) -> Dialect | None:
     """The dialect of a row; that of the line of names where this makes as many fields, or where only this makes it a
     row: a text may have other separators and the mark of a comment in it."""
-    splits = {sign: Dialect(sign).split(_bare(names)) for sign in (None, *SEPARATORS)}
-    own = {sign: len(split) for sign, split in splits.items() if find_triple(split, POSITIONS)}
+    splits = [(sign, Dialect(sign).split(part)) for part in bodies_of(names)[::-1] for sign in (None, *SEPARATORS)]
+    own = [(sign, len(split)) for sign, split in splits if find_triple(split, POSITIONS)]
     body = MARK.split(line)[0]
     exact = [
-        (text, sign) for text in (line, body) for sign in own if sign and len(Dialect(sign).split(text)) == own[sign]
+        (text, sign) for text in (line, body) for sign, count in own if sign and len(Dialect(sign).split(text)) == count
     ]
     texts = (body, line) if len(BETWEEN.split(body.strip())) >= 3 else (line,)
-    others = [(text, sign) for text in texts for sign in (separator or "", *own)]
+    others = [(text, sign) for text in texts for sign in (separator or "", *(sign for sign, _ in own))]
     tried = ((text, Dialect() if sign is None else detect(text, sign)) for text, sign in (*exact, *others))
     return next((dialect for text, dialect in tried if _is_row(text, dialect, bool(names))), None)
 
 
-def _may_be_row(text: str, header: str, separator: str | None) -> bool:
-    """Whether a line with the mark of a comment may be a row, below a line of names without one."""
-    for sign in separator or SEPARATORS:
-        names, dialect = Dialect(sign).split(header), replace(detect(text, sign), trailing=False)
-        if any(_is_marked_row(text, each, dialect) for each in (names, ["", *names], [*names, ""])):
-            return True
-    return False
-
-
-def _is_marked_row(text: str, names: Sequence[str], dialect: Dialect) -> bool:
-    """Whether a line with the mark of a comment is a row: it has a field for each name, and numbers for positions."""
-    found, fields = find_triple(names, POSITIONS), dialect.split(text)
-    if found is None or len(fields) != len(names):
-        return False
-    return all(number(fields[names.index(name)], dialect.decimal) is not None for name in found)
+def _are_units(line: str, header: str, separator: str | None) -> bool:
+    """Whether the line below names may be one of units: none of the positions is a number."""
+    dialect = replace(detect(line, separator), trailing=False)
+    fields, names = dialect.split(line), Dialect(dialect.separator).split(header)
+    found = find_triple(names, POSITIONS) or ()
+    values = [
+        number(field, dialect.decimal)
+        for field, name in zip(fields, names if found else fields, strict=False)
+        if not found or name in found
+    ]
+    return len(fields) >= 3 and all(value is None or isnan(value) for value in values)
 
 
 def _is_row(text: str, dialect: Dialect, named: bool) -> bool:

@@ -13,7 +13,7 @@ from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
-from tensorframes.data.io.foreign import foreign
+from tensorframes.data.io.foreign import other_text
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
@@ -52,7 +52,7 @@ class TextFormat:
     def read(self, path: Path, content: bytes) -> Columns:
         """The rows of a text file; columns without names are named by `positional_names`."""
         text = decode(path, content)
-        if kind := foreign(text.lines):
+        if kind := other_text(text.lines):
             raise UserError(f"{path}: expected rows of points (x y z), got {kind}")
         layout = find_layout(path, text.lines)
         if layout.width < 3:
@@ -194,6 +194,7 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     """The line of names with further ones, in its own dialect."""
     if not new:
         return line
+    line = line.rstrip(" \r\n").removesuffix(layout.note) if layout.note else line
     bare, named = line.rstrip().lstrip("#/% "), len(layout.names)
     signs = (sign for sign in (dialect.separator, ";", "\t", ",") if sign and sign in line)
     separator = next((sign for sign in signs if abs(len(Dialect(sign).split(bare)) - named) <= 1), " ")
@@ -201,7 +202,8 @@ def _with_names(line: str, dialect: Dialect, layout: Layout, new: list[str]) -> 
     trailing = body.endswith(separator) and separator != " " and layout.names[-1:] != ("",)  # that of a column
     quoted = body.rstrip(separator).endswith('"')
     names = separator.join(f'"{name}"' if quoted else name for name in new)
-    return f"{body.removesuffix(separator) if trailing else body}{separator}{names}{separator if trailing else ''}"
+    start, end = (body.removesuffix(separator), separator) if trailing else (body, "")
+    return f"{start}{separator}{names}{end}{layout.note}"
 
 
 def _new_lines(columns: Columns, suffix: str) -> list[str]:

@@ -81,6 +81,36 @@ def test_names_with_other_separators_in_them_are_followed_by_new_ones(through, t
     assert read_cloud(tmp_path / "out.txt").names == (*columns.names, "nx", "ny", "nz")
 
 
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        ("x,y,z", " # in metres"),
+        ("x,y,z", " # metres"),
+        ("x,y,z", "  # in metres, at 10:00; local"),
+        ("x,y,z,i", " # metres"),
+        ("#x,y,z", " # metres"),
+        ("x;y;z;i", "\t# metres"),
+        ("x y z", " # in metres"),
+        ("x y z i", " # metres"),
+        ("# x y z i", " # in metres"),
+        ("x,y,z,Point # id,class", ""),
+        ("id # 1,x,y,z", " # metres"),
+        ("x,y,z,Point #", ""),
+        ("x,y,z,Point #1", ""),
+        ('x,y,z,"Point # id"', ""),
+        ("x y z # i", ""),
+    ],
+)
+def test_names_may_be_followed_by_a_comment(through, names, note):
+    separator = next((sign for sign in ",;" if sign in names), " ")
+    found = [name.strip('"') for name in names.removeprefix("#").strip().split(separator)]
+    rows = [separator.join([str(7 + row)] * len(found)) for row in range(2)]
+    columns, written = through("\n".join([f"{names}{note}", *rows, ""]), "a.csv")
+    assert columns.names == tuple(found)
+    head = written.decode().splitlines()[0].replace('"n', "n").replace('x"', "x").replace('y"', "y").replace('z"', "z")
+    assert head == separator.join((names, "nx", "ny", "nz")) + note
+
+
 @pytest.mark.parametrize("target", ["b.csv", "b.txt"])
 def test_ends_of_lines_within_texts_become_blanks(tmp_path, target):
     arrays = {"x": np.array([0.5, 1]), "y": np.ones(2), "z": np.zeros(2), "a\nb": np.array(["c\r\nd", "e"])}
