@@ -54,6 +54,13 @@ def stored(suffix: str, **arrays: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
+def loaded(suffix: str, content: bytes) -> list[tuple[str, np.ndarray]]:
+    if suffix == ".npz":
+        return list(np.load(io.BytesIO(content)).items())
+    with pytest.importorskip("h5py").File(io.BytesIO(content), "r") as file:
+        return [(name, values[()]) for name, values in file.items()]
+
+
 @pytest.mark.parametrize(("source", "target"), itertools.product(ORGANISED, ORGANISED))
 def test_rows_and_columns_are_kept(source: str, target: str, caplog: pytest.LogCaptureFixture) -> None:
     first = parse_cloud(saved(image()), "a.npy")
@@ -100,6 +107,17 @@ def test_other_arrays_of_an_organised_cloud(suffix: str, shape: tuple[int, ...],
     again = parse_cloud(encode_cloud(columns.with_normals(-normals), f"b{suffix}"), f"b{suffix}")
     assert again.shape == (20, 30)
     np.testing.assert_array_equal(again.normal, -normals)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+@pytest.mark.parametrize("shape", [(20, 30), (600,)])
+def test_arrays_of_an_organised_cloud_keep_their_shapes(suffix: str, shape: tuple[int, ...], unit: np.ndarray) -> None:
+    arrays = {"normals": np.resize(unit, (*shape, 3)), "label": np.zeros(shape)}
+    columns = parse_cloud(stored(suffix, points=image(), **arrays), f"a{suffix}")
+    changed = columns.with_normals(-columns.normal).with_columns({"label": np.arange(600)})
+    new = changed.with_columns({"red": np.arange(600)})
+    written = {name: np.asarray(values).shape for name, values in loaded(suffix, encode_cloud(new, f"b{suffix}"))}
+    assert written == {"points": (20, 30, 3), "normals": (*shape, 3), "label": shape, "red": (20, 30)}
 
 
 def test_records_of_an_organised_cloud() -> None:
@@ -167,7 +185,7 @@ def test_random_clouds_are_a_batch(shape: tuple[int, int], apart: float) -> None
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (RNG.normal(size=(2, 300, 3)), r"got \(2, 300, 3\): a batch of clouds; save one .*; if it is one cloud, reshape"),
+        (RNG.normal(size=(2, 300, 3)), r"got \(2, 300, 3\): a batch of clouds; .*; if it is one cloud, reshape"),
         (RNG.normal(size=(40, CLOUD, 6)), "a batch of clouds"),
         (RNG.random(size=(9, 300, 3)) + 50 * np.arange(9).reshape(-1, 1, 1) ** 2 % 7, "a batch of clouds"),
         (np.ones((48, 64), "f4"), r"expected \(N, 3\) or \(rows, columns, 3\).*, got an array of shape \(48, 64\)"),
