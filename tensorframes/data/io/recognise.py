@@ -12,14 +12,14 @@ UNSIGNED = ".bin"
 """The suffix of files without any sign, as which many others can be read."""
 
 SIGNATURES = {
-    rb"ply\s": ".ply",
+    rb"ply[ \t]*[\r\n]": ".ply",
     rb"LASF": ".las",
     rb"\x93NUMPY": ".npy",
     rb"PK\x03\x04.*\.npy": ".npz",
     rb"\x89HDF": ".h5",
     rb"ASTM-E57": ".e57",
     rb"(?:ST)?[CN]*OFF(?:[\s\d]|$)": ".off",
-    rb"solid\s": ".stl",
+    rb"solid\s.*[\r\n][ \t]*(?i:facet|endsolid)\b": ".stl",
 }
 """First bytes of files, and their suffix."""
 
