@@ -209,3 +209,10 @@ def test_a_header_that_contradicts_itself_is_refused() -> None:
         parse_cloud(head, "a.pcd")
     assert parse_cloud(head.replace(b"HEIGHT 21", b"HEIGHT 20"), "a.pcd").shape == (20, 30)
     assert parse_cloud(head.replace(b"WIDTH 30\nHEIGHT 21\n", b""), "a.pcd").shape == ()
+
+
+@pytest.mark.parametrize("shape", [b"WIDTH 2\nHEIGHT 0\n", b"WIDTH 0\nHEIGHT 0\n", b"WIDTH 0\nHEIGHT 1\n"])
+def test_a_shape_of_no_points_is_not_stated(shape: bytes) -> None:
+    columns = parse_cloud(b"FIELDS x y z\n" + shape + b"POINTS 2\nDATA ascii\n1 2 3\n4 5 6\n", "a.pcd")
+    assert columns.shape == ()
+    np.testing.assert_array_equal(columns.pos, [[1, 2, 3], [4, 5, 6]])
