@@ -54,7 +54,7 @@ def recognised(content: bytes) -> str:
     return found or next(lines, TEXT)
 
 
-def foreign(content: bytes) -> str:
+def packed_or_foreign(content: bytes) -> str:
     """What a file is that is packed, or of no format of points; empty if it may be one."""
     if recognised(content) != TEXT:
         return ""
