@@ -38,7 +38,8 @@ class Found:
         records: names of the arrays that are themselves rows of named fields.
         single: the positions are one array (N, C), not three (N,).
         beside: names of the other arrays.
-        shape: of the points in the arrays, (N,) or (rows, columns).
+        shape: of the points in the arrays of positions, (N,) or (rows, columns).
+        in_line: names of the arrays that have the points of an organised cloud in a line, (N,).
     """
 
     table: NDArray
@@ -47,6 +48,7 @@ class Found:
     single: bool
     beside: tuple[str, ...]
     shape: Shape
+    in_line: frozenset[str]
 
 
 def find_points(path: Path, arrays: Arrays, position: tuple[str, ...], group: str = "") -> Found:
@@ -70,7 +72,8 @@ def find_points(path: Path, arrays: Arrays, position: tuple[str, ...], group: st
     places = {array: tuple(columns) for array, columns in parts.items()}
     table = table_of({name: values for columns in parts.values() for name, values in columns.items()})
     beside = tuple(name for name in others if name not in parts)
-    return Found(table, places, records, len(position) == 1, beside, shape)
+    in_line = frozenset(name for name in parts if len(shape) > 1 and arrays[name].shape[: len(shape)] != shape)
+    return Found(table, places, records, len(position) == 1, beside, shape, in_line)
 
 
 def find_position(names: Collection[str]) -> tuple[str, ...]:
@@ -95,7 +98,7 @@ def new_arrays(columns: Columns, found: Found) -> dict[str, NDArray] | None:
     return {
         array: columns.table[list(names)].reshape(found.shape)
         if array in found.records
-        else _joined(columns, names, found.shape)
+        else _joined(columns, names, (-1,) if array in found.in_line else found.shape)
         for array, names in places.items()
     }
 

@@ -20,7 +20,7 @@ from tensorframes.data.io.obj import ObjFormat
 from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
-from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, foreign, recognised
+from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, packed_or_foreign, recognised
 from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
@@ -208,7 +208,7 @@ def _guessed(path: Path, content: bytes) -> str:
     named = file_of(path).suffix.lower()
     if named in SUFFIXES:
         return ""
-    if what := foreign(content):
+    if what := packed_or_foreign(content):
         raise UserError(f"{path}: expected a file of points, got {what}")
     return "" if named and not is_special(path) else recognised(content)
 
@@ -217,7 +217,7 @@ def _mistaken(path: Path, content: bytes, found: Format, suffix: str) -> str:
     """The line on a file that can't be read in a format because it is of another one; empty if it is none, or that is
     not known."""
     whole = content.startswith(b"PK") and ".npz" in found.suffixes  # both are zip archives
-    what, other = "" if whole else foreign(content), recognised(content)
+    what, other = "" if whole else packed_or_foreign(content), recognised(content)
     guess = not suffix and file_of(path).suffix.lower() not in SUFFIXES
     if other not in (TEXT, *found.suffixes):
         name = next(each.name for each in FORMATS if other in each.suffixes)

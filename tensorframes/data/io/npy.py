@@ -118,7 +118,8 @@ def rows_of(path: Path, values: NDArray, place: str = "") -> NDArray:
         raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6){within}, got {values.dtype} {shape}")
     if values.ndim == 3 and is_batch(values):
         expected = f"expected (N, 3), or (rows, columns, 3) of one organised cloud{within}"
-        raise UserError(f"{path}: {expected}, got {shape}: a batch of clouds; save one of them on its own")
+        what = "a batch of clouds; save one of them on its own; if it is one cloud, reshape it to (N, 3)"
+        raise UserError(f"{path}: {expected}, got {shape}: {what}")
     columns = list(values.reshape(-1, count).T)
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
 

@@ -118,6 +118,6 @@ def _parse(lines: tuple[str, ...]) -> Header:
     encoding = said["data"][0].lower()
     if points < 0 or encoding not in ENCODINGS:
         raise ValueError(f"POINTS {points} and DATA {encoding}")
-    if "width" in said and width * height != points:
+    if width * height not in (0, points):  # 0 is not stated
         raise ValueError(f"WIDTH {width} and HEIGHT {height}, {width * height} points, but POINTS {points}")
     return Header(lines, fields, kinds, counts, points, encoding, organised((height, width)))

@@ -12,14 +12,14 @@ UNSIGNED = ".bin"
 """The suffix of files without any sign, as which many others can be read."""
 
 SIGNATURES = {
-    rb"ply\s": ".ply",
+    rb"ply[ \t]*[\r\n]": ".ply",
     rb"LASF": ".las",
     rb"\x93NUMPY": ".npy",
     rb"PK\x03\x04.*\.npy": ".npz",
     rb"\x89HDF": ".h5",
     rb"ASTM-E57": ".e57",
     rb"(?:ST)?[CN]*OFF(?:[\s\d]|$)": ".off",
-    rb"solid\s": ".stl",
+    rb"solid\s.*[\r\n][ \t]*(?i:facet|endsolid)\b": ".stl",
 }
 """First bytes of files, and their suffix."""
 
@@ -54,7 +54,7 @@ def recognised(content: bytes) -> str:
     return found or next(lines, TEXT)
 
 
-def foreign(content: bytes) -> str:
+def packed_or_foreign(content: bytes) -> str:
     """What a file is that is packed, or of no format of points; empty if it may be one."""
     if recognised(content) != TEXT:
         return ""

@@ -6,8 +6,15 @@ from numpy.typing import NDArray
 Shape = tuple[int, ...]
 """(rows, columns) of an organised cloud; empty for others."""
 
-CLOUD, LINE = 50, 8
-"""Least numbers of points of a cloud in a batch, and of a column of an organised cloud that tells whether it is one."""
+CLOUD, LINE = 50, 24
+"""Least numbers of points of a cloud in a batch, and of rows whose order tells whether a cloud is organised: a few
+clouds that are far apart may be in order by chance."""
+
+LINES = 256
+"""About the largest number of rows or columns that are looked at."""
+
+PARTS = (2, 3, 4)
+"""Parts of an axis that points are apart to be far from each other; a half is one turn of a LiDAR that turns twice."""
 
 
 def organised(shape: Shape) -> Shape:
@@ -23,27 +30,44 @@ def shape_name(shape: Shape) -> str:
 def is_batch(values: NDArray) -> bool:
     """Whether an array (H, W, C) is H clouds of W points rather than one organised cloud of H x W pixels.
 
-    In an organised cloud pixels are close to their neighbours in the same row or column. The points of clouds in a
-    batch are taken to have no order: neighbours are as far from each other as others.
+    In an organised cloud pixels are close to their neighbours in the same row or column, at least in one coordinate.
+    The points of clouds in a batch are taken to have no order: neighbours are as far from each other as others. What is
+    not known is taken for one cloud.
     """
     rows, columns = values.shape[:2]
     if rows < 2 or columns < CLOUD:
         return False
-    points = values[..., :3].astype(np.float64)
-    points[~points.any(axis=-1)] = np.nan  # missing returns
-    return not _ordered(points, 1) and (rows < LINE or not _ordered(points, 0))
+    return _unordered(values, 1) and (rows < LINE or _unordered(values, 0))
 
 
-def _ordered(points: NDArray[np.float64], axis: int) -> bool:
-    """Whether neighbours along the axis of (H, W, 3) are less than half as far from each other as points that are half
-    the axis apart, as far as is known."""
-    near, far = (_distance(points, steps, axis) for steps in (1, points.shape[axis] // 2))
-    return not near >= far / 2
+def _unordered(values: NDArray, axis: int) -> bool:
+    """Whether there is a coordinate that tells whether (H, W, C) is ordered along the axis, and all that do say no."""
+    lines = np.moveaxis(values, axis, 0)
+    lines = lines[:, :: -(-lines.shape[1] // LINES), :3].astype(np.float64)
+    lines[~lines.any(axis=-1)] = np.nan  # missing returns
+    length, known = len(lines), False
+    parts = PARTS if length >= CLOUD else PARTS[:1]
+    for coordinate in np.moveaxis(lines, 2, 0):
+        numbers = _without_voids(coordinate)
+        near, *far = (_difference(numbers, steps) for steps in (1, *(length // part for part in parts)))
+        if any(near < each / 2 for each in far):
+            return False
+        known |= any(near >= each / 2 > 0 for each in far)
+    return known
 
 
-def _distance(points: NDArray[np.float64], steps: int, axis: int) -> float:
-    """The median distance of points (H, W, 3) so many steps apart; NaN if none is finite."""
+def _without_voids(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values with NaN for the most frequent one, which may stand for missing returns."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return values
+    distinct, counts = np.unique(finite, return_counts=True)
+    return np.where(values == distinct[counts.argmax()], np.nan, values)
+
+
+def _difference(values: NDArray[np.float64], steps: int) -> float:
+    """The median difference of values (L, M) so many steps apart; NaN if none is finite."""
     with np.errstate(all="ignore"):
-        distance = np.linalg.norm(points - np.roll(points, steps, axis), axis=-1)
-    finite = distance[np.isfinite(distance)]
+        difference = np.abs(values - np.roll(values, steps, axis=0))
+    finite = difference[np.isfinite(difference)]
     return float(np.median(finite)) if len(finite) else np.nan

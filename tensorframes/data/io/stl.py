@@ -5,6 +5,7 @@ records, and trimesh and numpy-stl have rules of their own on which corners are 
 """
 
 import re
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ class StlFormat(ReadOnly):
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, float32 of binary files and float64 of text."""
-        corners = _from_binary(content) if _is_binary(content) else _from_text(content)
+        text = content.removeprefix(BOM_UTF8)
+        corners = _from_binary(content) if _is_binary(text) else _from_text(text)
         points, rows = _distinct(corners)
         mesh = Mesh("triangles", len(points), lambda: Faces(np.full(len(rows) // 3, 3), rows))
         return Columns(

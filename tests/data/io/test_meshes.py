@@ -131,7 +131,8 @@ def stl(corners: np.ndarray, start: bytes = b"solid of a scanner") -> bytes:
 def test_corners_of_an_stl_are_one_point_where_they_are_equal(tmp_path, pos):
     corners = pos[[[1, 0, 2], [2, 0, 1]]]
     text = "solid a\n" + "".join("  vertex {} {} {}\n".format(*row) for row in corners.reshape(-1, 3)) + "endsolid a\n"
-    for content in (stl(corners), stl(corners, b"anything"), stl(corners) + b"more", text.encode()):
+    marked = text.encode("utf-8-sig"), stl(corners, b"\xef\xbb\xbfsolid")
+    for content in (stl(corners), stl(corners, b"anything"), stl(corners) + b"more", text.encode(), *marked):
         (tmp_path / "a.stl").write_bytes(content)
         columns = read_cloud(tmp_path / "a.stl")
         np.testing.assert_array_equal(columns.pos, pos[[1, 0, 2]])

@@ -8,7 +8,7 @@ import pytest
 
 from tensorframes.data.io import encode_cloud, parse_cloud, read_cloud, write_cloud
 from tensorframes.data.io.columns import Columns, table_of
-from tensorframes.data.io.shape import CLOUD
+from tensorframes.data.io.shape import CLOUD, is_batch
 from tensorframes.errors import UserError
 
 ORGANISED = (".pcd", ".npy", ".npz", ".h5", ".hdf5")
@@ -23,10 +23,17 @@ def image(rows: int = 20, columns: int = 30) -> np.ndarray:
 
 def sweep(rings: int = 16, steps: int = 900) -> np.ndarray:
     """(rings, steps, 3) points of a room as a LiDAR writes them that fires its rings out of order."""
-    rise = np.radians(np.linspace(-15, 15, rings).reshape(2, -1).T.reshape(-1, 1))
+    order = np.argsort(np.arange(rings) % -(-rings // 2), kind="stable")
+    rise = np.radians(np.linspace(-15, 15, rings)[order]).reshape(-1, 1)
     turn = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     ray = np.stack(np.broadcast_arrays(np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)), -1)
     return ray / (np.abs(ray) / [8, 5, 1.5]).max(-1, keepdims=True)
+
+
+def grid(step: float, height: np.ndarray) -> np.ndarray:
+    """(rows, columns, 3) points on a grid of this step, of these heights (rows, columns)."""
+    y, x = np.meshgrid(*(step * np.arange(count) for count in height.shape), indexing="ij")
+    return np.stack([x, y, height], -1)
 
 
 def saved(values: np.ndarray) -> bytes:
@@ -45,6 +52,13 @@ def stored(suffix: str, **arrays: np.ndarray) -> bytes:
         for name, array in arrays.items():
             file[name] = array
     return stream.getvalue()
+
+
+def loaded(suffix: str, content: bytes) -> list[tuple[str, np.ndarray]]:
+    if suffix == ".npz":
+        return list(np.load(io.BytesIO(content)).items())
+    with pytest.importorskip("h5py").File(io.BytesIO(content), "r") as file:
+        return [(name, values[()]) for name, values in file.items()]
 
 
 @pytest.mark.parametrize(("source", "target"), itertools.product(ORGANISED, ORGANISED))
@@ -95,6 +109,17 @@ def test_other_arrays_of_an_organised_cloud(suffix: str, shape: tuple[int, ...],
     np.testing.assert_array_equal(again.normal, -normals)
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+@pytest.mark.parametrize("shape", [(20, 30), (600,)])
+def test_arrays_of_an_organised_cloud_keep_their_shapes(suffix: str, shape: tuple[int, ...], unit: np.ndarray) -> None:
+    arrays = {"normals": np.resize(unit, (*shape, 3)), "label": np.zeros(shape)}
+    columns = parse_cloud(stored(suffix, points=image(), **arrays), f"a{suffix}")
+    changed = columns.with_normals(-columns.normal).with_columns({"label": np.arange(600)})
+    new = changed.with_columns({"red": np.arange(600)})
+    written = {name: np.asarray(values).shape for name, values in loaded(suffix, encode_cloud(new, f"b{suffix}"))}
+    assert written == {"points": (20, 30, 3), "normals": (*shape, 3), "label": shape, "red": (20, 30)}
+
+
 def test_records_of_an_organised_cloud() -> None:
     names = ("x", "y", "z", "nx", "ny", "nz")
     rows = table_of(dict(zip(names, np.tile(image().reshape(-1, 3), 2).T, strict=True)))
@@ -121,11 +146,46 @@ def test_organised_clouds_are_no_batches(values: np.ndarray) -> None:
     assert len(parse_cloud(saved(values), "a.npy").table) == values[..., 0].size
 
 
+@pytest.mark.parametrize("void", [(-1, -1, -1), (0, 0, 10), (1e10, 1e10, 1e10), (0, 0, 0), (np.nan, np.nan, np.nan)])
+def test_missing_returns_of_any_code_are_left_out(void: tuple[float, ...]) -> None:
+    depth, half = image(240, 320), np.arange(240 * 320) % 2 == 0
+    missing = (
+        RNG.random((240, 320)) < 0.75,
+        np.arange(240).reshape(-1, 1) < 192,
+        RNG.permutation(half).reshape(240, 320),
+    )
+    for where in missing:
+        assert not is_batch(np.where(np.broadcast_to(where, (240, 320))[..., None], void, depth))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        grid(1e-5, 500 + RNG.normal(size=(100, 120)) * 0.05) + [8, 47, 0], grid(0.05, RNG.random((100, 120)) * 20),
+        image(120, 160) * [0.5, 0.5, 1] + RNG.normal(size=(120, 160, 1)) * [0, 0, 0.5],
+        *(np.tile(sweep(rings), (1, 2, 1)) for rings in (4, 7)), np.tile(sweep(32), (1, 2, 1)).swapaxes(0, 1),
+        np.tile(sweep(4), (1, 3, 1)), np.tile(sweep(4), (1, 6, 1)),
+    ],
+    ids=["degrees", "canopy", "narrow", "4 rings", "7 rings", "columns", "3 turns", "6 turns"],
+)  # fmt: skip
+def test_one_coordinate_in_order_makes_one_cloud(values: np.ndarray) -> None:
+    assert not is_batch(values)
+
+
+@pytest.mark.parametrize("apart", [0, 1, 100])
+@pytest.mark.parametrize("shape", [(2, 300), (8, 100), (40, 50), (100, 100)])
+def test_random_clouds_are_a_batch(shape: tuple[int, int], apart: float) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(*shape, 3)) + apart * rng.normal(size=(shape[0], 1, 3))
+    assert is_batch(values)
+    assert is_batch(values * [1, 1, 0])
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5"])
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (RNG.normal(size=(2, 300, 3)), r"got \(2, 300, 3\): a batch of clouds; save one of them on its own"),
+        (RNG.normal(size=(2, 300, 3)), r"got \(2, 300, 3\): a batch of clouds; .*; if it is one cloud, reshape"),
         (RNG.normal(size=(40, CLOUD, 6)), "a batch of clouds"),
         (RNG.random(size=(9, 300, 3)) + 50 * np.arange(9).reshape(-1, 1, 1) ** 2 % 7, "a batch of clouds"),
         (np.ones((48, 64), "f4"), r"expected \(N, 3\) or \(rows, columns, 3\).*, got an array of shape \(48, 64\)"),
@@ -149,3 +209,10 @@ def test_a_header_that_contradicts_itself_is_refused() -> None:
         parse_cloud(head, "a.pcd")
     assert parse_cloud(head.replace(b"HEIGHT 21", b"HEIGHT 20"), "a.pcd").shape == (20, 30)
     assert parse_cloud(head.replace(b"WIDTH 30\nHEIGHT 21\n", b""), "a.pcd").shape == ()
+
+
+@pytest.mark.parametrize("shape", [b"WIDTH 2\nHEIGHT 0\n", b"WIDTH 0\nHEIGHT 0\n", b"WIDTH 0\nHEIGHT 1\n"])
+def test_a_shape_of_no_points_is_not_stated(shape: bytes) -> None:
+    columns = parse_cloud(b"FIELDS x y z\n" + shape + b"POINTS 2\nDATA ascii\n1 2 3\n4 5 6\n", "a.pcd")
+    assert columns.shape == ()
+    np.testing.assert_array_equal(columns.pos, [[1, 2, 3], [4, 5, 6]])

@@ -62,6 +62,10 @@ def test_the_content_tells_the_kind(tmp_path, suffix):
         (b"OFFSET x y z\n1 2 3\n", ".xyz"),
         (b"solidity,x,y,z\n1,2,3,4\n", ".xyz"),
         (b"PLYWOOD\n", ".xyz"),
+        (b"ply x y z\n1 1 2 3\n2 4 5 6\n", ".xyz"),
+        (b"ply \r\nformat", ".ply"),
+        (b"solid x y z\n1 1 2 3\n", ".xyz"),
+        (b"solid\r\n FACET normal 0 0 1\r\n", ".stl"),
         (b"\xef\xbb\xbfply\nformat", ".ply"),
         (bytes(84), ".xyz"),
     ],
@@ -132,6 +136,14 @@ def test_a_byte_order_mark_is_left_out(suffix):
     content = encoded(suffix)
     columns = parse_cloud(b"\xef\xbb\xbf" + content, f"a{suffix}")
     assert encode_cloud(columns, f"a{suffix}") == content
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a"])
+@pytest.mark.parametrize("column", ["ply", "solid"])
+def test_columns_called_like_a_format_are_text(name, column):
+    columns = parse_cloud(f"{column} x y z\n1 1 2 3\n2 4 5 6\n".encode(), name)
+    assert columns.names == (column, "x", "y", "z")
+    np.testing.assert_array_equal(columns.pos, [[1, 2, 3], [4, 5, 6]])
 
 
 def test_targets_of_every_kind_are_recognised_again():
