@@ -40,7 +40,7 @@ def common_degree(index: Tensor, count: int) -> int | None:
     ):
         return None
     degree = len(index) // count
-    receivers = torch.arange(count, dtype=index.dtype).unsqueeze(1).expand(count, degree)
+    receivers = torch.arange(count, dtype=index.dtype, device=index.device).unsqueeze(1).expand(count, degree)
     return degree if torch.equal(index.view(count, degree), receivers) else None
 
 

@@ -73,7 +73,7 @@ class PlaneFeatures(MomentFeatures):
     def __init__(
         self,
         multiscale_planes: Sequence[Sequence[int]] = ((16, 40), (16, 32)),
-        variation_profile: bool = False,
+        variation_profile: bool = True,
     ) -> None:
         super().__init__()
         planes = (PlaneSizes.checked(1, multiscale_planes),) if multiscale_planes else ()

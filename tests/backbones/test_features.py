@@ -108,7 +108,7 @@ def test_planes_of_level_1_are_interpolated_to_level_0() -> None:
     sizes = PlaneSizes.checked(1, PLANES)
     embedding, batch = PlaneEmbedding(sizes, 5).double(), torch.zeros(100, dtype=torch.long)
     nn.init.normal_(embedding.net.layers[-1].weight)
-    geometry = measured(MADE["graph"]().plan(cloud(), batch), PlaneFeatures(PLANES).requirements)
+    geometry = measured(MADE["graph"]().plan(cloud(), batch), PlaneFeatures(PLANES, False).requirements)
     for depth in (0, 1):
         count = len(geometry.levels[depth])
         assert embedding(geometry, depth, Frames(random_orthogonal(count))).shape == (count, 5)
@@ -118,7 +118,7 @@ def test_planes_of_level_1_are_interpolated_to_level_0() -> None:
 
 def test_features_that_need_more_levels_than_there_are_are_refused() -> None:
     with pytest.raises(ValueError, match=r"expected multi-scale planes of at most 0 levels, got 2: each radius"):
-        DGCNN(features=PlaneFeatures(PLANES), radii=())
+        DGCNN(features=PlaneFeatures(PLANES, False), radii=())
     with pytest.raises(ValueError, match=r"expected a backbone with coarse levels, .* got one without radii"):
         LoCaFormer(features=PlaneFeatures((), variation_profile=True), radii=())
     with pytest.raises(ValueError, match="expected increasing radii"):
@@ -127,4 +127,4 @@ def test_features_that_need_more_levels_than_there_are_are_refused() -> None:
         Backbone(radii=(1.5,), levels=3)
     for wrong in ([[]], [[4, 0]], [4, 8]):
         with pytest.raises(ValueError, match="expected"):
-            PlaneFeatures(wrong)
+            PlaneFeatures(wrong, False)

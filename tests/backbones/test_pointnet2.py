@@ -29,7 +29,7 @@ def small(messages: object = None, refine: bool = False, **more: object) -> Poin
 
 
 COARSE = {"rounds": (1, 2), "encoder_layers": 0, "decoder_layers": 0}
-PLANES = {"features": PlaneFeatures(((4, 8), (3,)))}
+PLANES = {"features": PlaneFeatures(((4, 8), (3,)), False)}
 KINDS = pytest.mark.parametrize(
     "more", [{}, {"refine": True}, COARSE, PLANES], ids=["plain", "refined", "coarse", "planes"]
 )
@@ -150,7 +150,7 @@ def test_levels_and_radii_must_agree() -> None:
         PointNet2(neighbours=0)
     for counts in ([[]], [[4, 0]], [[4], [4], [4]]):
         with pytest.raises(ValueError, match=r"expected .*multi-scale planes"):
-            small(features=PlaneFeatures(counts))
+            small(features=PlaneFeatures(counts, False))
     for rounds in ((1, 1), (-1,)):
         with pytest.raises(ValueError, match="expected rounds >= 0 of at most 1 levels"):
             PointNet2(widths=(8, 8), radii=(1.0,), rounds=rounds)
