@@ -124,7 +124,7 @@ def test_the_shipped_network_is_exported_to_onnx(tmp_path: Path) -> None:
         found, expected = session.run(None, feed), network(inputs)
         angle = torch.linalg.cross(torch.from_numpy(found[0]), expected[0]).norm(dim=-1).rad2deg()
         assert angle.quantile(0.99) < 0.5
-        assert np.abs(found[1] - expected[1].numpy()).max() < 0.02
+        assert np.quantile(np.abs(found[1] - expected[1].numpy()), 0.99) < 0.02
 
 
 def test_networks_that_cannot_be_exported_are_refused() -> None:
