@@ -78,12 +78,14 @@ def within_range(points: NDArray) -> NDArray:
 
 
 def _fullest(points: NDArray[np.float64]) -> int:
-    """A number that no place has more rows than, hardly above the largest: rows are counted by 16 bits of a hash."""
+    """A number that no place has more rows than, hardly above the largest: rows are counted by a hash of their place,
+    of as many bits as the number of rows has, and at least 16."""
     factors = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9], dtype=np.uint64)
     mixed = np.zeros(len(points), dtype=np.uint64)
     for axis, column in enumerate(points.T):
         mixed += np.ascontiguousarray(column).view(np.uint64) * factors[axis % 3]
-    return int(np.bincount((mixed >> np.uint64(48)).view(np.int64), minlength=1).max())
+    bits = max(16, len(points).bit_length())
+    return int(np.bincount((mixed >> np.uint64(64 - bits)).view(np.int64), minlength=1).max())
 
 
 def _lengths(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
