@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.frames import Frames
-from tensorframes.geometry.edges import common_degree
 from tensorframes.messages import (
     FixedDegree,
     FrameInterpolation,
@@ -119,11 +118,6 @@ def test_an_edge_feature_that_nobody_takes_is_refused() -> None:
         Deaf()
 
 
-def test_interpolation_arrives() -> None:
-    layer = FrameInterpolation(REPS, degree=4)
-    assert_transports(lambda x, e, pos, src, dst: layer(x, e, pos, (src, dst)), REPS)
-
-
 def test_the_check_sees_a_vanished_transition() -> None:
     conv = Conv()
 
@@ -223,23 +217,6 @@ def test_missing_frames_and_wrong_features_are_refused() -> None:
         conv(torch.zeros(2, 4), edge_index, Frames.identity(2))
 
 
-def test_transport_of_scalars_is_a_gather() -> None:
-    x, edge_index = torch.randn(4, 3), torch.tensor([[2, 0], [1, 3]])
-    frames = Frames(random_orthogonal(4).float())
-    assert torch.equal(transport(x, TensorReps("3x0"), edge_index, frames, frames), x[[2, 0]])
-
-
-@pytest.mark.parametrize("aggr", ["max", "mean", "sum"])
-def test_fixed_degree_agrees_with_the_scatter(aggr: str) -> None:
-    from torch_geometric.nn.aggr import MaxAggregation, MeanAggregation, SumAggregation
-
-    x, index = torch.randn(12, 5), torch.arange(4).repeat_interleave(3)
-    expected = {"max": MaxAggregation, "mean": MeanAggregation, "sum": SumAggregation}[aggr]()(x, index)
-    assert torch.allclose(FixedDegree(aggr, 3)(x, index, dim_size=4), expected)
-    with pytest.raises(ValueError, match="expected 3 edges for each of 5"):
-        FixedDegree(aggr, 3)(x, index, dim_size=5)
-
-
 @pytest.mark.parametrize("recorded", [True, False], ids=["training", "inference"])
 def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up(recorded: bool) -> None:
     x, frames = torch.randn(14, REPS.dim, dtype=torch.float64), Frames(random_orthogonal(14))
@@ -261,43 +238,6 @@ def test_edges_out_of_order_are_told_where_a_reshape_adds_them_up(recorded: bool
         local_edge_vectors(pos, pos, edges[:, edges[1].argsort()], frames, degree=5),
         local_edge_vectors(pos, pos, edges, frames)[edges[1].argsort()],
     )
-
-
-@pytest.mark.parametrize("degree", [None, 5], ids=["scatter", "fixed"])
-def test_gradients_of_the_transport_are_not_rounded_by_mixed_precision(degree: int | None) -> None:
-    torch.manual_seed(0)
-    matrices, x = random_orthogonal(14).float(), torch.randn(14, REPS.dim)
-    receiver = torch.arange(14).repeat_interleave(5)
-    edges = torch.stack([torch.randint(14, (70,)), receiver if degree else receiver[torch.randperm(70)]])
-    seen = torch.randn(70, REPS.dim)
-    found = []
-    for dtype, mixed in ((torch.float64, False), (torch.float32, True)):
-        given = x.to(dtype).requires_grad_(), matrices.to(dtype).requires_grad_()
-        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
-            out = transport(given[0], REPS, edges, Frames(given[1]), Frames(given[1]))
-        found.append([out, *torch.autograd.grad((out * seen.to(dtype)).sum(), given)])
-    for mixed, exact in zip(found[1], found[0], strict=True):
-        torch.testing.assert_close(mixed, exact.float(), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", [torch.int32, torch.int64])
-def test_orders_are_found_in_any_integers(kind: torch.dtype) -> None:
-    index = torch.arange(4, dtype=kind).repeat_interleave(3)
-    assert common_degree(index, 4) == 3
-    assert common_degree(torch.stack([index, index], dim=1)[:, 1], 4) == 3
-    assert common_degree(index.flip(0), 4) is None
-
-
-def test_interpolation_reproduces_a_constant_tensor_field() -> None:
-    reps = TensorReps("1x0 + 1x1 + 1x2")
-    coarse, fine = Frames(random_orthogonal(5)), Frames(random_orthogonal(8))
-    world = torch.randn(1, reps.dim, dtype=torch.float64)
-    x = coarse.to_local(world.expand(5, -1), reps)
-    source = torch.stack([torch.randperm(5)[:3] for _ in range(8)]).flatten()
-    edge_index = torch.stack([source, torch.arange(8).repeat_interleave(3)])
-    pos = torch.randn(5, 3, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
-    out = FrameInterpolation(reps)(x, edge_index, pos, (coarse, fine))
-    assert torch.allclose(fine.to_world(out, reps), world.expand(8, -1), atol=1e-12)
 
 
 def test_irreducible_features_arrive() -> None:
@@ -322,18 +262,6 @@ def test_representations_are_read_from_either_spelling() -> None:
     }
     with pytest.raises(ValueError, match='expected a sum like "32x0'):
         Two({"x": "2x0 + 1x1o", "y": "1x0"})
-
-
-def test_interpolation_refuses_what_it_would_misread() -> None:
-    coarse, fine = Frames(random_orthogonal(5)), Frames(random_orthogonal(8))
-    edge_index = torch.stack([torch.arange(5).repeat(5)[:24], torch.arange(8).repeat(3)])
-    pos = torch.randn(5, 3, dtype=torch.float64), torch.randn(8, 3, dtype=torch.float64)
-    with pytest.raises(ValueError, match="expected edges sorted by receiver, 3 each"):
-        FrameInterpolation(REPS)(torch.randn(5, REPS.dim, dtype=torch.float64), edge_index, pos, (coarse, fine))
-    with pytest.raises(ValueError, match="expected a whole number degree >= 1"):
-        FrameInterpolation(REPS, degree=0)
-    with pytest.raises(ValueError, match="expected epsilon > 0"):
-        FrameInterpolation(REPS, epsilon=0.0)
 
 
 class Residual(Conv):
