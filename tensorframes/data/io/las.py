@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, table_of
-from tensorframes.data.io.las_header import check_chunks, check_records, check_size, records_of
+from tensorframes.data.io.las_header import check_chunks, check_records, check_size, complete, date_of, records_of
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
 from tensorframes.words import counted
@@ -42,9 +42,10 @@ MOST_PLACES = 22
 
 @dataclass(frozen=True, eq=False)
 class LasOrigin:
-    """A LAS file: its header, records and points."""
+    """A LAS file: its header, records and points, and the date of its creation as it stands there, often none."""
 
     data: "LasData"
+    date: bytes
 
 
 class LasFormat:
@@ -67,7 +68,8 @@ class LasFormat:
             raise ValueError(f"expected {counted(data.header.point_count, 'point')}, got {len(data.points)}")
         names = [name for name in data.point_format.dimension_names if name not in RAW]
         arrays = _positions(data) | {name: _dimension(data, name) for name in names}
-        return Columns(table_of(arrays), LasOrigin(data), path.suffix.lower(), beside=records_of(data))
+        origin = LasOrigin(data, date_of(content))
+        return Columns(table_of(arrays), origin, path.suffix.lower(), beside=records_of(data))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
@@ -103,9 +105,9 @@ class LasFormat:
         columns = columns.renamed(dict(zip(columns.normals, _normal_names(columns), strict=False)))
         origin = columns.origin
         if isinstance(origin, LasOrigin) and len(origin.data.points) == len(columns.table):
-            data = _changed(origin.data, columns)
+            data, date = _changed(origin.data, columns), origin.date
         else:
-            data = _new(standard(columns, NORMAL_DIMENSIONS))
+            data, date = _new(standard(columns, NORMAL_DIMENSIONS)), None
         compressed = suffix == ".laz"
         stream = BytesIO() if compressed else file  # the compressor gives no reason if it cannot write
         with laspy.open(
@@ -119,6 +121,7 @@ class LasFormat:
             writer.write_points(data.points)
             if data.header.version.minor >= 4 and data.evlrs:
                 writer.write_evlrs(data.evlrs)
+        complete(stream, date)
         stream.seek(0)
         with laspy.open(stream, closefd=False) as reader:  # laspy writes some extra bytes so that it can't read them
             if compressed and data.point_format.has_waveform_packet:

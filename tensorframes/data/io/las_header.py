@@ -1,7 +1,7 @@
 """The records before and after the points of a LAS file, checked before memory is allocated for the points."""
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from tensorframes.words import counted
 
@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 
 HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
 """Bytes of the smallest header, of that of version 1.4, and of the header of a record."""
+
+DATE, COUNTS, COUNTS_4 = 90, 107, 247
+"""Bytes where the day and year of creation stand, and the numbers of points, of all and by return, in versions below
+1.4 and in all of them from there on."""
+
+RETURNS = 5
+"""Returns that versions below 1.4 count."""
 
 PROJECTION = "LASF_Projection"
 """Who defines the records of the coordinate system."""
@@ -66,3 +73,27 @@ def records_of(data: "LasData") -> tuple[str, ...]:
     projection = any(user == PROJECTION for user, _ in described)
     others = any(each[0] != PROJECTION and each not in OF_POINTS for each in described)
     return ("coordinate system",) * projection + ("other records",) * others
+
+
+def date_of(content: bytes) -> bytes:
+    """The day and year of creation of a LAS file; zeros where it tells none."""
+    return content[DATE : DATE + 4]
+
+
+def complete(stream: BinaryIO, date: bytes | None) -> None:
+    """Writes into the header of a LAS file what laspy changes: the date of creation, today instead of none, and the
+    numbers of points as versions below 1.4 have them, which 1.4 keeps for point formats below 6.
+
+    Source: ASPRS, *LAS Specification 1.4 R15*, legacy number of point records.
+    """
+    if date is not None:
+        stream.seek(DATE)
+        stream.write(date)
+    stream.seek(0)
+    header = stream.read(HEADER_4)
+    if header[25] < 4 or header[104] & 0x3F > 5:  # the two highest bits say that the points are compressed
+        return
+    counts = struct.unpack_from(f"<{1 + RETURNS}Q", header, COUNTS_4)
+    if counts[0] < 1 << 32:
+        stream.seek(COUNTS)
+        stream.write(struct.pack(f"<{1 + RETURNS}I", *counts))

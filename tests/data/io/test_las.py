@@ -2,13 +2,14 @@
 
 import io
 import re
+import struct
 from fractions import Fraction
 
 import laspy
 import numpy as np
 import pytest
 
-from tensorframes.data.io import read_cloud, unkept, write_cloud
+from tensorframes.data.io import encode_cloud, parse_cloud, read_cloud, unkept, write_cloud
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.errors import UserError
 
@@ -69,6 +70,25 @@ def test_all_that_a_survey_has_is_kept(tmp_path, suffix, version, form):
     if version == "1.4":
         assert [len(record.record_data) for record in after.evlrs] == [70_000]
     assert after.header.are_points_compressed == (suffix == ".laz")
+
+
+@pytest.mark.parametrize("suffix", [".las", ".laz"])
+@pytest.mark.parametrize("date", [(0, 0), (0, 2010), (366, 2019), (33, 2024)])
+def test_the_date_of_creation_is_kept_also_if_there_is_none(suffix, date):
+    content = bytearray(content_of(survey(), suffix == ".laz"))
+    content[90:94] = struct.pack("<HH", *date)
+    columns = parse_cloud(bytes(content), f"a{suffix}")
+    assert struct.unpack_from("<HH", encode_cloud(columns.with_normals(normals()), f"b{suffix}"), 90) == date
+
+
+@pytest.mark.parametrize("suffix", [".las", ".laz"])
+@pytest.mark.parametrize(("form", "legacy"), [(3, True), (7, False)])
+def test_points_are_counted_as_older_versions_do_where_these_know_the_format(suffix, form, legacy):
+    before = survey("1.4", form)
+    content = encode_cloud(parse_cloud(content_of(before, False), "a.las").with_normals(normals()), f"b{suffix}")
+    by_return = [int((np.asarray(before.return_number) == number).sum()) for number in range(1, 6)]
+    assert struct.unpack_from("<6Q", content, 247) == (POINTS, *by_return)
+    assert struct.unpack_from("<6I", content, 107) == ((POINTS, *by_return) if legacy else (0,) * 6)
 
 
 @pytest.mark.parametrize(
