@@ -20,7 +20,7 @@ from tensorframes.data.io.axes import (
 )
 from tensorframes.data.io.columns import Columns, free_normals, plain, table_of
 from tensorframes.data.io.files import one_line
-from tensorframes.data.io.npy import rows_of
+from tensorframes.data.io.npy import expect_one_cloud, rows_of
 from tensorframes.data.io.shape import Shape
 from tensorframes.errors import UserError
 
@@ -36,7 +36,7 @@ class Found:
         table: (N,) structured array of all arrays with one number or row per point.
         places: of each array that was read, the columns that it became.
         records: names of the arrays that are themselves rows of named fields.
-        single: the positions are one array (N, C), not three (N,).
+        single: the positions are one array (N, C), not three (N,) or (rows, columns).
         beside: names of the other arrays.
         shape: of the points in the arrays of positions, (N,) or (rows, columns).
         in_line: names of the arrays that have the points of an organised cloud in a line, (N,).
@@ -77,7 +77,7 @@ def find_points(path: Path, arrays: Arrays, position: tuple[str, ...], group: st
 
 
 def find_position(names: Collection[str]) -> tuple[str, ...]:
-    """Names of the arrays of positions: one (N, C), or three (N,); none if no name says so."""
+    """Names of the arrays of positions: one (N, C), or three with a number per point; none if no name says so."""
     return find_arrays(list(names), POSITIONS, POSITION_VECTORS)
 
 
@@ -116,10 +116,13 @@ def _position_parts(path: Path, values: dict[str, NDArray], group: str) -> dict[
         ((whole, array),) = values.items()
         table = rows_of(path, array, f"{group}{whole}")
         return {whole: {name: table[name] for name in table.dtype.names or ()}}
-    if len({array.shape for array in values.values()}) != 1 or any(array.ndim != 1 for array in values.values()):
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in values.items())
-        raise UserError(f"{path}: expected {', '.join(values)} of one shape (N,), got {shapes}")
-    return {name: {name: array} for name, array in values.items()}
+    shapes, told = {array.shape for array in values.values()}, ", ".join(values)
+    if len(shapes) != 1 or len(next(iter(shapes))) not in (1, 2):
+        got = ", ".join(f"{name} {array.shape}" for name, array in values.items())
+        raise UserError(f"{path}: expected {told} of one shape (N,) or (rows, columns), got {got}")
+    if len(next(iter(shapes))) == 2:
+        expect_one_cloud(path, np.stack([*values.values()], axis=-1), f" in {told}")
+    return {name: {name: array.reshape(-1)} for name, array in values.items()}
 
 
 def _normal_parts(path: Path, arrays: Arrays, names: tuple[str, ...], shape: Shape) -> dict[str, dict[str, NDArray]]:

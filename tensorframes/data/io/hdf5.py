@@ -49,7 +49,7 @@ class Datasets(Mapping[str, NDArray]):
 
 
 class Hdf5Format:
-    """The first group, the root before others, that has pos, points, xyz or the like (N, C), or x, y, z (N,).
+    """The first group, the root before others, that has pos, points, xyz or the like (N, C), or x, y, z (N,) or (H, W).
 
     In a file without such names the only dataset of numbers (N, C). `FILE.h5:GROUP/NAME` names the dataset.
     """

@@ -116,12 +116,18 @@ def rows_of(path: Path, values: NDArray, place: str = "") -> NDArray:
         raise UserError(f"{path}: expected (N, 3) or (rows, columns, 3){within}, got an array of shape {shape}")
     if count < 3 or values.dtype.kind not in "fiu":
         raise UserError(f"{path}: expected numbers of shape (N, 3) or (N, 6){within}, got {values.dtype} {shape}")
-    if values.ndim == 3 and is_batch(values):
-        expected = f"expected (N, 3), or (rows, columns, 3) of one organised cloud{within}"
-        what = "a batch of clouds; save one of them on its own; if it is one cloud, reshape it to (N, 3)"
-        raise UserError(f"{path}: {expected}, got {shape}: {what}")
+    if values.ndim == 3:
+        expect_one_cloud(path, values, within)
     columns = list(values.reshape(-1, count).T)
     return table_of(dict(zip(positional_names(columns), columns, strict=True)))
+
+
+def expect_one_cloud(path: Path, values: NDArray, within: str) -> None:
+    """Checks that an array (rows, columns, C) of points, ``within`` a file, is no batch of clouds."""
+    if is_batch(values):
+        expected = f"expected (N, 3), or (rows, columns, 3) of one organised cloud{within}"
+        what = "a batch of clouds; save one of them on its own; if it is one cloud, reshape it to (N, 3)"
+        raise UserError(f"{path}: {expected}, got {values.shape}: {what}")
 
 
 def _normals_last(columns: Columns) -> Columns:

@@ -28,7 +28,7 @@ class NpzOrigin:
 
 
 class NpzFormat:
-    """pos, points, xyz or the like (N, C) with normal or normals (N, 3); or x, y, z with nx, ny, nz (N,)."""
+    """pos, points, xyz or the like (N, C) with normal or normals (N, 3); or x, y, z with nx, ny, nz (N,) or (H, W)."""
 
     name = "NPZ"
     suffixes = (".npz",)

@@ -120,6 +120,32 @@ def test_arrays_of_an_organised_cloud_keep_their_shapes(suffix: str, shape: tupl
     assert written == {"points": (20, 30, 3), "normals": (*shape, 3), "label": shape, "red": (20, 30)}
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+@pytest.mark.parametrize("shape", [(20, 30), (600, 1), (1, 600)])
+def test_an_array_for_each_coordinate_of_an_organised_cloud(suffix: str, shape: tuple[int, int], unit) -> None:
+    axes = {name: values.reshape(shape) for name, values in zip("xyz", np.moveaxis(image(), -1, 0), strict=True)}
+    columns = parse_cloud(stored(suffix, **axes, label=np.arange(600).reshape(shape)), f"a{suffix}")
+    assert columns.shape == (shape if min(shape) > 1 else ())
+    np.testing.assert_array_equal(columns.pos, image().reshape(-1, 3))
+    normals = np.resize(unit, (600, 3)).astype(np.float32)
+    written = dict(loaded(suffix, encode_cloud(columns.with_normals(normals), f"b{suffix}")))
+    assert {name: values.shape for name, values in written.items()} == dict.fromkeys(
+        ("x", "y", "z", "label", "nx", "ny", "nz"), shape
+    )
+    np.testing.assert_array_equal(written["x"], axes["x"])
+    np.testing.assert_array_equal(np.stack([written[f"n{axis}"] for axis in "xyz"], -1).reshape(-1, 3), normals)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".h5"])
+def test_an_array_for_each_coordinate_of_other_shapes_is_refused(suffix: str) -> None:
+    x, y, z = np.moveaxis(RNG.normal(size=(40, 50, 3)), -1, 0)
+    with pytest.raises(UserError, match=r"organised cloud in x, y, z, got \(40, 50, 3\): a batch of clouds"):
+        parse_cloud(stored(suffix, x=x, y=y, z=z), f"a{suffix}")
+    expected = r"expected x, y, z of one shape \(N,\) or \(rows, columns\), got x \(50,\), y \(40,\), z \(40, 50\)"
+    with pytest.raises(UserError, match=expected):
+        parse_cloud(stored(suffix, x=x[0], y=y[:, 0], z=z), f"a{suffix}")
+
+
 def test_records_of_an_organised_cloud() -> None:
     names = ("x", "y", "z", "nx", "ny", "nz")
     rows = table_of(dict(zip(names, np.tile(image().reshape(-1, 3), 2).T, strict=True)))
