@@ -103,7 +103,7 @@ def test_a_network_that_was_handed_out_is_the_callers_own() -> None:
 
 @pytest.mark.parametrize("ask", [tensorframes.estimate_normals, tensorframes.normals_and_confidence])
 def test_a_network_in_training_mode_is_refused(ask: Callable) -> None:
-    with pytest.raises(ValueError, match="^expected an estimator in evaluation mode, got one in training mode"):
+    with pytest.raises(ValueError, match=r"^expected an estimator in evaluation mode, got one in training mode"):
         ask(cube(300)[0], pretrained().train())
 
 
