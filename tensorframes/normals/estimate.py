@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -70,10 +70,31 @@ def estimate_normals(
         others or at a place that many share, or the cloud is a line or a single point.
 
     Raises:
-        ValueError: the points are not (N, 3) numbers, none of them is finite, or block < 1.
+        ValueError: the points are not (N, 3) numbers, none of them is finite, block < 1, or the estimator is in
+            training mode.
         UserError: the weights cannot be read, or the device does not exist.
     """
     return of_type(answered(points, weights, device, progress, block).normal, points)
+
+
+@overload
+def normals_and_confidence(  # type: ignore[overload-overlap]  # as above
+    points: Tensor,
+    weights: str | Path | NormalEstimator = "fast",
+    device: str | int | torch.device | None = None,
+    progress: Progress | None = None,
+    block: Block = "auto",
+) -> tuple[Tensor, Tensor]: ...
+
+
+@overload
+def normals_and_confidence(
+    points: Points,
+    weights: str | Path | NormalEstimator = "fast",
+    device: str | int | torch.device | None = None,
+    progress: Progress | None = None,
+    block: Block = "auto",
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...
 
 
 def normals_and_confidence(
@@ -82,7 +103,7 @@ def normals_and_confidence(
     device: str | int | torch.device | None = None,
     progress: Progress | None = None,
     block: Block = "auto",
-) -> tuple[Any, Any]:
+) -> tuple[NDArray[np.float32] | Tensor, NDArray[np.float32] | Tensor]:
     """Normals (N, 3) as from ``estimate_normals``, and the confidence (N,) in each.
 
     The confidence is 1 - the expected angle between the normal and the true one, in radians: 1 for an exact normal,

@@ -5,6 +5,7 @@ No library is imported: a cloud is recognised by its attributes.
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import numpy as np
@@ -17,8 +18,8 @@ class HasPoints(Protocol):
     """A ``PointCloud`` of Open3D."""
 
     @property
-    def points(self) -> ArrayLike:
-        """(N, 3)."""
+    def points(self) -> object:
+        """(N, 3), of a type of its own that becomes an array."""
         ...
 
 
@@ -27,8 +28,8 @@ class HasVertices(Protocol):
     """A ``PointCloud`` or mesh of trimesh, or a mesh of Open3D."""
 
     @property
-    def vertices(self) -> ArrayLike:
-        """(N, 3)."""
+    def vertices(self) -> object:
+        """(N, 3), of a type of its own that becomes an array."""
         ...
 
 
@@ -55,8 +56,11 @@ class OnDevice(Protocol):
         ...
 
 
-Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint"
+Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint | OnDevice"
 """(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D or trimesh."""
+
+MISSING = ("NoneType", "NAType")
+"""Types of what stands for a missing number: None, and ``pandas.NA``."""
 
 Values = TypeVar("Values", NDArray, torch.Tensor)
 
@@ -81,7 +85,7 @@ def _positions(attributes: Any) -> Any:
 
 
 def plain(values: Any) -> NDArray:
-    """Values as an array: real numbers of a tensor as float64, entries that are masked as NaN.
+    """Values as an array: real numbers of a tensor as float64, entries that are masked or missing as NaN.
 
     Raises:
         ValueError: the values make no array.
@@ -96,9 +100,19 @@ def plain(values: Any) -> NDArray:
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "fiu":
         return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     try:
-        return np.asarray(values)
+        array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"expected an array, got {type(values).__name__} that makes none: {error}") from error
+    return _numbers(array) if array.dtype.kind == "O" and array.ndim else array
+
+
+def _numbers(objects: NDArray) -> NDArray:
+    """Objects as float64 if all are real numbers or missing, as in pandas' nullable columns; otherwise unchanged."""
+    kinds = np.frompyfunc(type, 1, 1)(objects)
+    absent = {kind for kind in set(kinds.flat) if kind.__name__ in MISSING}
+    if not all(issubclass(kind, Real) and kind is not bool for kind in set(kinds.flat) - absent):
+        return objects
+    return np.where(np.isin(kinds, list(absent)), np.nan, objects).astype(np.float64)
 
 
 def number_rows(array: NDArray, name: str) -> NDArray:
@@ -109,8 +123,12 @@ def number_rows(array: NDArray, name: str) -> NDArray:
     """
     if array.ndim == 2 and array.shape[1] == 3 and array.dtype.kind in "fiu":
         return array
-    got = f"shape {array.shape} of {array.dtype}" if array.ndim else type(array.item()).__name__
-    raise ValueError(f"expected {name} (N, 3) of numbers, got {got}")
+    raise ValueError(f"expected {name} (N, 3) of numbers, got {shape_of(array)}")
+
+
+def shape_of(array: NDArray) -> str:
+    """What an array is, for messages: its shape and dtype, or the type of a single value."""
+    return f"shape {array.shape} of {array.dtype}" if array.ndim else type(array.item()).__name__
 
 
 def of_type(values: NDArray[np.float32], points: Points) -> NDArray[np.float32] | torch.Tensor:

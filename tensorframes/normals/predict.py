@@ -96,8 +96,10 @@ def answers_of(
 
     Raises:
         ValueError: points are not (N, 3) numbers, or none is finite; rows are neither indices nor a mask; block is not
-            one of the values above.
+            one of the values above; the estimator is in training mode.
     """
+    if estimator.training:
+        raise ValueError("expected an estimator in evaluation mode, got one in training mode; call its method eval")
     block = _checked(block)
     points = number_rows(plain(points), "points")
     wanted = np.arange(len(points)) if rows is None else _row_numbers(rows, len(points))

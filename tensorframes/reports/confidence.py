@@ -15,25 +15,41 @@ from tensorframes.reports.pictures import CURVES, FAINT, INK, saved
 NAMES = {"expected": "expected error", "surface_variation": "PCA's surface variation", "oracle": "the error itself"}
 """Curves of sparsification, by what orders the points."""
 
+HEADS = ("points", "expected", "observed")
+
+
+def confidence_lines(scores: Mapping[str, Any]) -> list[list[str]]:
+    """``scoring.confidence_scores`` as rows of texts, the headings first: expected and observed errors in bins of as
+    many points each."""
+    bins = [
+        [f"{entry['points']:,}", f"{entry['expected']:.2f}", f"{entry['observed']:.2f}"]
+        for entry in scores["reliability"]
+    ]
+    return [[*HEADS], *bins, ["all", f"{scores['expected']:.2f}", f"{scores['observed']:.2f}"]]
+
+
+def explained(scores: Mapping[str, Any]) -> list[str]:
+    """Two sentences on ``confidence_lines``."""
+    areas = ", ".join(f"{NAMES[name]} {value:.3f}" for name, value in scores["area"].items())
+    return [
+        f"Degrees, means of bins of as many points each; apart by {scores['calibration_error']:.2f} on average.",
+        f"Area between the sparsification curve and the best one, over the mean error: {areas}.",
+    ]
+
 
 def confidence_table(scores: Mapping[str, Any], title: str) -> Table:
-    """A rich table of ``scoring.confidence_scores``: expected and observed errors in bins of as many points each."""
-    areas = ", ".join(f"{NAMES[name]} {value:.3f}" for name, value in scores["area"].items())
-    caption = Text(
-        f"Degrees, means of bins of as many points each; apart by {scores['calibration_error']:.2f} on average.\n"
-        f"Area between the sparsification curve and the best one, over the mean error: {areas}.",
-        style="dim",
-        justify="left",
-    )
+    """A rich table of ``confidence_lines``."""
+    caption = Text("\n".join(explained(scores)), style="dim", justify="left")
     heading = Text(title, style="bold")
     table = Table(
         title=heading, caption=caption, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title_justify="left"
     )
-    for head in ("points", "expected", "observed"):
+    heads, *bins, whole = confidence_lines(scores)
+    for head in heads:
         table.add_column(head, justify="right")
-    for entry in scores["reliability"]:
-        table.add_row(f"{entry['points']:,}", f"{entry['expected']:.2f}", f"{entry['observed']:.2f}")
-    table.add_row("all", f"{scores['expected']:.2f}", f"{scores['observed']:.2f}", style="bold")
+    for line in bins:
+        table.add_row(*line)
+    table.add_row(*whole, style="bold")
     return table
 
 

@@ -1,4 +1,4 @@
-"""The page of ``tensorframes evaluate report=true``: scores, errors on the worst clouds, equivariance."""
+"""The page of ``tensorframes evaluate report=true``: scores, errors on the worst clouds, confidence, equivariance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorframes.data import Cloud
 from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view
+from tensorframes.reports.confidence import confidence_lines, confidence_picture, explained
 from tensorframes.reports.curves import score_picture
 from tensorframes.reports.equivariance import (
     EXPLAINED,
@@ -19,6 +20,7 @@ from tensorframes.reports.equivariance import (
 )
 from tensorframes.reports.grid import Metrics, grid_of
 from tensorframes.reports.page import (
+    HOW_TO_MOVE,
     Drawing,
     facts,
     grid_table,
@@ -73,8 +75,9 @@ def write_evaluation_page(
         heading("Worst clouds"),
         paragraph(chosen_line(rotated)),
         html_table(figures),
-        paragraph("Drag to turn, scroll to zoom, drag with the right button to move."),
+        paragraph(HOW_TO_MOVE),
         slot("errors"),
+        *confidence_parts(metrics),
         *equivariance_parts(metrics),
     ]
     title = f"Scores of {metrics.get('method', 'a network')}"
@@ -162,6 +165,15 @@ def error_view(methods: Sequence[Method], chosen: Sequence[Cloud]) -> Drawing:
         shown.append(Shown(label, first.pos, values, best_view(first.pos), note, notes))
     colouring = Colouring("error", "", "angle to the true normal (degrees)", (0.0, LIMIT))
     return cloud_view(shown, [colouring], [method.name for method in methods])
+
+
+def confidence_parts(metrics: Metrics) -> list[str]:
+    """Expected and observed errors, where they were compared."""
+    scores, title = metrics.get("confidence"), "Expected and observed errors"
+    if not scores:
+        return []
+    shown = picture(lambda file: confidence_picture(scores, title, file), "Calibration and sparsification curves")
+    return [heading(title), shown, html_table(confidence_lines(scores)), paragraph(" ".join(explained(scores)))]
 
 
 def equivariance_parts(metrics: Metrics) -> list[str]:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from tensorframes.normals.points import Points, as_array, number_rows, plain
+from tensorframes.normals.points import Points, as_array, number_rows, plain, shape_of
 from tensorframes.reports.cloud_view import Colouring, Shown, cloud_view, histogram, thinned
-from tensorframes.reports.page import Drawing, facts, heading, paragraph, slot, write_page
+from tensorframes.reports.page import HOW_TO_MOVE, Drawing, facts, heading, paragraph, slot, write_page
 from tensorframes.reports.splats import View
 from tensorframes.scoring import angles
 from tensorframes.words import counted, every
@@ -55,10 +55,11 @@ def write_normals_page(
         OSError: the file can't be written.
     """
     points, normals = number_rows(as_array(points), "points"), number_rows(plain(normals), "normals")
+    if len(normals) != len(points):
+        raise ValueError(f"expected normals of {counted(len(points), 'point')}, got {len(normals)}")
     degrees = None if expected_degrees is None else plain(expected_degrees)
-    for name, values in (("normals", normals), ("expected_degrees", degrees)):
-        if values is not None and len(values) != len(points):
-            raise ValueError(f"expected {name} of {len(points)} points, got {len(values)}")
+    if degrees is not None and (degrees.shape != (len(points),) or degrees.dtype.kind not in "fiu"):
+        raise ValueError(f"expected expected_degrees ({len(points)},) of numbers, got {shape_of(degrees)}")
     finite = np.isfinite(points).all(axis=1)
     normals = np.where((finite & np.isfinite(normals).all(axis=1))[:, None], normals, 0)
     finite = np.flatnonzero(finite)
@@ -78,7 +79,7 @@ def write_normals_page(
         heading("Distributions"),
         paragraph(
             f"Over the {counted(int(has.sum()), 'drawn point')} with a normal, with the {NEIGHBOURS} nearest of each "
-            "in the whole cloud."
+            "in the whole cloud. The last bar also counts larger values."
         ),
         f'<div class="charts">{"".join(slot(name, "chart") for name in names)}</div>',
         heading("What was done"),
@@ -161,5 +162,7 @@ def spread(values: NDArray, has: NDArray[np.bool_]) -> NDArray:
 
 def drawn_line(drawn: int, points: int) -> str:
     """How many points are drawn, and how to turn them."""
+    if points == 0:
+        return "No point is finite, so none is drawn."
     some = f"{drawn:,} of {points:,} points, chosen at random" if drawn < points else every(points, "point")
-    return f"Drawn: {some}. Drag to turn, scroll to zoom, drag with the right button to move."
+    return f"Drawn: {some}. {HOW_TO_MOVE}"

@@ -1,8 +1,14 @@
 "use strict";
 // Draws what the page holds as data: views of clouds that can be turned, and histograms, by plotly.js.
 
-const CONFIG = { responsive: true, displaylogo: false };
+// No button sends the cloud to plotly's servers.
+const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
 const FONT = { family: "system-ui, sans-serif", size: 12, color: "#1f2430" };
+const SETTLED = 200; // milliseconds in which a camera that the wheel has moved rests
+const KEYS = { // degrees to the right and downward by which the camera turns, and the factor of its distance
+  ArrowLeft: [10, 0, 1], ArrowRight: [-10, 0, 1], ArrowUp: [0, 10, 1], ArrowDown: [0, -10, 1],
+  "+": [0, 0, 1 / 1.2], "=": [0, 0, 1 / 1.2], "-": [0, 0, 1.2],
+};
 const BEHIND = "#d5dbe4"; // the light end of the scale and the dark one both show
 
 const bytes = (packed) => Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
@@ -67,6 +73,7 @@ function view(place, drawing) {
   const panels = drawing.panels.map((name) => element("div", row, "panel", ""));
   const heads = panels.map((panel) => element("b", panel, "", ""));
   const scenes = panels.map((panel) => element("div", panel, "scene", ""));
+  scenes.forEach((scene, panel) => movable(scene, drawing.panels[panel] || "the cloud"));
   slider(place, state.size, (size) => choose({ size }));
 
   function draw() {
@@ -93,6 +100,52 @@ function view(place, drawing) {
   return draw().then(() => link(scenes, state));
 }
 
+// Where a scene is seen from; undefined without WebGL. What plotly.js reports lags behind the wheel.
+const seenFrom = (scene) => scene._fullLayout?.scene?._scene?.getCamera();
+
+function turned(vector, axis, degrees) {
+  const length = Math.hypot(...axis);
+  const [cos, sin] = [Math.cos(degrees * Math.PI / 180), Math.sin(degrees * Math.PI / 180)];
+  const unit = axis.map((each) => each / length);
+  const along = (1 - cos) * unit.reduce((sum, each, at) => sum + each * vector[at], 0);
+  const aside = cross(unit, vector);
+  return vector.map((each, at) => cos * each + sin * aside[at] + along * unit[at]);
+}
+
+function cross(a, b) {
+  return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+}
+
+function moved(camera, [right, down, farther]) {
+  const [up, eye, centre] = [camera.up, camera.eye, camera.center].map(({ x, y, z }) => [x, y, z]);
+  const around = turned(eye.map((each, at) => each - centre[at]), up, right);
+  const level = cross(up, around);
+  const ahead = turned(around, level, down).map((each, at) => centre[at] + farther * each);
+  const named = ([x, y, z]) => ({ x, y, z });
+  return { ...camera, up: named(turned(up, level, down)), eye: named(ahead) };
+}
+
+// A scene can be turned by keys, and tells what it is.
+function movable(scene, what) {
+  Object.assign(scene, { tabIndex: 0, role: "application" });
+  scene.setAttribute("aria-label", `3D view of ${what}: arrow keys turn it, plus and minus zoom`);
+  const see = (camera) => camera && Plotly.relayout(scene, { "scene.camera": camera });
+  let timer = 0;
+  function settle(before) {
+    clearTimeout(timer);
+    const camera = seenFrom(scene);
+    if (before && JSON.stringify(camera) === JSON.stringify(before)) see(camera);
+    else if (camera) timer = setTimeout(() => settle(camera), SETTLED);
+  }
+  scene.addEventListener("wheel", () => settle(), { passive: true });
+  scene.addEventListener("keydown", (event) => {
+    const camera = seenFrom(scene);
+    if (!(event.key in KEYS) || event.target !== scene || event.ctrlKey || event.altKey || event.metaKey || !camera) return;
+    event.preventDefault(); // the page does not scroll
+    see(moved(camera, KEYS[event.key]));
+  });
+}
+
 // Turning one scene turns the others of its view.
 function link(scenes, state) {
   let busy = false;
@@ -112,6 +165,8 @@ function link(scenes, state) {
 }
 
 function histogram(place, drawing) {
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", `Histogram: ${drawing.title}, ${drawing.unit}`);
   const centres = drawing.counts.map((_, at) => (drawing.edges[at] + drawing.edges[at + 1]) / 2);
   const width = drawing.edges[1] - drawing.edges[0];
   const trace = { type: "bar", x: centres, y: drawing.counts, width, marker: { color: "#2563eb" } };
@@ -121,6 +176,10 @@ function histogram(place, drawing) {
   const layout = { ...axes, title, font: FONT, bargap: 0, margin: { l: 60, r: 10, t: 34, b: 44 } };
   return Plotly.newPlot(place, [trace], layout, { ...CONFIG, displayModeBar: false }); // the bar would hide the title
 }
+
+// A print has the width at which plotly.js has drawn; the browser fits it to the paper.
+addEventListener("beforeprint", () => { document.body.style.width = getComputedStyle(document.body).width; });
+addEventListener("afterprint", () => { document.body.style.width = ""; });
 
 const DRAW = { view, histogram };
 const drawings = Object.entries(JSON.parse(document.getElementById("drawings").textContent));

@@ -37,6 +37,7 @@ TEMPLATE = """\
 </head>
 <body>
 <h1>{title}</h1>
+<noscript><p>Without JavaScript the clouds in 3D and the histograms are not drawn.</p></noscript>
 {body}
 <script type="application/json" id="drawings">{drawings}</script>
 <script>
@@ -93,6 +94,10 @@ def write_page(path: Path | str, title: str, parts: Sequence[str], drawings: Map
 def packed(values: ArrayLike, dtype: str) -> str:
     """The bytes of an array in base64, little-endian: page.js reads ``<f4`` and ``u1``."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=dtype).tobytes()).decode()
+
+
+HOW_TO_MOVE = "Drag or press arrow keys to turn, scroll or press + and - to zoom, drag with the right button to move."
+"""What the reader can do with a view."""
 
 
 def slot(name: str, kind: str = "") -> str:

@@ -253,14 +253,14 @@ class Small(Estimator):
 def test_blocks_are_halved_until_they_fit(ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predict, "LEAST", 100)
     monkeypatch.setattr(predict, "MARGIN", 0)
-    estimator = Small(700)
+    estimator = Small(700).eval()
     assert (np.linalg.norm(normals_of(estimator, ellipsoid), axis=1) > 0.99).all()
     assert estimator.passes[0] == 1500
     assert max(estimator.passes[-4:]) <= 700
     with pytest.raises(torch.OutOfMemoryError):
-        normals_of(Small(10), ellipsoid)
+        normals_of(Small(10).eval(), ellipsoid)
     with pytest.raises(torch.OutOfMemoryError):  # a size that was asked for stays
-        normals_of(Small(700), ellipsoid, block=1000)
+        normals_of(Small(700).eval(), ellipsoid, block=1000)
 
 
 def test_a_gpu_takes_blocks_that_fit_into_half_of_its_memory() -> None:

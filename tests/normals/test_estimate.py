@@ -1,6 +1,7 @@
 """Normals in one line: good, blind to scale, offset, order and type, exactly equivariant."""
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -98,6 +99,12 @@ def test_a_network_that_was_handed_out_is_the_callers_own() -> None:
     for parameter in mine.parameters():
         parameter.data.zero_()
     assert (tensorframes.estimate_normals(cube(300)[0]) == before).all()
+
+
+@pytest.mark.parametrize("ask", [tensorframes.estimate_normals, tensorframes.normals_and_confidence])
+def test_a_network_in_training_mode_is_refused(ask: Callable) -> None:
+    with pytest.raises(ValueError, match=r"^expected an estimator in evaluation mode, got one in training mode"):
+        ask(cube(300)[0], pretrained().train())
 
 
 def test_the_default_device_of_torch_does_not_matter() -> None:

@@ -62,7 +62,7 @@ class Constant(Estimator):
 
 @pytest.mark.parametrize("block", [None, 20])
 def test_an_estimator_with_the_defaults_alone_is_enough_for_whole_clouds(block: int | None) -> None:
-    estimator, points = Constant(), np.random.default_rng(0).normal(size=(50, 3))
+    estimator, points = Constant().eval(), np.random.default_rng(0).normal(size=(50, 3))
     normals = normals_of(estimator, points, [3, 3, 49], block=block)
     np.testing.assert_array_equal(normals, [[0, 0, 1]] * 3)
     assert set(estimator.dtypes) == {torch.float32}

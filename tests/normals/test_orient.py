@@ -1,6 +1,7 @@
 """Oriented normals: right on closed shapes, consistent on open ones, and what has no normal keeps none."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -285,6 +286,7 @@ def test_lengths_of_normals_do_not_matter(length: float) -> None:
         (np.zeros((5, 3)), {"method": "viewpoint"}, "expected a viewpoint of three numbers, got none"),
         (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": [1, 2]}, "expected viewpoint of three finite numbers"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, np.nan]}, "expected up of three finite numbers"),
+        (np.zeros((5, 3)), {"method": "up", "up": Path("a\nb")}, "of three finite numbers, got PosixPath$"),
         (np.zeros((5, 3)), {"method": "up", "up": [0, 0, 0]}, "expected up of three numbers, not all of them zero"),
         (np.zeros((5, 3)), {"method": "viewpoint", "viewpoint": np.ones((4, 3))}, r"\(5, 3\), got shape \(4, 3\)"),
         (

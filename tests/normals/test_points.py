@@ -58,6 +58,31 @@ def test_clouds_of_open3d(open3d) -> None:
     assert (np.sign((orient_normals(cloud, normals) * sphere()).sum(1)) == 1).all()
 
 
+def nullable(values: np.ndarray) -> np.ndarray:
+    """What pandas makes of a table of nullable columns, the third row of which is missing."""
+    objects = values.astype(object)
+    objects[2] = type("NAType", (), {})()
+    return objects
+
+
+def test_tables_of_nullable_columns() -> None:
+    pos, normals = nullable(sphere()), estimate_normals(sphere(), "fast", "cpu")
+    missing_row = np.arange(200) == 2
+    np.testing.assert_array_equal(np.isnan(as_array(pos)).all(1), missing_row)
+    np.testing.assert_array_equal(as_array(pos)[~missing_row], sphere()[~missing_row])
+    np.testing.assert_array_equal(~estimate_normals(pos, "fast", "cpu").any(1), missing_row)
+    assert (orient_normals(sphere(), nullable(normals))[~missing_row] * sphere()[~missing_row]).sum(1).min() > 0
+    np.testing.assert_array_equal(as_array([[1, None, 3.5]]), [[1, np.nan, 3.5]])
+
+
+@pytest.mark.parametrize("odd", [True, "1", 1j, np.datetime64("2024-01-01")])
+def test_objects_that_are_no_numbers_are_refused(odd: object) -> None:
+    pos = sphere().astype(object)
+    pos[5, 0] = odd
+    with pytest.raises(ValueError, match=r"expected points \(N, 3\) of numbers, got shape \(200, 3\) of object"):
+        estimate_normals(pos, "fast", "cpu")
+
+
 def test_clouds_of_trimesh() -> None:
     trimesh = pytest.importorskip("trimesh")
     cloud = trimesh.PointCloud(sphere())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import overload
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
 from tensorframes.normals.orient.sharpening import sharp_graph
-from tensorframes.normals.points import Points, as_array, number_rows, plain
+from tensorframes.normals.points import OnDevice, Points, as_array, number_rows, plain, shape_of
 from tensorframes.words import counted
 
 Floats = NDArray[np.float64]
-Normals = TypeVar("Normals", NDArray, torch.Tensor)
 
 METHODS = ("viewpoint", "up", "outward", "consistent")
 
@@ -28,13 +27,33 @@ MOST = 200_000
 VOTERS = 4
 
 
+@overload
 def orient_normals(
     points: Points,
-    normals: Normals,
+    normals: torch.Tensor,
     method: str = "outward",
     viewpoint: ArrayLike | None = None,
     up: ArrayLike | None = None,
-) -> Normals:
+) -> torch.Tensor: ...
+
+
+@overload
+def orient_normals(
+    points: Points,
+    normals: ArrayLike | OnDevice,
+    method: str = "outward",
+    viewpoint: ArrayLike | None = None,
+    up: ArrayLike | None = None,
+) -> NDArray: ...
+
+
+def orient_normals(
+    points: Points,
+    normals: ArrayLike | OnDevice | torch.Tensor,
+    method: str = "outward",
+    viewpoint: ArrayLike | None = None,
+    up: ArrayLike | None = None,
+) -> NDArray | torch.Tensor:
     """The normals, with signs chosen by the method.
 
     - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor, or a point for each x.
@@ -49,13 +68,14 @@ def orient_normals(
 
     Args:
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
-        normals: (N, 3), of any length; an array or a tensor on any device.
+        normals: (N, 3), of any length; an array or array-like, or a tensor on any device.
         method: see above.
         viewpoint: (3,), or (N, 3) of each point, for the method of that name.
         up: (3,) direction for the method of that name, by default (0, 0, 1).
 
     Returns:
-        (N, 3) normals times 1 or -1, of the type, dtype and device of ``normals``; of integers float64.
+        (N, 3) normals times 1 or -1: a tensor if ``normals`` are one, on its device, or else an array; of their dtype,
+        float64 for integers.
 
     Raises:
         ValueError: shapes or values are not as above, the method is unknown, a viewpoint is missing, or the method does
@@ -122,7 +142,7 @@ def _vector(values: ArrayLike, name: str) -> Floats:
     """(3,) float64, finite."""
     array = plain(values)
     if array.shape != (3,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        got = array.tolist() if array.size <= 3 else f"shape {array.shape}"
+        got = array.tolist() if array.ndim and array.size <= 3 else shape_of(array)
         raise ValueError(f"expected {name} of three finite numbers, got {got}")
     return array.astype(np.float64)
 
