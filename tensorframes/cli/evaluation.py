@@ -21,7 +21,7 @@ from tensorframes.cli.cli import Run
 from tensorframes.cli.confidence import expect_errors, report_confidence
 from tensorframes.cli.continuing import trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
-from tensorframes.cli.named import named_estimator
+from tensorframes.cli.named import named
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
 from tensorframes.cli.started import FILE as COMMAND
@@ -141,5 +141,5 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in methods:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
-    estimator = named_estimator(name, trusted_packages(cfg), "checkpoint", others=list(methods))
-    return EstimatorMethod(estimator, name if name in PRETRAINED else "network", device)
+    trained = named(name, trusted_packages(cfg), "checkpoint", others=list(methods))
+    return EstimatorMethod(trained.estimator, name if name in PRETRAINED else "network", device)

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     given = reader.parse_intermixed_args(joined(arguments))
     with loading():
         from tensorframes.cli.clouds import check_target, suffix_of, targets_of
-        from tensorframes.cli.named import chosen_weights
+        from tensorframes.cli.named import named_network
         from tensorframes.cli.reporting import check_report
         from tensorframes.normals import chosen_device
     try:
@@ -52,19 +52,17 @@ def main(arguments: Sequence[str]) -> int:
             check_target(target, source, kind, given.overwrite)
             check_report(given.report, source, target, given.overwrite)
         chosen_device(given.device)
-        weights = chosen_weights(given.weights, given.trusted)
+        network, _ = named_network(given.weights, given.trusted, "--weights")
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     code = 0
     for source, target in targets.items():
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
-        code = max(code, finished(one, orient, weights))
+        code = max(code, finished(one, orient, network))
     return code
 
 
-def finished(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
-) -> int:
+def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator") -> int:
     """Write the target of one source, and print its line, or the error; returns the exit code."""
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
@@ -73,7 +71,7 @@ def finished(
     try:
         if len(given.sources) > 1:  # the clouds before may have written it
             check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        pos, normals, confidence = written(given, orient, weights)
+        pos, normals, confidence = written(given, orient, network)
     except (ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         named = len(given.sources) == 1 or given.source in text or given.target in text
@@ -112,13 +110,13 @@ def summary(
 
 
 def written(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator"
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
 
     Args:
-        given: the arguments. orient: method and viewpoint, see ``orientation``. weights: name or estimator.
+        given: the arguments. orient: method and viewpoint, see ``orientation``. network: what estimates.
     """
     with loading():
         import numpy as np
@@ -147,7 +145,7 @@ def written(
     if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()
-    normals, confidence = estimated(given, pos, weights)
+    normals, confidence = estimated(given, pos, network)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
@@ -159,7 +157,7 @@ def written(
 
 
 def estimated(
-    given: argparse.Namespace, pos: "NDArray[np.float64]", weights: "str | NormalEstimator"
+    given: argparse.Namespace, pos: "NDArray[np.float64]", network: "NormalEstimator"
 ) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
     from tensorframes.normals import normals_and_confidence
@@ -170,8 +168,8 @@ def estimated(
     block: Block = given.block or "auto"
     with progress_bar(counted(len(pos), "point"), points=len(pos), shown=not given.quiet) as progress:
         if given.confidence is not None:
-            return normals_and_confidence(pos, weights, given.device, progress, block)
-        found = answered(pos, weights, given.device, progress, block)
+            return normals_and_confidence(pos, network, given.device, progress, block)
+        found = answered(pos, network, given.device, progress, block)
         return found.normal, None if found.error is None else confidence(found.error)
 
 

@@ -105,7 +105,10 @@ def test_nothing_left_and_rows_out_of_range():
 
 def test_report_is_one_line_with_the_sums(caplog):
     with caplog.at_level(logging.INFO):
-        report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, crowded=60, renormalised=3)])
+        report(
+            "some list",
+            [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, crowded=60, renormalised=3)],
+        )
         report("other list", [Counts(rows=7)])
         report("sparse list", [Counts(rows=1000, unlabelled=850, dropped_index=3)])
     assert caplog.messages == [
