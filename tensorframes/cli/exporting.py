@@ -50,13 +50,14 @@ def main(arguments: Sequence[str]) -> int:
     with loading():
         from tensorframes.atomic import expect_replaceable
         from tensorframes.cli.clouds import check_new
-        from tensorframes.cli.named import named_network
-        from tensorframes.progress import progress_bar
     try:
         if (write := WRITERS.get(target.suffix.lower())) is None:
             raise UserError(f"{target}: expected a name ending in {', '.join(WRITERS)}, got {target.suffix or 'none'}")
         expect_replaceable(target)
         check_new(given.target, given.source, given.overwrite)
+        with loading():  # takes seconds, unlike what is checked before
+            from tensorframes.cli.named import named_network
+            from tensorframes.progress import progress_bar
         estimator, recipe = named_network(given.source, given.trusted, "the source")
         with progress_bar(f"writing {target}"):
             write(estimator, recipe, given.source, target)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.cli.arguments import joined, orientation, parser
+from tensorframes.cli.arguments import expanded, joined, orientation, parser
 from tensorframes.errors import UserError, discard_output, flushed, loading, mistake
 from tensorframes.words import counted
 
@@ -36,21 +36,15 @@ def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
     given = reader.parse_intermixed_args(joined(arguments))
-    with loading():
-        from tensorframes.cli.clouds import check_target, suffix_of, targets_of
-        from tensorframes.cli.named import named_network
-        from tensorframes.cli.reporting import check_report
-        from tensorframes.normals import chosen_device
+    given.sources = expanded(given.sources)
     try:
-        if given.block is not None and given.block < SMALLEST_BLOCK:
-            raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
-        orient, kind = orientation(given.orient), suffix_of(given.target_kind)
-        targets = targets_of(given.sources, given.target, kind)
-        if given.report and len(targets) > 1:
-            raise UserError(f"expected one source for --report, got {len(targets)}")
-        for source, target in targets.items():
-            check_target(target, source, kind, given.overwrite)
-            check_report(given.report, source, target, given.overwrite)
+        orient, targets = checked(given)
+        with loading():  # takes seconds, unlike what is checked before
+            from tensorframes.cli.named import named_network
+            from tensorframes.normals import chosen_device
+            from tensorframes.reports import expect_page
+        if given.report:
+            expect_page(given.report)
         chosen_device(given.device)
         network, _ = named_network(given.weights, given.trusted, "--weights")
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
@@ -60,6 +54,29 @@ def main(arguments: Sequence[str]) -> int:
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
         code = max(code, finished(one, orient, network))
     return code
+
+
+def checked(given: argparse.Namespace) -> tuple[tuple[str, "ArrayLike | None"], dict[str, str]]:
+    """Check what needs no network; returns the method and viewpoint, and the target of each source.
+
+    Raises:
+        ValueError: the arguments are wrong, a single source is missing, or a target or report can't be written.
+    """
+    with loading():
+        from tensorframes.cli.clouds import check_report, check_source, check_target, suffix_of, targets_of
+    if given.block is not None and given.block < SMALLEST_BLOCK:
+        raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
+    orient, kind = orientation(given.orient), suffix_of(given.target_kind)
+    targets = targets_of(given.sources, given.target, kind)
+    if given.report and len(targets) > 1:
+        raise UserError(f"expected one source for --report, got {len(targets)}")
+    for source, target in targets.items():
+        check_target(target, source, kind, given.overwrite)
+        if given.report:
+            check_report(given.report, source, target, given.overwrite)
+    if len(targets) == 1:  # of several, the others are computed
+        check_source(*targets)
+    return orient, targets
 
 
 def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator") -> int:
@@ -134,6 +151,8 @@ def written(
         if cloud.sensor is None:
             expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
             raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
+        if cloud.suffix == ".pcd" and not cloud.sensor.any() and shown:
+            print(f"note: {given.source}: the sensor is at the origin, the default of PCD files", file=sys.stderr)
         orient = ("viewpoint", cloud.sensor)
     if given.confidence == "field":
         field = confidence_field(cloud)

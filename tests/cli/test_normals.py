@@ -210,7 +210,9 @@ def test_signs(tmp_path: Path, orient: tuple[str, ...], toward: int | None) -> N
         assert ((normal * (pos - [1e5, -3, 7])).sum(1) * toward > 0).all()
 
 
-@pytest.mark.parametrize("place", [(1e5, -3.0, 7.0), (1.9e5, -3.0, 7.0)], ids=["inside", "outside"])
+@pytest.mark.parametrize(
+    "place", [(1e5, -3.0, 7.0), (1.9e5, -3.0, 7.0), (0, 0, 0)], ids=["inside", "outside", "default"]
+)
 def test_signs_toward_the_sensor_of_a_pcd(tmp_path: Path, place: tuple[float, ...]) -> None:
     pos = sphere()
     head = "VERSION .7\nFIELDS x y z\nSIZE 8 8 8\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 300\nHEIGHT 1\n"
@@ -218,7 +220,8 @@ def test_signs_toward_the_sensor_of_a_pcd(tmp_path: Path, place: tuple[float, ..
     rows = "\n".join(" ".join(map(repr, row)) for row in pos.tolist())
     (tmp_path / "a.pcd").write_text(f"{head}VIEWPOINT {view} 1 0 0 0\nPOINTS 300\nDATA ascii\n{rows}\n")
     code, _, err = run("--orient", "sensor", tmp_path / "a.pcd", tmp_path / "b.npy")
-    assert (code, err) == (0, "")
+    note = f"note: {tmp_path / 'a.pcd'}: the sensor is at the origin, the default of PCD files\n"
+    assert (code, err) == (0, "" if any(place) else note)
     assert ((np.load(tmp_path / "b.npy")[:, 3:] * (place - pos)).sum(1) > 0).all()
 
 
@@ -301,6 +304,31 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         assert message in err
         assert err.startswith("error: ")
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("normals", "none.ply", "out.ply"), "none.ply: expected a readable file, got: No such file or directory"),
+        (("normals", "a.xyz", "b.xyz"), "b.xyz: exists; --overwrite replaces it"),
+        (("normals", "a.xyz", "out.doc"), "out.doc: expected a file of type"),
+        (("normals", "a.xyz", "out.ply", "--block", "9"), "expected --block >= 100, got 9"),
+        (("normals", "a.xyz", "out.ply", "--orient", "in"), "expected --orient none, viewpoint"),
+        (("normals", "a.xyz", "out.ply", "--report", "b.xyz"), "b.xyz: exists; --overwrite replaces it"),
+        (("export", "fast", "b.doc"), "b.doc: expected a name ending in"),
+        (("export", "fast", "b.pt2"), "b.pt2: exists; --overwrite replaces it"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_mistakes_that_need_no_torch_are_told_without_it(
+    tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    for name in ("a.xyz", "b.xyz", "b.pt2"):
+        (tmp_path / name).write_text("0 0 0\n")
+    code = "import sys; sys.modules['torch'] = None; from tensorframes.cli.main import main; sys.exit(main())"
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1), ended.stderr
+    assert ended.stderr.startswith(f"error: {message}")
 
 
 def test_quiet_says_nothing_and_overwrite_replaces_the_source(tmp_path: Path) -> None:
