@@ -112,7 +112,8 @@ def differences(saved: Any, given: Any, key: str = "") -> list[tuple[str, Any, A
     if isinstance(saved, dict) and isinstance(given, dict):
         classes = [str(recipe.get("_target_", "")) for recipe in (saved, given)]
         if all(classes) and locate(classes[0]) is not locate(classes[1]):
-            return [(key or "model", *(name.rpartition(".")[2] for name in classes))]
+            here, there = (name.rpartition(".")[2] for name in classes)
+            return [(key or "model", here, there)]
         shared = [name for name in saved if name in given and name != "_target_"]
         return [each for name in shared for each in differences(saved[name], given[name], f"{key}.{name}".lstrip("."))]
     matters = MESSAGES in key.split(".") or holds_name(saved) or holds_name(given)
