@@ -177,7 +177,7 @@ def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> N
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        (lambda pos: Frames(torch.full((len(pos), 3, 3), 0.5).to(pos)), "expected orthonormal frames R from Own"),
+        (lambda pos: Frames(torch.full((len(pos), 3, 3), 0.5).to(pos)), "expected frames R with orthonormal rows, got"),
         (lambda pos: Frames(torch.full((len(pos), 3, 3), torch.nan).to(pos)), r"got \|R R\^T - 1\| = nan"),
         (lambda pos: Frames.identity(len(pos) - 1, like=pos), r"expected frames \(150, 3, 3\) from Own.forward"),
         (lambda pos: Frames.identity(len(pos), 2, like=pos), r"got shape \(150, 2, 2\)"),
