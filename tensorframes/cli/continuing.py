@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
 from tensorframes.cli.results import shown
+from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import NormalTraining
@@ -45,7 +46,8 @@ def with_last(cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def check_unused(cfg: DictConfig, folder: Path) -> None:
-    """Check that the folder of a run holds no other run, whose files would be mixed with its own.
+    """Check that the folder of a training run holds no other run, whose files would be mixed with its own. What one
+    leaves that ended before its first checkpoint is replaced.
 
     Raises:
         UserError: it holds a checkpoint, and the run does not continue from one in it.
@@ -54,6 +56,17 @@ def check_unused(cfg: DictConfig, folder: Path) -> None:
     own = cfg.ckpt_path is not None and Path(cfg.ckpt_path).resolve().is_relative_to(folder.resolve())
     if last.is_file() and not own:
         raise UserError(f"expected a folder without a run, got {shown(folder)}; ckpt_path=last continues the run there")
+
+
+def check_untrained(folder: Path) -> None:
+    """Check that the folder of an evaluation holds no training run, even one without a checkpoint: its settings and
+    scores would be replaced.
+
+    Raises:
+        UserError: it holds one.
+    """
+    if (folder / "checkpoints").is_dir() or (folder / COMMAND).is_file():
+        raise UserError(f"expected hydra.run.dir to be a folder without a training run, got {shown(folder)}")
 
 
 def unstarted(cfg: DictConfig) -> DictConfig:
