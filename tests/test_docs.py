@@ -222,6 +222,12 @@ def test_links_exist(page: Path) -> None:
     assert [path for path in targets if not (page.parent / path).exists()] == []
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent != REPOSITORY / "benchmarks"], ids=title)
+def test_pages_say_that_programs_of_the_repository_are_not_in_the_package(page: Path) -> None:
+    if re.search(r"python (scripts|benchmarks|examples)/", text(page)):
+        assert re.search(r"checkout|(in|of) the repository", prose(page))
+
+
 def test_every_picture_is_shown() -> None:
     shown = {Path(path).name for page in PAGES for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", text(page))}
     assert {path.name for path in (DOCS / "images").iterdir()} == shown

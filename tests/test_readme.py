@@ -32,6 +32,18 @@ def test_its_errors_are_those_of_the_benchmarks() -> None:
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
+def test_the_time_of_100_000_normals_is_the_same_on_all_pages(name: str) -> None:
+    times = BENCHMARKS.partition("## Time and memory\n")[2]
+    (measured,) = re.findall(rf"^\| {name} \| (\d+\.\d\d) \|", times, re.MULTILINE)
+    seconds = f"{float(measured):.1f}"
+    row = next(line for line in text(README).splitlines() if line.startswith("|") and f"`{name}`" in line)
+    assert row.split("|")[-3].strip() == seconds
+    assert f"{seconds} s (`{name}`)" in text(DOCS / "model_card.md")
+    performance = text(DOCS / "performance.md")
+    assert re.findall(rf"100,000 normals with `{name}` \|.*\| (\S+) s \|", performance) == [seconds]
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
 def test_parameters_are_those_of_the_weights(name: str) -> None:
     count = f"{sum(parameter.numel() for parameter in pretrained(name).parameters()):,}"
     for page in (README, DOCS / "model_card.md"):

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from glob import glob
 
 from tensorframes.errors import LineParser
 
@@ -78,6 +79,14 @@ def joined(arguments: Sequence[str]) -> list[str]:
             words[place : place + 2] = [f"viewpoint={words[place + 1]}"]
             break
     return words
+
+
+def expanded(names: Sequence[str]) -> list[str]:
+    """The names, with the files that a pattern (*, ?, [...]) matches in its place, as shells but those of Windows do.
+
+    A name that exists, or that no file matches, stays.
+    """
+    return [found for name in names for found in (not os.path.lexists(name) and sorted(glob(name))) or [name]]
 
 
 def orientation(text: str) -> tuple[str, tuple[float, ...] | None]:

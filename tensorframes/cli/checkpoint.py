@@ -77,7 +77,11 @@ def load_estimator(path: str | Path, trusted: Sequence[str] = ()) -> Estimator:
     Raises:
         UserError: as :func:`read_checkpoint`; the model names a class of another package, or the weights don't fit.
     """
-    content = read_checkpoint(path)
+    return estimator_in(read_checkpoint(path), path, trusted)
+
+
+def estimator_in(content: dict[str, Any], path: str | Path, trusted: Sequence[str] = ()) -> Estimator:
+    """The estimator in the content of a checkpoint; ``path``: of its file, for messages. See :func:`load_estimator`."""
     weights = {
         name.removeprefix("estimator."): value
         for name, value in content["state_dict"].items()

@@ -128,6 +128,32 @@ def check_new(path: str, source: str, overwrite: bool) -> None:
     raise UserError(f"{path}: {'is the source' if same else 'exists'}; --overwrite replaces it")
 
 
+def check_source(source: str) -> None:
+    """Checks, before a long computation, that the source is there.
+
+    Raises:
+        UserError: it is not.
+    """
+    if source != STANDARD:
+        try:
+            os.stat(file_of(Path(source)))
+        except (OSError, ValueError) as error:  # ValueError: a null character in the name
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{source}: expected a readable file, got: {reason}") from error
+
+
+def check_report(path: str, source: str, target: str, overwrite: bool) -> None:
+    """Checks, before a long computation, that a report replaces nothing unasked.
+
+    Raises:
+        UserError: it would replace the source or the target; or it exists, and is not to be overwritten.
+    """
+    for name, cloud in {"target": target, "source": source}.items():
+        if place_of(path) == place_of(cloud):
+            raise UserError(f"{path}: expected another file for the report, got the {name}")
+    check_new(path, source, overwrite)
+
+
 def write_target(target: str, columns: "Columns", suffix: str = "") -> None:
     """Writes a file, or to the standard output, there by default in the format that the columns came from.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tensorframes.cli.arguments import expanded
 from tensorframes.errors import LineParser, UserError, loading, standard_output
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     """Read, print, draw; returns the exit code."""
     reader = parser()
     given = reader.parse_args(arguments)
+    given.runs = expanded(given.runs)
     with loading():
         from tensorframes.cli.runs import found_runs, without_scores
         from tensorframes.reports import expect_picture, score_picture

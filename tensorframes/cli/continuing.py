@@ -1,10 +1,8 @@
-"""Continuation of a run from its checkpoint, and initialisation of a run with trained weights.
+"""Continuation of a run from its checkpoint.
 
 A continued run has the configuration in its checkpoint, with the overrides of the command line.
 """
 
-import logging
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +12,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
-from tensorframes.cli.named import named_estimator, named_recipe
 from tensorframes.cli.results import shown
+from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
-from tensorframes.training import ConfidenceTraining, NormalTraining
-from tensorframes.training.confidence import LEARNED
+from tensorframes.training import NormalTraining
 from tensorframes.words import counted
-
-log = logging.getLogger(__name__)
 
 MODEL = ("backbone", "features", "frames", "messages", "task", "model")
 """The keys of the configuration that describe the model and its task; a continued run must not change them."""
@@ -51,7 +46,8 @@ def with_last(cfg: DictConfig, folder: Path) -> DictConfig:
 
 
 def check_unused(cfg: DictConfig, folder: Path) -> None:
-    """Check that the folder of a run holds no other run, whose files would be mixed with its own.
+    """Check that the folder of a training run holds no other run, whose files would be mixed with its own. What one
+    leaves that ended before its first checkpoint is replaced.
 
     Raises:
         UserError: it holds a checkpoint, and the run does not continue from one in it.
@@ -60,6 +56,17 @@ def check_unused(cfg: DictConfig, folder: Path) -> None:
     own = cfg.ckpt_path is not None and Path(cfg.ckpt_path).resolve().is_relative_to(folder.resolve())
     if last.is_file() and not own:
         raise UserError(f"expected a folder without a run, got {shown(folder)}; ckpt_path=last continues the run there")
+
+
+def check_untrained(folder: Path) -> None:
+    """Check that the folder of an evaluation holds no training run, even one without a checkpoint: its settings and
+    scores would be replaced.
+
+    Raises:
+        UserError: it holds one.
+    """
+    if (folder / "checkpoints").is_dir() or (folder / COMMAND).is_file():
+        raise UserError(f"expected hydra.run.dir to be a folder without a training run, got {shown(folder)}")
 
 
 def unstarted(cfg: DictConfig) -> DictConfig:
@@ -107,33 +114,6 @@ def has_changes_alone(cfg: DictConfig) -> bool:
     """Whether ``model`` names no class: it is changes to the network of trained weights."""
     model = cfg.get("model")
     return model is not None and "_target_" not in model
-
-
-def with_network(cfg: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """The configuration with a whole ``model``: where it names no class, it is changes to the network of the weights
-    that the run begins with, or continues.
-
-    Raises:
-        UserError: there are no such weights, their head cannot have a model of its error, or the command line chooses
-            parts of another network.
-    """
-    if not has_changes_alone(cfg):
-        return cfg
-    key = "start_from" if cfg.ckpt_path is None else "ckpt_path"
-    name = cfg[key]
-    if not isinstance(name, str):
-        found = "none" if name is None else name
-        raise UserError(f"expected {key} to name the weights whose network is taken, got {found}")
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if key_of(override).partition(".")[0] in MODEL[:-1]:
-            raise UserError(f"expected the network of {name} as it is, got {override.input_line}")
-    head = getattr(named_estimator(name, trusted_packages(cfg), key), "head", None)
-    if OmegaConf.select(cfg.model, "head.error") is not None and not hasattr(head, "error"):
-        kind = type(head).__name__
-        raise UserError(f"expected weights with a PlaneHead, which can have a model of its error, got {kind} in {name}")
-    cfg = cfg.copy()
-    cfg.model = OmegaConf.merge(named_recipe(name), cfg.model)
-    return cfg
 
 
 def trusted_packages(cfg: DictConfig) -> list[str]:
@@ -221,41 +201,3 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
         module.load_state_dict(read_checkpoint(path)["state_dict"])
     except RuntimeError as error:
         raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error
-
-
-def begin_with(module: NormalTraining, name: str, trusted: Sequence[str]) -> None:
-    """Initialise the estimator with the weights that ``start_from`` names.
-
-    All other state is new. Parts of the model that the weights lack keep their initialisation, and are logged; so does
-    the model of the error where it is what is trained. Where the model has none, that of the weights is left out:
-    normals do not depend on it.
-
-    Raises:
-        UserError: there are no weights of that name, or they are those of another model.
-    """
-    weights, own = named_estimator(name, trusted, "start_from").state_dict(), module.estimator.state_dict()
-    if isinstance(module, ConfidenceTraining) or not any(key.startswith(f"{LEARNED}.") for key in own):
-        weights = {key: value for key, value in weights.items() if not key.startswith(f"{LEARNED}.")}
-    for key, value in weights.items():
-        if key not in own or own[key].shape != value.shape:
-            here = f"one of {tuple(own[key].shape)}" if key in own else "none"
-            raise UserError(
-                f"expected start_from to name weights of the model configured, got {key} of {tuple(value.shape)} in "
-                f"{name} where the model has {here}: name the experiment of these weights, too"
-            )
-    module.estimator.load_state_dict(weights, strict=False)
-    if missing := [key for key in own if key not in weights]:
-        log.info("%s has no weights for %s: they begin anew", name, ", ".join(roots(missing, weights)))
-
-
-def roots(missing: Sequence[str], present: Collection[str]) -> list[str]:
-    """The parts of a model that missing parameters belong to, each once.
-
-    A part is the shortest prefix of at least two names without any present parameter, or the parameter itself.
-    """
-    found = []
-    for key in missing:
-        names = key.split(".")
-        parts = (".".join(names[:depth]) for depth in range(2, len(names)))
-        found.append(next((part for part in parts if not any(name.startswith(f"{part}.") for name in present)), key))
-    return list(dict.fromkeys(found))

@@ -19,14 +19,12 @@ from tensorframes.cli.checks import (
 )
 from tensorframes.cli.cli import Run
 from tensorframes.cli.confidence import expect_errors, report_confidence
-from tensorframes.cli.continuing import trusted_packages
+from tensorframes.cli.continuing import check_untrained, trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
-from tensorframes.cli.named import named_estimator
+from tensorframes.cli.named import named
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
-from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.data import evenly_spaced
-from tensorframes.errors import UserError
 from tensorframes.normals import PRETRAINED, EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
 from tensorframes.scoring import Method, deviation, published_rmse
@@ -40,7 +38,7 @@ log = logging.getLogger(__name__)
 def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     """Score ``cfg.checkpoint`` on the test clouds of ``cfg.data``; returns the content of metrics.json."""
     silence_libraries()
-    expect_no_training(run.folder)
+    check_untrained(run.folder)
     check_added(cfg, run.overrides)
     check_folder(run.overrides)
     plain = {
@@ -92,16 +90,6 @@ def evaluate(cfg: DictConfig, run: Run) -> dict[str, Any]:
     return results
 
 
-def expect_no_training(folder: Path) -> None:
-    """Check that a folder holds no training run, whose settings and scores would be replaced.
-
-    Raises:
-        UserError: it holds one.
-    """
-    if (folder / "checkpoints").is_dir() or (folder / COMMAND).is_file():
-        raise UserError(f"expected hydra.run.dir to be a folder without a training run, got {shown(folder)}")
-
-
 def beside(cfg: DictConfig, method: Method) -> list[Method]:
     """What a report shows the method's errors beside: ``methods.pca``, unless it is the method itself."""
     node = (cfg.get("methods") or {}).get("pca")
@@ -141,5 +129,5 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in methods:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
-    estimator = named_estimator(name, trusted_packages(cfg), "checkpoint", others=list(methods))
-    return EstimatorMethod(estimator, name if name in PRETRAINED else "network", device)
+    trained = named(name, trusted_packages(cfg), "checkpoint", others=list(methods))
+    return EstimatorMethod(trained.estimator, name if name in PRETRAINED else "network", device)

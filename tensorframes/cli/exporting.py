@@ -50,29 +50,27 @@ def main(arguments: Sequence[str]) -> int:
     with loading():
         from tensorframes.atomic import expect_replaceable
         from tensorframes.cli.clouds import check_new
-        from tensorframes.cli.named import chosen_weights
-        from tensorframes.normals import NormalEstimator, pretrained
-        from tensorframes.progress import progress_bar
     try:
         if (write := WRITERS.get(target.suffix.lower())) is None:
             raise UserError(f"{target}: expected a name ending in {', '.join(WRITERS)}, got {target.suffix or 'none'}")
         expect_replaceable(target)
         check_new(given.target, given.source, given.overwrite)
-        chosen = chosen_weights(given.source, given.trusted)
-        estimator = chosen if isinstance(chosen, NormalEstimator) else pretrained(chosen)
+        with loading():  # takes seconds, unlike what is checked before
+            from tensorframes.cli.named import named_network
+            from tensorframes.progress import progress_bar
+        estimator, recipe = named_network(given.source, given.trusted, "the source")
         with progress_bar(f"writing {target}"):
-            write(estimator, given.source, target)
+            write(estimator, recipe, given.source, target)
     except (ValueError, OSError) as error:
         reader.error(str(error))
     return flushed(f"{target}: {target.stat().st_size / 1e6:.2f} MB\n")
 
 
-def write_weights(estimator: NormalEstimator, source: str, target: Path) -> None:
+def write_weights(estimator: NormalEstimator, recipe: dict[str, Any], source: str, target: Path) -> None:
     """A weights file, with the recipe of the network and what it was trained as."""
-    from tensorframes.cli.named import named_recipe
     from tensorframes.normals import save_weights
 
-    save_weights(estimator, named_recipe(source), target, training_of(source))
+    save_weights(estimator, recipe, target, training_of(source))
 
 
 def training_of(name: str) -> dict[str, Any]:
@@ -81,13 +79,13 @@ def training_of(name: str) -> dict[str, Any]:
     The experiment, steps and seed of a checkpoint come after those of the weights that it began with.
     """
     from tensorframes.cli.checkpoint import read_checkpoint
-    from tensorframes.normals import PRETRAINED, about
-    from tensorframes.normals.weights import SUFFIX, pretrained_path
+    from tensorframes.cli.named import is_checkpoint
+    from tensorframes.normals import PRETRAINED, about, pretrained_path
 
     file = pretrained_path(name) if name in PRETRAINED else Path(name)
     if not file.is_file():
         return {"start_from": name}
-    if file.suffix == SUFFIX:
+    if not is_checkpoint(str(file)):
         return about(file)
     content = read_checkpoint(file)
     config = content["tensorframes"]["config"]
@@ -101,7 +99,7 @@ def following(before: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, An
     return {**before, "then": following(before["then"], own) if "then" in before else own}
 
 
-def write_program(estimator: NormalEstimator, source: str, target: Path) -> None:
+def write_program(estimator: NormalEstimator, recipe: dict[str, Any], source: str, target: Path) -> None:
     """A program of ``torch.export``."""
     import torch
 
@@ -111,7 +109,7 @@ def write_program(estimator: NormalEstimator, source: str, target: Path) -> None
         torch.export.save(program(estimator), file)
 
 
-def write_onnx(estimator: NormalEstimator, source: str, target: Path) -> None:
+def write_onnx(estimator: NormalEstimator, recipe: dict[str, Any], source: str, target: Path) -> None:
     """A program in ONNX."""
     import torch
 
@@ -160,7 +158,7 @@ def exporting() -> Iterator[None]:
         raise UserError(f"expected a network that torch can export, got one that it cannot: {line}") from error
 
 
-WRITERS: dict[str, Callable[[NormalEstimator, str, Path], None]] = {
+WRITERS: dict[str, Callable[[NormalEstimator, dict[str, Any], str, Path], None]] = {
     ".safetensors": write_weights,
     ".pt2": write_program,
     ".onnx": write_onnx,

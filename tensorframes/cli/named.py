@@ -2,16 +2,25 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zipfile import is_zipfile
 
-from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
+from tensorframes.cli.checkpoint import estimator_in, read_checkpoint
 from tensorframes.cli.folders import find_plugins
 from tensorframes.errors import UserError
 from tensorframes.normals import PRETRAINED, Estimator, NormalEstimator, load_weights, pretrained
-from tensorframes.normals.weights import pretrained_path, recipe_of
+from tensorframes.normals.weights import SUFFIX, pretrained_path, recipe_of
 
 
-def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Estimator:
+class Trained(NamedTuple):
+    """A trained estimator, and the recipe that it is built from."""
+
+    name: str
+    estimator: Estimator
+    recipe: dict[str, Any]
+
+
+def named(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Trained:
     """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
 
     Args:
@@ -22,9 +31,12 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
         UserError: it is none of them, or a file that can't be used.
     """
     if name in PRETRAINED:
-        return pretrained(name)
+        return Trained(name, pretrained(name), recipe_of(pretrained_path(name)))
     try:
-        return load_weights(name, trusted) if name.endswith(".safetensors") else load_estimator(name, trusted)
+        if not is_checkpoint(name):
+            return Trained(name, load_weights(name, trusted), recipe_of(name))
+        content = read_checkpoint(name)
+        return Trained(name, estimator_in(content, name, trusted), content["tensorframes"]["model"])
     except UserError as error:
         if ("/" in name or "." in name) and Path(name).exists():
             raise
@@ -32,29 +44,20 @@ def named_estimator(name: str, trusted: Sequence[str], key: str, others: Sequenc
         raise UserError(f"expected {key} to be a file or one of {names}, got {name}, which is none") from error
 
 
-def named_recipe(name: str) -> dict[str, Any]:
-    """The recipe of the estimator of that name, which ``named_estimator`` accepts."""
-    if name in PRETRAINED:
-        return recipe_of(pretrained_path(name))
-    if name.endswith(".safetensors"):
-        return recipe_of(name)
-    recipe: dict[str, Any] = read_checkpoint(name)["tensorframes"]["model"]
-    return recipe
+def is_checkpoint(name: str) -> bool:
+    """Whether a file is a checkpoint, by its name or, if that does not tell, by its content; others are weights."""
+    return name.endswith(".ckpt") or (not name.endswith(SUFFIX) and is_zipfile(name))
 
 
-def chosen_weights(name: str, trusted: Sequence[str]) -> str | NormalEstimator:
-    """The name, if it is that of weights of the package, or the estimator in the file of that name.
+def named_network(name: str, trusted: Sequence[str], key: str) -> tuple[NormalEstimator, dict[str, Any]]:
+    """A network by its name, and its recipe; see ``named``. Classes may be of packages in the working directory.
 
     Raises:
-        UserError: there is no such file, or it is neither a weights file nor a checkpoint.
+        UserError: see ``named``; or the file holds another estimator.
     """
     if trusted:
         find_plugins()
-    if name in PRETRAINED:
-        return name
-    if not name.endswith(".ckpt"):
-        return load_weights(name, trusted)
-    estimator = load_estimator(name, trusted)
+    _, estimator, recipe = named(name, trusted, key)
     if not isinstance(estimator, NormalEstimator):
         raise UserError(f"expected a NormalEstimator in {name}, got a {type(estimator).__name__}")
-    return estimator
+    return estimator, recipe

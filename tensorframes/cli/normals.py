@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.cli.arguments import joined, orientation, parser
+from tensorframes.cli.arguments import expanded, joined, orientation, parser
 from tensorframes.errors import UserError, discard_output, flushed, loading, mistake
 from tensorframes.words import counted
 
@@ -36,35 +36,50 @@ def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
     given = reader.parse_intermixed_args(joined(arguments))
-    with loading():
-        from tensorframes.cli.clouds import check_target, suffix_of, targets_of
-        from tensorframes.cli.named import chosen_weights
-        from tensorframes.cli.reporting import check_report
-        from tensorframes.normals import chosen_device
+    given.sources = expanded(given.sources)
     try:
-        if given.block is not None and given.block < SMALLEST_BLOCK:
-            raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
-        orient, kind = orientation(given.orient), suffix_of(given.target_kind)
-        targets = targets_of(given.sources, given.target, kind)
-        if given.report and len(targets) > 1:
-            raise UserError(f"expected one source for --report, got {len(targets)}")
-        for source, target in targets.items():
-            check_target(target, source, kind, given.overwrite)
-            check_report(given.report, source, target, given.overwrite)
+        orient, targets = checked(given)
+        with loading():  # takes seconds, unlike what is checked before
+            from tensorframes.cli.named import named_network
+            from tensorframes.normals import chosen_device
+            from tensorframes.reports import expect_page
+        if given.report:
+            expect_page(given.report)
         chosen_device(given.device)
-        weights = chosen_weights(given.weights, given.trusted)
+        network, _ = named_network(given.weights, given.trusted, "--weights")
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     code = 0
     for source, target in targets.items():
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
-        code = max(code, finished(one, orient, weights))
+        code = max(code, finished(one, orient, network))
     return code
 
 
-def finished(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
-) -> int:
+def checked(given: argparse.Namespace) -> tuple[tuple[str, "ArrayLike | None"], dict[str, str]]:
+    """Check what needs no network; returns the method and viewpoint, and the target of each source.
+
+    Raises:
+        ValueError: the arguments are wrong, a single source is missing, or a target or report can't be written.
+    """
+    with loading():
+        from tensorframes.cli.clouds import check_report, check_source, check_target, suffix_of, targets_of
+    if given.block is not None and given.block < SMALLEST_BLOCK:
+        raise UserError(f"expected --block >= {SMALLEST_BLOCK}, got {given.block}")
+    orient, kind = orientation(given.orient), suffix_of(given.target_kind)
+    targets = targets_of(given.sources, given.target, kind)
+    if given.report and len(targets) > 1:
+        raise UserError(f"expected one source for --report, got {len(targets)}")
+    for source, target in targets.items():
+        check_target(target, source, kind, given.overwrite)
+        if given.report:
+            check_report(given.report, source, target, given.overwrite)
+    if len(targets) == 1:  # of several, the others are computed
+        check_source(*targets)
+    return orient, targets
+
+
+def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator") -> int:
     """Write the target of one source, and print its line, or the error; returns the exit code."""
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
@@ -73,7 +88,7 @@ def finished(
     try:
         if len(given.sources) > 1:  # the clouds before may have written it
             check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        pos, normals, confidence = written(given, orient, weights)
+        pos, normals, confidence = written(given, orient, network)
     except (ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         named = len(given.sources) == 1 or given.source in text or given.target in text
@@ -112,13 +127,13 @@ def summary(
 
 
 def written(
-    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], weights: "str | NormalEstimator"
+    given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator"
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence
     (N,) if it is known.
 
     Args:
-        given: the arguments. orient: method and viewpoint, see ``orientation``. weights: name or estimator.
+        given: the arguments. orient: method and viewpoint, see ``orientation``. network: what estimates.
     """
     with loading():
         import numpy as np
@@ -136,6 +151,8 @@ def written(
         if cloud.sensor is None:
             expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
             raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
+        if cloud.suffix == ".pcd" and not cloud.sensor.any() and shown:
+            print(f"note: {given.source}: the sensor is at the origin, the default of PCD files", file=sys.stderr)
         orient = ("viewpoint", cloud.sensor)
     if given.confidence == "field":
         field = confidence_field(cloud)
@@ -147,7 +164,7 @@ def written(
     if lost and shown:
         print(f"note: {lost_line(name, lost, to)}", file=sys.stderr)
     pos, start = cloud.pos, time.perf_counter()
-    normals, confidence = estimated(given, pos, weights)
+    normals, confidence = estimated(given, pos, network)
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
@@ -159,7 +176,7 @@ def written(
 
 
 def estimated(
-    given: argparse.Namespace, pos: "NDArray[np.float64]", weights: "str | NormalEstimator"
+    given: argparse.Namespace, pos: "NDArray[np.float64]", network: "NormalEstimator"
 ) -> tuple["NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
     from tensorframes.normals import normals_and_confidence
@@ -170,8 +187,8 @@ def estimated(
     block: Block = given.block or "auto"
     with progress_bar(counted(len(pos), "point"), points=len(pos), shown=not given.quiet) as progress:
         if given.confidence is not None:
-            return normals_and_confidence(pos, weights, given.device, progress, block)
-        found = answered(pos, weights, given.device, progress, block)
+            return normals_and_confidence(pos, network, given.device, progress, block)
+        found = answered(pos, network, given.device, progress, block)
         return found.normal, None if found.error is None else confidence(found.error)
 
 

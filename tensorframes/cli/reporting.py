@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.cli.clouds import check_new, place_of
 from tensorframes.errors import UserError
 from tensorframes.normals.missing import missing
 
@@ -16,23 +15,6 @@ NOT_OPTIONS = ("source", "sources", "target", "report", "weights", "device")
 """Arguments that the report names apart, or not at all."""
 NAMES = {"source_kind": "from", "target_kind": "to"}
 """Options that are not called as their values."""
-
-
-def check_report(path: str | None, source: str, target: str, overwrite: bool) -> None:
-    """Raises an error before the work is done where the report could not be written.
-
-    Raises:
-        UserError: it would replace the source or the target; it exists, and is not to be overwritten; or see
-            ``expect_page``.
-    """
-    from tensorframes.reports import expect_page
-
-    if path is not None:
-        expect_page(path)
-        for name, cloud in {"target": target, "source": source}.items():
-            if place_of(path) == place_of(cloud):
-                raise UserError(f"{path}: expected another file for the report, got the {name}")
-        check_new(path, source, overwrite)
 
 
 def report_run(

@@ -14,11 +14,11 @@ from pytorch_lightning.callbacks import ProgressBar
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
+from tensorframes.cli.beginning import begin_with, with_network
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.cli import Run
 from tensorframes.cli.continuing import (
     LAST,
-    begin_with,
     check_continues,
     check_unused,
     continued,
@@ -27,11 +27,11 @@ from tensorframes.cli.continuing import (
     load_weights,
     trusted_packages,
     with_last,
-    with_network,
 )
 from tensorframes.cli.fitting import fit, last_checkpoint
 from tensorframes.cli.launch import as_ranked
 from tensorframes.cli.lock import locked
+from tensorframes.cli.named import named
 from tensorframes.cli.processes import check_processes, launchers_in_one_line
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
@@ -86,7 +86,7 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     check_unused(cfg, run.folder)
     if repeated and cfg.ckpt_path is None:
         log.info("%s: no run to continue, a new one begins", shown(run.folder))
-    cfg = with_network(continued(cfg, run.overrides), run.overrides)
+    cfg, network = with_network(continued(cfg, run.overrides), run.overrides)
     check_all(cfg, run.overrides)
     if repeated and is_over(cfg, run.folder):
         log.info("%s: finished before", shown(run.folder))
@@ -98,7 +98,8 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     if cfg.ckpt_path is not None:
         load_weights(module, cfg.ckpt_path)
     elif cfg.start_from is not None:
-        begin_with(module, cfg.start_from, trusted_packages(cfg))
+        before = network or named(cfg.start_from, trusted_packages(cfg), "start_from")
+        begin_with(module, before, OmegaConf.to_container(cfg.model, resolve=True))
     try:
         return trained(cfg, run, module)
     finally:

@@ -36,13 +36,14 @@ PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "32", "64")
 WITHOUT_STEPS = {
     "max_epochs": (None, -1),
     "min_epochs": (None, 0),
-    "limit_train_batches": (None,),
-    "overfit_batches": (None, 0),
-    "fast_dev_run": (None, False),
-    "check_val_every_n_epoch": (None,),
+    "limit_train_batches": (None, 1.0),
+    "overfit_batches": (None, 0, 0.0),
+    "fast_dev_run": (None, False, 0),
+    "check_val_every_n_epoch": (None, 1),
 }
 """Settings by which Lightning would end or repeat epochs, with the values that do not: training is one endless epoch,
-and a run that ended otherwise than by its steps would have repeated samples, or no checkpoint."""
+and a run that ended otherwise than by its steps would have repeated samples, or no checkpoint. With ``min_epochs=1``
+early stopping would wait for the end of that epoch. 1.0 is all batches, 1 is one."""
 
 AT_LEAST = {"trainer.max_steps": 1, "trainer.accumulate_grad_batches": 1, "trainer.log_every_n_steps": 0}
 
@@ -84,7 +85,8 @@ def check_trainer(trainer: DictConfig) -> None:
         if value is not None and value < least:
             raise UserError(f"expected {path} >= {least}, got {value}")
     for key, values in WITHOUT_STEPS.items():
-        if (value := trainer.get(key)) not in values:
+        value = trainer.get(key)
+        if not any(value == harmless and type(value) is type(harmless) for harmless in values):
             use = "val_check_interval" if key == "check_val_every_n_epoch" else "max_steps"
             raise UserError(
                 f"expected no trainer.{key}, since trainer.{use} counts steps, not epochs, got trainer.{key}={value}"

@@ -9,8 +9,12 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import GetAttrKey, KeyEntry, register_pytree_node
 
+from tensorframes.errors import UserError
 from tensorframes.geometry.checks import check_rows
 from tensorframes.reps import Representation, full_precision, representation
+
+SKEW = 1e-2
+"""Largest entry of R R^T - 1 of matrices that rounding, in any precision, made of orthogonal ones."""
 
 
 class Frames:
@@ -25,6 +29,9 @@ class Frames:
             3 the world's axes (reproducible, not equivariant). None means all 0.
 
     They are a node of PyTorch's trees of tensors, so that ``torch.export`` takes them as an input.
+
+    Raises:
+        ValueError: the shapes are others, or the matrices are not orthogonal (seen on a CPU, eagerly).
     """
 
     def __init__(self, matrices: Tensor, fallback: Tensor | None = None) -> None:
@@ -34,6 +41,7 @@ class Frames:
             raise ValueError(f"expected frames (N, d, d), got shape {tuple(matrices.shape)}")
         if fallback is not None and fallback.shape != matrices.shape[:1]:
             raise ValueError(f"expected fallback of shape ({matrices.shape[0]},), got {tuple(fallback.shape)}")
+        _check_orthogonal(matrices.detach())
         self.matrices = matrices
         self.fallback = fallback
 
@@ -59,7 +67,7 @@ class Frames:
     def to(self, *args: Any, **kwargs: Any) -> Frames:
         """The frames on another device, or in another precision; arguments as in ``torch.Tensor.to``."""
         matrices = self.matrices.to(*args, **kwargs)
-        return Frames(matrices, None if self.fallback is None else self.fallback.to(matrices.device))
+        return _of_parts([matrices, None if self.fallback is None else self.fallback.to(matrices.device)])
 
     def to_local(self, x: Tensor, reps: Representation | str) -> Tensor:
         """rho(R_i) x_i: features (N, ..., dim) from the world into each point's own frame."""
@@ -82,7 +90,11 @@ class Frames:
     def index_select(self, rows: Tensor) -> Frames:
         """The frames of some points."""
         fallback = None if self.fallback is None else self.fallback.index_select(0, rows)
-        return Frames(self.matrices.index_select(0, rows), fallback)
+        return _of_parts([self.matrices.index_select(0, rows), fallback])
+
+    def consecutive(self, rows: slice) -> Frames:
+        """The frames of consecutive points, not copied; ``fallback`` is left out."""
+        return _of_parts([self.matrices[rows]])
 
     def turned(self, turn: Tensor) -> Frames:
         """U_i R_i, for orthogonal turn (N, d, d), given in each point's own frame."""
@@ -92,7 +104,7 @@ class Frames:
         r"""S R_i with S = diag(1, ..., 1, -1): the last axis reversed, what a reflection makes of an SO(d) frame."""
         sign = torch.ones(self.d, dtype=self.matrices.dtype, device=self.matrices.device)
         sign[-1] = -1
-        return Frames(self.matrices * sign.unsqueeze(-1), self.fallback)
+        return _of_parts([self.matrices * sign.unsqueeze(-1), self.fallback])
 
     def __repr__(self) -> str:
         return f"Frames({len(self)} points, d={self.d})"
@@ -101,6 +113,17 @@ class Frames:
 @full_precision
 def _product(a: Tensor, b: Tensor) -> Tensor:
     return a @ b
+
+
+def _check_orthogonal(matrices: Tensor) -> None:
+    """Raise UserError unless R R^T is 1 up to SKEW for matrices R (N, d, d)."""
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    if traced or matrices.device.type != "cpu" or matrices.numel() == 0:
+        return
+    product = _product(matrices, matrices.transpose(-1, -2))
+    error = (product - torch.eye(matrices.shape[-1], dtype=product.dtype)).abs().amax()
+    if not bool(error <= SKEW):
+        raise UserError(f"expected frames R with orthonormal rows, got |R R^T - 1| = {float(error):.2g}")
 
 
 def _parts(frames: Frames) -> tuple[list[Tensor], None]:
@@ -113,8 +136,8 @@ def _named_parts(frames: Frames) -> tuple[list[tuple[KeyEntry, Any]], None]:
     return list(zip(map(GetAttrKey, ("matrices", "fallback")), _parts(frames)[0], strict=False)), None
 
 
-def _of_parts(parts: Iterable[Any], _: None) -> Frames:
-    """Frames of what a function made of their tensors, which may be anything."""
+def _of_parts(parts: Iterable[Any], _: None = None) -> Frames:
+    """Frames of what a function made of their tensors, which may be anything: nothing is checked."""
     frames = Frames.__new__(Frames)
     frames.matrices, frames.fallback = [*parts, None][:2]
     return frames

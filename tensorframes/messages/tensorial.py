@@ -142,7 +142,7 @@ class TensorialMessagePassing(MessagePassing):
             edges = slice(rows.start * degree, rows.stop * degree)
             part = {name: self._part(name, value, rows, edges, edge_index.shape[1]) for name, value in kwargs.items()}
             own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
-            return self._serve(own, Frames(receivers.matrices[rows]), part, {})
+            return self._serve(own, receivers.consecutive(rows), part, {})
 
         return torch.cat(parallel_map(of_chunk, range(0, len(receivers), CHUNK), edge_index.device))
 

@@ -24,8 +24,6 @@ from tensorframes.reps import Representation
 
 PROFILED = 8192
 """Points at which the profile of a large cloud is measured."""
-SKEW = 1e-2
-"""Largest entry of R R^T - 1 of frames that rounding, in any precision, made of orthonormal ones."""
 
 
 class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
@@ -197,7 +195,7 @@ def checked(backbone: Backbone, result: object, pos: Tensor) -> tuple[Tensor, Fr
 
 
 def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
-    """What a frame finder returned for points pos (N, 3): N frames, whose rows are orthonormal (seen on a CPU alone).
+    """What a frame finder returned for points pos (N, 3): N frames.
 
     Raises:
         UserError: it returned something else.
@@ -205,12 +203,8 @@ def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
     name = type(finder).__name__
     if not isinstance(result, Frames):
         raise UserError(f"expected {name} to return Frames, got {type(result).__name__}")
-    matrices, expected = result.matrices.detach(), (pos.shape[0], 3, 3)
-    if tuple(matrices.shape) != expected:
-        raise UserError(f"expected frames {expected} from {name}.forward, got shape {tuple(matrices.shape)}")
-    if len(matrices) and matrices.device.type == "cpu" and not torch.compiler.is_compiling():
-        product = matrices @ matrices.transpose(-1, -2)
-        error = (product - torch.eye(3, dtype=product.dtype, device=product.device)).abs().amax()
-        if not bool(error <= SKEW):
-            raise UserError(f"expected orthonormal frames R from {name}.forward, got |R R^T - 1| = {float(error):.2g}")
+    expected = (pos.shape[0], 3, 3)
+    if tuple(result.matrices.shape) != expected:
+        shape = tuple(result.matrices.shape)
+        raise UserError(f"expected frames {expected} from {name}.forward, got shape {shape}")
     return result

@@ -14,8 +14,10 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 
 from tensorframes.cli import command_line, train
+from tensorframes.cli.beginning import begin_with, differences, roots, with_network
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
-from tensorframes.cli.continuing import begin_with, continued, roots, with_network
+from tensorframes.cli.continuing import continued
+from tensorframes.cli.named import named
 from tensorframes.errors import UserError
 from tensorframes.normals import built, pretrained, save_weights
 from tensorframes.training.module import FORMAT
@@ -219,7 +221,7 @@ def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixtu
     known, module = estimator.state_dict(), SimpleNamespace(estimator=built(stored_recipe()))
     before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
     with caplog.at_level("INFO"):
-        begin_with(module, str(tmp_path / "less.safetensors"), [])
+        begin_with(module, named(str(tmp_path / "less.safetensors"), [], "start_from"), stored_recipe())
     assert "less.safetensors has no weights for head.final_selection: they begin anew" in caplog.text
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
@@ -233,8 +235,55 @@ def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
 
 
 def test_weights_with_more_than_the_model_are_refused() -> None:
+    estimator, recipe = without_choice()
     with pytest.raises(UserError, match=r"got head.final_selection.*where the model has none"):
-        begin_with(SimpleNamespace(estimator=without_choice()[0]), str(STORED), [])
+        begin_with(SimpleNamespace(estimator=estimator), named(str(STORED), [], "start_from"), recipe)
+
+
+SCALAR = {"_target_": "tensorframes.messages.ScalarMessages"}
+TENSOR = {"_target_": "tensorframes.messages.kinds.TensorMessages", "shares": [0.375, 0.25]}
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "told"),
+    [
+        ("backbone", {"messages": SCALAR}, r"with backbone\.messages TensorMessages \(here ScalarMessages\): name the"),
+        (
+            "backbone",
+            {"messages": TENSOR | {"shares": [0.375, 0.375]}},
+            r"messages\.shares .* \(here \[0\.375, 0\.375\]",
+        ),
+        ("backbone", {"messages": TENSOR}, ""),  # the same class by another name
+        ("backbone", {"neighbours": 9}, ""),
+        (
+            "frames",
+            {"_target_": "tensorframes.frames.GravityFrames", "axis": [0, 0, 1]},
+            r"frames LearnedFrames \(here G",
+        ),
+    ],
+)
+def test_weights_of_features_of_another_meaning_are_refused(part: str, changes: dict[str, Any], told: str) -> None:
+    recipe, trained = stored_recipe(), named(str(STORED), [], "start_from")
+    recipe[part] |= changes
+    module = SimpleNamespace(estimator=built(recipe))
+    if not told:
+        begin_with(module, trained, recipe)
+        return
+    with pytest.raises(UserError, match=f"weights of the model configured, got .*safetensors .*{told}"):
+        begin_with(module, trained, recipe)
+
+
+def test_all_settings_that_differ_are_named() -> None:
+    saved = {
+        "frames": {"group": "so", "hidden": 8},
+        "backbone": {"aggregations": ["max"], "radii": [1.5], "refine": False},
+    }
+    given = {
+        "frames": {"group": "o", "hidden": 9},
+        "backbone": {"aggregations": ["mean"], "radii": [2], "refine": True},
+    }
+    expected = [("frames.group", "so", "o"), ("backbone.aggregations", ["max"], ["mean"])]
+    assert differences(saved, given) == expected
 
 
 def test_a_run_continues_or_begins_with_weights(app: App, trained: Path) -> None:
@@ -259,12 +308,13 @@ def test_a_model_without_a_class_is_a_change_to_the_network_of_the_weights(tmp_p
     error = {"_target_": "tensorframes.normals.ErrorModel", "_partial_": True, "hidden": 8}
     model, overrides = {"head": {"error": error}}, ("experiment=confidence", f"start_from={STORED}")
     cfg = OmegaConf.create({"model": model, "start_from": str(STORED), "ckpt_path": None, "trusted": []})
-    changed = with_network(cfg, overrides)
+    changed, trained = with_network(cfg, overrides)
+    assert trained.recipe == stored_recipe()
     expected = stored_recipe()
     expected["head"]["error"] = error
     assert OmegaConf.to_container(changed.model) == expected
     assert OmegaConf.to_container(cfg.model) == model
-    assert with_network(changed, overrides) is changed
+    assert with_network(changed, overrides) == (changed, None)
     with pytest.raises(UserError, match=r"expected the network of .*format1.safetensors as it is, got frames=pca"):
         with_network(cfg, (*overrides, "frames=pca"))
     with pytest.raises(UserError, match=r"as it is, got task.head.embedding=8"):

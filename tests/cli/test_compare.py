@@ -51,6 +51,12 @@ def lines(ended: Ended) -> list[list[str]]:
     return [line.split() for line in ended.out.splitlines()]
 
 
+def test_a_pattern_that_the_shell_left_is_expanded(tmp_path: Path) -> None:
+    for job in (3, 4):
+        left(tmp_path / "sweep" / str(job), job)
+    assert lines(run_command("compare", tmp_path / "sweep" / "*")) == lines(run_command("compare", tmp_path / "sweep"))
+
+
 def test_a_sweep_is_taken_as_it_is(tmp_path: Path) -> None:
     for job in (0, 2, 10):
         left(tmp_path / "sweep" / str(job), 3 + job, f"seed: {job}\nmodule: {{seed: {job}}}\nlr: 0.1\n")

@@ -10,8 +10,9 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from tensorframes.cli import build, config_dir
+from tensorframes.cli.beginning import begin_with, with_network
 from tensorframes.cli.checks import check_settings
-from tensorframes.cli.continuing import begin_with, with_network
+from tensorframes.cli.named import named
 from tensorframes.normals import pretrained
 
 CONFIGS = config_dir()
@@ -70,7 +71,7 @@ def test_every_component(composed: object, group: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml")))
 def test_every_experiment(composed: object, name: str) -> None:
-    cfg = with_network(composed("train", f"experiment={name}"), ())
+    cfg, _ = with_network(composed("train", f"experiment={name}"), ())
     check_settings(cfg)
     build.training_module(cfg)
     build.each(cfg.callbacks, "callbacks")
@@ -100,8 +101,9 @@ def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -
 
 
 def test_the_weights_fast_are_of_the_network_of_its_experiment(composed: object) -> None:
-    module = build.training_module(composed("train", "experiment=fast"))
-    begin_with(module, "fast", [])
+    cfg = composed("train", "experiment=fast")
+    module = build.training_module(cfg)
+    begin_with(module, named("fast", [], "start_from"), OmegaConf.to_container(cfg.model, resolve=True))
     own, shipped = module.estimator.state_dict(), pretrained("fast").state_dict()
     left_out = shipped.keys() - own.keys()
     assert left_out == {key for key in shipped if key.startswith("head.error.")} != set()

@@ -65,8 +65,11 @@ def test_a_program_computes_what_its_network_does() -> None:
         (("fast", "fast"), "fast: expected a name ending in .safetensors, .pt2, .onnx, got none"),
         (("fast", "none/fast.pt2"), "none/fast.pt2: expected a folder {folder}/none, got none"),
         (("fast", "there.pt2"), "there.pt2: exists; --overwrite replaces it"),
-        (("quick", "quick.pt2"), "expected fast, best or a weights file, got quick, which is none"),
-        (("none.ckpt", "quick.pt2"), "expected a checkpoint file, got none.ckpt, which is none"),
+        (("quick", "quick.pt2"), "expected the source to be a file or one of fast, best, got quick, which is none"),
+        (
+            ("none.ckpt", "quick.pt2"),
+            "expected the source to be a file or one of fast, best, got none.ckpt, which is none",
+        ),
         (("best", "best.pt2"), "expected a network whose head can be exported, as that of fast, got a PlaneFitHead"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -63,6 +63,8 @@ TRAINING = {
     "trainer.accelerator=abacus": "abacus",
     "trainer.check_val_every_n_epoch=0": "since trainer.val_check_interval counts steps, not epochs, got",
     "+trainer.max_epochs=1": "trainer.max_steps counts steps, not epochs, got trainer.max_epochs=1",
+    "+trainer.min_epochs=1": "trainer.max_steps counts steps, not epochs, got trainer.min_epochs=1",
+    "+trainer.limit_train_batches=1": "counts steps, not epochs, got trainer.limit_train_batches=1\n",
     "+trainer.limit_train_batches=3": "counts steps, not epochs, got trainer.limit_train_batches=3",
     "+trainer.overfit_batches=1": "trainer.max_steps counts steps, not epochs, got trainer.overfit_batches=1",
     "+trainer.fast_dev_run=true": "trainer.max_steps counts steps, not epochs, got trainer.fast_dev_run=True",

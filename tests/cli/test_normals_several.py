@@ -118,3 +118,16 @@ def test_names_without_a_known_suffix_are_kept() -> None:
     Path("b.xyz").rename("scan.2")
     assert run_command("normals", "scan.1", "scan.2", "normals", "--from", "xyz", "--to", "ply", "--quiet").code == 0
     assert made() == ["scan.1.ply", "scan.2.ply"]
+
+
+def test_patterns_that_the_shell_left_are_expanded() -> None:
+    for name in ("c[a].xyz", "ca.xyz"):
+        np.savetxt(name, np.random.default_rng(5).normal(size=(62 + len(name), 3)))
+    assert run_command("normals", "[ab].xyz", "normals", "--device", "cpu", "--quiet").code == 0
+    assert made() == ["a.xyz", "b.xyz"]
+    assert run_command("normals", "c[a].xyz", "normals", "--device", "cpu", "--quiet").code == 0  # a file's own name
+    assert made() == ["a.xyz", "b.xyz", "c[a].xyz"]
+    ended = run_command("normals", "*.las", "one.xyz")
+    assert (ended.code, ended.err) == (2, "error: *.las: expected a readable file, got: No such file or directory\n")
+    ended = run_command("normals", "?.xyz", "one.xyz")
+    assert (ended.code, ended.err) == (2, "error: one.xyz: expected a folder for 2 clouds, got none\n")

@@ -189,11 +189,18 @@ def test_a_patience_longer_than_the_run_is_told(app: App) -> None:
         assert ("callbacks.early_stopping cannot stop before step 15, and there are 12" in out) == told
 
 
+WITHOUT_EFFECT = (
+    *("+trainer.limit_train_batches=1.0", "+trainer.overfit_batches=0.0", "+trainer.fast_dev_run=false"),
+    *("trainer.check_val_every_n_epoch=1", "+trainer.max_epochs=-1", "+trainer.min_epochs=0"),
+)
+"""Lightning's defaults, and other values that leave training one endless epoch."""
+
+
 def test_a_run_repeats_itself_exactly_and_trains(app: App) -> None:
-    for name in ("one", "two"):
+    for name, defaults in (("one", ()), ("two", WITHOUT_EFFECT)):
         settings = ("data/augmentation=off", "optimizer.lr=0.05", "trainer.max_steps=40", "test=false")
         seldom = ("trainer.val_check_interval=20", "callbacks.last.every_n_train_steps=40")
-        assert app("train", "experiment=tiny", f"name={name}", *settings, *seldom)[0] == 0
+        assert app("train", "experiment=tiny", f"name={name}", *settings, *seldom, *defaults)[0] == 0
     one, two = rows_of(only_run("one")), rows_of(only_run("two"))
     assert one == two
     losses = [float(row["train/loss"]) for row in one]

@@ -50,6 +50,15 @@ def test_far_rows_are_dropped_and_counted_before_the_origin_is_chosen():
     assert cleaned.counts == Counts(rows=103, not_finite=1, far=2, dropped_index=2)
 
 
+def test_rows_of_a_crowded_place_are_dropped_and_counted():
+    pos = np.random.default_rng(0).uniform(-1, 1, size=(400, 3)) + [0, 0, 50]
+    spoiled = np.insert(pos, [7] * 40 + [60] * 40, 0, axis=0)
+    cleaned = clean("a", spoiled, np.tile(UNIT[0], (480, 1)), eval_index=np.array([0, 7, 46, 47, 479]))
+    np.testing.assert_array_equal(cleaned.pos, clean("a", pos).pos)
+    np.testing.assert_array_equal(cleaned.eval_index, [0, 7, 399])
+    assert cleaned.counts == Counts(rows=480, crowded=80, dropped_index=2)
+
+
 def test_normals_off_unit_length_are_counted_and_divided():
     normal = UNIT * np.array([1, 1.0005, 1.002, 0.5, 1, 1])[:, None]
     cleaned = clean("a", POS, normal)
@@ -96,11 +105,15 @@ def test_nothing_left_and_rows_out_of_range():
 
 def test_report_is_one_line_with_the_sums(caplog):
     with caplog.at_level(logging.INFO):
-        report("some list", [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, renormalised=3)])
+        report(
+            "some list",
+            [Counts(rows=1000, renormalised=2), Counts(rows=500, not_finite=1, far=2, crowded=60, renormalised=3)],
+        )
         report("other list", [Counts(rows=7)])
         report("sparse list", [Counts(rows=1000, unlabelled=850, dropped_index=3)])
     assert caplog.messages == [
-        "some list: clouds 2, rows 1,500; 1 row not finite dropped, 2 far rows dropped, 5 normals made unit",
+        "some list: clouds 2, rows 1,500; 1 row not finite dropped, 2 far rows dropped, "
+        "60 rows at a crowded place dropped, 5 normals made unit",
         "other list: clouds 1, rows 7; all clean",
         "sparse list: clouds 1, rows 1,000; 850 rows without a normal kept, not scored, 3 row numbers dropped",
     ]

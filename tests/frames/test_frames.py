@@ -55,6 +55,20 @@ def test_shapes_are_checked() -> None:
         Frames(torch.eye(3))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_skewed_frames_are_refused(dtype: torch.dtype) -> None:
+    right = random_orthogonal(5).to(dtype)
+    frames, skewed = Frames(right), right.clone()
+    skewed[3, 0] *= 1.1
+    with pytest.raises(ValueError, match=r"expected frames R with orthonormal rows, got \|R R\^T - 1\| = 0\.2"):
+        Frames(skewed)
+    with pytest.raises(ValueError, match="expected frames R with orthonormal rows"):
+        frames.turned(skewed)
+    with pytest.raises(ValueError, match=r"got .* = nan"):
+        Frames(right * torch.nan)
+    assert len(Frames(right[:0])) == 0
+
+
 def test_frames_move_and_change_precision() -> None:
     frames = Frames(random_orthogonal(4), torch.tensor([0, 1, 2, 3], dtype=torch.uint8))
     single = frames.to(torch.float32)

@@ -1,4 +1,4 @@
-"""The whole network: equivariance, and what it says where symmetry allows no answer."""
+"""The whole network: profiles, frames, precision, training, and what it refuses."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,126 +14,22 @@ from tensorframes.frames import Frames, IdentityFrames, LearnedFrames, RandomGlo
 from tensorframes.geometry import cloud_scale, variation_profiles
 from tensorframes.layers import PlaneFeatures
 from tensorframes.normals import (
-    Jet,
     LocalPlanes,
-    NeighbourPlanes,
     NormalEstimator,
-    PlaneFitHead,
-    PlaneHead,
     RegionPlanes,
     Select,
     VectorHead,
-    WeightedFit,
 )
 from tensorframes.normals.candidates import Source
 from tensorframes.normals.fit import Fit
-from tensorframes.reps import Representation, TensorReps
+from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
-
-
-def plane_head(reps: Representation, **changes: object) -> PlaneHead:
-    """A small head with every source of candidates."""
-    local, width = LocalPlanes(((6, 12), (4, 8), (3,))), {"hidden": 4, "nearest": 20, "tolerances": (0.003, 0.05)}
-    guess = {
-        "regions": RegionPlanes(((4, 8), (3,))),
-        "local": local,
-        "neighbours": NeighbourPlanes(5, 6),
-    }
-    final = {"local": local, "jet": Jet()}
-    parts = {
-        "guess": partial(Select, sources=guess, **width),
-        "fit": partial(WeightedFit, neighbours=(12, 4, 4), hidden=8),
-        "final": partial(Select, sources=final, **width),
-        "fits": 2,
-        "levels": 3,
-        "embedding": 4,
-    }
-    return PlaneHead(reps, **{**parts, **changes})
-
-
-def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
-    """A small network whose parameters are random, also where training begins with zeros."""
-    torch.manual_seed(6)
-    backbone = PointNet2(
-        features=PlaneFeatures((), variation_profile=head is None), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8
-    )
-    network = NormalEstimator(LearnedFrames(group), backbone, head or plane_head, oriented).double().eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if (parameter == 0).all():
-                parameter.normal_(std=0.3)
-    return network
+from tests.normals.small import axes_agree, estimator, old_head, plane_head, surface
 
 
 def with_source(source: Source[Any]) -> Callable[..., Select]:
     """Makes selections with one source."""
     return partial(Select, sources={"one": source})
-
-
-def old_head(reps: Representation) -> PlaneFitHead:
-    """The head of the shipped weights, with all its parts."""
-    votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
-    planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,)), "pooled_moments": True}
-    more = {"bilateral_prior": True, "offsets": True, "final_selection": 5}
-    return PlaneFitHead(reps, neighbours=(12, 4, 4), fits=2, hidden=8, embedding=4, **votes, **planes, **more)
-
-
-def surface(count: int = 150) -> torch.Tensor:
-    """A bent, generic patch."""
-    generator = torch.Generator().manual_seed(5)
-    uv = 4 * torch.rand(count, 2, generator=generator, dtype=torch.float64)
-    return torch.cat([uv, (uv[:, :1].sin() * uv[:, 1:]) + 0.3 * uv[:, 1:] ** 2], dim=1)
-
-
-def volume() -> torch.Tensor:
-    """Points that fill a ball."""
-    return 2 * torch.randn(150, 3, generator=torch.Generator().manual_seed(8))
-
-
-def axes_agree(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-9) -> bool:
-    return bool(((a.unsqueeze(-1) * a.unsqueeze(-2)) - (b.unsqueeze(-1) * b.unsqueeze(-2))).abs().max() < tolerance)
-
-
-@pytest.mark.parametrize("cloud", [surface(), volume()], ids=["surface", "volume"])
-@pytest.mark.parametrize("group", ["so", "o"])
-@pytest.mark.parametrize("head", [None, old_head], ids=["planes", "old"])
-def test_unoriented_normals_are_equivariant(group: str, cloud: torch.Tensor, head: object) -> None:
-    network = estimator(group, head)
-    assert_equivariant(lambda pos: network(pos).normal, cloud, "1x1", unoriented=True, tolerance=1e-8)
-
-
-def test_oriented_normals_are_equivariant_polar_vectors() -> None:
-    network = estimator("o", VectorHead, oriented=True)
-    assert_equivariant(lambda pos: network(pos).normal, surface(), "1x1")
-
-
-def test_the_vector_head_with_so3_frames_is_equivariant_in_two_passes() -> None:
-    network = estimator("so", VectorHead)
-    assert_equivariant(lambda pos: network(pos).normal, surface(), "1x1", unoriented=True)
-
-
-def test_one_pass_in_so3_frames_is_not_o3_equivariant() -> None:
-    network = estimator("so", VectorHead)
-    network.mirrors = False
-    with pytest.raises(AssertionError, match="determinant -1"):
-        assert_equivariant(lambda pos: network(pos).normal, surface(), "1x1", unoriented=True)
-
-
-def test_scale_does_not_matter() -> None:
-    network, pos = estimator(), surface()
-    assert axes_agree(network(1000 * pos).normal, network(pos).normal)
-
-
-def test_the_order_of_points_does_not_matter() -> None:
-    network, pos, order = estimator(), surface(), torch.randperm(150)
-    assert axes_agree(network(pos[order]).normal, network(pos).normal[order])
-
-
-def test_clouds_of_a_batch_do_not_see_each_other() -> None:
-    network, clouds = estimator(), [surface(120), surface(40) * 9 + 1, torch.zeros(1, 3, dtype=torch.float64)]
-    batch = torch.arange(3).repeat_interleave(torch.tensor([120, 40, 1]))
-    together = network(torch.cat(clouds), batch).normal
-    assert axes_agree(together, torch.cat([network(cloud).normal for cloud in clouds]))
 
 
 def test_a_patch_takes_the_profile_of_the_whole_cloud() -> None:
@@ -171,52 +67,6 @@ def test_points_move_towards_the_plane_that_was_fitted() -> None:
     )
     assert torch.allclose(moved[:, 2], torch.tensor([-0.2, 0.0, 0.5]).double())
     assert torch.allclose(after.centre, torch.zeros(2).double(), atol=1e-6)
-
-
-def test_rows_are_those_asked_for_in_their_order() -> None:
-    network, pos, rows = estimator(), surface(), torch.tensor([7, 3, 3, 149])
-    assert axes_agree(network(pos, rows=rows).normal, network(pos).normal[rows])
-
-
-def test_equal_points_have_equal_normals_and_change_no_others() -> None:
-    network, pos = estimator(), surface()
-    twice = network(torch.cat([pos, pos[:30]])).normal
-    assert torch.equal(twice[:30], twice[150:])
-    assert axes_agree(twice[:150], network(pos).normal)
-
-
-@pytest.mark.parametrize("count", [4, 60])
-@pytest.mark.parametrize("determinant", [1, -1])
-def test_the_normal_of_a_flat_cloud_is_its_planes(count: int, determinant: int) -> None:
-    flat = 3 * torch.randn(count, 3, dtype=torch.float64) * torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)
-    g = random_orthogonal(1, determinant=determinant)[0]
-    normal = estimator()(flat @ g.T + 5.0).normal
-    assert axes_agree(normal, g[:, 2].expand(count, 3), 1e-8)
-
-
-def test_the_normal_of_a_flat_lattice_is_its_planes_even_where_neighbours_lie_on_a_line() -> None:
-    rows, columns = torch.meshgrid(torch.arange(40.0), 50 * torch.arange(4.0), indexing="ij")
-    flat = torch.stack([rows.flatten(), columns.flatten(), torch.zeros(160)], dim=1).double()
-    normal = estimator()(flat).normal
-    assert torch.allclose(normal[:, 2].abs(), torch.ones(160, dtype=torch.float64), atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    "pos",
-    [
-        torch.arange(30.0).unsqueeze(1) * torch.tensor([[1.0, 2.0, -0.5]]),
-        torch.rand(30, 1, generator=torch.Generator().manual_seed(1)) * torch.tensor([[1.0, 1e4, 3.0]]),
-        torch.full((10, 3), 7.0),
-        torch.tensor([[0.0, 0, 0], [1, 1, 1]]),
-        torch.zeros(1, 3),
-    ],
-    ids=["line", "uneven line", "equal", "two", "one"],
-)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_on_a_line_there_is_no_normal(pos: torch.Tensor, dtype: torch.dtype) -> None:
-    g = random_orthogonal(1)[0]
-    turned = (pos.double() @ g.T).to(dtype)
-    assert (estimator().to(dtype)(turned).normal == 0).all()
 
 
 def test_normals_are_unit_and_gradients_finite_in_training() -> None:
@@ -298,14 +148,6 @@ def test_wrong_input_is_refused() -> None:
         NormalEstimator(LearnedFrames("so"), PointNet2(), VectorHead, oriented=True)
 
 
-@pytest.mark.parametrize("group", ["so", "o"])
-@pytest.mark.parametrize("count", [4, 5, 7, 12])
-def test_small_clouds_are_equivariant_though_their_coarse_levels_are_points_and_lines(group: str, count: int) -> None:
-    network = estimator(group)
-    cloud = torch.randn(count, 3, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
-    assert_equivariant(lambda pos: network(pos).normal, cloud, "1x1", unoriented=True, tolerance=1e-8)
-
-
 def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
     network, g = estimator().float(), random_orthogonal(1, determinant=-1)[0].float()
     pos = surface().float()
@@ -335,7 +177,7 @@ def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> N
 @pytest.mark.parametrize(
     ("frames", "message"),
     [
-        (lambda pos: Frames(torch.full((len(pos), 3, 3), 0.5).to(pos)), "expected orthonormal frames R from Own"),
+        (lambda pos: Frames(torch.full((len(pos), 3, 3), 0.5).to(pos)), "expected frames R with orthonormal rows, got"),
         (lambda pos: Frames(torch.full((len(pos), 3, 3), torch.nan).to(pos)), r"got \|R R\^T - 1\| = nan"),
         (lambda pos: Frames.identity(len(pos) - 1, like=pos), r"expected frames \(150, 3, 3\) from Own.forward"),
         (lambda pos: Frames.identity(len(pos), 2, like=pos), r"got shape \(150, 2, 2\)"),

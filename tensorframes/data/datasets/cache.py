@@ -26,7 +26,7 @@ from tensorframes.progress import track
 if TYPE_CHECKING:
     import h5py
 
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 """Increased whenever the readers, the cleaning rule or the stored arrays change."""
 
 ARRAYS = ("pos", "normal", "eval_index")

@@ -3,13 +3,17 @@
 1. A row whose position is not finite is dropped.
 2. A row farther from the coordinate-wise median of the rows that 1 left than 10,000 times the median distance is
    dropped (`geometry.outliers.far_rows`): some scanners write 1e15 for rays without a return.
-3. A row whose normal is not finite, or shorter than 1e-6 (text files have six digits), gets the normal (0, 0, 0): the
+3. Rows of a crowded place are dropped (`geometry.outliers.crowded_rows`): depth cameras write (0, 0, 0) for missing
+   returns.
+4. A row whose normal is not finite, or shorter than 1e-6 (text files have six digits), gets the normal (0, 0, 0): the
    point is unlabelled, see `Cloud`.
-4. A normal whose length is off 1 by more than 1e-3 is counted. All others are divided by their length.
-5. A cloud whose bounding box's centre is farther from the origin than its diagonal is long is moved to the origin, in
+5. A normal whose length is off 1 by more than 1e-3 is counted. All others are divided by their length.
+6. A cloud whose bounding box's centre is farther from the origin than its diagonal is long is moved to the origin, in
    float64. Otherwise float32 rounds its points more coarsely than necessary: survey coordinates onto a grid, and
    PCPNet's fandisk, two diagonals away, more coarsely than the file's six decimals.
-6. Coordinates beyond the range that float32 computes with are multiplied by a power of two.
+7. Coordinates beyond the range that float32 computes with are multiplied by a power of two.
+
+1 to 3 are the rows that get no normal when normals are estimated, too (`normals.missing.left_out`).
 
 The evaluation index (`.pidx`) is renumbered without the dropped rows; dropped and unlabelled rows are removed from it.
 """
@@ -22,7 +26,8 @@ import numpy as np
 
 from tensorframes.data.cloud import UNIT_TOLERANCE
 from tensorframes.errors import UserError
-from tensorframes.geometry.outliers import far_rows, within_range
+from tensorframes.geometry.outliers import within_range
+from tensorframes.normals.missing import CROWDED, FAR, NOT_FINITE, left_out
 from tensorframes.words import counted
 
 SHORTEST = 1e-6
@@ -31,12 +36,13 @@ OFFSET = 1.0
 
 @dataclass(frozen=True)
 class Counts:
-    """Numbers of rows: read, not finite, far, unlabelled, normalised; and of entries removed from the evaluation
-    index."""
+    """Numbers of rows: read, not finite, far, at crowded places, unlabelled, normalised; and of entries removed from
+    the evaluation index."""
 
     rows: int = 0
     not_finite: int = 0
     far: int = 0
+    crowded: int = 0
     unlabelled: int = 0
     renormalised: int = 0
     dropped_index: int = 0
@@ -76,9 +82,8 @@ def clean(
         raise UserError(
             f"{name}: expected row numbers in 0..{len(pos) - 1}, got {eval_index.min()}..{eval_index.max()}"
         )
-    finite = np.isfinite(pos).all(1)
-    keep = finite.copy()
-    keep[finite] = ~far_rows(pos[finite])
+    without = left_out(pos)
+    keep = ~np.any([*without.values()], axis=0)
     if not keep.any():
         raise UserError(f"{name}: expected points with finite positions, got none in {counted(len(pos), 'row')}")
     unit, length = (None, np.ones(len(pos))) if normal is None else _unit(normal)
@@ -88,8 +93,9 @@ def clean(
     new_index = None if eval_index is None else (np.cumsum(keep) - 1)[eval_index[labelled[eval_index]]]
     counts = Counts(
         rows=len(pos),
-        not_finite=int((~finite).sum()),
-        far=int((finite & ~keep).sum()),
+        not_finite=int(without[NOT_FINITE].sum()),
+        far=int(without[FAR].sum()),
+        crowded=int(without[CROWDED].sum()),
         unlabelled=int((keep & ~labelled).sum()),
         renormalised=int((np.abs(length[labelled] - 1) > UNIT_TOLERANCE).sum()),
         dropped_index=0 if eval_index is None or new_index is None else len(eval_index) - len(new_index),
@@ -101,6 +107,7 @@ def clean(
 WORDS = (
     ("row", "not finite dropped"),
     ("far row", "dropped"),
+    ("row", "at a crowded place dropped"),
     ("row", "without a normal kept, not scored"),
     ("normal", "made unit"),
     ("row number", "dropped"),
@@ -133,7 +140,7 @@ def _unit(normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _near_origin(pos: np.ndarray) -> np.ndarray:
-    """Points 5 and 6 of the rule; float32."""
+    """Points 6 and 7 of the rule; float32."""
     pos = within_range(pos)
     low, high = pos.min(0).astype(np.float64), pos.max(0).astype(np.float64)
     centre = (low + high) / 2

@@ -1,8 +1,12 @@
-"""What a file is by its content, whatever its name."""
+"""What a file is by its content, whatever its name: by its first bytes, or by its first lines of text."""
 
 import codecs
 import re
+from collections.abc import Sequence
+from itertools import islice
 
+from tensorframes.data.io.axes import POSITIONS, find_triple
+from tensorframes.data.io.dialect import number
 from tensorframes.data.io.stl import is_whole_binary
 
 TEXT = ".xyz"
@@ -43,6 +47,12 @@ OTHERS = {
 }
 """First bytes of files that are never read as they are, and what these are."""
 
+PTX = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)
+"""How many numbers the lines of a PTX header have: columns, rows, scanner, axes, matrix."""
+
+ATOM = re.compile(r"[A-Z][a-z]?( [-+]?\d*\.?\d+([eE][-+]?\d+)?){3}( .*)?")
+"""An element and its position."""
+
 
 def recognised(content: bytes) -> str:
     """The suffix of a file with this content; that of text where no format has it."""
@@ -59,3 +69,14 @@ def packed_or_foreign(content: bytes) -> str:
     if recognised(content) != TEXT:
         return ""
     return next((what for sign, what in OTHERS.items() if re.match(sign, content[:65536], re.DOTALL)), "")
+
+
+def other_text(lines: Sequence[str]) -> str:
+    """What begins a scan in PTX or a molecule in the XYZ format of chemistry; empty of other files."""
+    first = list(islice((line.split() for line in lines if line.strip()), len(PTX)))
+    if tuple(map(len, first)) == PTX and all(number(word) is not None for words in first for word in words):
+        return "the header of a PTX file"
+    counted = len(first) > 2 and len(first[0]) == 1 and first[0][0].isdecimal()
+    if counted and find_triple(first[1], POSITIONS) is None and ATOM.fullmatch(" ".join(first[2])):
+        return "the number of atoms of a molecule"
+    return ""

@@ -9,7 +9,6 @@ from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import POSITION, Columns, table_of
@@ -17,7 +16,6 @@ from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
 from tensorframes.data.io.layout import shorten
 from tensorframes.data.io.values import as_floats, is_float
-from tensorframes.geometry.distances import distinct_points
 from tensorframes.words import counted
 
 START = 84
@@ -90,6 +88,10 @@ def _from_text(content: bytes) -> NDArray:
 
 def _distinct(corners: NDArray) -> tuple[NDArray, NDArray]:
     """The distinct corners, and (3 T,) which of them each corner is."""
+    import torch  # takes seconds, which other files need not wait for
+
+    from tensorframes.geometry.distances import distinct_points
+
     exact = torch.from_numpy(corners.astype(np.float64))
     found = distinct_points(exact, torch.zeros(len(exact), dtype=torch.long))
     return corners[found.first.numpy()], found.index.numpy()

@@ -13,8 +13,8 @@ from tensorframes.data.io.axes import unique
 from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import Dialect
-from tensorframes.data.io.foreign import other_text
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
+from tensorframes.data.io.recognise import other_text
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
 from tensorframes.errors import UserError

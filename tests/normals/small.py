@@ -1,0 +1,79 @@
+"""A small network with all its parts, and the clouds that its tests look at."""
+
+from functools import partial
+
+import torch
+
+from tensorframes.backbones import PointNet2
+from tensorframes.frames import LearnedFrames
+from tensorframes.layers import PlaneFeatures
+from tensorframes.normals import (
+    Jet,
+    LocalPlanes,
+    NeighbourPlanes,
+    NormalEstimator,
+    PlaneFitHead,
+    PlaneHead,
+    RegionPlanes,
+    Select,
+    WeightedFit,
+)
+from tensorframes.reps import Representation
+
+
+def plane_head(reps: Representation, **changes: object) -> PlaneHead:
+    """A small head with every source of candidates."""
+    local, width = LocalPlanes(((6, 12), (4, 8), (3,))), {"hidden": 4, "nearest": 20, "tolerances": (0.003, 0.05)}
+    guess = {
+        "regions": RegionPlanes(((4, 8), (3,))),
+        "local": local,
+        "neighbours": NeighbourPlanes(5, 6),
+    }
+    final = {"local": local, "jet": Jet()}
+    parts = {
+        "guess": partial(Select, sources=guess, **width),
+        "fit": partial(WeightedFit, neighbours=(12, 4, 4), hidden=8),
+        "final": partial(Select, sources=final, **width),
+        "fits": 2,
+        "levels": 3,
+        "embedding": 4,
+    }
+    return PlaneHead(reps, **{**parts, **changes})
+
+
+def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
+    """A small network whose parameters are random, also where training begins with zeros."""
+    torch.manual_seed(6)
+    backbone = PointNet2(
+        features=PlaneFeatures((), variation_profile=head is None), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8
+    )
+    network = NormalEstimator(LearnedFrames(group), backbone, head or plane_head, oriented).double().eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if (parameter == 0).all():
+                parameter.normal_(std=0.3)
+    return network
+
+
+def old_head(reps: Representation) -> PlaneFitHead:
+    """The head of the shipped weights, with all its parts."""
+    votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
+    planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,)), "pooled_moments": True}
+    more = {"bilateral_prior": True, "offsets": True, "final_selection": 5}
+    return PlaneFitHead(reps, neighbours=(12, 4, 4), fits=2, hidden=8, embedding=4, **votes, **planes, **more)
+
+
+def surface(count: int = 150) -> torch.Tensor:
+    """A bent, generic patch."""
+    generator = torch.Generator().manual_seed(5)
+    uv = 4 * torch.rand(count, 2, generator=generator, dtype=torch.float64)
+    return torch.cat([uv, (uv[:, :1].sin() * uv[:, 1:]) + 0.3 * uv[:, 1:] ** 2], dim=1)
+
+
+def volume() -> torch.Tensor:
+    """Points that fill a ball."""
+    return 2 * torch.randn(150, 3, generator=torch.Generator().manual_seed(8))
+
+
+def axes_agree(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-9) -> bool:
+    return bool(((a.unsqueeze(-1) * a.unsqueeze(-2)) - (b.unsqueeze(-1) * b.unsqueeze(-2))).abs().max() < tolerance)
