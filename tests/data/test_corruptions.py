@@ -9,6 +9,7 @@ from tensorframes.data.transforms.corruption import (
     Corruption,
     CorruptionMix,
     DecadesDensity,
+    FewPoints,
     Misregistered,
     Outliers,
     Quantised,
@@ -21,6 +22,7 @@ OTHERS = {
     "misregistered": Misregistered(),
     "outliers": Outliers(),
     "decades_density": DecadesDensity(),
+    "few_points": FewPoints(),
 }
 
 
