@@ -9,6 +9,7 @@ from tensorframes.data.transforms.corruption import (
     Corruption,
     CorruptionMix,
     DecadesDensity,
+    FewPoints,
     Misregistered,
     Outliers,
     Quantised,
@@ -21,6 +22,7 @@ OTHERS = {
     "misregistered": Misregistered(),
     "outliers": Outliers(),
     "decades_density": DecadesDensity(),
+    "few_points": FewPoints(),
 }
 
 
@@ -120,6 +122,19 @@ def test_density_varies_over_decades(square, pattern):
     assert counts[-3:].mean() > 15 * max(counts[:3].mean(), 1)
 
 
+def test_few_points_are_kept_at_random(square):
+    made = corrupted(FewPoints(points=400), square)
+    assert np.array_equal(made.pos, square.pos[made.rows])
+    assert len(np.unique(made.rows)) == 400
+    quadrants = np.histogram2d(made.pos[:, 0], made.pos[:, 1], bins=2, range=[(0, 1)] * 2)[0]
+    assert (abs(quadrants - 100) < 45).all()
+    assert np.array_equal(corrupted(FewPoints(points=20_000), square).pos, square.pos)
+    numbers = [FewPoints().draw(rng(seed)).points for seed in range(200)]
+    assert 100 <= min(numbers) < 130
+    assert 3800 < max(numbers) <= 5000
+    assert 500 < np.median(numbers) < 1000  # 707: uniform in the logarithm
+
+
 def test_a_single_point_survives_every_corruption():
     point = Cloud("point", np.zeros((1, 3)), np.array([[0.0, 0.0, 1.0]]))
     for corruption in OTHERS.values():
@@ -157,6 +172,7 @@ def test_clouds_with_noise_of_their_own_are_given_none():
         (lambda: CorruptionMix(sampled_weights={"no_noise": 0.0}), "expected weights >= 0 with a positive sum"),
         (lambda: CorruptionMix(sampled_thinned=2.0), "expected a share of the clouds to thin"),
         (lambda: DecadesDensity(pattern="spiral"), "expected a pattern of any, axis, radial, points, got 'spiral'"),
+        (lambda: FewPoints(points=(0.5, 100.0)), r"expected points of at least 1, got \(0.5, 100.0\)"),
         (lambda: Outliers(share=(0.1, 0.001)), "expected share to be a number or a pair low <= high"),
     ],
 )

@@ -8,6 +8,7 @@ from tensorframes.data.transforms.corruption.corrupted import (
     diagonal,
 )
 from tensorframes.data.transforms.corruption.decades import DecadesDensity
+from tensorframes.data.transforms.corruption.few import FewPoints
 from tensorframes.data.transforms.corruption.misregistered import Misregistered
 from tensorframes.data.transforms.corruption.mix import ROUNDING, CorruptionMix
 from tensorframes.data.transforms.corruption.outliers import Outliers
@@ -32,6 +33,7 @@ __all__ = [
     "CorruptionSampler",
     "DecadesDensity",
     "Density",
+    "FewPoints",
     "Misregistered",
     "Outliers",
     "Quantised",
