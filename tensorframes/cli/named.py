@@ -45,8 +45,11 @@ def named(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = (
 
 
 def is_checkpoint(name: str) -> bool:
-    """Whether a file is a checkpoint, by its name or, if that does not tell, by its content; others are weights."""
-    return name.endswith(".ckpt") or (not name.endswith(SUFFIX) and is_zipfile(name))
+    """Whether a file is a checkpoint, by its name or, if that does not tell, by its content; others are weights.
+
+    So is the folder of a run: the error then names the checkpoint in it.
+    """
+    return name.endswith(".ckpt") or (not name.endswith(SUFFIX) and (Path(name).is_dir() or is_zipfile(name)))
 
 
 def named_network(name: str, trusted: Sequence[str], key: str) -> tuple[NormalEstimator, dict[str, Any]]:
