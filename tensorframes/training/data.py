@@ -1,7 +1,13 @@
 """The data module, and a sampler whose state is one counter."""
 
+import atexit
+import multiprocessing
+import os
 import signal
 from collections.abc import Iterator, Sequence
+from functools import partial
+from multiprocessing.synchronize import Event
+from types import FrameType
 
 import pytorch_lightning as pl
 import torch
@@ -43,11 +49,21 @@ def collate(items: list[Data]) -> Batch:
     return Batch.from_data_list(items)
 
 
-def ignore_stop_signals(worker: int) -> None:
+def ignore_stop_signals(worker: int, ending: Event) -> None:
     """Ignores SIGINT and SIGTERM, which terminals and cluster managers send to all processes of a run: a loader's
-    process serves the step that is left, and ends with the process that it serves."""
+    process serves the step that is left, and ends with the process that it serves.
+
+    Args:
+        worker: number of the process. ending: set when that process ends, where `multiprocessing` sends SIGTERM to
+            what is left of loaders, and waits for it.
+    """
+
+    def terminate(signum: int, frame: FrameType | None) -> None:
+        if ending.is_set():
+            os._exit(0)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, terminate)
 
 
 class CloudDataModule(pl.LightningDataModule):
@@ -98,13 +114,18 @@ class CloudDataModule(pl.LightningDataModule):
         return self.trainer.global_rank, self.trainer.world_size, used
 
     def _loader(self, samples: Dataset[Data], **sampling: object) -> DataLoader[Data]:
+        how, prepare = start_method(self.workers), None
+        if self.workers > 0:
+            ending = multiprocessing.get_context(how).Event()
+            atexit.register(ending.set)
+            prepare = partial(ignore_stop_signals, ending=ending)
         return DataLoader(
             samples,
             num_workers=self.workers,
-            multiprocessing_context=start_method(self.workers),
+            multiprocessing_context=how,
             persistent_workers=self.workers > 0,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
-            worker_init_fn=ignore_stop_signals,
+            worker_init_fn=prepare,
             **sampling,  # type: ignore[arg-type]
         )

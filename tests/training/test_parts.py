@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -127,3 +129,23 @@ def test_validation_clouds_are_counted_over_all_processes() -> None:
         module.trainer = SimpleNamespace(global_step=0, accumulate_grad_batches=1, global_rank=rank, world_size=2)
         shares.append(list(module.val_dataloader().batch_sampler.sampler))
     assert shares == [[0, 2, 4], [1, 3, 0]]
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_a_loader_that_still_exists_does_not_keep_python_from_ending(how: str, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import multiprocessing
+import numpy as np
+from tensorframes.data import Cloud, TrainingSamples
+from tensorframes.training import CloudDataModule
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method({how!r})
+    cloud = Cloud("a", np.random.default_rng(0).normal(size=(100, 3)), np.tile([0.0, 0.0, 1.0], (100, 1)))
+    batches = iter(CloudDataModule(TrainingSamples([cloud], 10), [cloud]).train_dataloader())
+    next(batches)
+    print("end")
+""")
+    ended = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=240, check=False)
+    assert (ended.returncode, ended.stdout.strip(), ended.stderr) == (0, "end", "")
