@@ -28,8 +28,8 @@ UNCERTAIN = 20
 """Expected errors, in degrees, above which normals count as uncertain."""
 
 FEW = 300
-"""Points below which the networks that come with the package, which learned from thousands, are often far off, and
-expect less (``benchmarks/bench_few.py``)."""
+"""Points below which the networks that come with the package, as planes, are often far off, and expect less
+(``benchmarks/bench_few.py``)."""
 
 
 def main(arguments: Sequence[str]) -> int:
