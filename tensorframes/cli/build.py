@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import getattr_static
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from tensorframes.cli.checks import BESIDE_DATA
 from tensorframes.data import DataSet, first_of, part_of
@@ -17,6 +19,7 @@ from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
 
+Made = TypeVar("Made")
 SPLITS = ("train", "val", "test")
 
 
@@ -77,7 +80,9 @@ def data_set(cfg: DictConfig) -> DataSet:
 def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataModule:
     """The data module: training batches of the dataset ``clouds``, and its first ``validated`` validation clouds."""
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
-        component(cfg.data[key], f"data.{key}")
+        made = component(cfg.data[key], f"data.{key}")
+        if not callable(getattr(made, "draw", None)):
+            raise UserError(f"data.{key}: expected an object with a method draw, got {type(made).__name__}")
     chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
     samples = component(cfg.data.samples, "data.samples", clouds=chosen)
     module: CloudDataModule = component(
@@ -100,13 +105,27 @@ def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:
     return made
 
 
+def of_kind(made: Made, kind: type[Made], key: str) -> Made:
+    """An object of the configuration.
+
+    Raises:
+        UserError: it is of another kind.
+    """
+    if not isinstance(made, kind):
+        raise UserError(f"{key}: expected an instance of {kind.__name__}, got {type(made).__name__}")
+    return made
+
+
 def training_module(cfg: DictConfig) -> NormalTraining:
-    """The estimator with its loss, optimiser and schedule."""
+    """The estimator with its loss, optimiser and schedule, which are made once to see what they are: Lightning would
+    do so only when training starts."""
     estimator, optimizer = component(cfg.model, "model"), component(cfg.optimizer, "optimizer")
     with errors_named("optimizer"):
-        optimizer(parameter_groups(estimator))  # Lightning would do so only when training starts
+        made = of_kind(optimizer(parameter_groups(estimator)), Optimizer, "optimizer")
     parts = {"estimator": estimator, "optimizer": optimizer, "loss": component(cfg.task.loss, "task.loss")}
     schedule = component(cfg.schedule, "schedule")
+    with errors_named("schedule"):
+        of_kind(schedule(made, cfg.trainer.max_steps), LRScheduler, "schedule")
     module: NormalTraining = component(cfg.module, "module", **parts, schedule=schedule, recipe=recipe(cfg))
     return module
 
@@ -119,9 +138,14 @@ def recipe(cfg: DictConfig) -> dict[str, Any]:
     }
 
 
-def each(nodes: Mapping[str, Any] | None, key: str) -> dict[str, Any]:
-    """The objects of a group of several components by name, without those that are null."""
-    return {name: component(node, f"{key}.{name}") for name, node in (nodes or {}).items() if node is not None}
+def each(nodes: Mapping[str, Any] | None, key: str, kind: type = object) -> dict[str, Any]:
+    """The objects of a group of several components by name, without those that are null.
+
+    Raises:
+        UserError: one is not of the kind.
+    """
+    given = {f"{key}.{name}": node for name, node in (nodes or {}).items() if node is not None}
+    return {name.removeprefix(f"{key}."): of_kind(component(node, name), kind, name) for name, node in given.items()}
 
 
 def parameters_of(module: torch.nn.Module) -> dict[str, int]:

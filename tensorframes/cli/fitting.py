@@ -15,7 +15,7 @@ from tensorframes.cli.explain import FULL, first_line
 from tensorframes.cli.launch import one_run
 from tensorframes.cli.results import shown
 from tensorframes.errors import Stopped, UserError
-from tensorframes.training import Diverged, NormalTraining, StopSignals
+from tensorframes.training import NormalTraining, StopSignals
 
 REQUEUEING = 60.0
 """Seconds in which the first process of a job has it requeued, which ends the others."""
@@ -44,8 +44,6 @@ def fit(
         if isinstance(error, SystemExit) and not trainer.interrupted:
             raise
         stopped(signals, run)
-    except Diverged as error:
-        raise UserError(f"{error}: a lower optimizer.lr may help; {last_checkpoint(run.folder)}") from error
     except UserError as error:
         raise UserError(f"{first_line(error)}; {last_checkpoint(run.folder)}") from error
     except (RuntimeError, OSError) as error:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tensorframes.cli.runlog import write_to_log
 from tensorframes.data import Cloud
+from tensorframes.errors import UserError
 from tensorframes.progress import progress_bar
 from tensorframes.reports import compare, error_picture, methods_of, worst_clouds, write_metrics
 from tensorframes.reports.table import print_table
@@ -37,7 +38,7 @@ def score_and_report(
     scores = []
     for method in methods:
         with progress_bar(f"Scoring {method.name}") as progress:
-            scores.append(protocol(method, clouds, progress=progress))
+            scores.append(checked(protocol(method, clouds, progress=progress)))
     results = dict(scores[0])
     if scores[1:]:
         results["baselines"] = {other["method"]: other for other in scores[1:]}
@@ -46,6 +47,21 @@ def score_and_report(
     error_picture([methods[0]], pictured(results, clouds), folder / "errors.png")
     log.info("%s: metrics.json, errors.png", shown(folder))
     return results
+
+
+def checked(scores: Any) -> dict[str, Any]:
+    """What a protocol returned.
+
+    Raises:
+        UserError: it is something else than scores.
+    """
+    if isinstance(scores, dict) and "method" in scores and {"per_category", "per_rotation"} & scores.keys():
+        return scores
+    got = f"a dict of {', '.join(map(str, scores)) or 'nothing'}" if isinstance(scores, dict) else type(scores).__name__
+    wanted = "method, and per_category or per_rotation"
+    raise UserError(
+        f"data.protocol: expected scores as of tensorframes.scoring.score or score_rotated ({wanted}), got {got}"
+    )
 
 
 def shown(path: Path) -> str:

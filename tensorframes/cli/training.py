@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ProgressBar
+from pytorch_lightning.loggers import Logger
 
 from tensorframes.atomic import replace_text
 from tensorframes.cli import build
@@ -140,14 +141,14 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
     if any("WandbLogger" in node._target_ for node in parts(cfg, "logger").values()):
         prepare_wandb()
     with wandb_errors_in_one_line():
-        loggers = list(build.each(cfg.get("logger"), "logger").values())
+        loggers = list(build.each(cfg.get("logger"), "logger", Logger).values())
     if not any(isinstance(logger, MetricsFile) for logger in loggers):
         loggers.insert(0, MetricsFile(folder / "metrics.csv"))
     with wandb_errors_in_one_line():
         for logger in loggers:
             logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
     last = folder / "checkpoints" / "last.ckpt"
-    callbacks = [*build.each(cfg.get("callbacks"), "callbacks").values(), FinalValidation(), Cost()]
+    callbacks = [*build.each(cfg.get("callbacks"), "callbacks", pl.Callback).values(), FinalValidation(), Cost()]
     if not any(isinstance(callback, LastCheckpoint) for callback in callbacks):
         callbacks.append(LastCheckpoint(last, every_n_train_steps=None))
     callbacks.append(StopAtSignal(signals, last))

@@ -191,6 +191,9 @@ def checked(backbone: Backbone, result: object, pos: Tensor) -> tuple[Tensor, Fr
     expected = (pos.shape[0], backbone.reps.dim)  # len would fix their number in an exported program
     if tuple(features.shape) != expected:
         raise UserError(f"expected features {expected} from {name}.forward, got shape {tuple(features.shape)}")
+    kinds = {pos.dtype, *(weight.dtype for weight in backbone.parameters())}
+    if features.dtype not in kinds and not torch.is_autocast_enabled(pos.device.type):
+        raise UserError(f"expected features of {pos.dtype} from {name}.forward, got {features.dtype}")
     return features, frames
 
 

@@ -7,6 +7,8 @@ ABSENT = "–"
 TARGET = "_target_"
 OF_EACH_RUN = ("name", "folder", "ckpt_path")
 """Settings that identify a run, and are not compared."""
+SCORED = "checkpoint"
+"""What an evaluation scores; it is compared even if other runs are trainings."""
 
 
 class Component(str):
@@ -17,13 +19,15 @@ def varied(runs: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     """The settings whose values are not the same in all runs: key -> values as text, in the order of the runs.
 
     A component that differs in its class is one setting, the class; its arguments are not compared. A value that occurs
-    in several places, by interpolation, is listed once, under its shortest key.
+    in several places, by interpolation, is listed once, under its shortest key. Parts that only some of the runs have,
+    as a training has a backbone and an evaluation has none, are left out.
 
     Args:
         runs: whole configurations by the runs' names, interpolations resolved.
     """
     flat = [dict(settings(config)) for config in runs.values()]
-    keys = list(dict.fromkeys(key for each in flat for key in each))
+    parts = {SCORED}.union(set.intersection(*map(set, runs.values()))) if runs else set()
+    keys = list(dict.fromkeys(key for each in flat for key in each if key.partition(".")[0] in parts))
     values = {key: [text(each[key]) if key in each else ABSENT for each in flat] for key in keys}
     found = {key: shown for key, shown in values.items() if len(set(shown)) > 1 and key not in OF_EACH_RUN}
     exchanged = [key for key in found if any(isinstance(each.get(key), Component) for each in flat)]

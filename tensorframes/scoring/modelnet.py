@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data import Cloud
+from tensorframes.data.samples import cloud_at
 from tensorframes.data.transforms.augmentation import RandomRotation
 from tensorframes.errors import UserError
 from tensorframes.progress import Progress, tracked
@@ -62,8 +63,8 @@ def score_rotated(
         "clouds" scored under the others, and the "largest_difference" between rotations of the scores of a cloud.
 
     Raises:
-        UserError: a rotation is unknown, there are no clouds, a cloud has no normals, two have the same name, or
-            equal_on is below 1.
+        UserError: a rotation is unknown, there are no clouds, one is no ``Cloud`` or has no normals, two have the same
+            name, or equal_on is below 1.
     """
     unknown = [name for name in rotations if name not in ROTATIONS]
     if unknown or not rotations:
@@ -81,7 +82,7 @@ def score_rotated(
         if number == len(few) > 0:
             equal = equality([entries[each] for each in few], rotations[0])
             warnings |= dict.fromkeys([] if equal else [f"{method.name}: its scores depend on the rotation"])
-        cloud = clouds[index]
+        cloud = cloud_at(clouds, index)
         for name in rotations[:1] if equal else rotations:
             entries[index][name] = score_turned(method, turned_cloud(cloud, name, seed))
             warnings |= dict.fromkeys(warnings_of(method, cloud, entries[index][name]))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data import CATEGORIES, Cloud
+from tensorframes.data.samples import cloud_at
 from tensorframes.errors import UserError
 from tensorframes.progress import Progress, tracked
 from tensorframes.scoring.method import Method, timed_normals, truth_of
@@ -40,13 +41,14 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
         Further "method" (its name) and "warnings" (lines). All of it is valid as strict JSON.
 
     Raises:
-        UserError: there are no clouds, a cloud has no row to score, or two have the same name.
+        UserError: there are no clouds, one is no `Cloud` or has no row to score, or two have the same name.
     """
     if len(clouds) == 0:
         raise UserError("expected at least one cloud to score, got none")
     per_cloud: dict[str, dict[str, Any]] = {}
     warnings: list[str] = []
-    for cloud in tracked(clouds, progress):
+    for index in tracked(range(len(clouds)), progress):
+        cloud = cloud_at(clouds, index)
         if cloud.name in per_cloud:
             raise UserError(f"expected clouds of different names, got {cloud.name!r} twice")
         per_cloud[cloud.name] = score_cloud(method, cloud)

@@ -83,9 +83,13 @@ class NormalTraining(pl.LightningModule):
 
         Raises:
             Diverged: the loss, or a feature of the network, is not finite; it names the clouds of the batch.
+            UserError: the loss is not one number, or has no gradient.
         """
         prediction = self._predict(batch)
         loss = self._logged_loss(prediction, batch)
+        if not loss.requires_grad:
+            name = type(self.loss).__name__
+            raise UserError(f"expected a loss with a gradient from {name}, got one that does not depend on the weights")
         fallback, sync = prediction.fallback, self.trainer.world_size > 1
         for step, name in enumerate(FALLBACKS if fallback is not None else (), start=1):
             share = torch.eq(torch.as_tensor(fallback), step).float().mean()
@@ -159,7 +163,9 @@ class NormalTraining(pl.LightningModule):
             raise self._diverged(f"a finite {what}", str(total), batch)
 
     def _diverged(self, expected: str, got: str, batch: Batch | None) -> Diverged:
-        return Diverged(f"expected {expected}, got {got} at step {self.global_step}{clouds_of(batch)}")
+        trained = self.global_step > 0 or batch is None  # the first batch is of weights that are not trained yet
+        hint = ": a lower optimizer.lr may help" if trained else ""
+        return Diverged(f"expected {expected}, got {got} at step {self.global_step}{clouds_of(batch)}{hint}")
 
     def _gather(self) -> list[tuple[int, str, float]]:
         """The scores of all ranks in the order of the clouds, each cloud once."""

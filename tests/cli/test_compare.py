@@ -123,6 +123,14 @@ def test_components_of_another_class_are_one_setting(tmp_path: Path) -> None:
     assert out.startswith("| run | frames |\n| --- | --- |\n| pca | PCAFrames |\n| learned | LearnedFrames |\n\n")
 
 
+def test_parts_that_an_evaluation_lacks_are_not_compared(tmp_path: Path) -> None:
+    left(tmp_path / "trained", 1, "seed: 0\nbackbone: {_target_: a.Net, width: 3}\ndata: {root: x}\n")
+    left(tmp_path / "scored", 2, "seed: 1\ncheckpoint: pca\ndevice: auto\ndata: {root: x}\n")
+    out = run_command("compare", tmp_path / "trained", tmp_path / "scored", "--markdown").out
+    table = "| run | seed | checkpoint |\n| --- | --- | --- |\n| trained | 0 | – |\n| scored | 1 | pca |\n\n"
+    assert out.startswith(table), out
+
+
 def test_other_methods_ratios_and_clouds(tmp_path: Path) -> None:
     (tmp_path / "others.csv").write_text(
         "cloud,category,first,first_seconds\na,no_noise,8,1\nb,no_noise,8,1\nc,high_noise,20,1\n"

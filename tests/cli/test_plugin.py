@@ -106,6 +106,27 @@ class Many(UnorientedLoss):
         return prediction.normal.sum(-1)
 
 
+class Wide(Backbone):
+    def forward(self, *given):
+        x, frames = super().forward(*given)
+        return x.double(), frames
+
+
+class Constant(UnorientedLoss):
+    def forward(self, prediction, batch):
+        return super().forward(prediction, batch).detach()
+
+
+class NoTestClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.test = Pairs(count)
+
+
+def nothing(*given, **named):
+    return {}
+
+
 class Loss(UnorientedLoss):
     def forward(self, *given):
         print("the loss of one's own")
@@ -229,13 +250,47 @@ def test_mistakes_behind_an_experiment_of_ones_own_name_its_settings(run: Path) 
         ("backbone", "Any", "model: expected a subclass of Backbone, got Any"),
         ("frames", "Matrices", "expected Matrices to return Frames, got Tensor"),
         ("frames", "Any", "model: expected a subclass of FrameFinder, got Any"),
+        ("backbone", "Wide", "expected features of torch.float32 from Wide.forward, got torch.float64"),
         ("task.loss", "Many", r"expected one number from Many, got shape \(\d+,\)"),
+        (
+            "task.loss",
+            "Constant",
+            "expected a loss with a gradient from Constant, got one that does not depend on the weights",
+        ),
+        ("+callbacks.mine", "Any", "callbacks.mine: expected an instance of Callback, got Any"),
+        ("+logger.mine", "Any", "logger.mine: expected an instance of Logger, got Any"),
+        ("optimizer", "nothing", "optimizer: expected an instance of Optimizer, got dict"),
+        ("data.augmentation", "Any", "data.augmentation: expected an object with a method draw, got Any"),
+        ("data.corruption", "Any", "data.corruption: expected an object with a method draw, got Any"),
     ],
 )
 def test_a_part_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind: str, message: str) -> None:
     ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, "test=false", f"{part}._target_=plugin_parts.{kind}")
     assert ended.code == 2
     assert re.search(f"^error: {message}", ended.err, re.MULTILINE), ended.err
+
+
+def test_a_schedule_that_is_none_is_told(run: Path) -> None:
+    own = ("schedule._target_=plugin_parts.nothing", "+schedule._partial_=true", "test=false")
+    ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, *own)
+    assert (ended.code, ended.err) == (2, "error: schedule: expected an instance of LRScheduler, got dict\n")
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "message"),
+    [
+        ("data", "NoTestClouds", "expected a Cloud as item 0 of Pairs, got tuple"),
+        (
+            "data.protocol",
+            "nothing",
+            "data.protocol: expected scores as of tensorframes.scoring.score or score_rotated",
+        ),
+    ],
+)
+def test_a_test_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind: str, message: str) -> None:
+    ended = run_command("evaluate", *WITH_CONFIGS, "data=own", "checkpoint=pca", f"{part}._target_=plugin_parts.{kind}")
+    assert (ended.code, ended.err.count("\n")) == (2, 1), ended.err
+    assert ended.err.startswith(f"error: {message}")
 
 
 def test_a_part_without_a_target_is_told(run: Path) -> None:

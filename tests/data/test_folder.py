@@ -51,6 +51,34 @@ def test_lists(tmp_path):
         _ = Folder(tmp_path).val
 
 
+def test_training_clouds_in_another_list_are_told(tmp_path, caplog):
+    _write(*(tmp_path / f"{name}.npy" for name in "abc"))
+    (tmp_path / "train.txt").write_text("a\nb\n")
+    (tmp_path / "test.txt").write_text("b\nc\n")
+    assert Folder(tmp_path).test.names == ["b", "c"]
+    assert (
+        f"{tmp_path}: 1 cloud of test.txt also in train.txt, so its scores are partly those of training clouds: b"
+        in (caplog.text)
+    )
+
+
+@pytest.mark.parametrize(
+    ("there", "remedy"),
+    [
+        ("train/a.npy", "add clouds to the folder {}/test; without a test: test=false"),
+        ("train.txt", "name clouds in the list {}/test.txt; without a test: test=false"),
+        ("b.npy", "add clouds, or a folder test or a list test.txt, or set data.shares; without a test: test=false"),
+    ],
+)
+def test_the_remedy_for_a_missing_split_is_that_of_the_layout(tmp_path, there, remedy):
+    _write(tmp_path / "a.npy", tmp_path / "train" / "a.npy" if "/" in there else tmp_path / "b.npy")
+    if there == "train.txt":
+        (tmp_path / "train.txt").write_text("a\nb\n")
+    with pytest.raises(UserError, match="expected clouds for test, found none; ") as caught:
+        _ = Folder(tmp_path, shares=[1, 0, 0]).test
+    assert str(caught.value).endswith(remedy.format(tmp_path))
+
+
 def test_shares_hold_every_cloud_once(tmp_path):
     names = [f"{index:02d}" for index in range(12)]
     _write(*(tmp_path / f"{name}.npy" for name in names))

@@ -62,7 +62,7 @@ def test_what_fails_in_numbers_that_are_not_finite(
 
 
 def test_a_loss_that_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Diverged, match="expected a finite loss, got nan at step 0"):
+    with pytest.raises(Diverged, match=r"expected a finite loss, got nan at step 0( \(batch of .*\))?$"):
         step(float("nan"), lambda x: x, monkeypatch)
     step(1.0, eigenvectors, monkeypatch)
 

@@ -9,6 +9,7 @@ The splits are the first of these that exists:
 If 1 or 2 has no val, it is held out of train (splits.held_out).
 """
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -22,8 +23,10 @@ from tensorframes.data.datasets.splits import held_out, partition
 from tensorframes.data.io import CLOUD_SUFFIXES, read_cloud
 from tensorframes.data.io.lists import read_names
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 SPLITS = ("train", "val", "test")
+SHOWN = 4  # clouds in messages
 NOT_CLOUDS = (UNORIENTED, *(f"{split}.txt" for split in SPLITS))
 
 
@@ -82,7 +85,9 @@ class Folder:
             raise UserError(f"{self.root}: expected files of type {', '.join(CLOUD_SUFFIXES)}, found none")
         lists = {split: self.root / f"{split}.txt" for split in SPLITS}
         if any(file.is_file() for file in lists.values()):
-            return self._with_val({split: _listed(file, files) for split, file in lists.items()})
+            listed = {split: _listed(file, files) for split, file in lists.items()}
+            _tell_trained_on(self.root, listed)
+            return self._with_val(listed)
         parts = partition(sorted(files), self.shares, self.seed)
         return {split: {name: files[name] for name in part} for split, part in zip(SPLITS, parts, strict=True)}
 
@@ -93,13 +98,20 @@ class Folder:
         train = {name: file for name, file in splits["train"].items() if name not in out}
         return {**splits, "train": train, "val": {name: splits["train"][name] for name in sorted(out)}}
 
+    def _remedy(self, split: str) -> str:
+        """How to get clouds for a split that has none; sub-folders take precedence over lists, and both over shares."""
+        if any((self.root / name).is_dir() for name in SPLITS):
+            found = f"add clouds to the folder {self.root / split}"
+        elif any((self.root / f"{name}.txt").is_file() for name in SPLITS):
+            found = f"name clouds in the list {self.root / split}.txt"
+        else:
+            found = f"add clouds, or a folder {split} or a list {split}.txt, or set data.shares"
+        return found + ("; without a test: test=false" if split == "test" else "")
+
     def _clouds(self, split: str) -> CachedClouds:
         files = self._files[split]
         if not files:
-            raise UserError(
-                f"{self.root}: expected clouds for {split}, found none; add a folder {split}, a list {split}.txt, or "
-                "set data.shares"
-            )
+            raise UserError(f"{self.root}: expected clouds for {split}, found none; {self._remedy(split)}")
         sources = [Source(name, (file,), partial(read_labelled, file)) for name, file in files.items()]
         check_marks(self.unoriented, [name for clouds in self._files.values() for name in clouds], self.root)
         # Two splits may have files of the same name.
@@ -146,6 +158,17 @@ def _clouds_in(folder: Path) -> dict[str, Path]:
             raise UserError(f"{folder}: expected one file for each name, got {files[name].name} and {file.name}")
         files[name] = file
     return files
+
+
+def _tell_trained_on(root: Path, splits: dict[str, dict[str, Path]]) -> None:
+    """Warns of training clouds that another list names, too: scores on them say nothing about other clouds."""
+    for split in ("val", "test"):
+        if both := [name for name in splits[split] if name in splits["train"]]:
+            shown = ", ".join([*both[:SHOWN], *([f"{len(both) - SHOWN} more"] if len(both) > SHOWN else [])])
+            logging.getLogger(__name__).warning(
+                "%s: %s of %s.txt also in train.txt, so its scores are partly those of training clouds: %s",
+                *(printable(str(root)), counted(len(both), "cloud"), split, shown),
+            )
 
 
 def _listed(file: Path, clouds: dict[str, Path]) -> dict[str, Path]:
