@@ -3,6 +3,7 @@
 A continued run has the configuration in its checkpoint, with the overrides of the command line.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,14 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
 from tensorframes.cli.results import shown
+from tensorframes.cli.runs import METRICS
 from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import NormalTraining
 from tensorframes.words import counted
+
+log = logging.getLogger(__name__)
 
 MODEL = ("backbone", "features", "frames", "messages", "task", "model")
 """The keys of the configuration that describe the model and its task; a continued run must not change them."""
@@ -166,16 +170,29 @@ def is_unscored(cfg: DictConfig) -> bool:
     if cfg.ckpt_path is None or not cfg.test:
         return False
     path = Path(cfg.ckpt_path)
-    of_run = path.parent.name == "checkpoints" and not (path.parent.parent / "metrics.json").is_file()
+    of_run = path.parent.name == "checkpoints" and not (path.parent.parent / METRICS).is_file()
     return of_run and bool(read_checkpoint(path)["global_step"] == cfg.trainer.max_steps)
 
 
 def is_over(cfg: DictConfig, folder: Path) -> bool:
     """Whether the run in a folder is trained, and scored if it is to be."""
     last = folder / "checkpoints" / "last.ckpt"
-    if not last.is_file() or (cfg.test and not (folder / "metrics.json").is_file()):
+    if not last.is_file() or (cfg.test and not (folder / METRICS).is_file()):
         return False
     return bool(read_checkpoint(last)["global_step"] >= cfg.trainer.max_steps)
+
+
+def keep_earlier_scores(cfg: DictConfig, folder: Path) -> None:
+    """Rename the scores that a run had before it is trained further, metrics.json and errors.png, by their steps:
+    beside the weights and settings to come they would be wrong."""
+    if cfg.ckpt_path is None or is_unscored(cfg) or not (folder / METRICS).is_file():
+        return
+    steps = read_checkpoint(cfg.ckpt_path)["global_step"]
+    for name in (METRICS, "errors.png"):
+        earlier = (folder / name).with_stem(f"{Path(name).stem}_{steps}")
+        if (folder / name).is_file():
+            (folder / name).replace(earlier)
+    log.info("the scores after %s are in metrics_%s.json", counted(steps, "step"), steps)
 
 
 def check_same(saved: Any, given: Any, key: str, path: str | Path) -> None:

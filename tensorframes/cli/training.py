@@ -25,6 +25,7 @@ from tensorframes.cli.continuing import (
     continued,
     is_over,
     is_unscored,
+    keep_earlier_scores,
     load_weights,
     trusted_packages,
     with_last,
@@ -124,6 +125,7 @@ def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
         log.info("no validation clouds: last.ckpt is scored")
     comparison = prepared_test(cfg, clouds) if cfg.test else None
     if run.rank == 0:
+        keep_earlier_scores(cfg, run.folder)
         replace_text(run.folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
         started.write(run.folder)
         parameters = build.parameter_count(module)

@@ -29,6 +29,21 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_scores_of_a_run_that_is_trained_further_are_kept_under_another_name(app: App) -> None:
+    few = ("experiment=tiny", "test_clouds=1", "trainer.max_steps=1", "hydra.run.dir=run")
+    assert app("train", *few)[0] == 0
+    before = Path("run/metrics.json").read_text()
+    further = ("train", "experiment=tiny", "ckpt_path=run/checkpoints/last.ckpt", "trainer.max_steps=2", "test=false")
+    code, out, err = app(*further)
+    assert err == ""
+    assert (code, "scores after 1 step are in metrics_1.json" in out) == (0, True)
+    assert not Path("run/metrics.json").exists()
+    assert Path("run/metrics_1.json").read_text() == before
+    assert Path("run/errors_1.png").is_file()
+    assert app(*further[:-1], "test=true")[0] == 0
+    assert Path("run/metrics.json").is_file()
+
+
 def test_a_run_leaves_one_folder_and_its_checkpoint_scores_alike_alone(app: App) -> None:
     code, out, err = app("train", "experiment=tiny")
     folder = only_run("tiny")
