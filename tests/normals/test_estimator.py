@@ -1,7 +1,7 @@
 """The whole network: equivariance, and what it says where symmetry allows no answer."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -51,11 +51,15 @@ def plane_head(reps: Representation, **changes: object) -> PlaneHead:
     return PlaneHead(reps, **{**parts, **changes})
 
 
-def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
+def estimator(group: str = "so", head: object = None, oriented: bool = False, refine: bool = False) -> NormalEstimator:
     """A small network whose parameters are random, also where training begins with zeros."""
     torch.manual_seed(6)
     backbone = PointNet2(
-        features=PlaneFeatures((), variation_profile=head is None), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8
+        features=PlaneFeatures((), variation_profile=head is None),
+        widths=(16, 24, 24),
+        radii=(1.5, 3.0),
+        neighbours=8,
+        refine=refine,
     )
     network = NormalEstimator(LearnedFrames(group), backbone, head or plane_head, oriented).double().eval()
     with torch.no_grad():
@@ -83,6 +87,13 @@ def surface(count: int = 150) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
     uv = 4 * torch.rand(count, 2, generator=generator, dtype=torch.float64)
     return torch.cat([uv, (uv[:, :1].sin() * uv[:, 1:]) + 0.3 * uv[:, 1:] ** 2], dim=1)
+
+
+def scan_lines() -> torch.Tensor:
+    """Four scan lines of 40 points on a plane; the nearest points lie within 3 % of a line of it."""
+    along, line = torch.meshgrid(torch.linspace(0, 4, 40), torch.arange(4.0), indexing="ij")
+    across = 3 * line + 0.02 * torch.randn(40, 4, generator=torch.Generator().manual_seed(3))
+    return torch.stack([along.flatten(), across.flatten(), torch.zeros(160)], dim=1).double()
 
 
 def volume() -> torch.Tensor:
@@ -306,18 +317,42 @@ def test_small_clouds_are_equivariant_though_their_coarse_levels_are_points_and_
     assert_equivariant(lambda pos: network(pos).normal, cloud, "1x1", unoriented=True, tolerance=1e-8)
 
 
-def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
-    network, g = estimator().float(), random_orthogonal(1, determinant=-1)[0].float()
-    pos = surface().float()
-    turned = pos @ g.T
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        frames = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("cloud", [surface, scan_lines])
+@pytest.mark.parametrize("head", [None, old_head], ids=["planes", "old"])
+@torch.no_grad()
+def test_mixed_precision_leaves_geometry_frames_and_rotations_exact(
+    head: object, cloud: Callable[[], torch.Tensor], refine: bool
+) -> None:
+    network, g = estimator(head=head, refine=refine).float(), random_orthogonal(1, determinant=-1)[0].float()
+    pos = cloud().float()
+    turned, batch = pos @ g.T, torch.zeros(len(pos), dtype=torch.long)
+
+    def exact_parts() -> tuple[list[torch.Tensor], list[Frames], Frames]:
+        geometry, plan, _, _ = network.planned(pos, batch, None, None, None)
+        frames = network.find_frames(geometry)
+        return tensors_of(plan), frames, network.backbone(geometry, frames)[1]
+
+    full_plan, full_frames, _ = exact_parts()
+    with torch.autocast("cpu", torch.bfloat16):
+        plan, frames, refined = exact_parts()
         here, there = network(pos).normal, network(turned).normal
-    exact = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
-    assert all(torch.equal(mixed.matrices, full.matrices) for mixed, full in zip(frames, exact, strict=True))
+    assert all(torch.equal(mixed, full) for mixed, full in zip(plan, full_plan, strict=True))
+    assert all(torch.equal(mixed.matrices, full.matrices) for mixed, full in zip(frames, full_frames, strict=True))
+    product = refined.matrices @ refined.matrices.mT
+    assert (product - torch.eye(3)).abs().max() < 1e-5
     assert here.dtype == torch.float32
-    lost = 1 - (here @ g.T * there).sum(-1).abs()  # cosines: 1e-5 is a quarter of a degree
-    assert lost.median() < 1e-5
+    lost = (here @ g.T).cross(there, dim=-1).norm(dim=-1).rad2deg()
+    assert lost.median() < 0.01
+    assert lost.quantile(0.98) < 0.1
+
+
+def tensors_of(value: object) -> list[torch.Tensor]:
+    """All tensors of a plan."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    inner = vars(value).values() if is_dataclass(value) else value if isinstance(value, (list, tuple)) else ()
+    return [tensor for each in inner for tensor in tensors_of(each)]
 
 
 def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> None:
