@@ -29,7 +29,7 @@ def full_precision(function: Callable[P, T]) -> Callable[P, T]:
         for device in DEVICES:
             if torch.is_autocast_enabled(device):
                 with torch.autocast(device, enabled=False):
-                    return exact(*_each_widened(args), **{key: _widened(value) for key, value in kwargs.items()})  # type: ignore[arg-type]
+                    return exact(*_each_widened(args), **{key: _widened(value) for key, value in kwargs.items()})
         return function(*args, **kwargs)
 
     return exact

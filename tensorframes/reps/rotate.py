@@ -66,7 +66,7 @@ def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
 def _fused(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     """The same by products and sums, which a compiler makes part of the loops before and after it."""
     shape, d = part.shape, g_transposed.shape[-1]
-    part = part.reshape(*shape[:lead], -1, *(d,) * order)
+    part = part.reshape(*shape[:lead], math.prod(shape[lead:-1]) * (shape[-1] // d**order), *(d,) * order)
     for index in range(order):  # the tensor (lead, rows, a, b, ...) by index: the sum over it, the new one in its place
         given = part.movedim(lead + 1 + index, -1).unsqueeze(-1)  # (lead, rows, others, d, 1)
         g = g_transposed.reshape(*shape[:lead], *(1,) * order, d, d)

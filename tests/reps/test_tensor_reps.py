@@ -49,6 +49,14 @@ def test_compiled_it_is_the_same_with_the_same_gradients(lead: tuple[int, ...]) 
         torch.testing.assert_close(compiled, eager, rtol=1e-10, atol=1e-12)
 
 
+def test_messages_of_a_graph_without_edges_are_empty() -> None:
+    reps = TensorReps("2x0 + 3x1 + 1x1p + 7x2 + 2x3")
+    for transform in (reps.transform, torch.compile(reps.transform, backend="aot_eager", fullgraph=True)):
+        for shape in ((0,), (0, 4), (4, 0)):
+            x = torch.zeros(*shape, reps.dim)
+            assert transform(x, torch.zeros(*shape[:1], 3, 3)).shape == x.shape
+
+
 def test_matrices_may_be_shared_by_the_inner_dimensions_of_the_features() -> None:
     reps = TensorReps("2x0 + 1x1p + 2x2 + 1x3")
     g, x = random_orthogonal(4), torch.randn(4, 6, reps.dim, dtype=torch.float64)
