@@ -19,7 +19,9 @@ def eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (..., d), ascending, and eigenvectors (..., d, d) in columns, of symmetric matrices (..., d, d).
 
     Without derivatives on any device: those of eigenvectors are infinite where eigenvalues meet, and callers add the
-    finite ones that they need. On a CPU LAPACK's. On a GPU 3 x 3 matrices are diagonalised by cyclic Jacobi rotations (``jacobi_kernel``): the
+    finite ones that they need.
+
+    On a CPU LAPACK's. On a GPU 3 x 3 matrices are diagonalised by cyclic Jacobi rotations (``jacobi_kernel``): the
     batched solver of cuSOLVER takes hundreds of kilobytes of memory a matrix and fails for more than about 32,000.
     """
     matrices = matrices.detach()

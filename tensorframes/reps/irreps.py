@@ -13,6 +13,7 @@ from torch import Tensor
 from tensorframes.reps.direct_sum import DirectSum, blocks_of
 from tensorframes.reps.harmonics import coupling
 from tensorframes.reps.precision import full_precision
+from tensorframes.reps.rotate import determinant
 from tensorframes.reps.wigner import wigner_matrices
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)([eo])$")
@@ -98,7 +99,7 @@ class Irreps(DirectSum[IrrepBlock]):
             raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
         plain = type(g) is Tensor and not torch.compiler.is_compiling()  # no stand-in of a program that is recorded
         matrices = wigner_matrices(self.max_order, g, None if plain else self.couplings)
-        sign = torch.linalg.det(g.detach()).sign() if any(block.pseudo for block in self.blocks) else g
+        sign = determinant(g) if any(block.pseudo for block in self.blocks) else g
         parts = []
         for block, part in zip(self.blocks, blocks, strict=True):
             if block.degree:

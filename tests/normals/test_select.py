@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import build_hierarchy, nearest_neighbours
+from tensorframes.geometry.eigen import closed_eigenvalues, eigvalsh
 from tensorframes.layers import Geometry, measured
 from tensorframes.normals import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes, Select
-from tensorframes.geometry.eigen import closed_eigenvalues, eigvalsh
 from tensorframes.normals.candidates import (
     NEVER,
     Source,
