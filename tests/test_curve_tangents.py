@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tensorframes.layers import AnyDimensionFit, principal_axes
+from tensorframes.layers.any_dimension import scatter
 from tensorframes.testing import assert_equivariant
 
 EXAMPLE = SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "examples" / "curve_tangents.py")))
@@ -74,3 +75,15 @@ def test_the_gradient_of_an_axis_is_that_of_the_eigenvector() -> None:
     step = torch.autograd.functional.jvp(principal_axes, matrix.detach(), change)[1]
     torch.testing.assert_close(step * (step * exact).sum().sign(), exact, rtol=1e-6, atol=1e-8)
     assert found.isfinite().all()
+
+
+def test_mixed_precision_rounds_neither_scatter_matrices_nor_the_derivatives_of_axes() -> None:
+    edge, weight = torch.randn(20, 6, 3), torch.rand(20, 6, 1)
+    found = []
+    for mixed in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+            matrices = scatter(edge, weight).requires_grad_()
+            axes = principal_axes(matrices)
+        found.append((matrices, *torch.autograd.grad(axes.sum(), matrices)))
+    for exact, rounded in zip(*found, strict=True):
+        assert torch.equal(exact, rounded)

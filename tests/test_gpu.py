@@ -1,9 +1,11 @@
-"""On a GPU: neighbours, samples, eigenvectors and normals are those of the CPU; equivariance in float32 and bfloat16.
+"""On a GPU: neighbours, samples, eigenvectors and normals are those of the CPU; equivariance in float32 and bfloat16,
+in which geometry and frames stay exact.
 
 TENSORFRAMES_TEST_DEVICE=cpu runs the same on the CPU, to see that the tests themselves run.
 """
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,10 +15,12 @@ from torch import Tensor
 from benchmarks.harness import torus
 from benchmarks.rows.messages import REPS, MyConv
 from tensorframes import estimate_normals
+from tensorframes.backbones import PointNet2
 from tensorframes.frames import Frames, LearnedFrames
 from tensorframes.geometry import independent_set, knn, knn_graph
 from tensorframes.geometry.eigen import eigh, jacobi
-from tensorframes.normals import PRETRAINED
+from tensorframes.normals import PRETRAINED, NeighbourPlanes, NormalEstimator, PlaneHead, Select, WeightedFit
+from tensorframes.reps import Representation
 from tensorframes.testing import random_orthogonal
 
 DEVICE = os.environ.get("TENSORFRAMES_TEST_DEVICE", "cuda")
@@ -106,6 +110,34 @@ def test_frames_are_float32_and_features_equivariant_to_rounding(bf16: bool, tol
     assert sure.double().mean() > 0.98
     error = (turned - features)[sure].abs() / features.abs().max()
     assert error.quantile(0.98) < tolerance
+
+
+@torch.no_grad()
+def test_mixed_precision_leaves_geometry_and_refined_frames_exact() -> None:
+    """Scan lines, whose neighbourhoods are near to lines; a network that rotates its frames between layers."""
+    along, line = torch.meshgrid(torch.linspace(0, 4, 40), torch.arange(4.0), indexing="ij")
+    across = 3 * line + 0.02 * torch.randn(40, 4)
+    pos = torch.stack([along.flatten(), across.flatten(), torch.zeros(160)], dim=1) @ random_orthogonal(1)[0].float()
+    pos, batch = pos.to(DEVICE), torch.zeros(160, dtype=torch.long, device=DEVICE)
+    backbone = PointNet2(widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8, refine=True)
+    network = NormalEstimator(LearnedFrames(), backbone, small_head).to(DEVICE).eval()
+    for refinement in backbone.refinements or ():
+        refinement.net[-1].weight.normal_(std=0.3)
+    lines = []
+    for bf16 in (False, True):
+        with torch.autocast(DEVICE, torch.bfloat16, enabled=bf16):
+            geometry, plan, _, _ = network.planned(pos, batch, None, None, None)
+            frames = network.backbone(geometry, network.find_frames(geometry))[1].matrices
+        assert (frames @ frames.mT - torch.eye(3, device=DEVICE)).abs().max() < 1e-5
+        lines.append(plan.lines)
+    assert torch.equal(lines[0], lines[1])
+    assert not lines[0].all()
+
+
+def small_head(reps: Representation) -> PlaneHead:
+    """Selections among few candidates, and one fit."""
+    selection = partial(Select, sources={"neighbours": NeighbourPlanes(5, 6)}, hidden=4, nearest=20)
+    return PlaneHead(reps, selection, partial(WeightedFit, neighbours=(12, 4), hidden=8), selection, levels=3)
 
 
 @pytest.mark.parametrize("weights", PRETRAINED)

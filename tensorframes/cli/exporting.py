@@ -121,7 +121,8 @@ def write_onnx(estimator: NormalEstimator, recipe: dict[str, Any], source: str, 
     exported = elementary(program(estimator))
     with exporting():
         made = torch.onnx.export(exported, dynamo=True, optimize=False, verbose=False)
-    assert made is not None  # it is a program where dynamo is true
+    if made is None:
+        raise RuntimeError("expected a program from torch.onnx.export with dynamo=True, got None")
     with replacing_by_name(target) as part:
         made.save(part)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tensorframes.frames.frames import Frames
 from tensorframes.frames.orthonormalise import complete_frames, last_axis
 from tensorframes.geometry.checks import check_count
-from tensorframes.reps import Representation, representation
+from tensorframes.reps import Representation, full_precision, representation
 
 
 class FrameRefinement(nn.Module):
@@ -37,15 +37,16 @@ class FrameRefinement(nn.Module):
 
     def forward(self, x: Tensor, frames: Frames) -> tuple[Tensor, Frames]:
         """The features (N, reps.dim) in the new frames, and these."""
-        turn = self._turn(x)
+        turn = small_turns(self.net(x).unflatten(-1, (self.reps.d - 1, self.reps.d)))
         return self.reps.transform(x, turn), frames.turned(turn)
 
-    def _turn(self, x: Tensor) -> Tensor:
-        """U (N, d, d)."""
-        d = self.reps.d
-        eye = torch.eye(d, dtype=x.dtype, device=x.device)
-        rows = eye[:-1] + self.net(x).unflatten(-1, (d - 1, d))
-        axes, picks = complete_frames(rows, d - 1)
-        failed = (picks != torch.arange(d - 1, device=x.device)).any(-1).view(-1, 1, 1)
-        axes = torch.where(failed, eye[:-1], axes)
-        return torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)
+
+@full_precision
+def small_turns(change: Tensor) -> Tensor:
+    """U (N, d, d), rotations by Gram-Schmidt of 1 + M, from the first rows of M (N, d - 1, d); 1 where that fails."""
+    d = change.shape[-1]
+    eye = torch.eye(d, dtype=change.dtype, device=change.device)
+    axes, picks = complete_frames(eye[:-1] + change, d - 1)
+    failed = (picks != torch.arange(d - 1, device=change.device)).any(-1).view(-1, 1, 1)
+    axes = torch.where(failed, eye[:-1], axes)
+    return torch.cat([axes, last_axis(axes).unsqueeze(1)], dim=1)

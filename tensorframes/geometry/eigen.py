@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import cache
 from importlib.util import find_spec
 
@@ -10,15 +11,20 @@ import torch
 from torch import Tensor
 
 SWEEPS = 6  # of Jacobi rotations; quadratic convergence makes five enough for float64
+OF_DEVICE = ("out of memory", "cuda error")  # in errors that are the device's at that time, not Triton's
 BATCH = 16384  # matrices of other sizes that cuSOLVER gets at a time: its batched solver fails beyond about 32,000
 
 
 def eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues (..., d), ascending, and eigenvectors (..., d, d) in columns, of symmetric matrices (..., d, d).
 
+    Without derivatives on any device: those of eigenvectors are infinite where eigenvalues meet, and callers add the
+    finite ones that they need.
+
     On a CPU LAPACK's. On a GPU 3 x 3 matrices are diagonalised by cyclic Jacobi rotations (``jacobi_kernel``): the
     batched solver of cuSOLVER takes hundreds of kilobytes of memory a matrix and fails for more than about 32,000.
     """
+    matrices = matrices.detach()
     if matrices.device.type == "cpu":
         values, vectors = torch.linalg.eigh(matrices)
         return values, vectors
@@ -33,14 +39,26 @@ def eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
 @cache
 def has_kernel(device: torch.device) -> bool:
     """Whether ``jacobi_kernel`` runs on a device: Triton is there, its compiler too, and the card is no older than
-    Triton supports."""
+    Triton supports.
+
+    Raises:
+        RuntimeError: the device fails, for want of memory, say. That is not remembered; the next call tries again.
+    """
     if device.type != "cuda" or find_spec("triton") is None:
         return False
     try:
-        jacobi_at_once(torch.eye(3, device=device).unsqueeze(0))
-    except Exception:  # Triton's errors have no common class
+        try_kernel(device)
+    except Exception as error:  # Triton's errors have no common class
+        if isinstance(error, torch.OutOfMemoryError) or any(each in str(error).lower() for each in OF_DEVICE):
+            raise
+        warnings.warn(f"eigenvectors take several times as long on this GPU without Triton: {error}", stacklevel=2)
         return False
     return True
+
+
+def try_kernel(device: torch.device) -> None:
+    """Diagonalise one matrix by the kernel."""
+    jacobi_at_once(torch.eye(3, device=device).unsqueeze(0))
 
 
 def jacobi_at_once(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,8 +70,8 @@ def jacobi_at_once(matrices: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def eigvalsh(matrices: Tensor) -> Tensor:
-    """Eigenvalues (..., d), ascending, of symmetric matrices (..., d, d)."""
-    return torch.linalg.eigvalsh(matrices) if matrices.device.type == "cpu" else eigh(matrices)[0]
+    """Eigenvalues (..., d), ascending, of symmetric matrices (..., d, d), without derivatives as ``eigh``."""
+    return torch.linalg.eigvalsh(matrices.detach()) if matrices.device.type == "cpu" else eigh(matrices)[0]
 
 
 def jacobi(matrices: Tensor) -> tuple[Tensor, Tensor]:

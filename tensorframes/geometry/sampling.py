@@ -136,12 +136,16 @@ def _ranks(priority: Tensor | None, pos: Tensor, batch: Tensor, groups: Distinct
 
 
 def _in_rounds(points: Tensor, batch: Tensor, radius: Tensor, rank: Tensor) -> Tensor:
-    """(N,) whether each of distinct points is selected, in rounds."""
+    """(N,) whether each of distinct points is selected, in rounds; those still open after them one by one."""
     selection = _Selection(points, batch, radius, rank)
     for _ in range(ROUNDS):
         if not selection.unfinished():
             break
         selection.round()
+    left = (selection.state == OPEN).nonzero().squeeze(1)
+    if len(left):  # a long chain of increasing priority
+        rest = kdtree_independent_set(points[left].cpu(), batch[left].cpu(), radius.cpu(), rank[left].cpu())
+        selection.state[left[~rest.to(left.device)]] = EXCLUDED
     return selection.state != EXCLUDED
 
 
@@ -160,8 +164,8 @@ def independent_set(
     In each round every open point that no open point within the radius outranks is selected, and the open points of
     lower priority within the radius of it are excluded. Exact ties are both selected, as are copies of a point: only
     their order could decide. After t rounds a point's state depends on points within 2 t radius only. Points still open
-    after 32 rounds are selected (coverage holds, distance may not); that takes a chain of 64 points of increasing
-    priority. On a CPU points are processed one by one instead, with the same result wherever the rounds suffice.
+    after 32 rounds, which takes a chain of 64 points of increasing priority, are processed one by one, on the CPU. On a
+    CPU all points are, with the same result.
 
     Time and memory are linear in the points, also where the radius graph is not (half of the cloud in a tiny cluster).
     For several levels: call it on pos[rows], batch[rows] and priority[rows] with a larger radius.

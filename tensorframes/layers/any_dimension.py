@@ -9,6 +9,7 @@ from tensorframes.geometry.checks import check_count
 from tensorframes.geometry.edges import edge_lengths
 from tensorframes.geometry.eigen import eigh
 from tensorframes.layers.mlp import MLP
+from tensorframes.reps import full_precision
 
 
 class EdgeInvariants(nn.Module):
@@ -111,12 +112,18 @@ class AnyDimensionFit(nn.Module):
         for layer in self.layers:
             scalars, tensors = layer(scalars, tensors, pos, table)
         h, _, edge, _ = self.edges(scalars, tensors, pos, table)
-        weight = self.weigh(h).sigmoid() + 1e-4
-        share = weight / weight.sum(1, keepdim=True)
-        centred = edge - (share * edge).sum(1, keepdim=True)
-        return (share * centred).transpose(1, 2) @ centred
+        return scatter(edge, self.weigh(h).sigmoid() + 1e-4)
 
 
+@full_precision
+def scatter(edge: Tensor, weight: Tensor) -> Tensor:
+    """C (N, d, d) as above, of edges (N, k, d) and weights (N, k, 1)."""
+    share = weight / weight.sum(1, keepdim=True)
+    centred = edge - (share * edge).sum(1, keepdim=True)
+    return (share * centred).transpose(1, 2) @ centred
+
+
+@full_precision
 def principal_axes(matrices: Tensor, gap: float = 1e-4) -> Tensor:
     r"""Unit eigenvectors (N, d), up to sign, of the largest eigenvalues of symmetric matrices (N, d, d).
 

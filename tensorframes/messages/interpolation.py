@@ -67,7 +67,7 @@ class FrameInterpolation(nn.Module):
     def _mean(self, world: Tensor, table: Tensor, senders: Tensor, receivers: Tensor) -> Tensor:
         """Weighted means (R, C) of features (S, C) along a table (R, k)."""
         flat = table.flatten()
-        edge = senders.index_select(0, flat).view(*table.shape, -1) - receivers.unsqueeze(1)
+        edge = senders.index_select(0, flat).view(*table.shape, senders.shape[1]) - receivers.unsqueeze(1)
         weight = 1 / (edge.square().sum(-1) + self.epsilon)
         share = (weight / weight.sum(-1, keepdim=True)).unsqueeze(1)
-        return (share @ world.index_select(0, flat).view(*table.shape, -1)).squeeze(1)
+        return (share @ world.index_select(0, flat).view(*table.shape, world.shape[1])).squeeze(1)

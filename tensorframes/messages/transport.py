@@ -26,7 +26,9 @@ def transport(x: Tensor, reps: Representation, edge_index: Tensor, senders: Fram
     r"""Features of the senders in the receivers' frames: :math:`\rho(R_i R_j^T)\, x_j` (arXiv 2405.15389, eq. 6).
 
     The transition has two steps: each sender goes to the world's frame once, then each edge to its receiver's. So no
-    matrix per edge is computed, and the first step runs on S rows instead of E.
+    product of two matrices is computed per edge, and the first step runs on S rows instead of E. A receiver's matrix is
+    applied to all its edges at once where every receiver has equally many (``turned_by_receivers``); elsewhere it is
+    gathered for each edge, (E, d, d).
 
     Shapes: x (S, reps.dim), edge_index (2, E) from senders to receivers; returns (E, reps.dim).
     """
@@ -56,8 +58,9 @@ def turned_by_receivers(
     """Tensors on the edges (E, reps.dim), from the world's frame to their receivers' (E, reps.dim).
 
     ``degree``: the number of edges per receiver if it is the same for all and edges are sorted by receiver; a
-    receiver's frame is then applied to all its edges at once. None: found out on a CPU (``common_degree``). The caller
-    checks the order (``check_order``).
+    receiver's frame is then applied to all its edges at once. None: found out on a CPU, eagerly (``common_degree``);
+    elsewhere, as where degrees differ, the frames are gathered for each edge. The caller checks the order
+    (``check_order``).
     """
     if degree is None:
         degree = common_degree(edge_index[1], receivers.points)

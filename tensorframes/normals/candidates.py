@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from tensorframes.geometry.eigen import closed_eigenvalues, entries
+from tensorframes.geometry.eigen import entries
 from tensorframes.layers import Geometry, Requirements
 from tensorframes.reps import full_precision
 
@@ -18,6 +18,7 @@ NEAREST = 15  # neighbours that the size of a neighbourhood is measured by
 FLAT = (0.3, 0.5)  # standard deviations, second axis over first, between which points come to spread over a plane
 ACROSS = (1.8, 2.5)  # log(n^T C n / smallest eigenvalue) between which a normal ceases to be the points'
 THIN = 1e-4  # share of the variance below which points are thin
+LEAST = 1e-30  # validity of a candidate that is not valid
 NEVER = -70.0  # log prior of a candidate that is not a plane: exp(NEVER) is negligible, and finite in float32
 
 Planned = TypeVar("Planned")
@@ -140,11 +141,11 @@ def thickness(normal: Tensor, covariance: Tensor) -> Tensor:
     return x * (xx * x + 2 * xy * y) + y * (yy * y + 2 * yz * z) + z * (zz * z + 2 * xz * x)
 
 
-def along(thick: Tensor, covariance: Tensor) -> Tensor:
-    """(M, C) in [1e-30, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
-    some normals, ``thickness`` (M, C), than along that plane's own: no surface stands across them. At edges n^T C n is
-    about 2.5 times the smallest eigenvalue."""
-    least, middling, largest = closed_eigenvalues(covariance).clamp_min(0).unbind(-1)
+def along(thick: Tensor, values: Tensor) -> Tensor:
+    """(M, C) in [LEAST, 1]: small where points spread over a plane, by the eigenvalues (M, 3), ascending, of their
+    covariance C, are far thicker along some normals, n^T C n (M, C), than along that plane's own: no surface stands
+    across them. At edges n^T C n is about 2.5 times the smallest eigenvalue."""
+    least, middling, largest = values.clamp_min(0).unbind(-1)
     flat = rising((middling / positive(largest)).sqrt(), *FLAT)
     ratio = thick.clamp_min(THIN) / (least + THIN).unsqueeze(-1)
-    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(1e-30)
+    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)

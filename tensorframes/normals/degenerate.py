@@ -7,6 +7,7 @@ from torch import Tensor
 
 from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import Geometry, smallest_eigenvector
+from tensorframes.reps import full_precision
 
 RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
 WIDER = 4  # size of the larger neighbourhood, in numbers of neighbours
@@ -36,6 +37,7 @@ def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy
     return normal.index_copy(0, places, torch.where(flat.unsqueeze(-1), near, far))
 
 
+@full_precision
 def on_line(geometry: Geometry, rows: Tensor) -> Tensor:
     """(M,) whether the nearest points of rows (M,), at the ends of the geometry's edges, lie on a line."""
     if geometry.edges is None:
@@ -54,6 +56,7 @@ def cloud_normals(pos: Tensor, batch: Tensor, clouds: int) -> Tensor:
     return torch.cat([torch.where(flat.unsqueeze(-1), normal, torch.zeros_like(normal)) for normal, flat in each])
 
 
+@full_precision
 def planes(points: Tensor) -> tuple[Tensor, Tensor]:
     """Normals (M, 3) of the planes of points (M, K, 3), and whether they are planes rather than lines (M,)."""
     centred = points - points.mean(1, keepdim=True)

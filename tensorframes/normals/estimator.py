@@ -20,7 +20,7 @@ from tensorframes.normals.interface import Estimator
 from tensorframes.normals.normalise import SAMPLED, in_scale, normalised
 from tensorframes.normals.prediction import Prediction
 from tensorframes.parallel import parallel_map
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, full_precision
 
 PROFILED = 8192
 """Points at which the profile of a large cloud is measured."""
@@ -91,17 +91,28 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         if pos.dtype not in (dtype, torch.float64):
             raise ValueError(f"expected positions of {dtype}, the network's, got {pos.dtype}")
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
-        with torch.no_grad():
-            geometry, index = self.geometry(pos, batch, scale, profile)
-            asked = index if rows is None else index.index_select(0, rows)
-            needed, place = torch.unique(asked, return_inverse=True)
-            plan = self.head.plan(geometry, needed)
+        geometry, plan, needed, place = self.planned(pos, batch, scale, rows, profile)
         frames = self.find_frames(geometry)
         found = self.in_frames(geometry, frames, plan)
         source = frames[0].fallback
         fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
         return replace(found, fallback=fallback).of(place)
 
+    @full_precision
+    @torch.no_grad()
+    def planned(
+        self, pos: Tensor, batch: Tensor, scale: Tensor | None, rows: Tensor | None, profile: Tensor | None
+    ) -> tuple[Geometry, PlanT, Tensor, Tensor]:
+        """The geometry, the head's plan, the points (M,) that it needs, and the place of each row among them.
+
+        Arguments as in ``Estimator.forward``.
+        """
+        geometry, index = self.geometry(pos, batch, scale, profile)
+        asked = index if rows is None else index.index_select(0, rows)
+        needed, place = torch.unique(asked, return_inverse=True)
+        return geometry, self.head.plan(geometry, needed), needed, place
+
+    @full_precision
     def geometry(
         self, pos: Tensor, batch: Tensor, scale: Tensor | None = None, profile: Tensor | None = None
     ) -> tuple[Geometry, Tensor]:
@@ -115,6 +126,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         hierarchy = self.backbone.plan(clouds.pos, clouds.batch, clouds.knn_index)
         return measured(hierarchy, self.requirements, profile).to(dtype), clouds.index
 
+    @full_precision
     @torch.no_grad()
     def measured_profile(self, pos: Tensor, scale: float) -> Tensor | None:
         """As in ``Estimator``; only the coarsest level is sampled.
@@ -197,6 +209,7 @@ def checked(backbone: Backbone, result: object, pos: Tensor) -> tuple[Tensor, Fr
     return features, frames
 
 
+@full_precision
 def checked_frames(finder: nn.Module, result: object, pos: Tensor) -> Frames:
     """What a frame finder returned for points pos (N, 3): N frames.
 

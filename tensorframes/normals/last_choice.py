@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import MultiScalePlanes, jet, sharpened, silu, smallest_eigenvector
-from tensorframes.normals.candidates import log_sine, rising, spread
+from tensorframes.normals.candidates import along, log_sine, rising, spread
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.plane_votes import (
     NEAREST,
@@ -18,7 +18,7 @@ from tensorframes.normals.plane_votes import (
     faded,
     inliers,
 )
-from tensorframes.normals.support import along, support
+from tensorframes.normals.support import support
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
@@ -238,13 +238,15 @@ class LastChoice(nn.Module):
         turned = log_sine(1 - (every @ answers.transpose(1, 2)).square())
         known = torch.cat([count.clamp_min(0).log1p(), turned], dim=-1)
         about = [spread(edge[:, : NEAREST - 1]), spread(edge)]
-        thin = torch.stack([log_sine(((every @ each) * every).sum(-1)) for each in about], dim=-1)
+        thick = [((every @ each) * every).sum(-1) for each in about]
+        thin = torch.stack([log_sine(each) for each in thick], dim=-1)
         plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
         known, thin = known[:, before + 1 :], thin[:, before + 1 :]
         form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
         valid = rising(sine, *self.slender) * valid
         most = (known[..., : count.shape[-1]] * (valid > 0).unsqueeze(-1)).amax(1)
-        sound = along(every, about[1]) * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
+        surface = along(thick[1], smallest_eigenvector(about[1])[1])
+        sound = surface * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
         sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 6)

@@ -25,7 +25,7 @@ from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
-from tensorframes.reps import Representation
+from tensorframes.reps import Representation, full_precision
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
@@ -194,6 +194,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
         return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
 
+    @full_precision
     @torch.no_grad()
     def evidence(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, apart: Tensor

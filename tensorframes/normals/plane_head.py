@@ -19,7 +19,7 @@ from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
 from tensorframes.normals.weighted_fit import WeightedFit
-from tensorframes.reps import Representation, representation
+from tensorframes.reps import Representation, full_precision, representation
 
 CHUNK = {"cpu": 2048}  # points computed at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 65536  # on other devices: bounds memory
@@ -138,6 +138,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         normal = torch.where(plan.lines.unsqueeze(-1), plan.wider, normal)
         return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
 
+    @full_precision
     @torch.no_grad()
     def evidence(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, seen: Tensor, apart: Tensor

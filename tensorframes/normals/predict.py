@@ -168,8 +168,8 @@ def _pass(
     parameter = next(estimator.parameters())
     index = torch.from_numpy(rows).to(parameter.device)
     with torch.inference_mode():
-        length = None if scale is None else parameter.new_tensor([scale])
         positions = torch.from_numpy(pos).to(parameter.device if estimator.accepts_float64 else parameter)
+        length = None if scale is None else positions.new_tensor([scale])
         found = estimator(positions, scale=length, rows=index, profile=profile)
         error = found.normal[:, 0] * torch.nan if found.error is None else expected_error(found.error)
         values: NDArray[np.float32] = torch.column_stack([found.normal, error]).detach().float().cpu().numpy()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tensorframes.geometry.eigen import closed_eigenvalues
 from tensorframes.layers import Geometry, Requirements, largest_eigenvector, silu
 from tensorframes.normals.candidates import (
     NEAREST,
@@ -204,7 +205,7 @@ class Select(nn.Module):
         return Evidence(
             torch.cat(shares[::-1], dim=1).transpose(1, 2),
             torch.cat([stacked(thin), log_sine(turned)], dim=-1),
-            log_prior(along(thick[1], about[1])).clamp_min(UNLIKELY),
+            log_prior(along(thick[1], closed_eigenvalues(about[1]))).clamp_min(UNLIKELY),
         )
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tensorframes.layers import smallest_eigenvector
 from tensorframes.normals.candidates import positive, rising
 from tensorframes.reps import full_precision
 
@@ -15,10 +14,6 @@ SPREAD = (0.1, 0.3)  # isotropy of the inliers between which a plane's support b
 PORTION = (0.25, 0.4)  # share of the points around, the same
 RIVALRY = (0.3, 0.6)  # inliers of a rival over those of the plane, between which it ceases to be
 BALANCE = (0.4, 0.8)  # points around on the plane's emptier side over its inliers, the same
-FLAT = (0.3, 0.5)  # standard deviations, second axis over first, between which points come to spread over a plane
-ACROSS = (1.8, 2.5)  # log(n^T C n / smallest eigenvalue) between which a normal ceases to be the points'
-LEAST = 1e-30  # validity of a candidate that is not valid
-THIN = 1e-4  # share of the variance below which points are thin
 APART = 0.9  # cosine between normals below which planes are rivals, 26 degrees
 
 
@@ -83,14 +78,3 @@ def support(edge: Tensor, normal: Tensor, tolerance: float) -> Support:
     most = torch.where(rivals, more.unsqueeze(1), 0).amax(-1)
     portion = count / within.sum(1).clamp_min(1)
     return Support(isotropy, portion, most / more.clamp_min(0.5), least / positive(count))
-
-
-def along(normal: Tensor, covariance: Tensor) -> Tensor:
-    """(M, C) in [LEAST, 1]: small where points spread over a plane, of covariances (M, 3, 3), are far thicker along
-    normals (M, C, 3) than along that plane's own: no surface stands across them. At edges n^T C n is about 2.5 times
-    the smallest eigenvalue."""
-    _, values = smallest_eigenvector(covariance)
-    least, middling, largest = values.clamp_min(0).unbind(-1)
-    flat = rising((middling / positive(largest)).sqrt(), *FLAT)
-    ratio = ((normal @ covariance) * normal).sum(-1).clamp_min(THIN) / (least + THIN).unsqueeze(-1)
-    return (1 - flat.unsqueeze(-1) * rising(ratio.log(), *ACROSS)).clamp_min(LEAST)

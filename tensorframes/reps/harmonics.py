@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -42,9 +43,6 @@ def _legendre(degree: int, m: int, y: Tensor) -> Tensor:
     return value
 
 
-COUPLINGS: dict[tuple[int, int, int], Tensor] = {}  # computed so far; compiled code only reads them
-
-
 def coupling(a: int, b: int, c: int) -> Tensor:
     r"""The map (2a + 1, 2b + 1, 2c + 1), float64, that couples degrees a and b to c: equivariant under rotations.
 
@@ -56,19 +54,27 @@ def coupling(a: int, b: int, c: int) -> Tensor:
     """
     if not abs(a - b) <= c <= a + b:
         raise ValueError(f"expected a degree from {abs(a - b)} to {a + b} for {a} x {b}, got {c}")
-    if (a, b, c) not in COUPLINGS:
-        COUPLINGS[a, b, c] = _coupling(a, b, c)
-    return COUPLINGS[a, b, c]
+    return _coupling(a, b, c)
 
 
+@cache
+def coupling_on(a: int, b: int, c: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``coupling`` in a precision and on a device, copied there once."""
+    with torch.inference_mode(False):
+        return coupling(a, b, c).to(device, dtype)
+
+
+@cache
 def _coupling(a: int, b: int, c: int) -> Tensor:
-    if (a + b + c) % 2 == 0:
-        points, weights = _quadrature(a + b + c)
-        left, right, out = (spherical_harmonics(degree, points) for degree in (a, b, c))
-        coefficients = torch.einsum("p,pi,pj,pm->ijm", weights, left, right, out)
-    else:
-        coefficients = _odd_coupling(a, b, c)
-    return coefficients * math.sqrt(2 * c + 1) / coefficients.norm()
+    with torch.inference_mode(False), torch.device("cpu"):  # whatever the first caller is in: others get it, too
+        coefficients = _odd_coupling(a, b, c) if (a + b + c) % 2 else _even_coupling(a, b, c)
+        return coefficients * math.sqrt(2 * c + 1) / coefficients.norm()
+
+
+def _even_coupling(a: int, b: int, c: int) -> Tensor:
+    points, weights = _quadrature(a + b + c)
+    left, right, out = (spherical_harmonics(degree, points) for degree in (a, b, c))
+    return torch.einsum("p,pi,pj,pm->ijm", weights, left, right, out)
 
 
 def _odd_coupling(a: int, b: int, c: int) -> Tensor:
@@ -83,7 +89,8 @@ def _odd_coupling(a: int, b: int, c: int) -> Tensor:
             - torch.kron(torch.eye(size, dtype=torch.float64), harmonic_rotation(c, g).T.contiguous())
         )
     _, values, rows = torch.linalg.svd(torch.cat(conditions))
-    assert values[-1] < 1e-9 < 1e-3 < values[-2]
+    if not values[-1] < 1e-9 < 1e-3 < values[-2]:
+        raise ArithmeticError(f"expected one coupling of {a} x {b} to {c}, got singular values {values[-2:].tolist()}")
     coefficients = rows[-1].view(2 * a + 1, 2 * b + 1, 2 * c + 1)
     first = coefficients.flatten()[(coefficients.abs() > 0.1 * coefficients.abs().max()).flatten()][0]
     return coefficients * first.sign()

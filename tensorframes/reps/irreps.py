@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from torch import Tensor
 from tensorframes.reps.direct_sum import DirectSum, blocks_of
 from tensorframes.reps.harmonics import coupling
 from tensorframes.reps.precision import full_precision
+from tensorframes.reps.rotate import determinant
 from tensorframes.reps.wigner import wigner_matrices
 
 TERM = re.compile(r"^(?:(\d+)\s*x\s*)?(\d+)([eo])$")
@@ -51,7 +53,8 @@ class Irreps(DirectSum[IrrepBlock]):
         ValueError: the text or the blocks are not such a sum.
     """
 
-    __slots__ = ()
+    __slots__ = ("couplings",)
+    couplings: tuple[Tensor, ...]  # constants of the degrees from 2 on (``wigner_matrices``), shared by all
 
     def __init__(self, spec: str | Iterable[IrrepBlock] | Irreps) -> None:
         if isinstance(spec, str):
@@ -64,8 +67,8 @@ class Irreps(DirectSum[IrrepBlock]):
                 if min(block.mul, block.degree) < 0 or block.parity not in (1, -1):
                     raise ValueError(f"expected blocks with mul >= 0, degree >= 0 and parity 1 or -1, got {block!r}")
         super().__init__(blocks, d=3)
-        for degree in range(2, self.max_order + 1):
-            coupling(1, degree - 1, degree)  # computed here, so that compiled code only reads it
+        constants = tuple([coupling(1, degree - 1, degree) for degree in range(2, self.max_order + 1)])
+        object.__setattr__(self, "couplings", constants)
 
     def copy_shape(self, block: IrrepBlock) -> tuple[int, ...]:
         """(2l + 1,)."""
@@ -94,13 +97,14 @@ class Irreps(DirectSum[IrrepBlock]):
             return x
         if x.dtype != g.dtype:
             raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
-        matrices = wigner_matrices(self.max_order, g)
-        sign = torch.linalg.det(g.detach()).sign() if any(block.pseudo for block in self.blocks) else g
+        plain = type(g) is Tensor and not torch.compiler.is_compiling()  # no stand-in of a program that is recorded
+        matrices = wigner_matrices(self.max_order, g, None if plain else self.couplings)
+        sign = determinant(g) if any(block.pseudo for block in self.blocks) else g
         parts = []
         for block, part in zip(self.blocks, blocks, strict=True):
             if block.degree:
                 d_l = matrices[block.degree]
-                rows = part.reshape(*lead, -1, 2 * block.degree + 1)
+                rows = part.reshape(*lead, math.prod(part.shape[len(lead) : -1]), 2 * block.degree + 1)
                 part = (rows @ d_l.transpose(-1, -2)).reshape(part.shape)
             if block.pseudo:
                 part = part * sign.reshape(*lead, *(1,) * (part.dim() - len(lead)))

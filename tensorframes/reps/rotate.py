@@ -37,11 +37,12 @@ def transform_tensors(blocks: Sequence[tuple[int, int, bool]], x: Tensor, g: Ten
     if x.dtype != g.dtype:
         raise ValueError(f"expected features and frames of one dtype, got {x.dtype} and {g.dtype}")
     d, g_transposed = g.shape[-1], g.transpose(-1, -2)
+    sign = determinant(g) if any(pseudo for _, _, pseudo in blocks) else g
     parts = []
     given = x.split([mul * d**order for mul, order, _ in blocks], dim=-1)  # the gradient of slices is far slower
     for part, (_, order, pseudo) in zip(given, blocks, strict=True):
         part = _turn(part, g_transposed, order, len(lead)) if order else part
-        parts.append(part * _sign(g, part.dim()) if pseudo else part)
+        parts.append(part * sign.reshape(*lead, *(1,) * (part.dim() - len(lead))) if pseudo else part)
     return torch.cat(parts, dim=-1)
 
 
@@ -66,7 +67,7 @@ def _turn(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
 def _fused(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     """The same by products and sums, which a compiler makes part of the loops before and after it."""
     shape, d = part.shape, g_transposed.shape[-1]
-    part = part.reshape(*shape[:lead], -1, *(d,) * order)
+    part = part.reshape(*shape[:lead], math.prod(shape[lead:-1]) * (shape[-1] // d**order), *(d,) * order)
     for index in range(order):  # the tensor (lead, rows, a, b, ...) by index: the sum over it, the new one in its place
         given = part.movedim(lead + 1 + index, -1).unsqueeze(-1)  # (lead, rows, others, d, 1)
         g = g_transposed.reshape(*shape[:lead], *(1,) * order, d, d)
@@ -74,7 +75,14 @@ def _fused(part: Tensor, g_transposed: Tensor, order: int, lead: int) -> Tensor:
     return part.reshape(shape)
 
 
-def _sign(g: Tensor, dims: int) -> Tensor:
-    """det(g) of orthogonal matrices (exactly +1 or -1), shaped to multiply a tensor of ``dims`` dimensions."""
-    sign = torch.linalg.det(g.detach()).sign()
-    return sign.reshape(*sign.shape, *(1,) * (dims - sign.dim()))
+def determinant(g: Tensor) -> Tensor:
+    """det(g) (...,) of orthogonal matrices (..., d, d), exactly +1 or -1, without derivatives.
+
+    For d <= 3 by products: factorising many small matrices takes far longer, on a GPU above all.
+    """
+    g = g.detach()
+    if g.shape[-1] == 2:
+        return (g[..., 0, 0] * g[..., 1, 1] - g[..., 0, 1] * g[..., 1, 0]).sign()
+    if g.shape[-1] == 3:
+        return (torch.linalg.cross(g[..., 0, :], g[..., 1, :]) * g[..., 2, :]).sum(-1).sign()
+    return torch.linalg.det(g).sign()

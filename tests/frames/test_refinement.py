@@ -39,6 +39,16 @@ def test_it_starts_at_the_frames_as_they_were_found() -> None:
     assert torch.equal(turned.matrices, frames.matrices)
 
 
+def test_mixed_precision_leaves_the_frames_orthonormal_layer_by_layer() -> None:
+    reps = TensorReps("2x0 + 2x1")
+    x, frames = torch.randn(200, reps.dim), Frames(random_orthogonal(200).float())
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for _ in range(4):
+            x, frames = refinement(reps).float()(x.bfloat16(), frames)  # a layer's features are in half precision
+    assert x.dtype == frames.matrices.dtype == torch.float32
+    assert (frames.matrices @ frames.matrices.mT - torch.eye(3)).abs().max() < 1e-5
+
+
 def test_where_orthonormalisation_fails_the_frame_stays() -> None:
     reps = TensorReps("2x0")
     module = FrameRefinement(reps)

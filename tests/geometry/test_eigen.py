@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from tensorframes.geometry import eigen
 from tensorframes.geometry.eigen import BATCH, closed_eigenvalues, eigh, eigvalsh, jacobi, principal_axis
 
 
@@ -78,3 +79,39 @@ def test_principal_axis_is_the_eigenvector_of_lapack(name: str, dtype: torch.dty
 def test_the_axis_of_equal_eigenvalues_is_finite() -> None:
     for name in ("equal", "zero"):
         assert (principal_axis(symmetric_matrices(torch.float32)[name]) == 0).all()
+
+
+def test_eigenvectors_have_no_derivatives_on_any_device() -> None:
+    matrices = symmetric_matrices(torch.float64)["general"].requires_grad_()
+    assert not any(each.requires_grad for each in (*eigh(matrices), eigvalsh(matrices)))
+
+
+def test_a_kernel_that_memory_was_short_for_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors of the device are raised and forgotten; Triton's own are remembered, with a warning."""
+    errors: list[Exception | None] = [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("Triton Error [CUDA]: out of memory"),
+        None,
+    ]
+    tried = []
+
+    def attempt(device: torch.device) -> None:
+        tried.append(device)
+        if (error := errors[len(tried) - 1]) is not None:
+            raise error
+
+    monkeypatch.setattr(eigen, "try_kernel", attempt)
+    monkeypatch.setattr(eigen, "find_spec", lambda name: name)
+    first, second = torch.device("cuda", 90), torch.device("cuda", 91)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="out of memory"):
+            eigen.has_kernel(first)
+    assert eigen.has_kernel(first)
+    assert eigen.has_kernel(first)
+    assert len(tried) == 3
+    errors.append(RuntimeError("Failed to find C compiler"))
+    with pytest.warns(UserWarning, match="without Triton: Failed to find C compiler"):
+        assert not eigen.has_kernel(second)
+    assert not eigen.has_kernel(second)
+    assert len(tried) == 4
+    assert not eigen.has_kernel(torch.device("cpu"))

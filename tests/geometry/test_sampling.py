@@ -61,12 +61,15 @@ def test_both_methods_choose_the_same_points_of_voxels() -> None:
     assert torch.equal(chosen, independent_set(pos, 1.5 * cloud_scale(pos), method="rounds"))
 
 
-def test_rounds_end_where_one_by_one_does_not() -> None:
-    """A hundred points of ever higher priority: the rounds leave those open that 32 of them have not reached."""
+def test_chains_longer_than_the_rounds_are_independent_too() -> None:
+    """A hundred points of ever higher priority: 32 rounds do not reach all of them. The points of a second cloud, some
+    of them copies, are as they would be without."""
     line, rising = torch.arange(100.0).unsqueeze(1), torch.arange(100)
     assert independent_set(line, 1.0, priority=rising, method="kdtree").tolist() == list(range(1, 100, 2))
-    chosen = independent_set(line, 1.0, priority=rising, method="rounds").tolist()
-    assert chosen == [*range(36), *range(37, 100, 2)]
+    assert independent_set(line, 1.0, priority=rising, method="rounds").tolist() == list(range(1, 100, 2))
+    both, batch = torch.cat([line, line.repeat_interleave(2, dim=0)]), torch.tensor([0] * 100 + [2] * 200)
+    given = torch.tensor([1.0, 1.0, 2.0]), batch, torch.cat([rising, rising.repeat_interleave(2) // 3])
+    assert torch.equal(independent_set(both, *given, "rounds"), independent_set(both, *given, "kdtree"))
 
 
 def test_both_methods_choose_the_same_points_of_a_large_cloud() -> None:

@@ -41,11 +41,15 @@ def plane_head(reps: Representation, **changes: object) -> PlaneHead:
     return PlaneHead(reps, **{**parts, **changes})
 
 
-def estimator(group: str = "so", head: object = None, oriented: bool = False) -> NormalEstimator:
+def estimator(group: str = "so", head: object = None, oriented: bool = False, refine: bool = False) -> NormalEstimator:
     """A small network whose parameters are random, also where training begins with zeros."""
     torch.manual_seed(6)
     backbone = PointNet2(
-        features=PlaneFeatures((), variation_profile=head is None), widths=(16, 24, 24), radii=(1.5, 3.0), neighbours=8
+        features=PlaneFeatures((), variation_profile=head is None),
+        widths=(16, 24, 24),
+        radii=(1.5, 3.0),
+        neighbours=8,
+        refine=refine,
     )
     network = NormalEstimator(LearnedFrames(group), backbone, head or plane_head, oriented).double().eval()
     with torch.no_grad():
@@ -68,6 +72,13 @@ def surface(count: int = 150) -> torch.Tensor:
     generator = torch.Generator().manual_seed(5)
     uv = 4 * torch.rand(count, 2, generator=generator, dtype=torch.float64)
     return torch.cat([uv, (uv[:, :1].sin() * uv[:, 1:]) + 0.3 * uv[:, 1:] ** 2], dim=1)
+
+
+def scan_lines() -> torch.Tensor:
+    """Four scan lines of 40 points on a plane; the nearest points lie within 3 % of a line of it."""
+    along, line = torch.meshgrid(torch.linspace(0, 4, 40), torch.arange(4.0), indexing="ij")
+    across = 3 * line + 0.02 * torch.randn(40, 4, generator=torch.Generator().manual_seed(3))
+    return torch.stack([along.flatten(), across.flatten(), torch.zeros(160)], dim=1).double()
 
 
 def volume() -> torch.Tensor:

@@ -95,6 +95,25 @@ def spacings(pos: np.ndarray) -> np.ndarray:
     return np.sort(np.linalg.norm(pos[:, None] - pos, axis=2), axis=1)[:, 8]
 
 
+def test_every_block_is_in_the_exact_scale_of_the_cloud(ellipsoid: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in one pass, also where the network's parameters are in float32."""
+    backbone, given = PointNet2(widths=(8, 16), radii=(2.0,), neighbours=8), []
+    network = NormalEstimator(LearnedFrames(), backbone, plain_head).eval()
+    seen = network.planned
+
+    def planned(pos: Tensor, batch: Tensor, scale: Tensor, *others: Any) -> Any:
+        given.append(scale)
+        return seen(pos, batch, scale, *others)
+
+    monkeypatch.setattr(network, "planned", planned)
+    normals_of(network, ellipsoid, block=800)
+    expected = merged_cloud(ellipsoid - ellipsoid.mean(0)).scale
+    assert len(given) == 2
+    for scale in given:
+        assert scale.dtype == torch.float64
+        assert scale.item() == pytest.approx(expected, rel=1e-14)
+
+
 @pytest.mark.parametrize("reach", [0.5, 4.0, 50.0])
 def test_surroundings_are_the_points_within_so_many_spacings(ellipsoid: np.ndarray, reach: float) -> None:
     rows, scale = next(blocks(ellipsoid, 200)), 0.25

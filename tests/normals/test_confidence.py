@@ -1,5 +1,6 @@
 """The distribution of errors, and the head that predicts it."""
 
+import copy
 import math
 from functools import partial
 
@@ -22,6 +23,7 @@ from tensorframes.normals import (
     answers_of,
     normals_and_confidence,
 )
+from tensorframes.normals.candidates import log_sine
 from tensorframes.normals.confidence import ErrorModel, confidence, expected_error, log_density
 from tensorframes.reps import Representation
 from tensorframes.testing import assert_equivariant
@@ -135,6 +137,18 @@ def test_answers_by_blocks_and_rows(estimator: NormalEstimator) -> None:
     assert not whole.normal[200].any()
     assert rows.error.tolist() == [1, whole.error[3]]
     assert np.abs(whole.error - blocks.error).mean() < 0.05
+
+
+@torch.no_grad()
+def test_mixed_precision_leaves_small_angles_between_normals(estimator: NormalEstimator) -> None:
+    network, pos = copy.deepcopy(estimator).float(), points().float()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(pos)
+    assert found.evidence is not None
+    cosine = (found.iterates.double() * found.normal.double()).sum(-1).T
+    expected = log_sine(1 - cosine.square())
+    assert (expected < log_sine(torch.tensor(math.sin(math.radians(2)) ** 2))).any()
+    assert (found.evidence[:, -expected.shape[1] :] - expected).abs().max() < 0.05
 
 
 def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> None:

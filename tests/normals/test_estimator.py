@@ -1,7 +1,7 @@
 """The whole network: profiles, frames, precision, training, and what it refuses."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from tensorframes.normals.candidates import Source
 from tensorframes.normals.fit import Fit
 from tensorframes.reps import TensorReps
 from tensorframes.testing import assert_equivariant, random_orthogonal
-from tests.normals.small import axes_agree, estimator, old_head, plane_head, surface
+from tests.normals.small import axes_agree, estimator, old_head, plane_head, scan_lines, surface
 
 
 def with_source(source: Source[Any]) -> Callable[..., Select]:
@@ -148,18 +148,42 @@ def test_wrong_input_is_refused() -> None:
         NormalEstimator(LearnedFrames("so"), PointNet2(), VectorHead, oriented=True)
 
 
-def test_mixed_precision_leaves_frames_and_rotations_exact() -> None:
-    network, g = estimator().float(), random_orthogonal(1, determinant=-1)[0].float()
-    pos = surface().float()
-    turned = pos @ g.T
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        frames = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
+@pytest.mark.parametrize("refine", [False, True])
+@pytest.mark.parametrize("cloud", [surface, scan_lines])
+@pytest.mark.parametrize("head", [None, old_head], ids=["planes", "old"])
+@torch.no_grad()
+def test_mixed_precision_leaves_geometry_frames_and_rotations_exact(
+    head: object, cloud: Callable[[], torch.Tensor], refine: bool
+) -> None:
+    network, g = estimator(head=head, refine=refine).float(), random_orthogonal(1, determinant=-1)[0].float()
+    pos = cloud().float()
+    turned, batch = pos @ g.T, torch.zeros(len(pos), dtype=torch.long)
+
+    def exact_parts() -> tuple[list[torch.Tensor], list[Frames], Frames]:
+        geometry, plan, _, _ = network.planned(pos, batch, None, None, None)
+        frames = network.find_frames(geometry)
+        return tensors_of(plan), frames, network.backbone(geometry, frames)[1]
+
+    full_plan, full_frames, _ = exact_parts()
+    with torch.autocast("cpu", torch.bfloat16):
+        plan, frames, refined = exact_parts()
         here, there = network(pos).normal, network(turned).normal
-    exact = network.find_frames(network.backbone.plan(pos, torch.zeros(150, dtype=torch.long)))
-    assert all(torch.equal(mixed.matrices, full.matrices) for mixed, full in zip(frames, exact, strict=True))
+    assert all(torch.equal(mixed, full) for mixed, full in zip(plan, full_plan, strict=True))
+    assert all(torch.equal(mixed.matrices, full.matrices) for mixed, full in zip(frames, full_frames, strict=True))
+    product = refined.matrices @ refined.matrices.mT
+    assert (product - torch.eye(3)).abs().max() < 1e-5
     assert here.dtype == torch.float32
-    lost = 1 - (here @ g.T * there).sum(-1).abs()  # cosines: 1e-5 is a quarter of a degree
-    assert lost.median() < 1e-5
+    lost = (here @ g.T).cross(there, dim=-1).norm(dim=-1).rad2deg()
+    assert lost.median() < 0.01
+    assert lost.quantile(0.98) < 0.1
+
+
+def tensors_of(value: object) -> list[torch.Tensor]:
+    """All tensors of a plan."""
+    if isinstance(value, torch.Tensor):
+        return [value]
+    inner = vars(value).values() if is_dataclass(value) else value if isinstance(value, (list, tuple)) else ()
+    return [tensor for each in inner for tensor in tensors_of(each)]
 
 
 def test_training_sees_both_kinds_of_so3_frames_and_o3_frames_as_they_are() -> None:

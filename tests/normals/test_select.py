@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import build_hierarchy, nearest_neighbours
+from tensorframes.geometry.eigen import closed_eigenvalues, eigvalsh
 from tensorframes.layers import Geometry, measured
 from tensorframes.normals import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes, Select
 from tensorframes.normals.candidates import (
@@ -166,7 +167,10 @@ def test_wrong_settings_are_refused(make: Callable[[], object], message: str) ->
 def priors(normals: Tensor, points: Tensor) -> Tensor:
     """What ``along`` says of normals (1, C, 3) at points (K, 3)."""
     covariance = spread(points.unsqueeze(0))
-    return along(thickness(by_axis(normals), covariance), covariance)[0]
+    thick, exact = thickness(by_axis(normals), covariance), eigvalsh(covariance)
+    given = along(thick, closed_eigenvalues(covariance))
+    torch.testing.assert_close(along(thick, exact), given, rtol=1e-6, atol=1e-9)
+    return given[0]
 
 
 def test_no_normal_stands_across_points_that_spread_over_a_plane() -> None:

@@ -5,8 +5,7 @@ import torch
 from torch import Tensor
 
 from tensorframes.geometry import nearest_neighbours
-from tensorframes.normals.candidates import spread
-from tensorframes.normals.support import Support, along, support
+from tensorframes.normals.support import Support, support
 from tensorframes.testing import random_orthogonal
 
 TOLERANCE = 1e-4
@@ -93,18 +92,3 @@ def test_repeated_points_do_not_count() -> None:
     found = support(edge, torch.tensor([[[0.0, 0.0, 1.0]]], dtype=torch.float64), TOLERANCE)
     assert all(bool(values.isfinite().all()) for values in vars(found).values())
     assert found.validity().item() == 0
-
-
-def test_no_normal_stands_across_points_that_spread_over_a_plane() -> None:
-    flat = torch.randn(40, 3, generator=torch.Generator().manual_seed(6)).double() * torch.tensor([1.0, 1.0, 0.05])
-    line = flat * torch.tensor([1.0, 0.05, 1.0])
-    axes = torch.eye(3, dtype=torch.float64).unsqueeze(0)
-    assert along(axes, spread(flat.unsqueeze(0)))[0].tolist() == pytest.approx([0, 0, 1], abs=1e-9)
-    assert along(axes, spread(line.unsqueeze(0)))[0].tolist() == pytest.approx([1, 1, 1])
-
-
-def test_normals_of_both_faces_stay_at_an_edge() -> None:
-    corner = torch.rand(40, 3, generator=torch.Generator().manual_seed(7)).double()
-    corner[:20, 0], corner[20:, 1] = 0, 0
-    faces = torch.eye(3, dtype=torch.float64)[:2].unsqueeze(0)
-    assert along(faces, spread(corner.unsqueeze(0)))[0].tolist() == pytest.approx([1, 1])

@@ -4,9 +4,10 @@ import pickle
 
 import pytest
 import torch
+from torch import Tensor
 
 from tensorframes.reps import IrrepBlock, Irreps
-from tensorframes.reps.harmonics import coupling, spherical_harmonics
+from tensorframes.reps.harmonics import _coupling, coupling, coupling_on, spherical_harmonics
 from tensorframes.reps.wigner import wigner_matrices
 from tensorframes.testing import random_orthogonal
 
@@ -78,6 +79,45 @@ def test_two_vectors_couple_to_their_products() -> None:
 def test_impossible_couplings_are_refused() -> None:
     with pytest.raises(ValueError, match="expected a degree from 1 to 3 for 2 x 1, got 4"):
         coupling(2, 1, 4)
+
+
+@pytest.mark.parametrize("spec", ["2x0e + 1x1o + 3x2e + 1x1e + 1x3o", "2x0e"])
+def test_messages_of_a_graph_without_edges_are_empty(spec: str) -> None:
+    reps = Irreps(spec)
+    for shape in ((0,), (0, 4), (4, 0)):
+        x, g = torch.zeros(*shape, reps.dim), torch.zeros(*shape[:1], 3, 3)
+        assert reps.transform(x, g).shape == x.shape
+
+
+def test_couplings_are_copied_once_and_for_every_mode() -> None:
+    _coupling.cache_clear()
+    coupling_on.cache_clear()
+    with torch.inference_mode(), torch.device("meta"):
+        first = coupling_on(1, 1, 2, torch.float32, torch.device("cpu"))
+    assert (first.device.type, first.is_inference(), first.dtype) == ("cpu", False, torch.float32)
+    assert coupling_on(1, 1, 2, torch.float32, torch.device("cpu")) is first
+    assert torch.equal(first.double(), coupling(1, 1, 2).float().double())
+
+
+def test_compiled_transforms_are_those_of_eager_code() -> None:
+    reps = Irreps("1x0e + 2x2e + 1x3e")
+    compiled = torch.compile(reps.transform, backend="aot_eager", fullgraph=True)
+    x, g = torch.randn(4, 18), random_orthogonal(4).float()
+    assert torch.allclose(compiled(x, g), reps.transform(x, g), atol=1e-6)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_transforms_are_exported_and_leave_no_stand_ins_behind(strict: bool) -> None:
+    reps = Irreps("1x0e + 2x2e + 1x3e")
+
+    class Turned(torch.nn.Module):
+        def forward(self, x: Tensor, g: Tensor) -> Tensor:
+            return reps.transform(x, g)
+
+    x, g = torch.randn(4, 18), random_orthogonal(4).float()
+    made = torch.export.export(Turned(), (x, g), strict=strict).module()
+    assert torch.allclose(made(x, g), reps.transform(x, g), atol=1e-6)
+    assert type(coupling_on(1, 1, 2, g.dtype, g.device)) is Tensor
 
 
 def test_irreps_are_values_with_the_interface_of_tensor_reps() -> None:

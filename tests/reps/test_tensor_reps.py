@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tensorframes.reps import Irreps, TensorBlock, TensorReps, representation
+from tensorframes.reps.rotate import determinant
 from tensorframes.testing import random_orthogonal
 
 
@@ -47,6 +48,24 @@ def test_compiled_it_is_the_same_with_the_same_gradients(lead: tuple[int, ...]) 
         found.append((y, *torch.autograd.grad((y * y.detach().sin()).sum(), (x, g))))
     for eager, compiled in zip(*found, strict=True):
         torch.testing.assert_close(compiled, eager, rtol=1e-10, atol=1e-12)
+
+
+def test_messages_of_a_graph_without_edges_are_empty() -> None:
+    reps = TensorReps("2x0 + 3x1 + 1x1p + 7x2 + 2x3")
+    for transform in (reps.transform, torch.compile(reps.transform, backend="aot_eager", fullgraph=True)):
+        for shape in ((0,), (0, 4), (4, 0)):
+            x = torch.zeros(*shape, reps.dim)
+            assert transform(x, torch.zeros(*shape[:1], 3, 3)).shape == x.shape
+
+
+@pytest.mark.parametrize("d", [2, 3, 4])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_determinants_are_exactly_one_or_minus_one(d: int, dtype: torch.dtype) -> None:
+    g = random_orthogonal(200, d).to(dtype).requires_grad_()
+    assert torch.equal(determinant(g), torch.linalg.det(g.detach()).sign())
+    assert determinant(g).unique().tolist() == [-1, 1]
+    assert not determinant(g).requires_grad
+    assert determinant(g[:0]).shape == (0,)
 
 
 def test_matrices_may_be_shared_by_the_inner_dimensions_of_the_features() -> None:
