@@ -103,7 +103,7 @@ class CloudDataModule(pl.LightningDataModule):
             num_workers=self.workers,
             multiprocessing_context=start_method(self.workers),
             persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             collate_fn=collate,
             worker_init_fn=ignore_stop_signals,
             **sampling,  # type: ignore[arg-type]
