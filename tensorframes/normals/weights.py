@@ -164,13 +164,15 @@ def pretrained(name: str = "fast") -> NormalEstimator:
     Raises:
         UserError: there are none of that name.
     """
-    return copy.deepcopy(_read_once(name))
+    with _plain_torch():
+        return copy.deepcopy(_read_once(name))
 
 
 @cache
 def shared(name: str, device: torch.device) -> NormalEstimator:
     """``pretrained`` on a device, the same one each time: to be called, not to be changed."""
-    return pretrained(name).to(device)
+    with _plain_torch():
+        return pretrained(name).to(device)
 
 
 @cache
@@ -179,7 +181,8 @@ def _read_once(name: str) -> NormalEstimator:
 
 
 def chosen_device(device: str | int | torch.device | None = None) -> torch.device:
-    """A device by name, or by the number of a CUDA GPU; ``auto`` or None takes the first GPU if there is one.
+    """A device by name, or by the number of a CUDA GPU; ``auto`` or None takes the first GPU if there is one, else the
+    CPU.
 
     Raises:
         UserError: the machine has no such device, or its kind is not supported.
@@ -187,8 +190,9 @@ def chosen_device(device: str | int | torch.device | None = None) -> torch.devic
     name = "auto" if device is None else str(device)
     if type(device) is int and device >= 0:
         name = f"cuda:{device}"
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        lacking = ": it has no float64, which the geometry needs; take the CPU" if name.startswith("mps") else ""
+        raise UserError(f"expected device to be auto, cpu, cuda or cuda:NUMBER, got {name}{lacking}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -144,10 +144,21 @@ def test_mistakes_about_the_test_are_told_before_training(app: App, overrides: t
     assert not list(Path("outputs/tiny").glob("*/metrics.csv"))
 
 
+@pytest.mark.parametrize("accelerator", ["auto", "gpu", "mps"])
+def test_gpus_without_float64_are_not_used(app: App, accelerator: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytorch_lightning.accelerators.mps.MPSAccelerator.is_available", lambda: True)
+    chosen = ("trainer.max_steps=1", "test=false", f"trainer.accelerator={accelerator}")
+    ended = app("train", "experiment=tiny", *chosen)
+    if accelerator == "auto":
+        assert ended[0] == 0
+    else:
+        assert_one_line(ended, "expected a CPU or a CUDA GPU, got mps: the geometry needs float64; trainer=cpu")
+
+
 @pytest.mark.parametrize("device", ["meta", "xla", "cpu:0x", "cuda:", "gpu", "vulkan"])
 def test_devices_that_are_none(app: App, device: str) -> None:
     ended = app("evaluate", "data=tiny", "checkpoint=pca", f"device='{device}'")
-    assert_one_line(ended, f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {device}")
+    assert_one_line(ended, f"expected device to be auto, cpu, cuda or cuda:NUMBER, got {device}")
 
 
 def test_a_tracker_that_is_not_installed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
