@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from tensorframes.backbones import PointNet2
@@ -146,7 +147,10 @@ def test_mistakes_about_the_test_are_told_before_training(app: App, overrides: t
 
 @pytest.mark.parametrize("accelerator", ["auto", "gpu", "mps"])
 def test_gpus_without_float64_are_not_used(app: App, accelerator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytorch_lightning.accelerators.mps.MPSAccelerator.is_available", lambda: True)
+    apple = "pytorch_lightning.accelerators.mps.MPSAccelerator"
+    monkeypatch.setattr(f"{apple}.is_available", lambda: True)
+    monkeypatch.setattr(f"{apple}.get_parallel_devices", lambda _: [torch.device("mps", 0)])
+    monkeypatch.setattr(f"{apple}.parse_devices", lambda _: [0])
     chosen = ("trainer.max_steps=1", "test=false", f"trainer.accelerator={accelerator}")
     ended = app("train", "experiment=tiny", *chosen)
     if accelerator == "auto":
