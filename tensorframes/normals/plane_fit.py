@@ -131,6 +131,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         if error is not None and not final_selection:
             raise ValueError("expected a final selection with a model of the error, got none")
         self.error = error(embedding + hidden + fits + 4) if error is not None else None
+        self.predicts_error = error is not None
         self.requirements = self._requirements()
 
     def _requirements(self) -> Requirements:

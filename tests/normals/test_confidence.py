@@ -137,6 +137,16 @@ def test_answers_by_blocks_and_rows(estimator: NormalEstimator) -> None:
     assert np.abs(whole.error - blocks.error).mean() < 0.05
 
 
+@pytest.mark.parametrize("rows", [[200], []])
+def test_rows_without_a_normal_have_an_error_where_the_network_has_a_model(
+    estimator: NormalEstimator, kind: str, rows: list[int]
+) -> None:
+    pos = np.concatenate([points().numpy(), [[np.nan, 0, 0]]])
+    assert answers_of(estimator, pos, np.array(rows)).error.tolist() == [1.0] * len(rows)
+    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(HEADS[kind], error=False)).eval()
+    assert answers_of(bare.double(), pos, np.array(rows)).error is None
+
+
 def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> None:
     normals, sure = normals_and_confidence(points().float(), estimator, "cpu")
     assert normals.dtype == sure.dtype == torch.float32
