@@ -81,7 +81,7 @@ def head(reps: Representation, error: bool = True) -> PlaneHead:
 def old_head(reps: Representation, error: bool = True) -> PlaneFitHead:
     """The head of the weights best."""
     sizes = {"neighbours": (12, 4), "fits": 2, "hidden": 8, "embedding": 4, "candidates": (5, 3), "sizes": (4, 10)}
-    return PlaneFitHead(reps, **sizes, final_selection=5, error=ErrorModel if error else None)
+    return PlaneFitHead(reps, **sizes, final_selection={"nearest": 5}, error=ErrorModel if error else None)
 
 
 HEADS = {"planes": head, "old": old_head}
@@ -159,8 +159,3 @@ def test_weights_without_a_model_are_refused(estimator: NormalEstimator) -> None
     bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
     with pytest.raises(ValueError, match=r"expected weights with a model of their error .* got an estimator without"):
         normals_and_confidence(points(), bare, "cpu")
-
-
-def test_the_old_head_needs_a_final_selection_for_it() -> None:
-    with pytest.raises(ValueError, match=r"expected a final selection with a model of the error, got none"):
-        NormalEstimator(LearnedFrames(), PointNet2(), partial(PlaneFitHead, error=ErrorModel))
