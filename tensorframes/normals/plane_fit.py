@@ -48,8 +48,9 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
     r"""Normals by iteratively reweighted plane fits: a guess, then planes whose weights are computed by the network.
 
     The guess (``AxisHead`` with ``PlaneVotes``, optionally with ``WideGuess`` and ``NearGuess``) is corrected by a
-    sequence of ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours, as in Lenssen
-    et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in addition.
+    sequence of ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours,
+    as in Lenssen et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in
+    addition.
 
     All fits but the first use points moved towards the planes fitted before (``Offset``). The normal is selected among
     the guess, the fitted planes, a jet, the local planes and the planes through the point and two of its nearest
