@@ -61,9 +61,8 @@ FRAMES: dict[str, Callable[[], nn.Module]] = {
 HEADS = {
     "vector": VectorHead,
     "planes": partial(PlaneFitHead, neighbours=(8, 4), hidden=4, embedding=2),
-    "robust planes": partial(PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, embedding=2, robust=True, candidates=4),
-    "final selection": partial(
-        PlaneFitHead, neighbours=(8, 4), hidden=4, embedding=2, local_planes=((8, 16),), final_selection=4
+    "two fits and local planes": partial(
+        PlaneFitHead, neighbours=(8, 4), fits=2, hidden=4, embedding=2, local_planes=((8, 16),)
     ),
 }
 BACKBONES = ("pointnet", "ssg", "msg", "fusion", "point_transformer", "dgcnn", "graph", "gin", "locaformer")

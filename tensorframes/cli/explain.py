@@ -16,12 +16,16 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import MarkedYAMLError
 
 from tensorframes.cli.help import DOWNLOADED
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, out_of_memory
 
 GROUP_VALUE = "Config group override must be"
 NO_CLUSTER = 'Could not detect "srun"'  # of submitit
 OPTIONAL = ("logger", "callbacks")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MEMORY = (
+    "expected enough memory for a pass, got too little; reduce loader.batch_size or data.samples.patch_points in "
+    "training, or evaluate with device=cpu"
+)
 QUOTING = (
     "a value with '=', ',', '(', a space or letters such as 'ä' must be quoted twice: 'data.root=\"/my data/a=b\"'"
 )
@@ -74,13 +78,16 @@ def is_mistake(error: Exception) -> bool:
 
 
 def system_error(error: BaseException) -> str | None:
-    """One line for an error of the file system (no permission, no such folder, a full disk); None for others."""
+    """One line for an error of the file system (no permission, no such folder, a full disk), or for memory that ran
+    out; None for others."""
     chain: BaseException | None = None if isinstance(error, UserError) else error
     while chain is not None:
         if isinstance(chain, OSError) and chain.filename is not None:
             return f"expected a file or folder that can be used, got {chain.filename} ({chain.strerror})"
         if isinstance(chain, OSError) and chain.errno in FULL:
             return f"expected room on the disk, got: {chain.strerror}"
+        if out_of_memory(chain):
+            return MEMORY
         chain = chain.__cause__
     return None
 

@@ -8,7 +8,7 @@ from math import radians
 from typing import TYPE_CHECKING
 
 from tensorframes.cli.arguments import expanded, joined, orientation, parser
-from tensorframes.errors import UserError, discard_output, flushed, loading, mistake
+from tensorframes.errors import UserError, discard_output, flushed, loading, mistake, out_of_memory
 from tensorframes.words import counted
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tensorframes.data.io import Columns
     from tensorframes.normals import NormalEstimator
     from tensorframes.normals.predict import Block
+
+MEMORY = "expected enough memory, got too little; a smaller --block, or --device cpu, takes less"
 
 SMALLEST_BLOCK = 100
 """Smaller blocks are all margin."""
@@ -89,8 +91,8 @@ def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], 
         if len(given.sources) > 1:  # the clouds before may have written it
             check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
         pos, normals, confidence = written(given, orient, network)
-    except (ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())
+    except (ValueError, RuntimeError, MemoryError) as error:
+        text = MEMORY if out_of_memory(error) else " ".join(str(error).split())
         named = len(given.sources) == 1 or given.source in text or given.target in text
         return mistake(text if named else f"{given.source}: {text}")
     if not given.quiet:

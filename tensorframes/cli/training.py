@@ -161,9 +161,13 @@ def make_trainer(cfg: DictConfig, folder: Path, signals: StopSignals) -> pl.Trai
         given["limit_val_batches"] = 1.0  # Lightning would take this share of each process's own; ours is of the clouds
     if type(batches := cfg.trainer.get("accumulate_grad_batches")) is int:
         given["val_check_interval"] = cfg.trainer.val_check_interval * batches  # Lightning counts batches, we steps
+    if cfg.trainer.get("accelerator") == "auto" and not torch.cuda.is_available():
+        given["accelerator"] = "cpu"  # Lightning would take a GPU of Apple's, without float64
     given["default_root_dir"] = folder  # under SLURM Lightning would continue any hpc_ckpt of the current folder
     with launchers_in_one_line(os.environ):
         trainer: pl.Trainer = build.component(cfg.trainer, "trainer", logger=loggers, callbacks=callbacks, **given)
+    if (kind := trainer.strategy.root_device.type) not in ("cpu", "cuda"):
+        raise UserError(f"expected a CPU or a CUDA GPU, got {kind}: the geometry needs float64; trainer=cpu")
     check_processes(trainer.num_devices, trainer.num_nodes, os.environ)
     if (cluster := getattr(trainer.strategy, "cluster_environment", None)) is not None:
         with build.errors_named("trainer"):  # Lightning would do so only when training starts

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.geometry.edges import edge_lengths
-from tensorframes.messages import Messages
-from tensorframes.reps import Representation, TensorReps, full_precision
+from tensorframes.reps import TensorReps, full_precision
 
 
 class NeighbourhoodMoments(nn.Module):
@@ -23,11 +22,6 @@ class NeighbourhoodMoments(nn.Module):
     """
 
     reps = TensorReps("2x0 + 1x1 + 2x2")
-
-    def reps_for(self, kinds: Messages) -> Representation:
-        """The representation of the moments in a network with these messages: tensors, or scalars."""
-        numbers = kinds.reps(self.reps.dim)
-        return numbers if numbers.is_invariant else self.reps
 
     @full_precision
     def forward(self, pos: Tensor, neighbours: Tensor) -> Tensor:

@@ -45,12 +45,17 @@ class Surroundings:
     estimates: Tensor  # (M, S, 3) unit normals, the latest last
 
 
+def nearest_edges(geometry: Geometry, rows: Tensor, count: int) -> Tensor:
+    """(M, count, 3) from each of some rows (M,) to its ``count`` nearest points."""
+    if geometry.edges is None:
+        raise ValueError("expected a geometry with edges, got one without")
+    return geometry.edges[:, :count].index_select(0, rows)
+
+
 @full_precision
 def surroundings(geometry: Geometry, rows: Tensor, estimates: Tensor, count: int) -> Surroundings:
     """The surroundings of some rows (M,), of their ``count`` nearest points; estimates (M, S, 3)."""
-    if geometry.edges is None:
-        raise ValueError("expected a geometry with edges, got one without")
-    edge = geometry.edges[:, :count].index_select(0, rows)
+    edge = nearest_edges(geometry, rows, count)
     table = geometry.knn_index[:, : count + 1].index_select(0, rows)
     length = by_axis(edge).square().sum(0).sqrt()
     size = positive(length[:, :NEAREST].square().mean(-1, keepdim=True).sqrt())

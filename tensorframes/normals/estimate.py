@@ -130,7 +130,7 @@ def answered(
     block: Block,
 ) -> Answers:
     """Normals and, where the weights have a model of it, expected errors; arguments as in ``estimate_normals``."""
-    if device is None and isinstance(points, Tensor) and points.device.type != "cpu":
+    if device is None and isinstance(points, Tensor) and points.device.type not in ("cpu", "mps"):
         device = points.device
     place = chosen_device(device)
     if isinstance(weights, NormalEstimator):

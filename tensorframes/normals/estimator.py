@@ -70,6 +70,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         self.requirements.check_levels(backbone.hierarchy_levels)
         self.needs_profile, self.together = self.requirements.profile, self.head.together
         self.oriented, self.equivariant = oriented, frames.equivariant
+        self.predicts_error = self.head.predicts_error
         self.mirrors = frames.mirrors
 
     def forward(

@@ -24,10 +24,12 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
     the world's frame; ``forward`` computes normals from all readings, and is equivariant if it is symmetric in them.
 
     Attributes:
+        predicts_error: whether its predictions have the parameters of an error model.
         requirements: the quantities that the head requires of the geometry beside the hierarchy.
         together: points of blocks that are processed at once on a CPU (``Estimator.together``).
     """
 
+    predicts_error: bool = False
     requirements: Requirements = Requirements()
     together: int = 250_000
 

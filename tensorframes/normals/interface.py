@@ -17,6 +17,7 @@ class Estimator(nn.Module):
         equivariant: whether the normals are exactly O(3)-equivariant (up to their signs, unless oriented).
         accepts_float64: whether positions may be float64 whatever the network's own precision. Otherwise they are
             rounded to that precision first.
+        predicts_error: whether its predictions have the parameters of an error model (``Prediction.error``).
         needs_profile: whether it uses the surface-variation profile of the whole cloud. Patches and blocks of a cloud
             then need ``profile``.
         together: points of the blocks of a large cloud that are processed at once on a CPU, each block on its share of
@@ -26,6 +27,7 @@ class Estimator(nn.Module):
     oriented: bool = False
     equivariant: bool = False
     accepts_float64: bool = False
+    predicts_error: bool = False
     needs_profile: bool = False
     together: int = 250_000
 

@@ -22,8 +22,8 @@ from tensorframes.normals.support import support
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
-MOST = 6.0  # witnesses; more of them say nothing new
-WORTH = 5.0  # unit of the scores
+MOST_INLIERS = 6.0  # counted; more of them say nothing new
+LOGIT_SCALE = 5.0  # unit of the logits
 JET = 23  # nearest neighbours that a jet is fitted to
 SLIGHT = 1e-4  # lengths, in units of the neighbourhood's size, below which they are alike
 
@@ -62,12 +62,12 @@ class Seen:
 
     normal: Tensor  # (M, 1 + P, 3) of jet and triangles
     sharp: Tensor  # (M, Q, 3, 3) near planes, about n n^T
-    count: Tensor  # (M, S + 1 + P, 2 T) witnesses, at most MOST
+    count: Tensor  # (M, S + 1 + P, 2 T) inliers, at most MOST_INLIERS
     plain: Tensor  # (M, S + 1, 2 T + S + 2)
     triangle: Tensor  # (M, P, 2 T + S + 8)
     plane: Tensor  # (M, Q, S + 6)
     own: Tensor  # (M, 2 T + 3 + 2 Q)
-    sound: Tensor  # (M, S + 1 + P) validity of all but near planes
+    validity: Tensor  # (M, S + 1 + P) validity of all but near planes
 
 
 class LastChoice(nn.Module):
@@ -82,7 +82,7 @@ class LastChoice(nn.Module):
     the point and two of its nearest neighbours, for facets that hold hardly more points than that.
 
     A plane through the point and two neighbours holds more points to within a small tolerance only where the surface is
-    flat, but for a chance that falls with the tolerance, and then the normal is known exactly. So the witnesses of a
+    flat, but for a chance that falls with the tolerance, and then the normal is known exactly. So the inliers of a
     plane through the point, the nearest points that lie in it beside those that define it, are counted at tolerances
     down to the rounding of coordinates,
 
@@ -94,12 +94,12 @@ class LastChoice(nn.Module):
     Counts, and u, are therefore multiplied by the validity of the support (``Support.validity``): the inliers at the
     second tolerance must spread over the plane, not along a curve, be a good part of the points around, and not be
     rivalled by those of other planes. The scores z are 5 times the sum of
-    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each witness at the smallest tolerance (near planes have
-    none), of a lead of each kind, 1.7 of the last fit, so that two witnesses outweigh it, and of what a network
+    :math:`a \cdot \min(\nu, 6)`, to begin with 1 for each inlier at the smallest tolerance (near planes have
+    none), of a lead of each kind, 1.7 of the last fit, so that two inliers outweigh it, and of what a network
     makes of invariants: the logarithms of the counts, of the angles between the candidate and the answers, of how
     thick the nearest 15 points and all of them are along its normal, of the shapes of triangles and near planes,
     and of the point: its embedding, the residual of the last fit and of the jet, how near
-    planes of neighbouring sizes agree, the most witnesses that any of its triangles has. u falls to 0 where a
+    planes of neighbouring sizes agree, the most inliers that any of its triangles has. u falls to 0 where a
     triangle is slender or its support is not valid.
 
     Args:
@@ -109,7 +109,7 @@ class LastChoice(nn.Module):
         nearest: among how many neighbours pairs are taken for planes through the point.
         tolerances: heights that count as in the plane, in units of the neighbourhood's size, ascending.
         slender: squared sines of the angle of two edges between which the plane that they span begins to count.
-        facets_only: only planes through three points have witnesses. What was found before is off from a facet's plane
+        facets_only: only planes through three points have inliers. What was found before is off from a facet's plane
             by the rounding of the whole network: who lies in it to within small tolerances would be a matter of that.
         voters: how many nearest points, the point itself among them, are looked at. hidden: width of the network.
     """
@@ -172,8 +172,8 @@ class LastChoice(nn.Module):
         if len(edge) == 0:
             return answers[-1], answers[-1][:, :1]
         found = self.found(edge, answers, fit, embedding, near)
-        normals, apart = zip(*parallel_map(self.of, found.split(size), embedding.device), strict=True)
-        return torch.cat(normals), torch.cat(apart)
+        normals, dispersion = zip(*parallel_map(self.of, found.split(size), embedding.device), strict=True)
+        return torch.cat(normals), torch.cat(dispersion)
 
     @staticmethod
     def found(edge: Tensor, answers: Tensor, fit: Fit, embedding: Tensor, near: MultiScalePlanes | None) -> Found:
@@ -201,8 +201,8 @@ class LastChoice(nn.Module):
         """The axis (M, 3) of all candidates by their scores (M, S + 1 + P + Q), toward the last answer (M, S, 3), and
         how far they are apart (M, 1)."""
         z, exact = score.to(seen.count.dtype), seen.count.shape[1]
-        z = WORTH * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
-        share = torch.cat([z[:, :exact] + seen.sound.log(), z[:, exact:]], dim=1).softmax(-1)
+        z = LOGIT_SCALE * torch.cat([z[:, :exact] + seen.count @ self.worth, z[:, exact:]], dim=1)
+        share = torch.cat([z[:, :exact] + seen.validity.log(), z[:, exact:]], dim=1).softmax(-1)
         normal = torch.cat([answers, seen.normal], dim=1)
         tensor = (normal * share[:, :exact].unsqueeze(-1)).transpose(1, 2) @ normal
         if exact < share.shape[1]:
@@ -232,8 +232,8 @@ class LastChoice(nn.Module):
         count = torch.nn.functional.pad(count, (0, 0, first, 0))
         count[:, before + 1 :, 0::2] -= 2
         count[:, before + 1 :, 1::2] -= (fade[:, a] + fade[:, b]).unsqueeze(-1)
-        held = support(edge, triangle, self.tolerances[min(1, len(self.tolerances) - 1)])
-        valid = held.validity()
+        supported = support(edge, triangle, self.tolerances[min(1, len(self.tolerances) - 1)])
+        valid = supported.validity()
         count[:, before + 1 :] *= valid.unsqueeze(-1)
         turned = log_sine(1 - (every @ answers.transpose(1, 2)).square())
         known = torch.cat([count.clamp_min(0).log1p(), turned], dim=-1)
@@ -242,27 +242,44 @@ class LastChoice(nn.Module):
         thin = torch.stack([log_sine(each) for each in thick], dim=-1)
         plain = torch.cat([known, thin], dim=-1)[:, : before + 1]
         known, thin = known[:, before + 1 :], thin[:, before + 1 :]
-        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *held.features()], dim=-1)
+        form = torch.stack([(sine + SLIGHT).log() / 4 + 1, length[:, b], *supported.features()], dim=-1)
         valid = rising(sine, *self.slender) * valid
         most = (known[..., : count.shape[-1]] * (valid > 0).unsqueeze(-1)).amax(1)
         surface = along(thick[1], smallest_eigenvector(about[1])[1])
-        sound = surface * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
+        validity = surface * torch.cat([torch.ones_like(every[:, : before + 1, 0]), valid], dim=1)
         lengths = torch.cat([found.residual / unit, rough.unsqueeze(-1)], dim=-1)
         of_point = [most, (lengths + SLIGHT).log() / 6 + 1]
-        sharp, plane = edge.new_zeros(len(edge), 0, 3, 3), edge.new_zeros(len(edge), 0, before + 6)
-        if found.planes is not None and found.shape is not None:
-            sharp = sharpened(found.planes)
-            toward = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
-            off = torch.stack([log_sine((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in about], dim=-1)
-            plane = torch.cat([log_sine(1 - toward), found.shape, off], dim=-1)
-            after = sharp.flatten(2)
-            between = 1 - (after[:, 1:] * after[:, :-1]).sum(-1)
-            of_point += [log_sine(between), found.shape[..., 3:].flatten(1), unit.log() / 4]
+        sharp, plane, of_planes = near_planes(found, answers, about, unit)
+        of_point += of_planes
         own = torch.cat(of_point, dim=-1)
-        return Seen(normal, sharp, count.clamp(0, MOST), plain, torch.cat([known, form, thin], -1), plane, own, sound)
+        return Seen(
+            normal, sharp, count.clamp(0, MOST_INLIERS), plain, torch.cat([known, form, thin], -1), plane, own, validity
+        )
 
     def counted(self, edge: Tensor, length: Tensor, normal: Tensor) -> Tensor:
         """Counts (M, C, 2 T) of points at edges (M, K, 3) of lengths (M, K) in planes (M, C, 3): for each tolerance all
         of them, and less with the distance. The point itself, repeated where a cloud has no more, is none."""
-        voices = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
-        return torch.cat(inliers(edge, normal, voices, self.tolerances), dim=1).transpose(1, 2).contiguous()
+        weights = torch.stack([torch.ones_like(length), faded(length)], dim=1) * (length > 0).unsqueeze(1)
+        return torch.cat(inliers(edge, normal, weights, self.tolerances), dim=1).transpose(1, 2).contiguous()
+
+
+def near_planes(
+    found: Found, answers: Tensor, covariances: Sequence[Tensor], unit: Tensor
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """The near planes about n n^T (M, Q, 3, 3), their invariants (M, Q, S + 6), and those of the points, which add up
+    to 2 Q columns; Q = 0 where there are none.
+
+    Args:
+        answers: (M, S, 3). covariances: (M, 3, 3) of the nearest points and of all. unit: (M, 1) the neighbourhood's
+            size.
+    """
+    if found.planes is None or found.shape is None:
+        none = unit.new_zeros(len(unit), 0, answers.shape[1] + 6)
+        return unit.new_zeros(len(unit), 0, 3, 3), none, []
+    sharp = sharpened(found.planes)
+    agreement = ((answers.unsqueeze(1) @ sharp) * answers.unsqueeze(1)).sum(-1)
+    thin = torch.stack([log_sine((sharp * each.unsqueeze(1)).sum((-1, -2))) for each in covariances], dim=-1)
+    invariants = torch.cat([log_sine(1 - agreement), found.shape, thin], dim=-1)
+    flat = sharp.flatten(2)
+    between = 1 - (flat[:, 1:] * flat[:, :-1]).sum(-1)
+    return sharp, invariants, [log_sine(between), found.shape[..., 3:].flatten(1), unit.log() / 4]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, MultiScalePlanes, ProfileEmbedding, Requirements
-from tensorframes.normals.candidates import log_share, log_sine
+from tensorframes.normals.candidates import log_share, log_sine, nearest_edges
 from tensorframes.normals.confidence import ErrorModel
 from tensorframes.normals.degenerate import RANK, fall_back
 from tensorframes.normals.fit import Fit, of_fit
@@ -22,7 +22,7 @@ from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.normals.offset import Offset
 from tensorframes.normals.plane_votes import PlaneVotes, Search
 from tensorframes.normals.prediction import Prediction
-from tensorframes.normals.weighted_plane import PlaneFit, RobustPlaneFit
+from tensorframes.normals.weighted_plane import PlaneFit
 from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, full_precision
@@ -39,7 +39,7 @@ class Plan:
     geometry: Geometry
     guess: tuple[Tensor, Tensor]  # the plan of the guess, an ``AxisHead``
     fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
-    votes: Search | None  # the candidate planes of all points
+    votes: Search  # the candidate planes of all points
     multiscale_planes: MultiScalePlanes | None  # of all points
     local_planes: MultiScalePlanes | None  # of all points
 
@@ -47,11 +47,17 @@ class Plan:
 class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
     r"""Normals by iteratively reweighted plane fits: a guess, then planes whose weights are computed by the network.
 
-    The guess (``AxisHead``, optionally with ``WideGuess`` and ``PlaneVotes``) is corrected by a sequence of
-    ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours, as in Lenssen
-    et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in addition.
+    The guess (``AxisHead`` with ``PlaneVotes``, optionally with ``WideGuess`` and ``NearGuess``) is corrected by a
+    sequence of ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours,
+    as in Lenssen et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in
+    addition.
 
-    The neighbours are the nearest points of level 0 and of coarser levels, which average more noise. Where they lie on
+    All fits but the first use points moved towards the planes fitted before (``Offset``). The normal is selected among
+    the guess, the fitted planes, a jet, the local planes and the planes through the point and two of its nearest
+    neighbours (``LastChoice``).
+
+    The neighbours are the nearest points of level 0 and of coarser levels, represented by their pooled moments, so that
+    planes are fitted to all points of level 0 that they represent; this averages more noise. Where they lie on
     a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a line, too, the
     normal is zero, "no normal" (``degenerate.fall_back``).
 
@@ -61,29 +67,22 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: number of planes that are fitted in sequence.
         hidden: width of the network that computes their weights.
         embedding: width of the point embedding that the features are mapped to.
-        robust: weight by residuals, too (``RobustPlaneFit``).
-        candidates: number of neighbours whose planes, beside the point's own, the guess selects from (``PlaneVotes``),
-            for all sizes or for each; 0: no selection.
+        candidates: for each size the number of neighbours whose planes, beside the point's own, the guess selects from
+            (``PlaneVotes``).
         sizes: numbers of nearest points that these planes are fitted to.
         minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidate planes.
         tolerances: heights below which a neighbour is an inlier of a plane, in units of the neighbourhood's size.
         multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods whose planes are
             added to the guess (``WideGuess``); empty: none.
-        pooled_moments: represent coarse neighbours by their pooled moments, so that planes are fitted to all points of
-            level 0 that they represent; otherwise as points.
-        bilateral_prior: the prior of a fit also contains the preceding normals of the fitted points.
-        offsets: all fits but the first use points moved towards the planes fitted before (``Offset``).
         local_planes: for level 0, 1, ... the numbers of its points that make the neighbourhoods, centred at each point
             of level 0, whose planes are added to the guess (``NearGuess``); empty: none.
         variation_profile: add an embedding of the whole cloud's surface-variation profile (``ProfileEmbedding``).
-        final_selection: select the normal among the guess, the fitted planes, a jet, the local planes and the planes
-            through the point and two of this number of nearest neighbours (``LastChoice``, or its settings by name); 0:
-            the normal is that of the last fit.
+        final_selection: settings of ``LastChoice``, by name; None: its defaults.
         error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. As in
-            ``PlaneHead``; it needs a final selection.
+            ``PlaneHead``.
 
     Raises:
-        ValueError: a number is too small, ``offsets`` is set with a single fit, or ``error`` without final selection.
+        ValueError: a number is too small.
     """
 
     def __init__(
@@ -93,18 +92,14 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: int = 1,
         hidden: int = 16,
         embedding: int = 12,
-        robust: bool = True,
-        candidates: int | Sequence[int] = (8, 4),
+        candidates: Sequence[int] = (8, 4),
         sizes: Sequence[int] = (4, 16),
         minimal_samples: int = 5,
         tolerances: Sequence[float] = (0.001, 0.004, 0.02, 0.1),
         multiscale_planes: Sequence[Sequence[int]] = (),
-        pooled_moments: bool = True,
-        bilateral_prior: bool = False,
-        offsets: bool = False,
         local_planes: Sequence[Sequence[int]] = (),
         variation_profile: bool = False,
-        final_selection: int | Mapping[str, Any] = 0,
+        final_selection: Mapping[str, Any] | None = None,
         error: Callable[[int], ErrorModel] | None = None,
     ) -> None:
         super().__init__()
@@ -112,36 +107,29 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             raise ValueError(f"expected at least 3 neighbours at level 0 and none below 0, got {list(neighbours)}")
         if min(fits, hidden // 2, embedding) < 1:
             raise ValueError(f"expected fits and embedding >= 1, hidden >= 2, got {fits}, {embedding} and {hidden}")
-        if offsets and fits < 2:
-            raise ValueError(f"expected fits >= 2 with offsets, got {fits}")
-        counts = [candidates] * len(sizes) if isinstance(candidates, int) else list(candidates)
-        self.neighbours, self.pooled_moments, width = tuple(neighbours), pooled_moments, embedding + fits
+        self.neighbours, width = tuple(neighbours), embedding + fits
         self.guess = AxisHead(reps, len(self.neighbours))
         self.embed = MLP([reps.dim, reps.dim, width], norm="layer")
-        kind = RobustPlaneFit if robust else PlaneFit
-        self.fits = nn.ModuleList(kind(len(self.neighbours), hidden, embedding, bilateral_prior) for _ in range(fits))
-        self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1)) if offsets else None
-        self.votes = PlaneVotes(width, sizes, counts, minimal_samples, tolerances) if candidates else None
+        self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, embedding) for _ in range(fits))
+        self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1))
+        self.votes = PlaneVotes(width, sizes, candidates, minimal_samples, tolerances)
         self.multiscale_planes = WideGuess(width, multiscale_planes) if multiscale_planes else None
         self.local_planes = NearGuess(width, local_planes) if local_planes else None
         self.variation_profile = ProfileEmbedding(width) if variation_profile else None
-        selection = final_selection if isinstance(final_selection, Mapping) else {"nearest": final_selection}
         planes = 0 if self.local_planes is None else self.local_planes.sizes.planes
-        self.final_selection = LastChoice(embedding, fits + 1, planes, **selection) if final_selection else None
-        if error is not None and not final_selection:
-            raise ValueError("expected a final selection with a model of the error, got none")
+        self.final_selection = LastChoice(embedding, fits + 1, planes, **(final_selection or {}))
         self.error = error(embedding + hidden + fits + 4) if error is not None else None
+        self.predicts_error = error is not None
         self.requirements = self._requirements()
 
     def _requirements(self) -> Requirements:
         parts = [each for each in (self.multiscale_planes, self.local_planes) if each is not None]
-        reach = 0 if self.final_selection is None else self.final_selection.reach
+        reach = self.final_selection.reach
         nearest = () if self.local_planes is None else self.local_planes.sizes.counts[0]
-        candidates = 0 if self.votes is None else self.votes.reach
         return Requirements(
-            neighbours=max(self.neighbours[0], *nearest, candidates, reach),
+            neighbours=max(self.neighbours[0], *nearest, self.votes.reach, reach),
             planes=tuple(each.sizes for each in parts),
-            moments=self.pooled_moments,
+            moments=True,
             edges=reach,
             profile=self.variation_profile is not None,
         )
@@ -150,7 +138,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         """The neighbourhoods of each fit: the last at the rows (M,), ascending, the one before it at all points that
         the last uses, and so on; the guess at all points."""
         everyone = torch.arange(geometry.points, device=rows.device)
-        moments = geometry.moments if self.pooled_moments else None
+        moments = geometry.moments
         fitted = [neighbourhoods(geometry, rows, self.neighbours, moments)]
         while len(fitted) < len(self.fits):
             used = torch.zeros_like(everyone, dtype=torch.bool)
@@ -158,8 +146,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             wanted = everyone[used]
             same = len(wanted) == len(fitted[0].rows)
             fitted.insert(0, fitted[0] if same else neighbourhoods(geometry, wanted, self.neighbours, moments))
-        chunk = CHUNK.get(rows.device.type, LARGEST_CHUNK)
-        votes = None if self.votes is None else self.votes.plan(geometry, chunk)
+        votes = self.votes.plan(geometry, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         multiscale = None if self.multiscale_planes is None else self.multiscale_planes.plan(geometry)
         local = None if self.local_planes is None else self.local_planes.plan(geometry)
         return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fitted), votes, multiscale, local)
@@ -173,22 +160,19 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         return self.guess.read(x, frames, plan.guess), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
-        """Normals (M, 3) of the planned rows, and the iterates before them: the guess and all fits but the last,
-        (fits, M, 3); with a final selection also the last fit, (fits + 1, M, 3)."""
+        """Normals (M, 3) of the planned rows, and the iterates before them (fits + 1, M, 3): the guess and the fits."""
         guess, read = self._guess(readings, plan)
         embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
         fit, iterates = self._fits(guess, embedding, priors, plan)
-        rows, normal = plan.fitted[-1].rows, fit.normal
+        rows, iterates = plan.fitted[-1].rows, [*iterates, fit.normal]
+        edge = nearest_edges(plan.geometry, rows, self.final_selection.reach - 1)
+        local = None if plan.local_planes is None else plan.local_planes.of(rows)
+        own = embedding.index_select(0, rows)
+        normal, dispersion = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
         error = evidence = None
-        if self.final_selection is not None and plan.geometry.edges is not None:
-            iterates.append(normal)
-            edge = plan.geometry.edges[:, : self.final_selection.reach - 1].index_select(0, rows)
-            local = None if plan.local_planes is None else plan.local_planes.of(rows)
-            own = embedding.index_select(0, rows)
-            normal, apart = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
-            if self.error is not None:
-                evidence = self.evidence(normal, iterates, own, fit, apart)
-                error = self.error(evidence)
+        if self.error is not None:
+            evidence = self.evidence(normal, iterates, own, fit, dispersion)
+            error = self.error(evidence)
         values = of_fit(fit.values)
         failed = values[:, 1] <= RANK * values[:, 2]
         normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
@@ -230,7 +214,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fit, fitted_rows, iterates, moved = Fit(guess), torch.arange(len(guess), device=guess.device), [], None
         for number, (near, prior) in enumerate(zip(plan.fitted, priors, strict=True)):
             iterates.append(fit.normal.index_select(0, torch.searchsorted(fitted_rows, rows)))
-            if number > 0 and self.offsets is not None:
+            if number > 0:
                 moved = torch.zeros_like(normals) if moved is None else moved
                 own = embedding.index_select(0, fitted_rows)
                 fit, moved = self.offsets[number - 1](fit, own, fitted_rows, moved)

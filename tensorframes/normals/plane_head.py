@@ -88,6 +88,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
         nn.init.zeros_(self.seen.weight)
         self.error = error(embedding + self.final.hidden + 3 + fits) if error is not None else None
+        self.predicts_error = error is not None
         made = [fit(embedding) for _ in range(fits)]
         self.fits = nn.ModuleList(made)
         self.requirements = self.guess.requirements | self.final.requirements | made[0].requirements

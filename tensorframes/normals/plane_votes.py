@@ -175,7 +175,7 @@ class PlaneVotes(nn.Module):
             agreement,
         ]
         voters = edge[:, : self.voters] / unit.unsqueeze(-1)
-        votes = inliers(voters, normal, self.voices(length[:, : self.voters] / unit), self.tolerances)
+        votes = inliers(voters, normal, self.vote_weights(length[:, : self.voters] / unit), self.tolerances)
         counts = [count for vote in votes for count in vote.unbind(1)]
         return Candidates(normal, torch.stack([*counts, *numbers]).movedim(0, -1), sound)
 
@@ -202,7 +202,7 @@ class PlaneVotes(nn.Module):
             yield normal, nothing, nothing, sound, far, numbered(3, far)
 
     @staticmethod
-    def voices(length: Tensor) -> Tensor:
+    def vote_weights(length: Tensor) -> Tensor:
         """What each voter counts (M, 2, K): less with the distance (M, K); and the closest ones alike."""
         fade = faded(length)
         closest = torch.zeros_like(fade)
@@ -222,11 +222,11 @@ def faded(length: Tensor) -> Tensor:
     return (-(length / 2).square()).exp()
 
 
-def inliers(edge: Tensor, normal: Tensor, voices: Tensor, tolerances: Sequence[float]) -> list[Tensor]:
+def inliers(edge: Tensor, normal: Tensor, vote_weights: Tensor, tolerances: Sequence[float]) -> list[Tensor]:
     r"""For each tolerance :math:`\sum_j g_j (1 + (n_c \cdot r_j / \tau)^4)^{-1}` (M, V, C): how many of the points at
     edges (M, K, 3) lie in planes (M, C, 3), as they count in V ways (M, V, K)."""
     power = (edge @ normal.transpose(1, 2)).square_().square_()  # heights to the fourth, (M, K, C)
-    return [voices @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in tolerances]
+    return [vote_weights @ (power * tolerance**-4).add_(1).reciprocal_() for tolerance in tolerances]
 
 
 def numbered(size: int, like: Tensor) -> Tensor:

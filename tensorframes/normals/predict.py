@@ -106,13 +106,11 @@ def answers_of(
     pos, place = usable_points(points)
     index = place[wanted]
     found = np.tile(NONE, (len(wanted), 1))
-    if not (index >= 0).any():
-        return Answers(found[:, :3], None)
-    asked = index[index >= 0]
-    found[index >= 0] = _in_memory(estimator, pos, asked, block, progress)
+    if (index >= 0).any():
+        found[index >= 0] = _in_memory(estimator, pos, index[index >= 0], block, progress)
     without = (found[:, :3] == 0).all(1)
-    known = not np.isnan(found[index >= 0, 3]).any()
-    return Answers(np.ascontiguousarray(found[:, :3]), np.where(without, 1, found[:, 3]) if known else None)
+    error = np.where(without, 1, found[:, 3]) if estimator.predicts_error else None
+    return Answers(np.ascontiguousarray(found[:, :3]), error)
 
 
 def _in_memory(

@@ -21,6 +21,7 @@ from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.interface import Estimator
 from tensorframes.recipes import built
 
+ALWAYS = ("robust", "pooled_moments", "bilateral_prior", "offsets")  # parts of every PlaneFitHead; once optional
 Kind = TypeVar("Kind", bound=Estimator)
 
 FORMAT = 1
@@ -104,7 +105,7 @@ def with_weights(
     """
     try:
         with _plain_torch():
-            estimator = built(recipe, trusted)
+            estimator = built(without_fixed_settings(recipe), trusted)
             if not isinstance(estimator, kind):
                 raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
             estimator.load_state_dict(state)
@@ -113,6 +114,21 @@ def with_weights(
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"expected weights that fit their model, got {path}: {' '.join(str(error).split())}") from error
     return estimator.eval()
+
+
+def without_fixed_settings(recipe: Any) -> Any:
+    """A recipe without the settings of ``PlaneFitHead`` that chose parts which all such heads have now.
+
+    Raises:
+        UserError: it is of a head without one of these parts.
+    """
+    head = recipe.get("head") if isinstance(recipe, Mapping) else None
+    if not isinstance(head, Mapping) or head.get("_target_") != "tensorframes.normals.PlaneFitHead":
+        return recipe
+    lacking = [f"{name}={head[name]}" for name in ALWAYS if head.get(name, True) is not True]
+    if lacking:
+        raise UserError(f"expected a PlaneFitHead with all its parts, got one with {', '.join(lacking)}")
+    return {**recipe, "head": {name: value for name, value in head.items() if name not in ALWAYS}}
 
 
 @contextmanager
@@ -135,7 +151,8 @@ def about(path: str | Path) -> dict[str, Any]:
 
 def recipe_of(path: str | Path) -> dict[str, Any]:
     """The recipe of the network in a weights file, as ``save_weights`` takes it."""
-    return _header(path, "model")
+    recipe: dict[str, Any] = without_fixed_settings(_header(path, "model"))
+    return recipe
 
 
 def _header(path: str | Path, key: str) -> dict[str, Any]:
@@ -164,13 +181,15 @@ def pretrained(name: str = "fast") -> NormalEstimator:
     Raises:
         UserError: there are none of that name.
     """
-    return copy.deepcopy(_read_once(name))
+    with _plain_torch():
+        return copy.deepcopy(_read_once(name))
 
 
 @cache
 def shared(name: str, device: torch.device) -> NormalEstimator:
     """``pretrained`` on a device, the same one each time: to be called, not to be changed."""
-    return pretrained(name).to(device)
+    with _plain_torch():
+        return pretrained(name).to(device)
 
 
 @cache
@@ -179,7 +198,8 @@ def _read_once(name: str) -> NormalEstimator:
 
 
 def chosen_device(device: str | int | torch.device | None = None) -> torch.device:
-    """A device by name, or by the number of a CUDA GPU; ``auto`` or None takes the first GPU if there is one.
+    """A device by name, or by the number of a CUDA GPU; ``auto`` or None takes the first GPU if there is one, else the
+    CPU.
 
     Raises:
         UserError: the machine has no such device, or its kind is not supported.
@@ -187,8 +207,9 @@ def chosen_device(device: str | int | torch.device | None = None) -> torch.devic
     name = "auto" if device is None else str(device)
     if type(device) is int and device >= 0:
         name = f"cuda:{device}"
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise UserError(f"expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got {name}")
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        lacking = ": it has no float64, which the geometry needs; take the CPU" if name.startswith("mps") else ""
+        raise UserError(f"expected device to be auto, cpu, cuda or cuda:NUMBER, got {name}{lacking}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

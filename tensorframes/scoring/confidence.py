@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import trapezoid
 from scipy.spatial import cKDTree
 
 from tensorframes.errors import UserError
@@ -64,7 +65,7 @@ def area(curve: Floats, oracle: Floats) -> float:
     """The area between a sparsification curve and the oracle's (AUSE), over the mean error of all points."""
     if oracle[0] <= 0:
         return 0.0
-    return float(np.trapezoid(curve - oracle, REMOVED) / oracle[0])
+    return float(trapezoid(curve - oracle, REMOVED) / oracle[0])
 
 
 def surface_variation(points: NDArray, rows: NDArray[np.int64], k: int = 18) -> Floats:

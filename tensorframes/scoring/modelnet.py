@@ -14,11 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tensorframes.data import Cloud
 from tensorframes.data.samples import cloud_at
-from tensorframes.data.transforms.augmentation import RandomRotation
+from tensorframes.data.transforms.augmentation import RandomRotation, turned
 from tensorframes.errors import UserError
 from tensorframes.progress import Progress, tracked
 from tensorframes.scoring.method import Method, timed_normals, truth_of
@@ -120,11 +119,6 @@ def turned_cloud(cloud: Cloud, rotation: str, seed: int) -> Cloud:
     name = int.from_bytes(hashlib.sha256(cloud.name.encode()).digest()[:8], "little")
     g = RandomRotation(rotation).draw(np.random.default_rng((seed, ROTATIONS.index(rotation), name)))
     return replace(cloud, pos=turned(cloud.pos, g), normal=turned(truth_of(cloud), g), clean_pos=None)
-
-
-def turned(rows: NDArray, g: NDArray) -> NDArray:
-    """g x for each row x (N, 3), computed in float64 and rounded to the dtype of the rows."""
-    return (rows.astype(np.float64) @ g.T).astype(rows.dtype)
 
 
 def score_turned(method: Method, cloud: Cloud) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch_geometric.data import Batch
 from tensorframes.normals import Estimator, Prediction
 from tensorframes.normals.confidence import log_density
 from tensorframes.training.losses import ChordalLoss, cloud_mean, mean_where, squared_chord
-from tensorframes.training.module import NormalTraining
+from tensorframes.training.module import NormalTraining, Score
 from tensorframes.training.schedule import OptimizerFactory, Schedule
 
 LEARNED = "head.error"  # the part of the estimator that is trained
@@ -30,20 +30,20 @@ class ErrorLikelihood(ChordalLoss):
         super().__init__(oriented=False)
 
     def forward(self, prediction: Prediction, batch: Batch) -> Tensor:
-        """The loss, a scalar; arguments as in ``ChordalLoss``.
+        """The loss, a scalar; arguments and errors as in ``of_clouds``."""
+        return mean_where(self.of_clouds(prediction, batch), batch)
+
+    def of_clouds(self, prediction: Prediction, batch: Batch) -> Tensor:
+        """The mean of each cloud (B,); arguments as in ``ChordalLoss``.
 
         Raises:
             ValueError: the network predicts no error.
         """
         if prediction.error is None:
             raise ValueError("expected a network with a model of its error (model.head.error), got one without")
-        return mean_where(self.of_clouds(prediction.normal, prediction.error, batch), batch)
-
-    def of_clouds(self, normal: Tensor, parameters: Tensor, batch: Batch) -> Tensor:
-        """The mean of each cloud (B,), of normals (M, 3) and parameters of distributions (M, 3) in the loss mask."""
-        angle = angle_to_truth(normal, batch)
+        angle = angle_to_truth(prediction.normal, batch)
         of = batch.batch[batch.loss_mask]
-        return cloud_mean(-log_density(parameters.to(angle), angle), of, batch.num_graphs)
+        return cloud_mean(-log_density(prediction.error.to(angle), angle), of, batch.num_graphs)
 
 
 def angle_to_truth(normal: Tensor, batch: Batch) -> Tensor:
@@ -76,11 +76,12 @@ class ConfidenceTraining(NormalTraining):
         recipe: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(estimator, loss, optimizer, schedule, seed, recipe)
-        self.loss = ErrorLikelihood()
+        self.loss: ErrorLikelihood = ErrorLikelihood()
         for name, parameter in estimator.named_parameters():
             parameter.requires_grad_(name.startswith(f"{LEARNED}."))
         if not any(parameter.requires_grad for parameter in estimator.parameters()):
             raise ValueError("expected a network with a model of its error (model.head.error), got one without")
+        self._likelihoods: list[Score] = []
         self._evidence = torch.empty(0)  # (K, F + 1) float16: evidence and angle of each remembered point
 
     def _minimised(self, prediction: Prediction, batch: Batch) -> Tensor:
@@ -110,8 +111,21 @@ class ConfidenceTraining(NormalTraining):
         self.estimator.get_submodule(LEARNED).train(mode)
         return self
 
+    def on_validation_epoch_start(self) -> None:
+        """As in ``NormalTraining``; also clears the likelihoods."""
+        super().on_validation_epoch_start()
+        self._likelihoods = []
+
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """As in ``NormalTraining``; also the likelihoods."""
-        prediction, sync = self._predict(batch), self.trainer.world_size > 1
-        self.log("val/nll", self.loss(prediction, batch), batch_size=batch.num_graphs, on_epoch=True, sync_dist=sync)
+        prediction = self._predict(batch)
+        values = self.loss.of_clouds(prediction, batch).tolist()
+        self._likelihoods += list(zip(batch.place.tolist(), batch.category, values, strict=True))
         return self._scored(prediction.normal, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """As in ``NormalTraining``; also logs the mean negative log-likelihood of all clouds (``val/nll``)."""
+        super().on_validation_epoch_end()
+        values = [value for _, _, value in self._gather(self._likelihoods)]
+        if values:
+            self.log("val/nll", sum(values) / len(values), batch_size=1, sync_dist=True)

@@ -124,7 +124,7 @@ class CloudDataModule(pl.LightningDataModule):
             num_workers=self.workers,
             multiprocessing_context=how,
             persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
             collate_fn=collate,
             worker_init_fn=prepare,
             **sampling,  # type: ignore[arg-type]

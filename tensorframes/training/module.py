@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch_geometric.data import Batch
 
 from tensorframes.data import keys
-from tensorframes.errors import UserError
+from tensorframes.errors import UserError, out_of_memory
 from tensorframes.normals import Estimator, Prediction
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
@@ -20,6 +20,7 @@ from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter
 
 FORMAT = 3  # of the recipe in a checkpoint; increased whenever older recipes cannot be built any more
 SHOWN = 4  # clouds of a batch in messages
+Score = tuple[int, str, float]  # place and category of a validation cloud, and a number
 FALLBACKS = ("wider", "cloud", "world")  # sources of the frames of degenerate neighbourhoods, Frames.fallback 1 to 3
 
 
@@ -32,7 +33,7 @@ class NormalTraining(pl.LightningModule):
         loss: prediction and batch -> scalar.
         optimizer: parameter groups -> optimiser.
         schedule: optimiser and number of steps -> learning rate scheduler.
-        seed: with the step, determines all random numbers inside the network.
+        seed: with the step, the batch within it and the rank, determines all random numbers inside the network.
         recipe: plain values stored in the checkpoint, from which the estimator can be built.
 
     Raises:
@@ -54,8 +55,9 @@ class NormalTraining(pl.LightningModule):
         self.estimator, self.loss = estimator, loss
         self.optimizer, self.schedule = optimizer, schedule
         self.seed, self.recipe = seed, recipe or {}
-        self._scores: list[tuple[int, str, float]] = []
+        self._scores: list[Score] = []
         self._configured: list[dict[str, Any]] = []  # the settings of each parameter group
+        self._drawn = (-1, 0)  # the step of the latest batch, and its place among the accumulated batches of that step
         self._last: Batch | None = None  # the batch that weights are checked on before they are saved
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -73,8 +75,11 @@ class NormalTraining(pl.LightningModule):
             set_as_configured(self.trainer.optimizers[0], scheduler, self._configured)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Reseeds: random numbers in the network are functions of (seed, step), on every rank and after resumption."""
-        torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
+        """Reseeds: random numbers in the network are functions of the seed, the step, the batch within the step and the
+        rank, also after resumption."""
+        step, place = self._drawn
+        self._drawn = self.global_step, place + 1 if step == self.global_step else 0
+        torch.manual_seed(seed_of_batch(self.seed, *self._drawn, self.global_rank))
         self._last = batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -130,7 +135,7 @@ class NormalTraining(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the mean RMSE of each category (``val/rmse/NAME``) and their mean (``val/rmse``)."""
-        scores = self._gather()
+        scores = self._gather(self._scores)
         categories = list(dict.fromkeys(category for _, category, _ in scores))
         means = {}
         for category in categories:
@@ -150,6 +155,8 @@ class NormalTraining(pl.LightningModule):
         try:
             prediction: Prediction = call()
         except (RuntimeError, ValueError) as error:
+            if out_of_memory(error):
+                raise
             if isinstance(error, torch.linalg.LinAlgError) or not gives_finite_values(self.estimator, call):
                 raise self._diverged("finite features", "NaN or infinity", batch) from error
             raise
@@ -167,12 +174,12 @@ class NormalTraining(pl.LightningModule):
         hint = ": a lower optimizer.lr may help" if trained else ""
         return Diverged(f"expected {expected}, got {got} at step {self.global_step}{clouds_of(batch)}{hint}")
 
-    def _gather(self) -> list[tuple[int, str, float]]:
+    def _gather(self, own: list[Score]) -> list[Score]:
         """The scores of all ranks in the order of the clouds, each cloud once."""
-        everyone = [self._scores]
+        everyone = [own]
         if self.trainer.world_size > 1:
             everyone = [[] for _ in range(self.trainer.world_size)]
-            torch.distributed.all_gather_object(everyone, self._scores)
+            torch.distributed.all_gather_object(everyone, own)
         once = {score[0]: score for scores in everyone for score in scores}
         return [once[place] for place in sorted(once)]
 
@@ -213,6 +220,12 @@ class NormalTraining(pl.LightningModule):
             self.train(training)
             self._last = None  # checked once per step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}
+
+
+def seed_of_batch(seed: int, step: int, place: int, rank: int) -> int:
+    """The seed of the random numbers of a batch: all batches of a step, of any place and rank, have different ones."""
+    others = (place, rank) if place or rank else ()
+    return hash((seed, step, *others)) % 2**63
 
 
 def clouds_of(batch: Batch | None) -> str:

@@ -185,6 +185,8 @@ def test_what_the_system_refuses_is_told_whatever_stands_around_it() -> None:
     around = ValueError("Unable to configure handler")
     around.__cause__ = locked
     assert system_error(around) == "expected a file or folder that can be used, got run.log (Denied)"
+    for exhausted in (MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee")):
+        assert "expected enough memory for a pass, got too little; reduce loader" in str(system_error(exhausted))
     told = UserError("told already")
     told.__cause__ = locked
     for other in (told, OSError("no number"), BrokenPipeError(errno.EPIPE, "Broken pipe"), ZeroDivisionError()):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from tensorframes.data import read_cloud
 from tests.cli.test_normals import STORED, run, sphere
@@ -127,6 +128,18 @@ def test_a_report_on_a_full_disk_is_one_line(tmp_path: Path, monkeypatch: pytest
     code, out, err = run(tmp_path / "a.xyz", tmp_path / "b.npy", "--weights", "fast", "--report", tmp_path / "a.html")
     assert (code, out) == (2, "")
     assert err == f"error: {tmp_path / 'a.html'}: can't be written: No space left on device\n"
+
+
+def test_memory_that_runs_out_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savetxt(tmp_path / "a.xyz", sphere(60))
+
+    def exhausted(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the documentation")
+
+    monkeypatch.setattr("tensorframes.cli.normals.estimated", exhausted)
+    code, out, err = run(tmp_path / "a.xyz", tmp_path / "b.npy", "--weights", "fast")
+    assert (code, out) == (2, "")
+    assert err == "error: expected enough memory, got too little; a smaller --block, or --device cpu, takes less\n"
 
 
 def test_a_report_names_the_options_as_they_are_given(tmp_path: Path) -> None:

@@ -62,9 +62,9 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, re
 def old_head(reps: Representation) -> PlaneFitHead:
     """The head of the shipped weights, with all its parts."""
     votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
-    planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,)), "pooled_moments": True}
-    more = {"bilateral_prior": True, "offsets": True, "final_selection": 5}
-    return PlaneFitHead(reps, neighbours=(12, 4, 4), fits=2, hidden=8, embedding=4, **votes, **planes, **more)
+    planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,))}
+    sizes = {"neighbours": (12, 4, 4), "fits": 2, "hidden": 8, "embedding": 4, "final_selection": {"nearest": 5}}
+    return PlaneFitHead(reps, **sizes, **votes, **planes)
 
 
 def surface(count: int = 150) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Clouds in blocks: which points share one, their margins, and that normals hardly change."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from tensorframes.backbones import PointNet2
 from tensorframes.frames import LearnedFrames
 from tensorframes.geometry import variation_profile
 from tensorframes.normals import (
+    AxisHead,
     Estimator,
     NormalEstimator,
     PlaneFitHead,
@@ -27,8 +29,9 @@ from tensorframes.testing import random_orthogonal
 
 
 def plain_head(reps: Representation) -> PlaneFitHead:
-    """A head without coarse candidates and moments: a block then changes an untrained network's normals little."""
-    return PlaneFitHead(reps, (12, 4), robust=False, candidates=0, pooled_moments=False)
+    """A head with few candidates: a block then changes an untrained network's normals little."""
+    few = {"candidates": (0,), "sizes": (12,), "minimal_samples": 0, "final_selection": {"nearest": 2}}
+    return PlaneFitHead(reps, (12, 4), **few)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +190,11 @@ def test_equal_points_have_equal_normals_in_blocks(network: NormalEstimator, ell
     np.testing.assert_array_equal(normals, normals[[first[row] for row in copies]])
 
 
-def test_clouds_of_uneven_density_keep_their_normals(network: NormalEstimator) -> None:
+def test_clouds_of_uneven_density_keep_their_normals() -> None:
+    """Of a head without pooled moments, whose coarse points reach far beyond the margin of a block here."""
+    torch.manual_seed(0)
+    backbone = PointNet2(widths=(8, 16), radii=(2.0,), neighbours=8)
+    network = NormalEstimator(LearnedFrames(), backbone, partial(AxisHead, levels=2)).double().eval()
     rng = np.random.default_rng(0)
     far, turn = np.exp(rng.uniform(0, np.log(100), 30_000)), rng.uniform(0, 2 * np.pi, 30_000)
     scan = np.stack([far * np.cos(turn), far * np.sin(turn), 0.2 * far * np.sin(3 * np.log(far) + turn)], axis=1)

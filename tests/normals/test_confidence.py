@@ -83,7 +83,7 @@ def head(reps: Representation, error: bool = True) -> PlaneHead:
 def old_head(reps: Representation, error: bool = True) -> PlaneFitHead:
     """The head of the weights best."""
     sizes = {"neighbours": (12, 4), "fits": 2, "hidden": 8, "embedding": 4, "candidates": (5, 3), "sizes": (4, 10)}
-    return PlaneFitHead(reps, **sizes, final_selection=5, error=ErrorModel if error else None)
+    return PlaneFitHead(reps, **sizes, final_selection={"nearest": 5}, error=ErrorModel if error else None)
 
 
 HEADS = {"planes": head, "old": old_head}
@@ -151,6 +151,16 @@ def test_mixed_precision_leaves_small_angles_between_normals(estimator: NormalEs
     assert (found.evidence[:, -expected.shape[1] :] - expected).abs().max() < 0.05
 
 
+@pytest.mark.parametrize("rows", [[200], []])
+def test_rows_without_a_normal_have_an_error_where_the_network_has_a_model(
+    estimator: NormalEstimator, kind: str, rows: list[int]
+) -> None:
+    pos = np.concatenate([points().numpy(), [[np.nan, 0, 0]]])
+    assert answers_of(estimator, pos, np.array(rows)).error.tolist() == [1.0] * len(rows)
+    bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(HEADS[kind], error=False)).eval()
+    assert answers_of(bare.double(), pos, np.array(rows)).error is None
+
+
 def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> None:
     normals, sure = normals_and_confidence(points().float(), estimator, "cpu")
     assert normals.dtype == sure.dtype == torch.float32
@@ -163,8 +173,3 @@ def test_weights_without_a_model_are_refused(estimator: NormalEstimator) -> None
     bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(head, error=False)).double().eval()
     with pytest.raises(ValueError, match=r"expected weights with a model of their error .* got an estimator without"):
         normals_and_confidence(points(), bare, "cpu")
-
-
-def test_the_old_head_needs_a_final_selection_for_it() -> None:
-    with pytest.raises(ValueError, match=r"expected a final selection with a model of the error, got none"):
-        NormalEstimator(LearnedFrames(), PointNet2(), partial(PlaneFitHead, error=ErrorModel))

@@ -19,7 +19,7 @@ from tensorframes.normals import (
     pretrained,
     save_weights,
 )
-from tensorframes.normals.weights import pretrained_path
+from tensorframes.normals.weights import pretrained_path, recipe_of, without_fixed_settings
 
 STORED = Path(__file__).parent / "stored"
 
@@ -57,6 +57,24 @@ def test_defaults_and_modes_of_torch_do_not_matter() -> None:
     np.testing.assert_array_equal(normals_of(estimator, points()), normals_of(expected, points()))
 
 
+def test_settings_of_parts_that_every_old_head_has_are_no_settings() -> None:
+    recipe = {"head": {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2, "robust": True, "offsets": True}}
+    assert without_fixed_settings(recipe)["head"] == {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2}
+    assert without_fixed_settings({"head": {"robust": True}}) == {"head": {"robust": True}}
+    recipe["head"]["robust"] = False
+    with pytest.raises(UserError, match="expected a PlaneFitHead with all its parts, got one with robust=False"):
+        without_fixed_settings(recipe)
+
+
+def test_pretrained_weights_may_be_trained_wherever_they_are_made() -> None:
+    with torch.inference_mode(), torch.device("meta"):
+        estimator = pretrained("fast")
+    values = [*estimator.parameters(), *estimator.buffers()]
+    assert not any(value.is_meta or value.is_inference() for value in values)
+    estimator(torch.from_numpy(points()).float()).normal.sum().backward()
+    assert any(parameter.grad is not None for parameter in estimator.parameters())
+
+
 def test_stored_weights_give_the_normals_they_gave() -> None:
     # In float64: what float32 rounds is the processor's, and a last choice may hang on it.
     estimator = load_weights(STORED / "format1.safetensors").double()
@@ -67,7 +85,7 @@ def test_stored_weights_give_the_normals_they_gave() -> None:
 
 
 def test_weights_are_read_back_as_they_were(tmp_path: Path) -> None:
-    recipe = json.loads(header(STORED / "format1.safetensors")["model"])
+    recipe = recipe_of(STORED / "format1.safetensors")
     estimator = built(recipe).double()
     save_weights(estimator, recipe, tmp_path / "new" / "mine.safetensors", {"steps": 7})
     again = load_weights(tmp_path / "new" / "mine.safetensors")
@@ -142,7 +160,9 @@ def test_unknown_weights_are_named() -> None:
 def test_an_integer_is_the_number_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="expected device to be auto, cpu or one that this machine has, got cuda:99"):
         chosen_device(99)
-    with pytest.raises(UserError, match="expected device to be auto, cpu, cuda, cuda:NUMBER or mps, got -1"):
+    with pytest.raises(UserError, match="expected device to be auto, cpu, cuda or cuda:NUMBER, got -1"):
         chosen_device(-1)
+    with pytest.raises(UserError, match=r"got mps: it has no float64, which the geometry needs; take the CPU$"):
+        chosen_device("mps")
     monkeypatch.setattr(torch, "empty", lambda *_, device: None)
     assert chosen_device(1) == torch.device("cuda", 1)

@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -84,6 +85,25 @@ def test_what_is_remembered_is_in_the_checkpoint() -> None:
     again.load_state_dict(checkpoint["state_dict"])
     again.on_load_checkpoint(checkpoint)
     assert torch.equal(minimised(module, batch()), minimised(again.train(), batch()))
+
+
+def test_a_cloud_that_two_processes_validate_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two clouds on three processes, the first is repeated, with the same number."""
+    module = ConfidenceTraining(network(), UnorientedLoss(), torch.optim.SGD, lambda *_: None).eval()
+    logged: dict[str, float] = {}
+    monkeypatch.setattr(ConfidenceTraining, "log", lambda _, name, value, **__: logged.update({name: float(value)}))
+    monkeypatch.setattr(ConfidenceTraining, "trainer", SimpleNamespace(world_size=1))
+    module.on_validation_epoch_start()
+    for place, noise in ((0, 0.0), (1, 0.1), (0, 0.0)):
+        (cloud, _) = batch().to_data_list()
+        cloud.pos = cloud.pos + noise * torch.rand(300, 3, generator=torch.Generator().manual_seed(0))
+        cloud.place, cloud.category = place, "all"
+        module.validation_step(Batch.from_data_list([cloud]), 0)
+    module.on_validation_epoch_end()
+    values = {place: value for place, _, value in module._likelihoods}
+    assert len(module._likelihoods) == 3
+    assert values[0] != pytest.approx(values[1], abs=1e-3)
+    assert logged["val/nll"] == pytest.approx((values[0] + values[1]) / 2)
 
 
 def test_a_network_without_a_model_is_refused() -> None:

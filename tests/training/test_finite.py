@@ -73,6 +73,19 @@ def test_other_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not isinstance(caught.value, Diverged)
 
 
+@pytest.mark.parametrize("told", ["CUDA out of memory. Tried to", "DefaultCPUAllocator: can't allocate memory: you"])
+def test_memory_that_runs_out_is_told_without_a_second_pass(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def exhausted(x: Tensor) -> Tensor:
+        calls.append(x)
+        raise (torch.OutOfMemoryError if "CUDA" in told else RuntimeError)(told)
+
+    with pytest.raises(RuntimeError, match=told[:20]):
+        step(float("nan"), exhausted, monkeypatch)
+    assert len(calls) == 1
+
+
 def test_modules_are_watched_during_one_call_alone() -> None:
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
     assert gives_finite_values(network, lambda: network(torch.ones(1, 2)))

@@ -26,6 +26,13 @@ def first(batches: CountedBatches, count: int) -> list[list[int]]:
     return [batch for batch, _ in zip(batches, range(count), strict=False)]
 
 
+def trainer(device: str = "cpu", **state: int) -> SimpleNamespace:
+    """What the data module asks a trainer, of a run on a device."""
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    start = {"global_step": 0, "accumulate_grad_batches": 1, "global_rank": 0, "world_size": 1}
+    return SimpleNamespace(strategy=strategy, **(start | state))
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_global_batches_are_the_same_sets_whatever_the_number_of_ranks(ranks: int) -> None:
     shares = [first(CountedBatches(6, rank=rank, ranks=ranks), 4) for rank in range(ranks)]
@@ -45,8 +52,34 @@ def test_a_batch_that_cannot_be_shared_is_refused() -> None:
 def test_a_loader_starts_where_the_trainers_steps_stand() -> None:
     samples = [Data(number=torch.tensor([place]), num_nodes=1) for place in range(20)]
     module = CloudDataModule(samples, [], batch_size=2)
-    module.trainer = SimpleNamespace(global_step=2, accumulate_grad_batches=3, global_rank=0, world_size=1)
+    module.trainer = trainer(global_step=2, accumulate_grad_batches=3)
     assert next(iter(module.train_dataloader())).number.tolist() == [12, 13]
+
+
+def test_batches_are_pinned_for_a_gpu_that_the_run_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    module = CloudDataModule([], [], workers=0)
+    assert not module.train_dataloader().pin_memory
+    for device in ("cpu", "cuda"):
+        module.trainer = trainer(device)
+        assert module.train_dataloader().pin_memory == (device == "cuda")
+
+
+class CountedStep(int):
+    """A step that counts how often it is read, as the CPU waits for a number on a GPU."""
+
+    reads = 0
+
+    def __int__(self) -> int:
+        self.reads += 1
+        return 3
+
+
+def test_the_step_of_an_average_is_read_once() -> None:
+    step, average = CountedStep(), [torch.zeros(1)]
+    EMA()._average(average, [torch.ones(1)], step)
+    assert average[0].item() == pytest.approx(1 - 4 / 13)
+    assert step.reads == 1
 
 
 def test_a_batch_of_no_sample_is_refused() -> None:
@@ -126,7 +159,7 @@ def test_validation_clouds_are_counted_over_all_processes() -> None:
     module = CloudDataModule([], first_of(list("abcdefg"), 5))  # type: ignore[arg-type]
     shares = []
     for rank in (0, 1):
-        module.trainer = SimpleNamespace(global_step=0, accumulate_grad_batches=1, global_rank=rank, world_size=2)
+        module.trainer = trainer(global_rank=rank, world_size=2)
         shares.append(list(module.val_dataloader().batch_sampler.sampler))
     assert shares == [[0, 2, 4], [1, 3, 0]]
 

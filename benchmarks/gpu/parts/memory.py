@@ -10,7 +10,7 @@ from tensorframes import estimate_normals
 
 
 def items(settings: Settings, folder: Path) -> Items:
-    """``best`` at 10,000, 100,000 and 300,000 points."""
+    """The weights ``best`` at 10,000, 100,000 and 300,000 points."""
     for points in (300, 400) if settings.quick else (10_000, 100_000, 300_000):
         yield f"memory of {points:,} points, best", partial(measured, points, settings)
 

@@ -20,19 +20,19 @@ LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaun
 
 
 def items(settings: Settings, folder: Path) -> Items:
-    """The normals of ``best``, and a training step of its recipe."""
-    yield "forward pass of best", lambda: profiled("forward", forward(settings), settings, folder)
-    yield "training step of best", lambda: profiled("step", training_step(settings), settings, folder)
+    """The normals of the weights ``best`` (``PlaneFitHead``), and a step of ``experiment=best`` (``PlaneHead``)."""
+    yield "forward pass of the weights best", lambda: profiled("forward", forward(settings), settings, folder)
+    yield "training step of experiment=best", lambda: profiled("step", training_step(settings), settings, folder)
 
 
 def forward(settings: Settings) -> Callable[[], object]:
-    """100,000 normals."""
+    """100,000 normals of the weights ``best``."""
     cloud = torus(settings.size(100_000, 300), noise=0.5).pos
     return lambda: estimate_normals(cloud, "best", settings.device)
 
 
 def training_step(settings: Settings) -> Callable[[], object]:
-    """A batch of 16 patches, or one."""
+    """``experiment=best`` with a batch of 16 patches, or one."""
     clouds = tori(2, settings.size(100_000, 600))
     return trainer(["experiment=best"], clouds, settings.size(16, 1), settings.device).step
 

@@ -1,4 +1,4 @@
-"""Five minutes of the recipe of ``best`` on small generated data, and the first steps of the same run on the CPU.
+"""Five minutes of ``experiment=best`` on small generated data, and the first steps of the same run on the CPU.
 
 Both are runs of ``train.py`` in the folder of the results. One that is stopped goes on from its last checkpoint.
 """

@@ -38,6 +38,9 @@ class RandomRotation:
 def random_orthogonal(rng: np.random.Generator) -> np.ndarray:
     """A uniform element of O(3), (3, 3) float64: the Q of a Gaussian matrix with the diagonal of R made positive.
 
+    The same as ``frames.fixed.haar``, from NumPy's generator: processes of the loader draw samples, and shapes are
+    stored, as functions of its state.
+
     Source: Mezzadri, *How to generate random matrices from the classical compact groups* (2007), section 5.
     """
     q, r = np.linalg.qr(rng.standard_normal((3, 3)))
@@ -45,5 +48,5 @@ def random_orthogonal(rng: np.random.Generator) -> np.ndarray:
 
 
 def turned(rows: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """g x for each row x: (N, 3) -> (N, 3), of the same dtype."""
-    return rows @ g.T.astype(rows.dtype)
+    """g x for each row x: (N, 3) -> (N, 3), computed in float64 and rounded to the dtype of the rows."""
+    return (rows.astype(np.float64) @ g.T).astype(rows.dtype)

@@ -27,7 +27,8 @@ class EMA(WeightAveraging):
 
     @torch.no_grad()
     def _average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], steps: Tensor | int) -> None:
-        decay = min(self.decay, (1 + int(steps)) / (10 + int(steps)))
+        step = int(steps)  # of a tensor on a GPU, for which the CPU waits
+        decay = min(self.decay, (1 + step) / (10 + step))
         for average, value in zip(averages, weights, strict=True):
             if average.is_floating_point():
                 average.lerp_(value.to(average.dtype), 1 - decay)
