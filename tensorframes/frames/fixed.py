@@ -65,10 +65,17 @@ def haar(count: int, d: int, generator: torch.Generator | None = None) -> Tensor
 
     From the QR decomposition of a Gaussian matrix with R's diagonal made positive (Mezzadri 2007, section 5).
     """
-    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator))
+    q, r = torch.linalg.qr(torch.randn(count, d, d, dtype=torch.float64, generator=generator, device="cpu"))
     return q * r.diagonal(dim1=-2, dim2=-1).sign().unsqueeze(-2)
 
 
 def _draw(count: int, like: Tensor, training: bool, seed: int) -> Tensor:
-    """Random matrices (count, d, d) for points ``like`` (N, d); the same at each call in evaluation mode."""
-    return haar(count, like.shape[-1], None if training else torch.Generator().manual_seed(seed)).to(like)
+    """Random matrices (count, d, d) for points ``like`` (N, d); the same at each call in evaluation mode.
+
+    In training the processes of a run draw others each, although they have equal random number generators.
+    """
+    if training:
+        group = torch.distributed
+        rank = group.get_rank() if group.is_available() and group.is_initialized() else 0
+        seed = int(torch.randint(2**62, (), device="cpu")) + rank
+    return haar(count, like.shape[-1], torch.Generator().manual_seed(seed)).to(like)

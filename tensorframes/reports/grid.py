@@ -72,8 +72,12 @@ def grid_of(results: Mapping[str, Metrics]) -> Grid:
 
 
 def category_grid(results: Mapping[str, Metrics]) -> Grid:
-    """RMSE in degrees by category, their average, and seconds per cloud, of results of `scoring.score`."""
+    """RMSE in degrees by category, their average, and seconds per cloud, of results of `scoring.score`.
+
+    Clouds that are all of the category no_noise, as those of one's own, have their average alone.
+    """
     names = in_protocol_order([name for metrics in results.values() for name in metrics["per_category"]])
+    names = [] if names == ["no_noise"] else names
     columns = [Column(LABELS.get(name, name)) for name in names]
     rows = [
         (

@@ -33,7 +33,7 @@ class NormalTraining(pl.LightningModule):
         loss: prediction and batch -> scalar.
         optimizer: parameter groups -> optimiser.
         schedule: optimiser and number of steps -> learning rate scheduler.
-        seed: with the step, the batch within it and the rank, determines all random numbers inside the network.
+        seed: with the step, determines all random numbers inside the network.
         recipe: plain values stored in the checkpoint, from which the estimator can be built.
 
     Raises:
@@ -57,7 +57,7 @@ class NormalTraining(pl.LightningModule):
         self.seed, self.recipe = seed, recipe or {}
         self._scores: list[Score] = []
         self._configured: list[dict[str, Any]] = []  # the settings of each parameter group
-        self._drawn = (-1, 0)  # the step of the latest batch, and its place among the accumulated batches of that step
+        self._seeded = -1  # the step of the latest batch
         self._last: Batch | None = None  # the batch that weights are checked on before they are saved
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -75,11 +75,11 @@ class NormalTraining(pl.LightningModule):
             set_as_configured(self.trainer.optimizers[0], scheduler, self._configured)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Reseeds: random numbers in the network are functions of the seed, the step, the batch within the step and the
-        rank, also after resumption."""
-        step, place = self._drawn
-        self._drawn = self.global_step, place + 1 if step == self.global_step else 0
-        torch.manual_seed(seed_of_batch(self.seed, *self._drawn, self.global_rank))
+        """Reseeds at the first batch of a step: random numbers in the network are functions of (seed, step), on every
+        rank and after resumption, so that all ranks choose the same pass of SO(3) frames."""
+        if self._seeded != self.global_step:
+            torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
+        self._seeded = self.global_step
         self._last = batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -220,12 +220,6 @@ class NormalTraining(pl.LightningModule):
             self.train(training)
             self._last = None  # checked once per step
         checkpoint["tensorframes"] = {"format": FORMAT, **self.recipe}
-
-
-def seed_of_batch(seed: int, step: int, place: int, rank: int) -> int:
-    """The seed of the random numbers of a batch: all batches of a step, of any place and rank, have different ones."""
-    others = (place, rank) if place or rank else ()
-    return hash((seed, step, *others)) % 2**63
 
 
 def clouds_of(batch: Batch | None) -> str:

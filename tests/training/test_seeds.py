@@ -25,10 +25,11 @@ def draws(monkeypatch: pytest.MonkeyPatch, steps: list[int], rank: int = 0, seed
     return numbers
 
 
-def test_no_two_batches_draw_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_a_step_draw_other_numbers_and_ranks_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [0, 0, 0, 1, 1, 1, 2]  # three batches are accumulated
-    numbers = [number for rank in range(3) for number in draws(monkeypatch, steps, rank)]
+    numbers = draws(monkeypatch, steps)
     assert len(set(numbers)) == len(numbers)
+    assert draws(monkeypatch, steps, rank=1) == numbers  # they choose the same pass of SO(3) frames
 
 
 def test_a_continued_run_draws_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,5 +48,7 @@ def test_clouds_of_two_processes_have_different_random_frames(monkeypatch: pytes
     made = []
     for rank in (0, 1):
         draws(monkeypatch, [0], rank)
+        monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+        monkeypatch.setattr("torch.distributed.get_rank", lambda rank=rank: rank)
         made.append(frames(pos, torch.zeros(2, 0, dtype=torch.long)).matrices[0])
     assert not torch.allclose(*made)
