@@ -25,8 +25,7 @@ def expect_errors(method: Method) -> EstimatorMethod:
     Raises:
         UserError: it has none, or is no network.
     """
-    network = method.estimator if isinstance(method, EstimatorMethod) else None
-    if not isinstance(method, EstimatorMethod) or getattr(getattr(network, "head", None), "error", None) is None:
+    if not isinstance(method, EstimatorMethod) or not method.estimator.predicts_error:
         raise UserError(f"expected weights with a model of their error for confidence=true, got {method.name} without")
     return method
 

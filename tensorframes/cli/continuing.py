@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorframes.cli.checkpoint import read_checkpoint
 from tensorframes.cli.checks import plain
 from tensorframes.cli.results import shown
-from tensorframes.cli.runs import METRICS
+from tensorframes.cli.runs import METRICS, read_metrics
 from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.errors import UserError
 from tensorframes.recipes import check_trusted, targets
@@ -183,11 +183,13 @@ def is_over(cfg: DictConfig, folder: Path) -> bool:
 
 
 def keep_earlier_scores(cfg: DictConfig, folder: Path) -> None:
-    """Rename the scores that a run had before it is trained further, metrics.json and errors.png, by their steps:
-    beside the weights and settings to come they would be wrong."""
+    """Rename the scores that a training run had before it is trained further, metrics.json and errors.png, by their
+    steps: beside the weights and settings to come they would be wrong."""
     if cfg.ckpt_path is None or is_unscored(cfg) or not (folder / METRICS).is_file():
         return
-    steps = read_checkpoint(cfg.ckpt_path)["global_step"]
+    steps = read_metrics(folder / METRICS).get("training", {}).get("steps")
+    if steps is None:
+        return
     for name in (METRICS, "errors.png"):
         earlier = (folder / name).with_stem(f"{Path(name).stem}_{steps}")
         if (folder / name).is_file():

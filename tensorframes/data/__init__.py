@@ -106,7 +106,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """A public name, from the part that defines it (PEP 562)."""
+    """A public name, from the part that defines it, or a part (PEP 562)."""
+    if name in _PART_OF.values():
+        return import_module(f"{__name__}.{name}")
     if name not in _PART_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_PART_OF[name]}"), name)

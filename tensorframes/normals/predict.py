@@ -109,7 +109,9 @@ def answers_of(
     if (index >= 0).any():
         found[index >= 0] = _in_memory(estimator, pos, index[index >= 0], block, progress)
     without = (found[:, :3] == 0).all(1)
-    error = np.where(without, 1, found[:, 3]) if estimator.predicts_error else None
+    errors = found[index >= 0, 3]
+    known = estimator.predicts_error or (len(errors) > 0 and not np.isnan(errors).any())
+    error = np.where(without, 1, found[:, 3]) if known else None
     return Answers(np.ascontiguousarray(found[:, :3]), error)
 
 

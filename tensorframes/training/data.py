@@ -5,8 +5,8 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from ctypes import c_byte
 from functools import partial
-from multiprocessing.synchronize import Event
 from types import FrameType
 
 import pytorch_lightning as pl
@@ -49,17 +49,17 @@ def collate(items: list[Data]) -> Batch:
     return Batch.from_data_list(items)
 
 
-def ignore_stop_signals(worker: int, ending: Event) -> None:
+def ignore_stop_signals(worker: int, ending: c_byte) -> None:
     """Ignores SIGINT and SIGTERM, which terminals and cluster managers send to all processes of a run: a loader's
     process serves the step that is left, and ends with the process that it serves.
 
     Args:
-        worker: number of the process. ending: set when that process ends, where `multiprocessing` sends SIGTERM to
-            what is left of loaders, and waits for it.
+        worker: number of the process. ending: shared memory, 1 when that process ends, where `multiprocessing` sends
+            SIGTERM to what is left of loaders, and waits for it.
     """
 
     def terminate(signum: int, frame: FrameType | None) -> None:
-        if ending.is_set():
+        if ending.value:
             os._exit(0)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -116,8 +116,8 @@ class CloudDataModule(pl.LightningDataModule):
     def _loader(self, samples: Dataset[Data], **sampling: object) -> DataLoader[Data]:
         how, prepare = start_method(self.workers), None
         if self.workers > 0:
-            ending = multiprocessing.get_context(how).Event()
-            atexit.register(ending.set)
+            ending = multiprocessing.get_context(how).RawValue("b", 0)  # without a lock, which a signal could meet
+            atexit.register(setattr, ending, "value", 1)
             prepare = partial(ignore_stop_signals, ending=ending)
         return DataLoader(
             samples,

@@ -57,7 +57,7 @@ class NormalTraining(pl.LightningModule):
         self.seed, self.recipe = seed, recipe or {}
         self._scores: list[Score] = []
         self._configured: list[dict[str, Any]] = []  # the settings of each parameter group
-        self._seeded = -1  # the step of the latest batch
+        self._drawn = (-1, 0)  # the step of the latest batch, and its place among the accumulated batches of that step
         self._last: Batch | None = None  # the batch that weights are checked on before they are saved
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -75,11 +75,11 @@ class NormalTraining(pl.LightningModule):
             set_as_configured(self.trainer.optimizers[0], scheduler, self._configured)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Reseeds at the first batch of a step: random numbers in the network are functions of (seed, step), on every
+        """Reseeds: random numbers in the network are functions of the seed, the step and the batch within it, on every
         rank and after resumption, so that all ranks choose the same pass of SO(3) frames."""
-        if self._seeded != self.global_step:
-            torch.manual_seed(hash((self.seed, self.global_step)) % 2**63)
-        self._seeded = self.global_step
+        step, place = self._drawn
+        self._drawn = self.global_step, place + 1 if step == self.global_step else 0
+        torch.manual_seed(hash((self.seed, *self._drawn) if self._drawn[1] else (self.seed, self.global_step)) % 2**63)
         self._last = batch
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:

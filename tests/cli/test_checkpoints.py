@@ -1,6 +1,6 @@
 """Checkpoints that are none, that are damaged, that name what they must not, and that cannot be continued."""
 
-import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from safetensors import safe_open
 
 from tensorframes.cli import command_line, train
 from tensorframes.cli.beginning import begin_with, differences, roots, with_network
@@ -20,6 +19,7 @@ from tensorframes.cli.continuing import continued
 from tensorframes.cli.named import named
 from tensorframes.errors import UserError
 from tensorframes.normals import built, pretrained, save_weights
+from tensorframes.normals.weights import recipe_of
 from tensorframes.training.module import FORMAT
 from tests.cli.commands import CONFIGS
 
@@ -201,28 +201,20 @@ def test_a_run_begins_with_the_weights_of_another(app: App, trained: Path) -> No
     assert all(torch.equal(value, before["state_dict"][name]) for name, value in begun["state_dict"].items())
 
 
-def stored_recipe() -> dict[str, Any]:
-    """The model of the stored weights."""
-    with safe_open(str(STORED), framework="pt") as content:
-        recipe: dict[str, Any] = json.loads(content.metadata()["model"])
-    return recipe
+def stored_recipe(**changes: object) -> dict[str, Any]:
+    """The model of the stored weights, with another backbone."""
+    recipe = recipe_of(STORED)
+    return {**recipe, "backbone": {**recipe["backbone"], **changes}}
 
 
-def without_choice() -> tuple[Any, dict[str, Any]]:
-    """An untrained estimator of the stored model without its final selection, and its recipe."""
-    recipe = stored_recipe()
-    recipe["head"]["final_selection"] = 0
-    return built(recipe), recipe
-
-
-def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    estimator, recipe = without_choice()
-    save_weights(estimator, recipe, tmp_path / "less.safetensors", {})
-    known, module = estimator.state_dict(), SimpleNamespace(estimator=built(stored_recipe()))
+def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    recipe = stored_recipe(refine=True)
+    known = named(str(STORED), [], "start_from").estimator.state_dict()
+    module = SimpleNamespace(estimator=built(recipe))
     before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
     with caplog.at_level("INFO"):
-        begin_with(module, named(str(tmp_path / "less.safetensors"), [], "start_from"), stored_recipe())
-    assert "less.safetensors has no weights for head.final_selection: they begin anew" in caplog.text
+        begin_with(module, named(str(STORED), [], "start_from"), recipe)
+    assert re.search(r"format1.safetensors has no weights for backbone\.\S+: they begin anew", caplog.text)
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
 
@@ -234,10 +226,13 @@ def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
     assert roots(["head.fits.0.weigh.1.bias", "scale"], known) == ["head.fits.0.weigh.1.bias", "scale"]
 
 
-def test_weights_with_more_than_the_model_are_refused() -> None:
-    estimator, recipe = without_choice()
-    with pytest.raises(UserError, match=r"got head.final_selection.*where the model has none"):
-        begin_with(SimpleNamespace(estimator=estimator), named(str(STORED), [], "start_from"), recipe)
+def test_weights_with_more_than_the_model_are_refused(tmp_path: Path) -> None:
+    more = stored_recipe(refine=True)
+    save_weights(built(more), more, tmp_path / "more.safetensors", {})
+    recipe, trained = stored_recipe(), named(str(tmp_path / "more.safetensors"), [], "start_from")
+    module = SimpleNamespace(estimator=built(recipe))
+    with pytest.raises(UserError, match=r"got backbone\..*where the model has none"):
+        begin_with(module, trained, recipe)
 
 
 SCALAR = {"_target_": "tensorframes.messages.ScalarMessages"}

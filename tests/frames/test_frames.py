@@ -1,6 +1,8 @@
 import pytest
 import torch
 from pytorch_lightning.utilities import move_data_to_device
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tensorframes.frames import (
@@ -131,3 +133,14 @@ def test_what_is_no_frames_is_told() -> None:
     for turn in (Frames.identity(4).to_local, Frames.identity(4).to_world):
         with pytest.raises(ValueError, match=r"expected features with a row for each frame, 4 in all, got .*\(5, 3\)"):
             turn(torch.zeros(5, 3), "1x1")
+
+
+def test_frames_are_made_where_values_cannot_be_read() -> None:
+    matrices = torch.eye(3).expand(2, 4, 3, 3)
+    assert torch.equal(torch.func.vmap(lambda r: Frames(r).matrices)(matrices), matrices)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        assert len(Frames(torch.empty(4, 3, 3))) == 4
+    traced = make_fx(lambda r: Frames(r).matrices)(matrices[0])
+    assert torch.equal(traced(matrices[0]), matrices[0])
+    with torch.device("meta"):
+        assert len(Frames(matrices[0])) == 4
