@@ -1,10 +1,10 @@
-"""Scores: protocols and metrics, classical methods, equivariance errors, the oracle lower bound."""
+"""Scores: protocols and metrics, classical methods, equivariance errors, oracle bounds."""
 
 from tensorframes.scoring.classical import PCA, Jet, Open3D
 from tensorframes.scoring.confidence import confidence_scores, surface_variation
 from tensorframes.scoring.equivariance import EquivarianceError, equivariance_error
 from tensorframes.scoring.lie_derivative import LieDerivative, lie_derivative
-from tensorframes.scoring.lower_bound import oracle_lower_bound
+from tensorframes.scoring.lower_bound import oracle_lower_bound, oracle_signs
 from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
 from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
@@ -30,6 +30,7 @@ __all__ = [
     "lie_derivative",
     "normals_at",
     "oracle_lower_bound",
+    "oracle_signs",
     "pgp",
     "published_rmse",
     "rmse",

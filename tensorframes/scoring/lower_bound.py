@@ -1,9 +1,11 @@
-"""The oracle lower bound: the error of the Bayes estimator that is given the clean surface."""
+"""Oracle bounds: the errors, in axis and in sign, of the Bayes estimators that are given the clean surface."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tensorframes.scoring.metrics import Floats, angles, as_rows, check_predictions, check_truth
 
@@ -11,6 +13,7 @@ REACH = 4.2  # standard deviations; noise moves less than 1 point in 1,000 farth
 STARTS = 12  # normals sampled from the posterior as starting points
 SEARCHED = 3  # starting points, of these and the principal axis, that are refined
 STEPS, STEP = 12, 0.8  # of gradient descent
+DIRECTIONS = 64  # normals sampled from the posterior as directions, and as many sums of two of them
 
 
 def oracle_lower_bound(
@@ -44,6 +47,52 @@ def oracle_lower_bound(
     Raises:
         ValueError: a shape is wrong, or sigma or most is not positive.
     """
+    rng, true, best = np.random.default_rng(seed), as_rows(truth, "true normals"), []
+    for near, weight in _posteriors(observed, true, surface, normals, sigma, most, rng):
+        best.append(_best_axis(near, weight, rng))
+    return angles(np.reshape(best, (-1, 3)), true)
+
+
+def oracle_signs(
+    observed: ArrayLike,
+    truth: ArrayLike,
+    surface: ArrayLike,
+    normals: ArrayLike,
+    sigma: float,
+    most: int = 2500,
+    seed: int = 0,
+) -> NDArray[np.bool_]:
+    r"""Whether the optimal oriented estimates given the clean surface are on the side of the true normals, (M,).
+
+    With the posterior of :func:`oracle_lower_bound`, the direction
+
+    .. math:: v^* = \arg\max_v \int p(y | x)\, [\, v \cdot n_y > 0 \,] \, dy
+
+    is most probably on the side of the true normal. The share of points where it is bounds the share of correct signs
+    of any method over many points from above: where a wall is thinner than the noise, points of both its sides are at
+    the same places. The maximum is searched among the mean of the normals, the principal axis with both signs, normals
+    that are sampled from the posterior, and sums of two of them.
+
+    Arguments and errors are those of :func:`oracle_lower_bound`.
+    """
+    rng, true, best = np.random.default_rng(seed), as_rows(truth, "true normals"), []
+    for near, weight in _posteriors(observed, true, surface, normals, sigma, most, rng):
+        best.append(_best_direction(near, weight, rng))
+    right: NDArray[np.bool_] = (np.reshape(best, (-1, 3)) * true).sum(1) > 0
+    return right
+
+
+def _posteriors(
+    observed: ArrayLike,
+    truth: Floats,
+    surface: ArrayLike,
+    normals: ArrayLike,
+    sigma: float,
+    most: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Floats, Floats]]:
+    """For each observed point the unit normals (K, 3) of the surface near it, and their posterior (K,), whose sum is 1;
+    arguments as in :func:`oracle_lower_bound`."""
     from scipy.spatial import cKDTree
 
     points, noisy = as_rows(surface, "points of the surface"), as_rows(observed, "noisy points")
@@ -54,17 +103,24 @@ def oracle_lower_bound(
     for name, given, others in (("normals", normals, points), ("true normals", truth, noisy)):
         if (count := len(as_rows(given, name))) != len(others):
             raise ValueError(f"expected {len(others)} {name}, got {count}")
-    candidates, rng = check_predictions(check_truth(normals)).normal, np.random.default_rng(seed)
-    tree, best = cKDTree(points), np.zeros_like(noisy)
-    for row, x in enumerate(noisy):
+    candidates, tree = check_predictions(check_truth(normals)).normal, cKDTree(points)
+    for x in noisy:
         near = np.asarray(tree.query_ball_point(x, REACH * sigma), dtype=np.int64)
         near = near if len(near) else np.atleast_1d(tree.query(x)[1])
         square = np.square(points[near] - x).sum(1)
         weight = np.exp((square.min() - square) / (2 * sigma * sigma))
         if len(near) > most:
             near, weight = rng.choice(near, most, p=weight / weight.sum()), np.ones(most)
-        best[row] = _best_axis(candidates[near], weight / weight.sum(), rng)
-    return angles(best, truth)
+        yield candidates[near], weight / weight.sum()
+
+
+def _best_direction(normals: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
+    """The direction (3,) on whose side most of the normals (K, 3) are, by their weights (K,) that sum to 1."""
+    principal = np.linalg.eigh((normals * weight[:, None]).T @ normals)[1][:, -1]
+    drawn = normals[rng.choice(len(normals), (2, DIRECTIONS), p=weight)]
+    directions = np.vstack([weight @ normals, principal, -principal, drawn[0], drawn.sum(0)])
+    best: Floats = directions[((directions @ normals.T > 0) @ weight).argmax()]
+    return best
 
 
 def _best_axis(normals: Floats, weight: Floats, rng: np.random.Generator) -> Floats:

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from tensorframes.scoring import oracle_lower_bound, rmse
+from tensorframes.scoring import oracle_lower_bound, oracle_signs, rmse
 
 
 def sphere(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -52,6 +53,28 @@ def test_at_an_edge_no_other_axis_is_better() -> None:
     best = np.sqrt(np.square(others).mean(1)).min()
     assert best > 20
     assert least == pytest.approx(best, rel=0.02)
+
+
+@pytest.mark.parametrize("deviations", [1.0, 2.0, 4.0])
+def test_signs_of_a_plate_are_known_as_far_as_its_middle_plane_divides_the_points(deviations: float) -> None:
+    """Of two parallel planes t apart, the nearer one is right at the share Phi(t / 2 sigma) of the points."""
+    rng, sigma = np.random.default_rng(0), 0.05
+    side = rng.choice([-1.0, 1.0], 12_000)
+    plate = np.c_[rng.uniform(-1, 1, (12_000, 2)), side * deviations * sigma / 2]
+    normal = np.c_[np.zeros((12_000, 2)), side]
+    seen = plate[:2000] + rng.normal(size=(2000, 3)) * sigma
+    right = oracle_signs(seen, normal[:2000], plate[2000:], normal[2000:], sigma)
+    assert right.mean() == pytest.approx(norm.cdf(deviations / 2), abs=0.025)
+
+
+def test_one_direction_is_on_the_side_of_both_normals_of_an_edge() -> None:
+    """Also of a sharp one, with 150 degrees between the normals, where neither normal is on the other's side."""
+    rng, sigma, turn = np.random.default_rng(0), 0.1, np.radians(15.0)
+    side, along = rng.choice([-1.0, 1.0], 12_000), -rng.uniform(0, 1, 12_000)
+    normal = np.stack([np.full(12_000, np.sin(turn)), np.zeros(12_000), side * np.cos(turn)], axis=1)
+    wedge = np.stack([along * np.cos(turn), rng.uniform(-1, 1, 12_000), -side * along * np.sin(turn)], axis=1)
+    seen = wedge[:500] + rng.normal(size=(500, 3)) * sigma
+    assert oracle_signs(seen, normal[:500], wedge[500:], normal[500:], sigma).all()
 
 
 def test_drawing_from_many_changes_little() -> None:
