@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from bench_estimate import torus  # type: ignore[import-not-found]
 
-from tensorframes.normals import NormalEstimator, answers_of, pretrained
+from tensorframes.normals import NormalEstimator, normals_and_errors_of, pretrained
 from tensorframes.normals.candidates import scaled_neighbourhoods
 
 
@@ -27,7 +27,7 @@ def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[A
         part.register_forward_pre_hook(lambda _, given, name=name: found.update({name: given}))
         for name, part in parts.items()
     ]
-    answers_of(network, points)
+    normals_and_errors_of(network, points)
     for hook in hooks:
         hook.remove()
     return found
@@ -78,9 +78,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     network, points = pretrained("fast"), torus(given.points)
-    answers_of(network, points[:2000])
+    normals_and_errors_of(network, points[:2000])
     begin = time.process_time()
-    answers_of(network, points)
+    normals_and_errors_of(network, points)
     print(f"all    {time.process_time() - begin:5.2f} s eager")
     for name, (work, chunks) in works(network, points).items():
         compiled, begin = torch.compile(work, dynamic=True), time.perf_counter()

@@ -169,21 +169,21 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fit, iterates = self._fits(initial, embedding, priors, plan)
         rows, iterates = plan.fits[-1].rows, [*iterates, fit.normal]
         edge = nearest_edges(plan.geometry, rows, self.final_selection.points - 1)
-        local = None if plan.local_planes is None else plan.local_planes.of(rows)
+        local = None if plan.local_planes is None else plan.local_planes.index_select(rows)
         embedding = embedding.index_select(0, rows)
         normal, dispersion = self.final_selection(edge, torch.stack(iterates), fit, embedding, local, self._chunk(rows))
-        error = evidence = None
+        error = error_features = None
         if self.error is not None:
-            evidence = self.evidence(normal, iterates, embedding, fit, dispersion)
-            error = self.error(evidence)
+            error_features = self.error_features(normal, iterates, embedding, fit, dispersion)
+            error = self.error(error_features)
         eigenvalues = fitted_value(fit.eigenvalues)
         collinear = eigenvalues[:, 1] <= RANK * eigenvalues[:, 2]
         normal = fall_back(normal, collinear, rows, plan.geometry, sum(self.neighbours))
-        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
+        return Prediction(normal, torch.stack(iterates), error=error, error_features=error_features)
 
     @full_precision
     @torch.no_grad()
-    def evidence(
+    def error_features(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, dispersion: Tensor
     ) -> Tensor:
         """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the

@@ -72,7 +72,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         ValueError: a number is below 1.
     """
 
-    together = 500_000
+    concurrent_points = 500_000
 
     def __init__(
         self,
@@ -136,12 +136,12 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             iterates.append(normals.index_select(0, plan.rows))
         estimates, embedding = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
         normal, features, dispersion = self.final(plan.geometry, plan.final, plan.rows, estimates, embedding, size)
-        error = evidence = None
+        error = error_features = None
         if self.error is not None:
-            evidence = self.evidence(normal, iterates, embedding, features, dispersion)
-            error = self.error(evidence)
+            error_features = self.error_features(normal, iterates, embedding, features, dispersion)
+            error = self.error(error_features)
         normal = torch.where(plan.collinear.unsqueeze(-1), plan.fallback, normal)
-        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
+        return Prediction(normal, torch.stack(iterates), error=error, error_features=error_features)
 
     def _initial(self, axis: Tensor, embedding: Tensor, plan: Plan, size: int) -> tuple[Tensor, Tensor]:
         """Initial estimates (N, 3), and embeddings (N, E) with the features of the selection, at all points; those that
@@ -154,7 +154,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
 
     @full_precision
     @torch.no_grad()
-    def evidence(
+    def error_features(
         self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, features: Tensor, dispersion: Tensor
     ) -> Tensor:
         """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the

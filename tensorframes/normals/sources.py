@@ -49,7 +49,7 @@ class _SizedPlanes(Source[MultiScalePlanes]):
     @torch.no_grad()
     def candidates(self, plan: MultiScalePlanes, neighbourhood: ScaledNeighbourhoods) -> Candidates:
         """One candidate for each size. The prior falls to 0 where points are collinear or isotropic."""
-        planes = plan.of(neighbourhood.rows)
+        planes = plan.index_select(neighbourhood.rows)
         middle = planes.shape[..., 1].square()  # variances over the largest
         smallest_over_middle = planes.shape[..., 0].square() / safe_divisor(middle)
         prior = (1 - linear_step(smallest_over_middle, *ISOTROPIC)) * linear_step(middle, *NOT_COLLINEAR)
