@@ -53,8 +53,8 @@ class FinalSelection(nn.Module):
     local planes; of the point its embedding, the residuals of the last fit and of the jet, the largest counts of the
     minimal samples, and the agreement of local planes of consecutive sizes.
 
-    **Validity.** u is the validity of the support; it also falls to 0 where the triangle of a minimal sample is
-    slender, and where points spread over another plane (``planarity_prior``).
+    **Validity.** u of minimal samples is the validity of the support, and falls to 0 where their triangle is slender. u
+    of all candidates except local planes falls to 0 where points spread over another plane (``planarity_prior``).
 
     Args:
         embedding: width E of the points' embedding.

@@ -60,8 +60,8 @@ class Select(nn.Module):
     normals at edges see Boulch and Marlet 2012), the thickness :math:`n_{ic}^T C_i n_{ic}` of the neighbours, and the
     angles to the estimates. :math:`l_i` is the root mean square distance of the 15 nearest neighbours. A further input
     of all logits of a point is a summary of the candidates of each source: their concatenated features if they are
-    ordered, otherwise the maximum of each feature. At initialisation the logits are the inlier ratios at the two
-    smallest tolerances plus a constant of each source.
+    ordered, otherwise the maximum of each feature. At initialisation the logits are 5 times the sum of the inlier
+    ratios at the two smallest tolerances, plus a constant of each source.
 
     Args:
         embedding: width of the points' embedding.

@@ -38,9 +38,7 @@ class SmallPlaneCandidates:
     """C candidate planes of each of M points."""
 
     normal: Tensor  # (M, C, 3) up to sign
-    features: (
-        Tensor  # (M, C, 2 T + 5) inlier ratios, weighted and unweighted for each tolerance; then variance, height, ...
-    )
+    features: Tensor  # (M, C, 2 T + 5) two inlier ratios for each of T tolerances, then features of the plane
     validity: Tensor  # (M, C) in [0, 1]
 
 
@@ -77,8 +75,9 @@ class SmallPlaneSelection(nn.Module):
     :math:`n_{ic}^T S_i\, n_{ic} / |S_i|`, and the embedding of the point; the log strength s is linear in the
     embedding. :math:`l_i` is the root mean square distance of the 16 nearest points. There are two ratios for each
     tolerance, one with :math:`g_{ij} \propto \exp(-|r_{ij}|^2 / 4 l_i^2)` and one with equal weights of the 12 nearest
-    points. At initialisation the logits are the ratios at the smallest tolerance, multiplied by 15. The mean features
-    of the candidates and the concentration :math:`\sum_c p_{ic}^2` of p are mapped linearly to the embedding and added.
+    points. At initialisation the logits are close to 15 times the sum of both ratios at the smallest tolerance. The
+    mean features of the candidates and the concentration :math:`\sum_c p_{ic}^2` of p are mapped linearly and added to
+    the embedding.
 
     Args:
         embedding: width E of the points' embedding.
