@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from bench_estimate import torus  # type: ignore[import-not-found]
 
-from tensorframes.normals import NormalEstimator, answers_of, pretrained
-from tensorframes.normals.candidates import surroundings
+from tensorframes.normals import NormalEstimator, normals_and_errors_of, pretrained
+from tensorframes.normals.candidates import scaled_neighbourhoods
 
 
 def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Any, ...]]:
@@ -27,7 +27,7 @@ def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[A
         part.register_forward_pre_hook(lambda _, given, name=name: found.update({name: given}))
         for name, part in parts.items()
     ]
-    answers_of(network, points)
+    normals_and_errors_of(network, points)
     for hook in hooks:
         hook.remove()
     return found
@@ -39,29 +39,27 @@ def works(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Calla
     head: Any = network.head
     for name, given in arguments(network, points).items():
         if name == "fit":
-            near, normals, embedding, size = given
+            neighbourhood, estimates, embedding, size = given
             part = head.fits[0]
-            sent = part.sender(embedding)
-            found[name] = (
-                (lambda near, *rest, part=part: part.of(near, *rest)),
-                [(each, normals, embedding, sent) for each in near.split(size)],
-            )
+            senders = part.sender(embedding)
+            found[name] = (part.fit, [(each, estimates, embedding, senders) for each in neighbourhood.split(size)])
             continue
-        geometry, planned, *each, size = given
+        geometry, plans, *each, size = given
         found[name] = (
-            selection(getattr(head, name), geometry, planned),
+            selection(getattr(head, name), geometry, plans),
             list(zip(*(values.split(size) for values in each), strict=True)),
         )
     return found
 
 
-def selection(select: Any, geometry: Any, planned: list[Any]) -> Callable[..., Any]:
+def selection(select: Any, geometry: Any, plans: list[Any]) -> Callable[..., Any]:
     """A selection as a function of rows, estimates and embedding."""
-    sources = list(zip(select.sources.values(), planned, strict=True))
+    sources = list(zip(select.sources.values(), plans, strict=True))
 
     def selected(rows: torch.Tensor, estimates: torch.Tensor, embedding: torch.Tensor) -> Any:
-        near = surroundings(geometry, rows, estimates, select.nearest)
-        return select.of(near, [source.candidates(each, near) for source, each in sources], embedding)
+        neighbourhood = scaled_neighbourhoods(geometry, rows, estimates, select.nearest)
+        candidates = [source.candidates(plan, neighbourhood) for source, plan in sources]
+        return select.select(neighbourhood, candidates, embedding)
 
     return selected
 
@@ -80,9 +78,9 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     network, points = pretrained("fast"), torus(given.points)
-    answers_of(network, points[:2000])
+    normals_and_errors_of(network, points[:2000])
     begin = time.process_time()
-    answers_of(network, points)
+    normals_and_errors_of(network, points)
     print(f"all    {time.process_time() - begin:5.2f} s eager")
     for name, (work, chunks) in works(network, points).items():
         compiled, begin = torch.compile(work, dynamic=True), time.perf_counter()

@@ -101,7 +101,9 @@ def child(weights: str, block: str, source: str, target: str) -> int:
     """The command, in this process."""
     if weights == "none":
         weights = "fast"
-        estimate.answers_of = lambda _, *values, **options: predict.answers_of(Instant().eval(), *values, **options)
+        estimate.normals_and_errors_of = lambda _, *values, **options: predict.normals_and_errors_of(
+            Instant().eval(), *values, **options
+        )
     return normals.main([source, target, "--weights", weights, "--block", block, "--device", "cpu"])
 
 

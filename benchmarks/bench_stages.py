@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from bench_estimate import torus  # type: ignore[import-not-found]
 
-from tensorframes.normals import NormalEstimator, answers_of, estimator, predict, pretrained
+from tensorframes.normals import NormalEstimator, estimator, normals_and_errors_of, predict, pretrained
 from tensorframes.normals.weights import PRETRAINED, load_weights
 
 
@@ -58,13 +58,13 @@ class Stages(dict[str, float]):
 def stages(network: NormalEstimator, points: np.ndarray) -> Stages:
     """What the normals of a cloud take, stage by stage."""
     head = network.head
-    answers_of(network, points[:2000])
+    normals_and_errors_of(network, points[:2000])
     took = Stages()
     for owner, attribute, name in (
         (predict, "usable_points", "usable points, order"),
         (predict, "merged_cloud", "blocks: scale"),
         (network, "measured_profile", "blocks: profile"),
-        (predict, "surroundings", "blocks: margins"),
+        (predict, "margin_rows", "blocks: margins"),
         (estimator, "normalised", "neighbours, scale"),
         (network.backbone, "plan", "hierarchy"),
         (estimator, "measured", "planes, edges"),
@@ -76,7 +76,7 @@ def stages(network: NormalEstimator, points: np.ndarray) -> Stages:
         *((fit, "forward", "head: fits") for fit in getattr(head, "fits", ())),
     ):
         took.time(owner, attribute, name)
-    answers_of(network, points)
+    normals_and_errors_of(network, points)
     took.change()
     return took
 

@@ -129,7 +129,7 @@ def test_mixed_precision_leaves_geometry_and_refined_frames_exact() -> None:
             geometry, plan, _, _ = network.planned(pos, batch, None, None, None)
             frames = network.backbone(geometry, network.find_frames(geometry))[1].matrices
         assert (frames @ frames.mT - torch.eye(3, device=DEVICE)).abs().max() < 1e-5
-        lines.append(plan.lines)
+        lines.append(plan.collinear)
     assert torch.equal(lines[0], lines[1])
     assert not lines[0].all()
 

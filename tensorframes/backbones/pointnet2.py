@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
@@ -98,48 +98,32 @@ class PointNet2(Backbone):
         encoder_layers: int = 1,
         features: NodeFeatures | None = None,
     ) -> None:
-        check_widths(widths)
-        if encoder_layers not in (0, 1):
-            raise ValueError(f"expected encoder_layers 0 or 1, got {encoder_layers}")
-        if decoder_layers < 0:
-            raise ValueError(f"expected decoder_layers >= 0, got {decoder_layers}")
-        if len(radii) != len(widths) - 1:
-            raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
-        if len(rounds) > len(radii) or min(rounds, default=0) < 0:
-            raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
+        _check(widths, radii, rounds, encoder_layers, decoder_layers)
         check_count(neighbours, "neighbours")
         super().__init__(features, radii, len(widths))
         self.neighbours = neighbours
         kinds = chosen_messages(messages)
         reps = [kinds.reps(width) for width in widths]
         self.reps = reps[0]
-        own = self.features.reps.dim
-        sources, lengths = [self.features.reps_for(kinds), *reps[:-1]], [1.0, *radii]
-        make = layer or partial(SetAbstraction, norm=norm)
-        self.down = nn.ModuleList(
-            make(source, target, degree=neighbours, length=length, own=own)
-            for source, target, length in zip(sources, reps, lengths, strict=True)
+        own, lengths = self.features.reps.dim, [1.0, *radii]
+        make: Callable[..., nn.Module] = partial(
+            layer or partial(SetAbstraction, norm=norm), degree=neighbours, own=own
         )
+        sources = [self.features.reps_for(kinds), *reps[:-1]]
+        ends = zip(sources, reps, lengths, strict=True)
+        self.down = nn.ModuleList(make(source, target, length=length) for source, target, length in ends)
         if encoder_layers == 0:
             self.down[0] = OwnFeatures(own, reps[0], norm)
         self.refinements = nn.ModuleList(FrameRefinement(each) for each in reps) if refine else None
         self.probes_down = nn.ModuleList(Probe(each) for each in reps)
         self.probes_up = nn.ModuleList(Probe(each) for each in reps[:-1])
         self.up = nn.ModuleList(FeaturePropagation(coarse, fine, fine, norm=norm) for fine, coarse in pairwise(reps))
-
-        self.decoder = nn.ModuleList(
-            make(reps[0], reps[0], degree=neighbours, length=1.0, own=own) for _ in range(decoder_layers)
-        )
+        self.decoder = nn.ModuleList(make(reps[0], reps[0], length=1.0) for _ in range(decoder_layers))
         self.probes_decoder = nn.ModuleList(Probe(reps[0]) for _ in range(decoder_layers))
-
+        among = [partial(make, each, each, length=length) for each, length in zip(reps, lengths, strict=True)]
         counts = [0, *rounds, *[0] * (len(radii) - len(rounds))]
-
-        def among(depth: int) -> Rounds:
-            layer = partial(make, reps[depth], reps[depth], degree=neighbours, length=lengths[depth], own=own)
-            return Rounds([layer() for _ in range(counts[depth])], reps[depth])
-
-        self.rounds_down = nn.ModuleList(among(depth) for depth in range(self.levels))
-        self.rounds_up = nn.ModuleList(among(depth) for depth in range(self.levels - 1))
+        self.rounds_down = _rounds(among, counts, reps)
+        self.rounds_up = _rounds(among[:-1], counts[:-1], reps[:-1])
         self.embedded = min(1, self.levels - 1)  # level at which embeddings of features are added
         self.embeddings = self.features.embeddings(reps[self.embedded].dim)
 
@@ -174,3 +158,26 @@ class PointNet2(Backbone):
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
         """Further layers on the way down, at each level; here none."""
         return x
+
+
+def _check(
+    widths: Sequence[int], radii: Sequence[float], rounds: Sequence[int], encoder_layers: int, decoder_layers: int
+) -> None:
+    """Raise ValueError for arguments of ``PointNet2`` that are too small or do not match."""
+    check_widths(widths)
+    if encoder_layers not in (0, 1):
+        raise ValueError(f"expected encoder_layers 0 or 1, got {encoder_layers}")
+    if decoder_layers < 0:
+        raise ValueError(f"expected decoder_layers >= 0, got {decoder_layers}")
+    if len(radii) != len(widths) - 1:
+        raise ValueError(f"expected one radius per level after the first, {len(widths) - 1}, got {len(radii)}")
+    if len(rounds) > len(radii) or min(rounds, default=0) < 0:
+        raise ValueError(f"expected rounds >= 0 of at most {len(radii)} levels, got {list(rounds)}")
+
+
+def _rounds(
+    make: Sequence[Callable[[], nn.Module]], counts: Sequence[int], reps: Sequence[Representation]
+) -> nn.ModuleList:
+    """``Rounds`` of each level: numbers of layers, and functions that make one."""
+    levels = zip(make, counts, reps, strict=True)
+    return nn.ModuleList(Rounds([layer() for _ in range(count)], each) for layer, count, each in levels)

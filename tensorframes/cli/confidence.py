@@ -38,10 +38,10 @@ def report_confidence(method: EstimatorMethod, clouds: Sequence[Cloud], folder: 
     found = []
     for cloud in track(clouds, f"Expected errors of {method.name}"):
         rows = cloud.eval_index
-        answers = method.with_errors(cloud.pos, rows)
-        observed = angles(answers.normal, truth_of(cloud)[rows])
+        estimated = method.with_errors(cloud.pos, rows)
+        observed = angles(estimated.normal, truth_of(cloud)[rows])
         variation = surface_variation(cloud.pos, rows)
-        found.append((np.degrees(np.asarray(answers.error, dtype=np.float64)), observed, variation))
+        found.append((np.degrees(np.asarray(estimated.error, dtype=np.float64)), observed, variation))
     scores = confidence_scores(found)
     show(confidence_table(scores, f"{method.name}, expected and observed errors"))
     confidence_picture(scores, "Expected and observed errors", folder / "confidence.png")

@@ -170,7 +170,7 @@ def written(
     if orient[0] != "none":
         with progress_bar("orienting", shown=shown):
             normals = orient_normals(pos, normals, *orient)
-    result = with_answers(cloud.without(lost), normals, confidence, given.confidence)
+    result = with_normals(cloud.without(lost), normals, confidence, given.confidence)
     with progress_bar(f"writing {name}", shown=shown):
         write_target(given.target, result, to)
     report_run(given, pos, normals, confidence, start)
@@ -183,18 +183,18 @@ def estimated(
     """Normals (N, 3) of the points, and the confidence in them (N,) where the weights have a model of their error."""
     from tensorframes.normals import normals_and_confidence
     from tensorframes.normals.confidence import confidence
-    from tensorframes.normals.estimate import answered
+    from tensorframes.normals.estimate import normals_and_errors
     from tensorframes.progress import progress_bar
 
     block: Block = given.block or "auto"
     with progress_bar(counted(len(pos), "point"), points=len(pos), shown=not given.quiet) as progress:
         if given.confidence is not None:
             return normals_and_confidence(pos, network, given.device, progress, block)
-        found = answered(pos, network, given.device, progress, block)
-        return found.normal, None if found.error is None else confidence(found.error)
+        values = normals_and_errors(pos, network, given.device, progress, block)
+        return values.normal, None if values.error is None else confidence(values.error)
 
 
-def with_answers(
+def with_normals(
     cloud: "Columns", normals: "NDArray[np.float32]", confidence: "NDArray[np.float32] | None", how: str | None
 ) -> "Columns":
     """The cloud with the normals, and, if it is asked for, with the confidence as a column or as their lengths."""

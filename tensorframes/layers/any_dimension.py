@@ -75,9 +75,9 @@ class AnyDimensionConv(nn.Module):
     def forward(self, scalars: Tensor, tensors: Tensor, pos: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """s' and T' from s, T, positions (N, d) and neighbours (N, k), the point itself included."""
         h, u, _, theirs = self.edges(scalars, tensors, pos, table)
-        own, passed = self.weigh(h).chunk(2, dim=-1)
-        new = torch.einsum("nkc,nka,nkb->ncab", own, u, u)
-        new = new + torch.einsum("nkc,nkcab->ncab", passed, mixed(theirs, self.pass_on))
+        edge_weight, sender_weight = self.weigh(h).chunk(2, dim=-1)
+        new = torch.einsum("nkc,nka,nkb->ncab", edge_weight, u, u)
+        new = new + torch.einsum("nkc,nkcab->ncab", sender_weight, mixed(theirs, self.pass_on))
         out = mixed(tensors, self.keep) + new / table.shape[1]
         square = out.square().sum((-1, -2)).mean(-1).view(-1, 1, 1, 1)
         return scalars + self.scalars(h.mean(1)), out * torch.where(square > 0, square, 1).rsqrt()
@@ -135,11 +135,11 @@ def principal_axes(matrices: Tensor, gap: float = 1e-4) -> Tensor:
     """
     values, vectors = eigh(matrices.detach())
     axis, largest = vectors[..., -1:], values[..., -1:]
-    apart = (largest - values[..., :-1]).clamp_min(gap * largest.clamp_min(torch.finfo(values.dtype).tiny))
+    difference = (largest - values[..., :-1]).clamp_min(gap * largest.clamp_min(torch.finfo(values.dtype).tiny))
     others = vectors[..., :-1]
-    spread = (others / apart.unsqueeze(-2)) @ others.transpose(-1, -2)
+    resolvent = (others / difference.unsqueeze(-2)) @ others.transpose(-1, -2)
     residual = (matrices - matrices.detach()) @ axis  # zero, but for its gradient
-    return (axis + spread @ residual).squeeze(-1)
+    return (axis + resolvent @ residual).squeeze(-1)
 
 
 def mixed(tensors: Tensor, mix: nn.Linear) -> Tensor:

@@ -32,22 +32,22 @@ def jet(edge: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
     farthest = length.amax(-1, keepdim=True)
     farthest = torch.where(farthest > 0, farthest, torch.ones_like(farthest))
     weight = ((1 - length / farthest).clamp_min(0) + 1e-3) * (length > 0)
-    least = one_hot(normal.abs().argmin(-1), 3).to(normal.dtype)
-    u = normalize(torch.linalg.cross(normal, least), dim=-1)
-    v, reach = torch.linalg.cross(normal, u), farthest.sqrt()
+    smallest_axis = one_hot(normal.abs().argmin(-1), 3).to(normal.dtype)
+    u = normalize(torch.linalg.cross(normal, smallest_axis), dim=-1)
+    v, radius = torch.linalg.cross(normal, u), farthest.sqrt()
 
-    def along(axis: Tensor) -> Tensor:
-        a, b, c = (axis / reach).unsqueeze(-1).unbind(1)
+    def component(axis: Tensor) -> Tensor:
+        a, b, c = (axis / radius).unsqueeze(-1).unbind(1)
         return x * a + y * b + z * c
 
-    s, t, h = along(u), along(v), along(normal)
+    s, t, h = component(u), component(v), component(normal)
     terms = torch.stack([torch.ones_like(s), s, t, s * s, 2**0.5 * s * t, t * t], dim=1)  # (M, 6, K)
     weighted = terms * weight.unsqueeze(1)
     total = weight.sum(-1).clamp_min(1e-3)[:, None, None]
     products = weighted @ torch.cat([terms, h.unsqueeze(1)], dim=1).transpose(1, 2) / total  # with terms, and heights
     matrix = products[..., :6] + RIDGE * torch.eye(6, dtype=edge.dtype, device=edge.device)
     jet_coefficients = torch.cholesky_solve(products[..., 6:], torch.linalg.cholesky_ex(matrix).L)
-    off = (h - (terms * jet_coefficients).sum(1)).square() * weight
-    bent = normal - jet_coefficients[:, 1] * u - jet_coefficients[:, 2] * v
-    rough = (off.sum(-1) / total.flatten()).sqrt() * reach.squeeze(-1)
-    return normalize(bent, dim=-1), rough
+    squared_residual = (h - (terms * jet_coefficients).sum(1)).square() * weight
+    field_normal = normal - jet_coefficients[:, 1] * u - jet_coefficients[:, 2] * v
+    residual = (squared_residual.sum(-1) / total.flatten()).sqrt() * radius.squeeze(-1)
+    return normalize(field_normal, dim=-1), residual

@@ -101,8 +101,8 @@ class MultiScalePlanes:
         """The same on another device or in another precision; arguments as in ``torch.Tensor.to``."""
         return MultiScalePlanes(self.planes.to(*args, **kwargs), self.shape.to(*args, **kwargs))
 
-    def of(self, rows: Tensor) -> MultiScalePlanes:
-        """The planes of some rows (M,)."""
+    def index_select(self, rows: Tensor) -> MultiScalePlanes:
+        """The planes at some of the points, rows (M,)."""
         return MultiScalePlanes(self.planes.index_select(0, rows), self.shape.index_select(0, rows))
 
     def split(self, size: int) -> list[MultiScalePlanes]:

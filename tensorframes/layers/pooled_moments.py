@@ -69,17 +69,17 @@ def _pooled(hierarchy: Hierarchy, depth: int, finer: PooledMoments) -> PooledMom
     """The moments of level ``depth`` + 1 from those of level ``depth``."""
     table, coarse = hierarchy.above[depth].flatten(), hierarchy.levels[depth + 1].pos
     share = inverse_square_shares(hierarchy, depth)
-    given = (share * finer.count.unsqueeze(-1)).flatten()
-    giver = torch.arange(len(share), device=table.device).repeat_interleave(share.shape[1])
-    count = coarse.new_zeros(len(coarse)).index_add(0, table, given)
-    part = given / torch.where(count > 0, count, torch.ones_like(count)).index_select(0, table)
-    edge = finer.mean.index_select(0, giver) - coarse.index_select(0, table)
-    shift = torch.zeros_like(coarse).index_add(0, table, part.unsqueeze(-1) * edge)
-    off = edge - shift.index_select(0, table)
-    square = off.unsqueeze(-1) * off.unsqueeze(-2)
+    weight = (share * finer.count.unsqueeze(-1)).flatten()
+    sender = torch.arange(len(share), device=table.device).repeat_interleave(share.shape[1])
+    count = coarse.new_zeros(len(coarse)).index_add(0, table, weight)
+    normalised = weight / torch.where(count > 0, count, torch.ones_like(count)).index_select(0, table)
+    edge = finer.mean.index_select(0, sender) - coarse.index_select(0, table)
+    shift = torch.zeros_like(coarse).index_add(0, table, normalised.unsqueeze(-1) * edge)
+    deviation = edge - shift.index_select(0, table)
+    square = deviation.unsqueeze(-1) * deviation.unsqueeze(-2)
     if finer.covariance is not None:
-        square = finer.covariance.index_select(0, giver) + square
-    gathered = (part.view(-1, 1, 1) * square).flatten(1)
+        square = finer.covariance.index_select(0, sender) + square
+    gathered = (normalised.view(-1, 1, 1) * square).flatten(1)
     covariance = coarse.new_zeros(len(coarse), gathered.shape[1]).index_add(0, table, gathered)
     return PooledMoments(count, coarse + shift, covariance.view(len(coarse), *square.shape[1:]))
 

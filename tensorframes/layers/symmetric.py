@@ -38,9 +38,9 @@ def smallest_eigenvector(matrices: Tensor, gap: float = 1e-3) -> tuple[Tensor, T
     size = torch.maximum(difference.abs(), floor)
     inverse = -1 / size
     inverse[..., 0] = 0
-    pull = ((matrices - fixed) @ n.unsqueeze(-1)).squeeze(-1)  # zero in value, dC n in gradient
-    along = (vectors.transpose(-1, -2) @ pull.unsqueeze(-1)).squeeze(-1) * inverse
-    return n + (vectors @ along.unsqueeze(-1)).squeeze(-1), values
+    change = ((matrices - fixed) @ n.unsqueeze(-1)).squeeze(-1)  # zero in value, dC n in gradient
+    coefficients = (vectors.transpose(-1, -2) @ change.unsqueeze(-1)).squeeze(-1) * inverse
+    return n + (vectors @ coefficients.unsqueeze(-1)).squeeze(-1), values
 
 
 @full_precision

@@ -123,26 +123,39 @@ class TensorialMessagePassing(MessagePassing):
         given = {name: kwargs[name] for name in self._whole if name in kwargs}
         for name in kwargs.keys() & set(self._gathered):
             kwargs[name] = self._sent(name, kwargs[name], senders, receivers)
+        self._check_graph(edge_index, senders, receivers, kwargs)
+        if self.fixed_degree is not None and self._chunked(receivers):
+            return self._in_chunks(edge_index, receivers, kwargs, self.fixed_degree)
+        return self._serve(edge_index, receivers, kwargs, given)
+
+    def _check_graph(
+        self, edge_index: Tensor, senders: Frames, receivers: Frames, arguments: Mapping[str, Any]
+    ) -> None:
+        """Raise ValueError unless the edges join points that are there, their features have a row for each edge, and
+        ``FixedDegree`` aggregations get their number of edges in order."""
         check_edges(edge_index, senders.points, receivers.points)
         for name in self.edge_transport:
-            if isinstance(kwargs.get(name), Tensor):
-                check_rows(kwargs[name], edge_index.shape[1], name, "edge")
+            if isinstance(arguments.get(name), Tensor):
+                check_rows(arguments[name], edge_index.shape[1], name, "edge")
         degree = self.fixed_degree
-        if degree is not None and edge_index.shape[1] != degree * receivers.points:
+        if degree is None:
+            return
+        if edge_index.shape[1] != degree * receivers.points:
             raise ValueError(
                 f"expected {degree} edges for each of {len(receivers)} receivers, got {edge_index.shape[1]} edges"
             )
-        if degree is not None:
-            check_order(edge_index[1], receivers.points, degree)
-        if degree is None or not self._chunked(receivers):
-            return self._serve(edge_index, receivers, kwargs, given)
+        check_order(edge_index[1], receivers.points, degree)
+
+    def _in_chunks(self, edge_index: Tensor, receivers: Frames, arguments: Mapping[str, Any], degree: int) -> Tensor:
+        """``_serve`` for chunks of receivers, each with ``degree`` edges."""
 
         def of_chunk(start: int) -> Tensor:
             rows = slice(start, min(start + CHUNK, len(receivers)))
             edges = slice(rows.start * degree, rows.stop * degree)
-            part = {name: self._part(name, value, rows, edges, edge_index.shape[1]) for name, value in kwargs.items()}
-            own = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
-            return self._serve(own, receivers.consecutive(rows), part, {})
+            count = edge_index.shape[1]
+            part = {name: self._part(name, value, rows, edges, count) for name, value in arguments.items()}
+            chunk = edge_index[:, edges] - edge_index.new_tensor([[0], [start]])
+            return self._serve(chunk, receivers.consecutive(rows), part, {})
 
         return torch.cat(parallel_map(of_chunk, range(0, len(receivers), CHUNK), edge_index.device))
 

@@ -10,7 +10,7 @@ from tensorframes.normals.interface import Estimator
 from tensorframes.normals.orient import orient_normals
 from tensorframes.normals.plane_fit import PlaneFitHead
 from tensorframes.normals.plane_head import PlaneHead
-from tensorframes.normals.predict import Answers, EstimatorMethod, answers_of, normals_of
+from tensorframes.normals.predict import EstimatorMethod, NormalsAndErrors, normals_and_errors_of, normals_of
 from tensorframes.normals.prediction import Prediction
 from tensorframes.normals.select import Select
 from tensorframes.normals.sources import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes
@@ -29,7 +29,6 @@ from tensorframes.normals.weights import (
 
 __all__ = [
     "PRETRAINED",
-    "Answers",
     "AxisHead",
     "ErrorModel",
     "Estimator",
@@ -40,6 +39,7 @@ __all__ = [
     "LocalPlanes",
     "NeighbourPlanes",
     "NormalEstimator",
+    "NormalsAndErrors",
     "PlaneFitHead",
     "PlaneHead",
     "Prediction",
@@ -48,7 +48,6 @@ __all__ = [
     "VectorHead",
     "WeightedFit",
     "about",
-    "answers_of",
     "built",
     "chosen_device",
     "confidence",
@@ -57,6 +56,7 @@ __all__ = [
     "expected_error",
     "load_weights",
     "normals_and_confidence",
+    "normals_and_errors_of",
     "normals_of",
     "orient_normals",
     "pretrained",

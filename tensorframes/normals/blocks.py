@@ -37,31 +37,31 @@ def _parts(pos: NDArray, count: int) -> list[NDArray[np.bool_]]:
     first on the side of the longer tail; none if all are equal."""
     centred = pos - pos.mean(0)
     centred = centred / max(np.abs(centred).max(), np.finfo(float).tiny)
-    along = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    along = along if (along**3).sum() < 0 else -along
-    ordered = np.sort(along)
+    projection = centred @ np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    projection = projection if (projection**3).sum() < 0 else -projection
+    ordered = np.sort(projection)
     cut = ordered[len(ordered) * (count // 2) // count]
-    first = along < cut if cut > ordered[0] else along <= cut
+    first = projection < cut if cut > ordered[0] else projection <= cut
     return [] if first.all() else [first, ~first]
 
 
-def surroundings(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: float, most: int) -> NDArray[np.int64]:
+def margin_rows(pos: NDArray, rows: NDArray[np.int64], scale: float, reach: float, most: int) -> NDArray[np.int64]:
     """Rows of the points (N, 3), ascending, that are not in a block but within ``reach`` spacings of it.
 
     A spacing is the distance of a point of the block to its 8th neighbour in the block, and at least ``scale``. So the
     margin is wider where points are sparse, as far from a scanner. If there are more than ``most`` rows, the nearest.
     """
-    own = pos[rows]
-    tree = cKDTree(own)
-    spacing = nearest_in(tree, own, [min(SPACING + 1, len(own))])[0][:, 0]
+    block = pos[rows]
+    tree = cKDTree(block)
+    spacing = nearest_in(tree, block, [min(SPACING + 1, len(block))])[0][:, 0]
     spacing = np.clip(spacing, scale, max(scale, np.quantile(spacing, WIDEST)))
     farthest = reach * spacing.max()
-    near = ((pos >= own.min(0) - farthest) & (pos <= own.max(0) + farthest)).all(1)
+    near = ((pos >= block.min(0) - farthest) & (pos <= block.max(0) + farthest)).all(1)
     near[rows] = False
     around = np.flatnonzero(near)
-    distance, whose = (each[:, 0] for each in nearest_in(tree, pos[around], [1], farthest))
+    distance, nearest = (each[:, 0] for each in nearest_in(tree, pos[around], [1], farthest))
     within = distance < np.inf
-    within[within] = distance[within] < reach * spacing[whose[within]]
+    within[within] = distance[within] < reach * spacing[nearest[within]]
     around, distance = around[within], distance[within]
     if len(around) > most:  # equally distant points are all in or all out, whatever their order
         around = around[distance < np.partition(distance, most)[most]]

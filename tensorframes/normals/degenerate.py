@@ -9,7 +9,7 @@ from tensorframes.geometry import Hierarchy, knn
 from tensorframes.layers import Geometry, smallest_eigenvector
 from tensorframes.reps import full_precision
 
-RANK = 1e-5  # variance across a line over variance along it, above what float32 leaves of an exact line (about 1e-6)
+RANK = 1e-5  # ratio of middle to largest variance, above float32's rounding on an exact line (about 1e-6)
 WIDER = 4  # size of the larger neighbourhood, in numbers of neighbours
 
 
@@ -27,14 +27,14 @@ def fall_back(normal: Tensor, failed: Tensor, rows: Tensor, hierarchy: Hierarchy
     if not bool(failed.any()):
         return normal
     level = hierarchy.levels[0]
-    places = failed.nonzero().squeeze(-1)
-    points = rows[places]
+    index = failed.nonzero().squeeze(-1)
+    points = rows[index]
     wider = knn(
         level.pos, WIDER * neighbours, query=level.pos[points], batch=level.batch, query_batch=level.batch[points]
     )
-    near, flat = planes(level.pos[wider])
-    far = cloud_normals(level.pos, level.batch, hierarchy.clouds)[level.batch[points]]
-    return normal.index_copy(0, places, torch.where(flat.unsqueeze(-1), near, far))
+    of_wider, is_plane = planes(level.pos[wider])
+    of_cloud = cloud_normals(level.pos, level.batch, hierarchy.clouds)[level.batch[points]]
+    return normal.index_copy(0, index, torch.where(is_plane.unsqueeze(-1), of_wider, of_cloud))
 
 
 @full_precision
@@ -45,9 +45,9 @@ def on_line(geometry: Geometry, rows: Tensor) -> Tensor:
     edge = geometry.edges.index_select(0, rows)
     edge = edge - edge.mean(1, keepdim=True)
     covariance = edge.transpose(1, 2) @ edge
-    trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).square()
-    second = (trace - covariance.square().sum((-2, -1))) / 2  # sum of the products of two eigenvalues
-    return second <= RANK * trace
+    squared_trace = covariance.diagonal(dim1=-2, dim2=-1).sum(-1).square()
+    adjugate_trace = (squared_trace - covariance.square().sum((-2, -1))) / 2
+    return adjugate_trace <= RANK * squared_trace
 
 
 def cloud_normals(pos: Tensor, batch: Tensor, clouds: int) -> Tensor:

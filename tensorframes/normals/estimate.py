@@ -17,7 +17,7 @@ from tensorframes.messages import TensorialMessagePassing
 from tensorframes.normals.confidence import confidence
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.points import Points, as_array, of_type
-from tensorframes.normals.predict import Answers, Block, answers_of
+from tensorframes.normals.predict import Block, NormalsAndErrors, normals_and_errors_of
 from tensorframes.normals.weights import PRETRAINED, chosen_device, load_weights, pretrained, shared
 from tensorframes.progress import Progress
 
@@ -74,7 +74,7 @@ def estimate_normals(
             training mode.
         UserError: the weights cannot be read, or the device does not exist.
     """
-    return of_type(answered(points, weights, device, progress, block).normal, points)
+    return of_type(normals_and_errors(points, weights, device, progress, block).normal, points)
 
 
 @overload
@@ -115,20 +115,20 @@ def normals_and_confidence(
     Raises:
         ValueError, UserError: as ``estimate_normals``; ValueError also for weights without a model of their error.
     """
-    found = answered(points, weights, device, progress, block)
-    if found.error is None:
+    estimated = normals_and_errors(points, weights, device, progress, block)
+    if estimated.error is None:
         given = weights if isinstance(weights, str | Path) else "an estimator"
         raise ValueError(f"expected weights with a model of their error for a confidence, got {given} without")
-    return of_type(found.normal, points), of_type(confidence(found.error), points)
+    return of_type(estimated.normal, points), of_type(confidence(estimated.error), points)
 
 
-def answered(
+def normals_and_errors(
     points: Points,
     weights: str | Path | NormalEstimator,
     device: str | int | torch.device | None,
     progress: Progress | None,
     block: Block,
-) -> Answers:
+) -> NormalsAndErrors:
     """Normals and, where the weights have a model of it, expected errors; arguments as in ``estimate_normals``."""
     if device is None and isinstance(points, Tensor) and points.device.type not in ("cpu", "mps"):
         device = points.device
@@ -141,9 +141,9 @@ def answered(
         estimator = load_weights(weights).to(place)
     values = as_array(points)
     if progress is None:
-        return answers_of(estimator, values, block=block)
+        return normals_and_errors_of(estimator, values, block=block)
     with _counting_layers(estimator, progress) as passes:
-        return answers_of(estimator, values, block=block, progress=passes)
+        return normals_and_errors_of(estimator, values, block=block, progress=passes)
 
 
 @contextmanager
@@ -153,17 +153,17 @@ def _counting_layers(estimator: NormalEstimator, progress: Progress) -> Iterator
     layers = [module for module in estimator.modules() if isinstance(module, TensorialMessagePassing)]
     each = (2 if estimator.mirrors else 1) * len(layers) + 1  # layers of a pass, and its head
     ran, whole = 0, each
-    alone = Lock()  # both readings of a pass run at once, and several passes
+    lock = Lock()  # both readings of a pass run at once, and several passes
 
     def count(*_: object) -> None:
         nonlocal ran
-        with alone:
+        with lock:
             ran = min(ran + 1, whole)
             progress(ran, whole)
 
     def passed(done: int, total: int) -> None:
         nonlocal ran, whole
-        with alone:
+        with lock:
             ran, whole = max(ran, done * each) if done else 0, total * each
             progress(ran, whole)
 

@@ -68,7 +68,7 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             raise ValueError(f"expected a head, a subclass of Head, got {type(self.head).__name__}")
         self.requirements = backbone.requirements | self.head.requirements
         self.requirements.check_levels(backbone.hierarchy_levels)
-        self.needs_profile, self.together = self.requirements.profile, self.head.together
+        self.needs_profile, self.concurrent_points = self.requirements.profile, self.head.concurrent_points
         self.oriented, self.equivariant = oriented, frames.equivariant
         self.predicts_error = self.head.predicts_error
         self.mirrors = frames.mirrors
@@ -94,10 +94,10 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
         batch = torch.zeros(len(pos), dtype=torch.long, device=pos.device) if batch is None else batch
         geometry, plan, needed, place = self.planned(pos, batch, scale, rows, profile)
         frames = self.find_frames(geometry)
-        found = self.in_frames(geometry, frames, plan)
+        prediction = self.in_frames(geometry, frames, plan)
         source = frames[0].fallback
         fallback = place.new_zeros(len(needed), dtype=torch.uint8) if source is None else source.index_select(0, needed)
-        return replace(found, fallback=fallback).of(place)
+        return replace(prediction, fallback=fallback).index_select(place)
 
     @full_precision
     @torch.no_grad()
@@ -156,8 +156,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             return [first.index_select(level.rows) for level in levels]
         coarse = []
         for finder, level in zip(finders[1:], levels[1:], strict=True):
-            found = finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows))
-            coarse.append(checked_frames(finder, found, level.pos))
+            result = finder(level.pos, level.edge_index, level.batch, first.index_select(level.rows))
+            coarse.append(checked_frames(finder, result, level.pos))
         return [first, *coarse]
 
     def in_frames(self, geometry: Geometry, frames: list[Frames], plan: PlanT) -> Prediction:
@@ -174,8 +174,8 @@ class NormalEstimator(Estimator, Generic[PlanT, ReadingT]):
             return self.head.read(features, last, plan)
 
         readings = parallel_map(read, passes, geometry.levels[0].pos.device)
-        found: Prediction = self.head(readings, plan)
-        return found
+        prediction: Prediction = self.head(readings, plan)
+        return prediction
 
 
 def check_parts(frames: object, backbone: object) -> None:

@@ -61,8 +61,11 @@ class ExportableEstimator(nn.Module):
         network has a model of its error; from ``prepare``'s tensors."""
         record = mapped(self.record, lambda _, name: inputs[name])
         frames = [Frames(matrices) for matrices in record["frames"]]
-        found = self.estimator.in_frames(record["geometry"], frames, record["plan"]).of(record["index"])
-        return (found.normal,) if found.error is None else (found.normal, expected_error(found.error))
+        prediction = self.estimator.in_frames(record["geometry"], frames, record["plan"])
+        prediction = prediction.index_select(record["index"])
+        if prediction.error is None:
+            return (prediction.normal,)
+        return prediction.normal, expected_error(prediction.error)
 
     def example(self) -> tuple[dict[str, Tensor]]:
         """Arguments of ``forward`` to export it with: those of a small cloud."""
@@ -87,9 +90,9 @@ class ExportableEstimator(nn.Module):
 
 def strip() -> Tensor:
     """Points (500, 3) of a bent strip, so long that it has several samples at every level."""
-    place = torch.rand(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    along, across = 40 * place[:, 0], place[:, 1]
-    return torch.stack([along, across, (along / 4).sin()], dim=1)
+    uniform = torch.rand(500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x, y = 40 * uniform[:, 0], uniform[:, 1]
+    return torch.stack([x, y, (x / 4).sin()], dim=1)
 
 
 def named(record: Any) -> tuple[Any, dict[str, Tensor]]:

@@ -26,12 +26,12 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
     Attributes:
         predicts_error: whether its predictions have the parameters of an error model.
         requirements: the quantities that the head requires of the geometry beside the hierarchy.
-        together: points of blocks that are processed at once on a CPU (``Estimator.together``).
+        concurrent_points: points of blocks that are processed at once on a CPU (``Estimator.concurrent_points``).
     """
 
     predicts_error: bool = False
     requirements: Requirements = Requirements()
-    together: int = 250_000
+    concurrent_points: int = 250_000
 
     def plan(self, geometry: Geometry, rows: Tensor) -> PlanT:
         """The quantities that depend on the geometry alone, computed once for all passes. rows: (M,) ascending."""
@@ -42,7 +42,7 @@ class Head(nn.Module, Generic[PlanT, ReadingT]):
         raise NotImplementedError
 
     def forward(self, readings: Sequence[ReadingT], plan: PlanT) -> Prediction:
-        """The normals, and the iterates before them, the initial guess first, from one or two readings."""
+        """The normals, and the estimates before them, the initial one first, from one or two readings."""
         raise NotImplementedError
 
 

@@ -20,8 +20,8 @@ class Estimator(nn.Module):
         predicts_error: whether its predictions have the parameters of an error model (``Prediction.error``).
         needs_profile: whether it uses the surface-variation profile of the whole cloud. Patches and blocks of a cloud
             then need ``profile``.
-        together: points of the blocks of a large cloud that are processed at once on a CPU, each block on its share of
-            the cores; one block at least. Memory is proportional to it.
+        concurrent_points: points of the blocks of a large cloud that are processed at once on a CPU, each block on its
+            share of the cores; one block at least. Memory is proportional to it.
     """
 
     oriented: bool = False
@@ -29,7 +29,7 @@ class Estimator(nn.Module):
     accepts_float64: bool = False
     predicts_error: bool = False
     needs_profile: bool = False
-    together: int = 250_000
+    concurrent_points: int = 250_000
 
     def forward(
         self,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from tensorframes.normals.fit import Fit, of_fit
+from tensorframes.normals.fit import Fit, fitted_value
 
 
 class Offset(nn.Module):
@@ -15,30 +15,30 @@ class Offset(nn.Module):
 
     .. math:: x_i' = x_i + \sigma(a_i)\, h_i\, n_i,
 
-    n is the normal of the fit, h the height of its mean above the point and a an output of the network. It is a partial
-    projection onto a moving least squares surface, similar to the offsets of AdaFit (Zhu et al. 2021). With noise
-    reduced in this way, the heights of neighbours show edges.
+    where n is the normal of the fit, h the height of the fitted points' mean above the point, and a an output of the
+    network. It is a partial projection onto a moving least squares surface, similar to the offsets of AdaFit (Zhu et
+    al. 2021). With less noise in the positions, the heights of neighbours show edges.
 
     Args:
-        embedding: width of the point embedding. hidden: width of the network of the fits.
+        embedding: width of the points' embedding. hidden: width of the features of the fits.
     """
 
     def __init__(self, embedding: int, hidden: int) -> None:
         super().__init__()
         self.share = nn.Linear(embedding + hidden, 1)
-        with torch.no_grad():  # starts at an eighth of the way, for all points
+        with torch.no_grad():  # starts with sigmoid(-2) = 0.12 for all points
             self.share.weight.zero_()
             self.share.bias.fill_(-2.0)
 
-    def forward(self, fit: Fit, embedding: Tensor, rows: Tensor, moved: Tensor) -> tuple[Fit, Tensor]:
-        """The fit relative to the moved points, and the displacement of all points (N, 3).
+    def forward(self, fit: Fit, embedding: Tensor, rows: Tensor, displacement: Tensor) -> tuple[Fit, Tensor]:
+        """The fit with heights above the moved points, and the displacement of all points (N, 3).
 
         Args:
-            fit: of the rows. embedding: (M, T) of the rows. rows: (M,) points.
-            moved: (N, 3) displacement so far.
+            fit: of the rows. embedding: (M, E) of the rows. rows: (M,) points.
+            displacement: (N, 3) so far.
         """
-        centre = of_fit(fit.centre)
-        share = self.share(torch.cat([embedding, of_fit(fit.features)], dim=-1)).squeeze(-1).to(centre.dtype).sigmoid()
-        height = share * centre.detach()
-        offset = torch.zeros_like(moved).index_copy(0, rows, height.unsqueeze(-1) * fit.normal.detach())
-        return replace(fit, centre=centre - height), moved + offset
+        height = fitted_value(fit.height)
+        logit = self.share(torch.cat([embedding, fitted_value(fit.features)], dim=-1)).squeeze(-1)
+        step = logit.to(height.dtype).sigmoid() * height.detach()
+        offset = torch.zeros_like(displacement).index_copy(0, rows, step.unsqueeze(-1) * fit.normal.detach())
+        return replace(fit, height=height - step), displacement + offset

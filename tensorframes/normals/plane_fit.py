@@ -11,25 +11,25 @@ from torch import Tensor, nn
 
 from tensorframes.frames import Frames
 from tensorframes.layers import MLP, Geometry, MultiScalePlanes, ProfileEmbedding, Requirements
-from tensorframes.normals.candidates import log_share, log_sine, nearest_edges
+from tensorframes.normals.candidates import log_ratio, log_sine, nearest_edges, safe_divisor
+from tensorframes.normals.concatenate import concatenated
 from tensorframes.normals.confidence import ErrorModel
 from tensorframes.normals.degenerate import RANK, fall_back
-from tensorframes.normals.fit import Fit, of_fit
+from tensorframes.normals.final_selection import FinalSelection
+from tensorframes.normals.fit import Fit, fitted_value
 from tensorframes.normals.heads import AxisHead, Head, mean_of
-from tensorframes.normals.joined import joined
-from tensorframes.normals.last_choice import LastChoice
+from tensorframes.normals.multiscale_selection import LocalPlaneSelection, MultiScalePlaneSelection
 from tensorframes.normals.neighbourhoods import Neighbourhoods, neighbourhoods
 from tensorframes.normals.offset import Offset
-from tensorframes.normals.plane_votes import PlaneVotes, Search
 from tensorframes.normals.prediction import Prediction
+from tensorframes.normals.small_plane_selection import SmallPlaneSelection, SmallPlaneTable
 from tensorframes.normals.weighted_plane import PlaneFit
-from tensorframes.normals.wide_guess import NearGuess, WideGuess
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import Representation, full_precision
 
 CHUNK = {"cpu": 1024}  # points fitted at once outside training: their intermediate values stay in the cache
 LARGEST_CHUNK = 16384  # on other devices: bounds memory
-THIN = 1e-6  # quotients of eigenvalues below which planes are alike
+RATIO_FLOOR = 1e-6  # of ratios of eigenvalues, in logarithms
 
 
 @dataclass(frozen=True)
@@ -37,29 +37,30 @@ class Plan:
     """The quantities that depend on the geometry alone."""
 
     geometry: Geometry
-    guess: tuple[Tensor, Tensor]  # the plan of the guess, an ``AxisHead``
-    fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
-    votes: Search  # the candidate planes of all points
+    initial: tuple[Tensor, Tensor]  # plan of the ``AxisHead`` of the initial estimate, at all points
+    fits: tuple[Neighbourhoods, ...]  # of each fit, at ascending points, which include all that the next fit uses
+    small_planes: SmallPlaneTable  # of all points
     multiscale_planes: MultiScalePlanes | None  # of all points
     local_planes: MultiScalePlanes | None  # of all points
 
 
 class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
-    r"""Normals by iteratively reweighted plane fits: a guess, then planes whose weights are computed by the network.
+    r"""Normals up to sign by iteratively reweighted plane fits.
 
-    The guess (``AxisHead`` with ``PlaneVotes``, optionally with ``WideGuess`` and ``NearGuess``) is corrected by a
-    sequence of ``PlaneFit``. The weights of each depend on the normals before it, of the point and of its neighbours,
-    as in Lenssen et al. (CVPR 2020, *Deep Iterative Surface Normal Estimation*), with a prior and coarse neighbours in
-    addition.
+    The initial estimate is the principal axis of the sum of the tensor of an ``AxisHead`` and of weighted means of
+    candidate planes: small planes (``SmallPlaneSelection``) and optionally multi-scale and local planes
+    (``MultiScalePlaneSelection``, ``LocalPlaneSelection``). A sequence of fits (``PlaneFit``) starts from it. Their
+    weights depend on the previous normals of the point and of its neighbours, as in Lenssen et al. (CVPR 2020, *Deep
+    Iterative Surface Normal Estimation*); priors and coarse neighbours are added.
 
-    All fits but the first use points moved towards the planes fitted before (``Offset``). The normal is selected among
-    the guess, the fitted planes, a jet, the local planes and the planes through the point and two of its nearest
-    neighbours (``LastChoice``).
+    Before each fit but the first, points are moved towards the plane of the previous fit (``Offset``). The final normal
+    is selected among the initial estimate, the fits, a jet, the local planes, and the planes through the point and two
+    of its nearest neighbours (``FinalSelection``).
 
-    The neighbours are the nearest points of level 0 and of coarser levels, represented by their pooled moments, so that
-    planes are fitted to all points of level 0 that they represent; this averages more noise. Where they lie on
-    a line the plane is that of four times the neighbours, then that of the whole cloud; if that is a line, too, the
-    normal is zero, "no normal" (``degenerate.fall_back``).
+    The neighbours are the nearest points of level 0 and of coarser levels. These contribute the pooled moments of all
+    points of level 0 that they represent, so that more noise is averaged. If the neighbours lie on a line, the normal
+    is that of the plane of four times as many points, otherwise of the whole cloud, otherwise zero, "no normal"
+    (``degenerate.fall_back``).
 
     Args:
         reps: of the features.
@@ -67,18 +68,18 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: number of planes that are fitted in sequence.
         hidden: width of the network that computes their weights.
         embedding: width of the point embedding that the features are mapped to.
-        candidates: for each size the number of neighbours whose planes, beside the point's own, the guess selects from
-            (``PlaneVotes``).
-        sizes: numbers of nearest points that these planes are fitted to.
+        candidates: for each size the number of neighbours whose small planes are candidates of the initial estimate,
+            beside the point's own.
+        sizes: numbers of nearest points that small planes are fitted to.
         minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidate planes.
         tolerances: heights below which a neighbour is an inlier of a plane, in units of the neighbourhood's size.
-        multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods whose planes are
-            added to the guess (``WideGuess``); empty: none.
-        local_planes: for level 0, 1, ... the numbers of its points that make the neighbourhoods, centred at each point
-            of level 0, whose planes are added to the guess (``NearGuess``); empty: none.
+        multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods of multi-scale
+            planes, added to the initial estimate; empty: none.
+        local_planes: for level 0, 1, ... the numbers of its points that make the neighbourhoods of local planes,
+            centred at each point of level 0 and added to the initial estimate; empty: none.
         variation_profile: add an embedding of the whole cloud's surface-variation profile (``ProfileEmbedding``).
-        final_selection: settings of ``LastChoice``, by name; None: its defaults.
-        error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. As in
+        final_selection: settings of ``FinalSelection``, by name; None: its defaults.
+        error: makes the model of the error, from the width of its features (``ErrorModel``); None: none. As in
             ``PlaneHead``.
 
     Raises:
@@ -112,140 +113,146 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.embed = MLP([reps.dim, reps.dim, width], norm="layer")
         self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, embedding) for _ in range(fits))
         self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1))
-        self.votes = PlaneVotes(width, sizes, candidates, minimal_samples, tolerances)
-        self.multiscale_planes = WideGuess(width, multiscale_planes) if multiscale_planes else None
-        self.local_planes = NearGuess(width, local_planes) if local_planes else None
+        self.votes = SmallPlaneSelection(width, sizes, candidates, minimal_samples, tolerances)
+        self.multiscale_planes = MultiScalePlaneSelection(width, multiscale_planes) if multiscale_planes else None
+        self.local_planes = LocalPlaneSelection(width, local_planes) if local_planes else None
         self.variation_profile = ProfileEmbedding(width) if variation_profile else None
         planes = 0 if self.local_planes is None else self.local_planes.sizes.planes
-        self.final_selection = LastChoice(embedding, fits + 1, planes, **(final_selection or {}))
+        self.final_selection = FinalSelection(embedding, fits + 1, planes, **(final_selection or {}))
         self.error = error(embedding + hidden + fits + 4) if error is not None else None
         self.predicts_error = error is not None
         self.requirements = self._requirements()
 
     def _requirements(self) -> Requirements:
-        parts = [each for each in (self.multiscale_planes, self.local_planes) if each is not None]
-        reach = self.final_selection.reach
+        selections = [each for each in (self.multiscale_planes, self.local_planes) if each is not None]
+        points = self.final_selection.points
         nearest = () if self.local_planes is None else self.local_planes.sizes.counts[0]
         return Requirements(
-            neighbours=max(self.neighbours[0], *nearest, self.votes.reach, reach),
-            planes=tuple(each.sizes for each in parts),
+            neighbours=max(self.neighbours[0], *nearest, self.votes.points, points),
+            planes=tuple(each.sizes for each in selections),
             moments=True,
-            edges=reach,
+            edges=points,
             profile=self.variation_profile is not None,
         )
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
-        """The neighbourhoods of each fit: the last at the rows (M,), ascending, the one before it at all points that
-        the last uses, and so on; the guess at all points."""
+        """The last fit is planned at the rows (M,), ascending, the one before it at all points that the last uses, and
+        so on; the initial estimate at all points."""
         everyone = torch.arange(geometry.points, device=rows.device)
         moments = geometry.moments
-        fitted = [neighbourhoods(geometry, rows, self.neighbours, moments)]
-        while len(fitted) < len(self.fits):
-            used = torch.zeros_like(everyone, dtype=torch.bool)
-            used[fitted[0].rows], used[fitted[0].table.flatten()] = True, True
-            wanted = everyone[used]
-            same = len(wanted) == len(fitted[0].rows)
-            fitted.insert(0, fitted[0] if same else neighbourhoods(geometry, wanted, self.neighbours, moments))
-        votes = self.votes.plan(geometry, CHUNK.get(rows.device.type, LARGEST_CHUNK))
+        fits = [neighbourhoods(geometry, rows, self.neighbours, moments)]
+        while len(fits) < len(self.fits):
+            mask = torch.zeros_like(everyone, dtype=torch.bool)
+            mask[fits[0].rows], mask[fits[0].table.flatten()] = True, True
+            needed = everyone[mask]
+            same = len(needed) == len(fits[0].rows)
+            fits.insert(0, fits[0] if same else neighbourhoods(geometry, needed, self.neighbours, moments))
+        small = self.votes.plan(geometry, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         multiscale = None if self.multiscale_planes is None else self.multiscale_planes.plan(geometry)
         local = None if self.local_planes is None else self.local_planes.plan(geometry)
-        return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fitted), votes, multiscale, local)
+        return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fits), small, multiscale, local)
 
     def _chunk(self, values: Tensor) -> int:
         """Number of points that are computed at once: all of them in training."""
         return max(len(values), 1) if self.training else CHUNK.get(values.device.type, LARGEST_CHUNK)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
-        """Tensors of the guess (N, 3, 3), and embeddings with the fits' priors (N, embedding + fits), of all points."""
-        return self.guess.read(x, frames, plan.guess), self.embed(x)
+        """Symmetric tensors (N, 3, 3) of the initial estimate, and embeddings with the log strengths b of the fits
+        (N, embedding + fits), of all points."""
+        return self.guess.read(x, frames, plan.initial), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
-        """Normals (M, 3) of the planned rows, and the iterates before them (fits + 1, M, 3): the guess and the fits."""
-        guess, read = self._guess(readings, plan)
-        embedding, priors = read[:, : -len(self.fits)], read[:, -len(self.fits) :].unbind(-1)
-        fit, iterates = self._fits(guess, embedding, priors, plan)
-        rows, iterates = plan.fitted[-1].rows, [*iterates, fit.normal]
-        edge = nearest_edges(plan.geometry, rows, self.final_selection.reach - 1)
-        local = None if plan.local_planes is None else plan.local_planes.of(rows)
-        own = embedding.index_select(0, rows)
-        normal, dispersion = self.final_selection(edge, torch.stack(iterates), fit, own, local, self._chunk(rows))
-        error = evidence = None
+        """Normals (M, 3) of the planned rows, and the estimates before them (1 + fits, M, 3): the initial estimates and
+        the fits."""
+        initial, outputs = self._initial(readings, plan)
+        embedding, priors = outputs[:, : -len(self.fits)], outputs[:, -len(self.fits) :].unbind(-1)
+        fit, iterates = self._fits(initial, embedding, priors, plan)
+        rows, iterates = plan.fits[-1].rows, [*iterates, fit.normal]
+        edge = nearest_edges(plan.geometry, rows, self.final_selection.points - 1)
+        local = None if plan.local_planes is None else plan.local_planes.index_select(rows)
+        embedding = embedding.index_select(0, rows)
+        normal, dispersion = self.final_selection(edge, torch.stack(iterates), fit, embedding, local, self._chunk(rows))
+        error = error_features = None
         if self.error is not None:
-            evidence = self.evidence(normal, iterates, own, fit, dispersion)
-            error = self.error(evidence)
-        values = of_fit(fit.values)
-        failed = values[:, 1] <= RANK * values[:, 2]
-        normal = fall_back(normal, failed, rows, plan.geometry, sum(self.neighbours))
-        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
+            error_features = self.error_features(normal, iterates, embedding, fit, dispersion)
+            error = self.error(error_features)
+        eigenvalues = fitted_value(fit.eigenvalues)
+        collinear = eigenvalues[:, 1] <= RANK * eigenvalues[:, 2]
+        normal = fall_back(normal, collinear, rows, plan.geometry, sum(self.neighbours))
+        return Prediction(normal, torch.stack(iterates), error=error, error_features=error_features)
 
     @full_precision
     @torch.no_grad()
-    def evidence(
-        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, apart: Tensor
+    def error_features(
+        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, fit: Fit, dispersion: Tensor
     ) -> Tensor:
         """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the
-        shape of the points of the last fit, the spread of the selected candidates (M, 1), and the angles to the
-        iterates."""
+        ratios of the eigenvalues of the last fit, the dispersion (M, 1) of the final selection, and the angles between
+        normal and iterates."""
         cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
-        values = of_fit(fit.values)
-        thin = log_share(values[:, :2] / torch.where(values[:, 2:] > 0, values[:, 2:], 1), THIN)
-        numbers = [of_fit(fit.features), thin, apart, log_sine(1 - cosine.square())]
-        return torch.cat([embedding, *(each.to(embedding) for each in numbers)], dim=-1)
+        eigenvalues = fitted_value(fit.eigenvalues)
+        ratios = log_ratio(eigenvalues[:, :2] / safe_divisor(eigenvalues[:, 2:]), RATIO_FLOOR)
+        features = [fitted_value(fit.features), ratios, dispersion, log_sine(1 - cosine.square())]
+        return torch.cat([embedding, *(each.to(embedding) for each in features)], dim=-1)
 
-    def _guess(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
-        """Normals of the guess (N, 3), and embeddings with priors (N, embedding + fits), at all points."""
-        tensor, read = (mean_of(each) for each in zip(*readings, strict=True))
+    def _initial(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> tuple[Tensor, Tensor]:
+        """Initial estimates (N, 3), and embeddings with log strengths (N, embedding + fits), at all points."""
+        tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
         if self.variation_profile is not None:
-            read = read + self.variation_profile(plan.geometry.profile, plan.geometry.levels[0].batch)
-        parts = (
+            embedding = embedding + self.variation_profile(plan.geometry.profile, plan.geometry.levels[0].batch)
+        selections = (
             (self.multiscale_planes, plan.multiscale_planes),
             (self.local_planes, plan.local_planes),
-            (self.votes, plan.votes),
+            (self.votes, plan.small_planes),
         )
-        for part, planned in parts:
-            if part is not None:
-                added, read = part(planned, tensor.detach(), read, self._chunk(read))
-                tensor = tensor + added
-        return self.guess([tensor], plan.guess).normal, read
+        for selection, planes in selections:
+            if selection is not None:
+                mean, embedding = selection(planes, tensor.detach(), embedding, self._chunk(embedding))
+                tensor = tensor + mean
+        return self.guess([tensor], plan.initial).normal, embedding
 
-    def _fits(self, guess: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan) -> tuple[Fit, list[Tensor]]:
-        """The last fit, of M points, and the normals (M, 3) of the guess (N, 3) and of the fits before the last."""
-        rows, normals = plan.fitted[-1].rows, guess.detach()
-        fit, fitted_rows, iterates, moved = Fit(guess), torch.arange(len(guess), device=guess.device), [], None
-        for number, (near, prior) in enumerate(zip(plan.fitted, priors, strict=True)):
-            iterates.append(fit.normal.index_select(0, torch.searchsorted(fitted_rows, rows)))
+    def _fits(
+        self, initial: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan
+    ) -> tuple[Fit, list[Tensor]]:
+        """The last fit, of M points, and the normals (M, 3) of the initial estimate (N, 3) and of the fits before the
+        last, at these points."""
+        rows, normals, displacement = plan.fits[-1].rows, initial.detach(), None
+        fit, fit_rows, iterates = Fit(initial), torch.arange(len(initial), device=initial.device), []
+        for number, (neighbourhood, prior) in enumerate(zip(plan.fits, priors, strict=True)):
+            iterates.append(fit.normal.index_select(0, torch.searchsorted(fit_rows, rows)))
             if number > 0:
-                moved = torch.zeros_like(normals) if moved is None else moved
-                own = embedding.index_select(0, fitted_rows)
-                fit, moved = self.offsets[number - 1](fit, own, fitted_rows, moved)
-            same = len(fitted_rows) == len(near.rows)
-            before = fit if same else fit.of(torch.searchsorted(fitted_rows, near.rows))
-            fit, fitted_rows = self._fit(number, near, normals, before, prior, embedding, moved), near.rows
-            normals = normals.index_copy(0, fitted_rows, fit.normal.detach())
+                displacement = torch.zeros_like(normals) if displacement is None else displacement
+                of_fit = embedding.index_select(0, fit_rows)
+                fit, displacement = self.offsets[number - 1](fit, of_fit, fit_rows, displacement)
+            same = len(fit_rows) == len(neighbourhood.rows)
+            previous = fit if same else fit.index_select(torch.searchsorted(fit_rows, neighbourhood.rows))
+            fit = self._fit(number, neighbourhood, normals, previous, prior, embedding, displacement)
+            fit_rows = neighbourhood.rows
+            normals = normals.index_copy(0, fit_rows, fit.normal.detach())
         return fit, iterates
 
     def _fit(
         self,
         number: int,
-        near: Neighbourhoods,
+        neighbourhood: Neighbourhoods,
         normals: Tensor,
-        before: Fit,
+        previous: Fit,
         prior: Tensor,
         embedding: Tensor,
-        moved: Tensor | None,
+        displacement: Tensor | None,
     ) -> Fit:
-        """One fit at the points of ``near``, in chunks outside training; normals (N, 3), prior (N,) of all points."""
-        size, plane = self._chunk(near.rows), cast(PlaneFit, self.fits[number])
-        sent = plane.sender(embedding)
+        """One fit, in chunks outside training; normals (N, 3) and prior (N,) of all points."""
+        size, plane_fit = self._chunk(neighbourhood.rows), cast(PlaneFit, self.fits[number])
+        senders = plane_fit.sender(embedding)
 
         def fitted(numbered: tuple[int, Neighbourhoods]) -> Fit:
-            place, chunk = numbered
-            neighbour_normals = normals.index_select(0, chunk.table.flatten()).view_as(chunk.edge)
-            begun = before.part(place * size, len(chunk.rows))
-            chunk = chunk if moved is None else chunk.moved(moved)
-            own = (each.index_select(0, chunk.rows) for each in (prior, embedding))
-            fit: Fit = plane(chunk, neighbour_normals, begun, *own, sent)
+            index, chunk = numbered
+            others = normals.index_select(0, chunk.table.flatten()).view_as(chunk.edge)
+            before = previous.narrow(index * size, len(chunk.rows))
+            chunk = chunk if displacement is None else chunk.displaced(displacement)
+            of_points = (each.index_select(0, chunk.rows) for each in (prior, embedding))
+            fit: Fit = plane_fit(chunk, others, before, *of_points, senders)
             return fit
 
-        fits = parallel_map(fitted, list(enumerate(near.split(size))), embedding.device)
-        return fits[0] if len(fits) == 1 else joined(fits)
+        fits = parallel_map(fitted, list(enumerate(neighbourhood.split(size))), embedding.device)
+        return fits[0] if len(fits) == 1 else concatenated(fits)

@@ -31,41 +31,48 @@ class Plan:
 
     geometry: Geometry
     rows: Tensor  # (M,) points whose normals are computed
-    axis: tuple[Tensor, Tensor]  # the plan of the network's axis, at all points
-    guessed: Tensor  # (G,) the rows and all points that the first fit uses, ascending
-    guess: list[Any]  # the sources of the guess
-    fitted: tuple[Neighbourhoods, ...]  # of each fit; ascending rows, which include all that the next fit uses
-    final: list[Any]  # the sources of the final selection
-    lines: Tensor  # (M,) whether the nearest points of the rows lie on a line
-    wider: Tensor  # (M, 3) the normals there, of more points (``degenerate.fall_back``); zero elsewhere
+    axis: tuple[Tensor, Tensor]  # plan of the network's axis, at all points
+    initial_rows: (
+        Tensor  # (G,) points with an initial estimate: the rows and all neighbours of the first fit, ascending
+    )
+    initial: list[Any]  # plans of the sources of the initial selection
+    fits: tuple[Neighbourhoods, ...]  # of each fit, at ascending points, which include all that the next fit uses
+    final: list[Any]  # plans of the sources of the final selection
+    collinear: Tensor  # (M,) whether the nearest points of the rows lie on a line
+    fallback: Tensor  # (M, 3) normals of more points there (``degenerate.fall_back``); zero elsewhere
 
 
 class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
-    r"""Normals up to sign: a selection among planes, fits of planes in sequence, and a selection among all of them.
+    r"""Normals up to sign, in three steps:
 
-    The network's features give each point an embedding and an axis, that of an ``AxisHead``. The guess selects
-    among this axis and the candidates of its sources (``Select``). Each fit (``WeightedFit``) starts from the normals
-    before it, of the point and of its neighbours. The final selection is among the guess, the fits and the candidates
-    of its sources. What the guess selected is added to the embedding, which the fits and the final selection use.
+    .. math:: \mathrm{Select}(\text{axis, sources}) \to \mathrm{WeightedFit}
+        \to \mathrm{Select}(\text{estimates, sources}).
 
-    Where the nearest points lie on a line the plane is that of four times as many points, then that of the whole
-    cloud; if that is a line, too, the normal is zero, "no normal" (``degenerate.fall_back``).
+    The network's features give each point an embedding and an axis, that of an ``AxisHead``. The initial estimate is a
+    selection among this axis and the candidates of its sources (``Select``). A sequence of fits (``WeightedFit``)
+    starts from it; each uses the previous estimates of the point and of its neighbours. The final selection is among
+    the initial estimate, the fits and the candidates of its own sources. The mean hidden features of the candidates in
+    the initial selection are added to the embedding that the fits and the final selection use.
+
+    If the nearest points lie on a line, the normal is that of the plane of four times as many points, otherwise of the
+    whole cloud, otherwise zero, "no normal" (``degenerate.fall_back``).
 
     Args:
         reps: of the features.
-        guess, final: make the selections, of an embedding's width and a number of estimates.
-        fit: makes a fit, of an embedding's width.
+        guess, final: make the initial and the final selection, from the width of the embedding and the number of
+            estimates.
+        fit: makes a fit, from the width of the embedding.
         fits: number of fits.
-        levels: number of levels whose planes the axis starts from, at most; all where the network has fewer.
+        levels: number of levels whose planes are inputs of the axis, at most; all if the network has fewer.
         embedding: width of the embedding.
-        error: makes the model of the error, of the width of its features (``ErrorModel``); None: none. Its gradient
-            ends at its features, so that the normals are the same with and without it.
+        error: makes the model of the error, from the width of its features (``ErrorModel``); None: none. Its features
+            are detached, so that training it does not change the normals.
 
     Raises:
         ValueError: a number is below 1.
     """
 
-    together = 500_000
+    concurrent_points = 500_000
 
     def __init__(
         self,
@@ -85,7 +92,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.axis = AxisHead(reps, levels)
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
         self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
-        self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)
+        self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)  # of the mean hidden features
         nn.init.zeros_(self.seen.weight)
         self.error = error(embedding + self.final.hidden + 3 + fits) if error is not None else None
         self.predicts_error = error is not None
@@ -95,59 +102,66 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
         """The last fit is planned at the rows (M,), ascending, the one before it at all points that the last uses, and
-        so on; the guess at all points that the first uses."""
+        so on; the initial selection at all points that the first fit uses."""
         everyone = torch.arange(geometry.points, device=rows.device)
-        fitted: list[Neighbourhoods] = []
-        wanted = rows
+        fits: list[Neighbourhoods] = []
+        needed = rows
         for fit in reversed(self.fits):
-            same = bool(fitted) and len(wanted) == len(fitted[0].rows)
-            fitted.insert(0, fitted[0] if same else cast(WeightedFit, fit).plan(geometry, wanted))
-            used = torch.zeros_like(everyone, dtype=torch.bool)
-            used[wanted], used[fitted[0].table.flatten()] = True, True
-            wanted = everyone[used]
-        guessed = rows if len(wanted) == len(rows) else wanted
+            same = bool(fits) and len(needed) == len(fits[0].rows)
+            fits.insert(0, fits[0] if same else cast(WeightedFit, fit).plan(geometry, needed))
+            mask = torch.zeros_like(everyone, dtype=torch.bool)
+            mask[needed], mask[fits[0].table.flatten()] = True, True
+            needed = everyone[mask]
+        initial_rows = rows if len(needed) == len(rows) else needed
         axis = self.axis.plan(geometry, everyone)
-        guess, final, lines = self.guess.plan(geometry), self.final.plan(geometry), on_line(geometry, rows)
-        none = geometry.levels[0].pos.new_zeros(len(rows), 3)
-        wider = fall_back(none, lines, rows, geometry, self.guess.nearest)
-        return Plan(geometry, rows, axis, guessed, guess, tuple(fitted), final, lines, wider)
+        initial, final, collinear = self.guess.plan(geometry), self.final.plan(geometry), on_line(geometry, rows)
+        zeros = geometry.levels[0].pos.new_zeros(len(rows), 3)
+        fallback = fall_back(zeros, collinear, rows, geometry, self.guess.nearest)
+        return Plan(geometry, rows, axis, initial_rows, initial, tuple(fits), final, collinear, fallback)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3), whose principal axes are the network's, and embeddings (N, E), of all points."""
         return self.axis.read(x, frames, plan.axis), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
-        """Normals (M, 3) of the planned rows, and the iterates before them (2 + fits, M, 3): the network's axes, the
-        guess, the fits."""
+        """Normals (M, 3) of the planned rows, and the estimates before them (2 + fits, M, 3): the network's axes, the
+        initial estimates, the fits."""
         tensor, embedding = (mean_of(each) for each in zip(*readings, strict=True))
-        axis, size, guessed = largest_eigenvector(tensor), self._chunk(tensor), plan.guessed
-        toward, own = axis.index_select(0, guessed).unsqueeze(1), embedding.index_select(0, guessed)
-        normals, seen, _ = self.guess(plan.geometry, plan.guess, guessed, toward, own, size)
-        normals = axis.index_copy(0, guessed, normals)
-        embedding = embedding.index_copy(0, guessed, (own + self.seen(seen)).to(embedding))
+        axis, size = largest_eigenvector(tensor), self._chunk(tensor)
+        normals, embedding = self._initial(axis, embedding, plan, size)
         iterates = [axis.index_select(0, plan.rows), normals.index_select(0, plan.rows)]
-        for fit, near in zip(self.fits, plan.fitted, strict=True):
-            normal = fit(near, normals, embedding, size)
-            normals = normals.index_copy(0, near.rows, normal)
+        for fit, neighbourhood in zip(self.fits, plan.fits, strict=True):
+            normal = fit(neighbourhood, normals, embedding, size)
+            normals = normals.index_copy(0, neighbourhood.rows, normal)
             iterates.append(normals.index_select(0, plan.rows))
-        estimates, own = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
-        normal, seen, apart = self.final(plan.geometry, plan.final, plan.rows, estimates, own, size)
-        error = evidence = None
+        estimates, embedding = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
+        normal, features, dispersion = self.final(plan.geometry, plan.final, plan.rows, estimates, embedding, size)
+        error = error_features = None
         if self.error is not None:
-            evidence = self.evidence(normal, iterates, own, seen, apart)
-            error = self.error(evidence)
-        normal = torch.where(plan.lines.unsqueeze(-1), plan.wider, normal)
-        return Prediction(normal, torch.stack(iterates), error=error, evidence=evidence)
+            error_features = self.error_features(normal, iterates, embedding, features, dispersion)
+            error = self.error(error_features)
+        normal = torch.where(plan.collinear.unsqueeze(-1), plan.fallback, normal)
+        return Prediction(normal, torch.stack(iterates), error=error, error_features=error_features)
+
+    def _initial(self, axis: Tensor, embedding: Tensor, plan: Plan, size: int) -> tuple[Tensor, Tensor]:
+        """Initial estimates (N, 3), and embeddings (N, E) with the features of the selection, at all points; those that
+        no fit uses keep their axis and embedding."""
+        rows = plan.initial_rows
+        estimates, before = axis.index_select(0, rows).unsqueeze(1), embedding.index_select(0, rows)
+        normals, features, _ = self.guess(plan.geometry, plan.initial, rows, estimates, before, size)
+        after = (before + self.seen(features)).to(embedding)
+        return axis.index_copy(0, rows, normals), embedding.index_copy(0, rows, after)
 
     @full_precision
     @torch.no_grad()
-    def evidence(
-        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, seen: Tensor, apart: Tensor
+    def error_features(
+        self, normal: Tensor, iterates: Sequence[Tensor], embedding: Tensor, features: Tensor, dispersion: Tensor
     ) -> Tensor:
         """Inputs (M, F) of the error model for normals (M, 3), all invariant: the embedding, the mean features and the
-        spread (M, 1) of the candidates selected last, and the angles to the iterates."""
+        dispersion (M, 1) of the final selection, and the angles between normal and iterates."""
         cosine = (torch.stack(list(iterates), dim=1) @ normal.unsqueeze(-1)).squeeze(-1)
-        return torch.cat([embedding, seen, apart.to(seen), log_sine(1 - cosine.square()).to(seen)], dim=-1)
+        angles = log_sine(1 - cosine.square())
+        return torch.cat([embedding, features, dispersion.to(features), angles.to(features)], dim=-1)
 
     def _chunk(self, points: Tensor) -> int:
         """Number of points that are computed at once: all of them in training, and in a compiled or exported program,

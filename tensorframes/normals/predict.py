@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tensorframes.geometry.distances import one_cloud
-from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.normals.blocks import blocks, margin_rows
 from tensorframes.normals.confidence import expected_error
 from tensorframes.normals.degenerate import cloud_normals
 from tensorframes.normals.interface import Estimator
@@ -45,7 +45,7 @@ NONE = np.array([0, 0, 0, np.nan], dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class Answers:
+class NormalsAndErrors:
     """Normals of M points, and their expected errors.
 
     Attributes:
@@ -65,17 +65,17 @@ def normals_of(
     block: Block = "auto",
     progress: Progress | None = None,
 ) -> NDArray[np.float32]:
-    """Normals (N, 3) or (M, 3) of a cloud; ``answers_of`` without expected errors."""
-    return answers_of(estimator, points, rows, block, progress).normal
+    """Normals (N, 3) or (M, 3) of a cloud; ``normals_and_errors_of`` without expected errors."""
+    return normals_and_errors_of(estimator, points, rows, block, progress).normal
 
 
-def answers_of(
+def normals_and_errors_of(
     estimator: Estimator,
     points: NDArray,
     rows: NDArray | None = None,
     block: Block = "auto",
     progress: Progress | None = None,
-) -> Answers:
+) -> NormalsAndErrors:
     """Normals of a cloud of any scale and offset, and their expected errors if the network has a model of these.
 
     A cloud of more than a block's points is processed in blocks, each with the points within REACH spacings around it,
@@ -105,14 +105,14 @@ def answers_of(
     wanted = np.arange(len(points)) if rows is None else _row_numbers(rows, len(points))
     pos, place = usable_points(points)
     index = place[wanted]
-    found = np.tile(NONE, (len(wanted), 1))
+    values = np.tile(NONE, (len(wanted), 1))
     if (index >= 0).any():
-        found[index >= 0] = _in_memory(estimator, pos, index[index >= 0], block, progress)
-    without = (found[:, :3] == 0).all(1)
-    errors = found[index >= 0, 3]
+        values[index >= 0] = _in_memory(estimator, pos, index[index >= 0], block, progress)
+    without = (values[:, :3] == 0).all(1)
+    errors = values[index >= 0, 3]
     known = estimator.predicts_error or (len(errors) > 0 and not np.isnan(errors).any())
-    error = np.where(without, 1, found[:, 3]) if known else None
-    return Answers(np.ascontiguousarray(found[:, :3]), error)
+    error = np.where(without, 1, values[:, 3]) if known else None
+    return NormalsAndErrors(np.ascontiguousarray(values[:, :3]), error)
 
 
 def _in_memory(
@@ -170,9 +170,10 @@ def _pass(
     with torch.inference_mode():
         positions = torch.from_numpy(pos).to(parameter.device if estimator.accepts_float64 else parameter)
         length = None if scale is None else positions.new_tensor([scale])
-        found = estimator(positions, scale=length, rows=index, profile=profile)
-        error = found.normal[:, 0] * torch.nan if found.error is None else expected_error(found.error)
-        values: NDArray[np.float32] = torch.column_stack([found.normal, error]).detach().float().cpu().numpy()
+        prediction = estimator(positions, scale=length, rows=index, profile=profile)
+        normal, parameters = prediction.normal, prediction.error
+        error = normal[:, 0] * torch.nan if parameters is None else expected_error(parameters)
+        values: NDArray[np.float32] = torch.column_stack([normal, error]).detach().float().cpu().numpy()
     return values
 
 
@@ -185,40 +186,40 @@ def _by_blocks(
 ) -> NDArray[np.float32]:
     """Normals and expected errors (M, 4) of rows (M,) of centred points (N, 3), block by block."""
     cloud = merged_cloud(pos)
-    points, asked = cloud.pos.numpy(), cloud.index.numpy()[rows]
-    wanted = np.zeros(len(points), dtype=bool)
-    wanted[asked] = True
+    points, requested = cloud.pos.numpy(), cloud.index.numpy()[rows]
+    mask = np.zeros(len(points), dtype=bool)
+    mask[requested] = True
     profile = estimator.measured_profile(cloud.pos, cloud.scale)
-    found = np.tile(NONE, (len(points), 1))
-    parts = [part for part in blocks(points, block) if wanted[part].any()]
-    device, most = next(estimator.parameters()).device, max(estimator.together // block, 1)
-    finished, alone = 0, Lock()
+    values = np.tile(NONE, (len(points), 1))
+    parts = [part for part in blocks(points, block) if mask[part].any()]
+    device, most = next(estimator.parameters()).device, max(estimator.concurrent_points // block, 1)
+    finished, lock = 0, Lock()
 
     def report(more: int) -> None:
         nonlocal finished
-        with alone:
+        with lock:
             finished += more
             if progress is not None:
                 progress(finished, len(parts))
 
     def of_block(part: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        margin = surroundings(points, part, cloud.scale, REACH, max(block, MARGIN))
-        read, own = np.sort(np.concatenate([part, margin])), part[wanted[part]]
-        centred = points[read] - points[part].mean(0)  # rounding grows with the distance from the origin
-        values = _pass(estimator, centred, np.searchsorted(read, own), cloud.scale, profile)
+        margin = margin_rows(points, part, cloud.scale, REACH, max(block, MARGIN))
+        inputs, outputs = np.sort(np.concatenate([part, margin])), part[mask[part]]
+        centred = points[inputs] - points[part].mean(0)  # rounding grows with the distance from the origin
+        of_outputs = _pass(estimator, centred, np.searchsorted(inputs, outputs), cloud.scale, profile)
         report(1)
-        return own, values
+        return outputs, of_outputs
 
     report(0)
     for first in range(0, len(parts), most):
         with torch.inference_mode():  # a parallel map has threads outside training only
-            for own, values in parallel_map(of_block, parts[first : first + most], device):
-                found[own] = values
+            for outputs, of_outputs in parallel_map(of_block, parts[first : first + most], device):
+                values[outputs] = of_outputs
     # A point whose whole block lies on a line takes the plane of the cloud, as in one pass.
-    lacking = wanted & ~found[:, :3].any(1)
-    if lacking.any():
-        found[lacking, :3] = cloud_normals(*one_cloud(points), 1)[0].numpy()
-    return found[asked]
+    missing = mask & ~values[:, :3].any(1)
+    if missing.any():
+        values[missing, :3] = cloud_normals(*one_cloud(points), 1)[0].numpy()
+    return values[requested]
 
 
 def _checked(block: Block) -> Block:
@@ -270,6 +271,6 @@ class EstimatorMethod:
         """Normals (N, 3) of the points (N, 3), or (M, 3) of the rows (M,)."""
         return normals_of(self.estimator, points, rows)
 
-    def with_errors(self, points: NDArray, rows: NDArray | None = None) -> Answers:
+    def with_errors(self, points: NDArray, rows: NDArray | None = None) -> NormalsAndErrors:
         """The same with expected errors."""
-        return answers_of(self.estimator, points, rows)
+        return normals_and_errors_of(self.estimator, points, rows)

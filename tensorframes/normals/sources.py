@@ -13,29 +13,30 @@ from tensorframes.layers import Geometry, MultiScalePlanes, PlaneSizes, Requirem
 from tensorframes.layers.multiscale_planes import interpolated
 from tensorframes.normals.candidates import (
     Candidates,
+    ScaledNeighbourhoods,
     Source,
-    Surroundings,
     by_axis,
+    linear_step,
     log_prior,
-    log_share,
-    positive,
-    rising,
+    log_ratio,
+    safe_divisor,
     stacked,
 )
+from tensorframes.normals.concatenate import concatenated
 from tensorframes.normals.degenerate import RANK
-from tensorframes.normals.joined import joined
 from tensorframes.parallel import parallel_map
 from tensorframes.reps import full_precision
 
-LINE = 1e-3  # variance across a line over variance along it from which on points count fully as about a plane
-ROUND = (0.8, 0.9)  # smallest variance over the middle one between which points cease to lie about a plane
-JET = 23  # nearest neighbours that a jet is fitted to
+NOT_COLLINEAR = (RANK, 1e-3)  # range of middle over largest variance: collinear points below
+ISOTROPIC = (0.8, 0.9)  # range of smallest over middle variance: points without a plane above
+JET_NEIGHBOURS = 23  # nearest neighbours that a jet is fitted to
+SQUARE_FLOOR = 1e-6  # of squared lengths in units of the neighbourhood's size, in logarithms
 CHUNK = {"cpu": 1024}  # points whose small planes are computed at once: their intermediate values stay in the cache
 LARGEST_CHUNK = 262144  # on other devices: bounds memory
 
 
 class _SizedPlanes(Source[MultiScalePlanes]):
-    """Planes of neighbourhoods of several sizes, with their shapes (``planes_around``)."""
+    """The normals of planes of neighbourhoods of several sizes; features are their shapes (``MultiScalePlanes``)."""
 
     depth: int
 
@@ -46,19 +47,21 @@ class _SizedPlanes(Source[MultiScalePlanes]):
 
     @full_precision
     @torch.no_grad()
-    def candidates(self, planned: MultiScalePlanes, near: Surroundings) -> Candidates:
-        """Known of each: the ratios of the standard deviations, and the logarithms of the sizes."""
-        found = planned.of(near.rows)
-        flat = found.shape[..., 0].square() / positive(found.shape[..., 1].square())
-        broad = rising(found.shape[..., 1].square(), RANK, LINE)
-        return Candidates(principal_axis(found.planes), found.shape, log_prior((1 - rising(flat, *ROUND)) * broad))
+    def candidates(self, plan: MultiScalePlanes, neighbourhood: ScaledNeighbourhoods) -> Candidates:
+        """One candidate for each size. The prior falls to 0 where points are collinear or isotropic."""
+        planes = plan.index_select(neighbourhood.rows)
+        middle = planes.shape[..., 1].square()  # variances over the largest
+        smallest_over_middle = planes.shape[..., 0].square() / safe_divisor(middle)
+        prior = (1 - linear_step(smallest_over_middle, *ISOTROPIC)) * linear_step(middle, *NOT_COLLINEAR)
+        return Candidates(principal_axis(planes.planes), planes.shape, log_prior(prior))
 
 
 class RegionPlanes(_SizedPlanes):
-    """Planes of wide neighbourhoods of the points of level 1, interpolated. They average noise.
+    """Multi-scale planes around the points of level 1, interpolated to level 0. They average noise.
 
     Args:
-        counts: for level 1, 2, ... of how many of its points, with all that they represent, a neighbourhood is made.
+        counts: for level 1, 2, ... the numbers of its points that make the neighbourhoods, each with all points of
+            level 0 that it represents.
     """
 
     depth = 1
@@ -69,10 +72,11 @@ class RegionPlanes(_SizedPlanes):
 
 
 class LocalPlanes(_SizedPlanes):
-    """Planes of neighbourhoods centred at the points themselves, of about ten points and more.
+    """Planes of neighbourhoods of about ten points and more, centred at the points of level 0.
 
     Args:
-        counts: for level 0, 1, ... of how many of its points, with all that they represent, a neighbourhood is made.
+        counts: for level 0, 1, ... the numbers of its points that make the neighbourhoods, each with all points of
+            level 0 that it represents.
     """
 
     depth = 0
@@ -84,17 +88,17 @@ class LocalPlanes(_SizedPlanes):
 
 @dataclass(frozen=True)
 class SmallPlanes:
-    """Planes through few points, one of each of N points."""
+    """Planes fitted to the few nearest points of each of N points; of S sizes all shapes are (N, S, ...)."""
 
-    normal: Tensor  # (N, 3), up to sign
-    mean: Tensor  # (N, 3) from the point to the mean of the points fitted
-    variance: Tensor  # (N,) mean square height of these
-    sound: Tensor  # (N,) in [0, 1]: 0 where they lie on a line, or all around
+    normal: Tensor  # (N, 3) up to sign
+    mean: Tensor  # (N, 3) vector from the point to the mean of the fitted points
+    variance: Tensor  # (N,) mean squared height of the fitted points
+    validity: Tensor  # (N,) in [0, 1]: 0 where the fitted points are collinear or isotropic
 
 
 class NeighbourPlanes(Source[Tensor]):
-    """Small planes, fitted to few nearest points, of a point and of its neighbours: beside an edge some neighbour's
-    plane lies within the facet that the point belongs to.
+    """Planes fitted to few points, of the point and of its nearest neighbours: beside an edge, the fitted points of
+    some neighbour lie within the facet of the point.
 
     Args:
         size: number of points that a plane is fitted to.
@@ -110,76 +114,79 @@ class NeighbourPlanes(Source[Tensor]):
         self.requirements = Requirements(neighbours=max(size, neighbours + 1))
 
     def plan(self, geometry: Geometry) -> Tensor:
-        """Of the small plane of every point (N, 6), side by side, to be gathered at once: the normal, the height of the
+        """The plane of every point as (N, 6), one row to be gathered by each neighbour: the normal, the height of the
         mean above the point, the variance and the log prior."""
         table = geometry.knn_index[:, : self.size]
         chunks = table.split(CHUNK.get(table.device.type, LARGEST_CHUNK))
         parts = parallel_map(lambda part: small_planes(geometry.levels[0].pos, part), chunks, table.device)
-        found = joined(parts)
-        height = (found.normal * found.mean).sum(-1)
-        return torch.cat([found.normal, torch.stack([height, found.variance, log_prior(found.sound)], dim=-1)], dim=-1)
+        planes = concatenated(parts)
+        height = (planes.normal * planes.mean).sum(-1)
+        scalars = torch.stack([height, planes.variance, log_prior(planes.validity)], dim=-1)
+        return torch.cat([planes.normal, scalars], dim=-1)
 
     @full_precision
     @torch.no_grad()
-    def candidates(self, planned: Tensor, near: Surroundings) -> Candidates:
-        """The candidates, each with its thickness, its distance from the point, and the distance of the neighbour."""
-        whose = near.table[:, : self.count]
-        found = planned.index_select(0, whose.flatten()).view(*whose.shape, planned.shape[1])
-        numbers, edge = by_axis(found), by_axis(near.edge[:, : self.count - 1])
-        far = torch.nn.functional.pad(near.length[:, : self.count - 1], (1, 0))
-        off = numbers[3] / near.size
-        off[:, 1:] += (edge * numbers[:3, :, 1:]).sum(0)
-        known = [log_share(numbers[4] / near.size.square(), 1e-6), log_share(off.square(), 1e-6), far]
-        return Candidates(found[..., :3], stacked(known), numbers[5])
+    def candidates(self, plan: Tensor, neighbourhood: ScaledNeighbourhoods) -> Candidates:
+        """The candidates; features are the variance, the distance from the point to the plane, both on a logarithmic
+        scale, and the distance to the neighbour."""
+        table, size = neighbourhood.table[:, : self.count], neighbourhood.size
+        planes = plan.index_select(0, table.flatten()).view(*table.shape, plan.shape[1])
+        columns, edge = by_axis(planes), by_axis(neighbourhood.edge[:, : self.count - 1])
+        distance = torch.nn.functional.pad(neighbourhood.length[:, : self.count - 1], (1, 0))
+        height = columns[3] / size
+        height[:, 1:] += (edge * columns[:3, :, 1:]).sum(0)
+        variance = columns[4] / size.square()
+        features = [log_ratio(variance, SQUARE_FLOOR), log_ratio(height.square(), SQUARE_FLOOR), distance]
+        return Candidates(planes[..., :3], stacked(features), columns[5])
 
 
 @full_precision
 def small_planes(pos: Tensor, table: Tensor) -> SmallPlanes:
-    """The planes through the nearest points in each row (M, K) of a neighbour table, the point itself first."""
-    around = pos.index_select(0, table.flatten()).view(*table.shape, -1)
-    edge = around - around[:, :1]
+    """The planes of the points in each row of a neighbour table (M, K), the point itself first."""
+    fitted = pos.index_select(0, table.flatten()).view(*table.shape, -1)
+    edge = fitted - fitted[:, :1]
     mean = edge.mean(1)
     centred = edge - mean.unsqueeze(1)
     covariance = (centred.transpose(1, 2) @ centred).double() / table.shape[1]  # on lines float32 has too few digits
-    least, middle, largest = closed_eigenvalues(covariance).clamp_min(0).to(pos.dtype).unbind(-1)
-    broad = rising(middle / positive(largest), RANK, LINE)
-    sound = broad * (1 - rising(least / positive(middle), *ROUND))
-    return SmallPlanes(principal_axis(-covariance).to(pos.dtype), mean, least, sound)
+    smallest, middle, largest = closed_eigenvalues(covariance).clamp_min(0).to(pos.dtype).unbind(-1)
+    not_collinear = linear_step(middle / safe_divisor(largest), *NOT_COLLINEAR)
+    validity = not_collinear * (1 - linear_step(smallest / safe_divisor(middle), *ISOTROPIC))
+    return SmallPlanes(principal_axis(-covariance).to(pos.dtype), mean, smallest, validity)
 
 
 class Jet(Source[None]):
     """The normal of a height field of order two over the plane of the latest estimate (``layers.jet``)."""
 
-    count, width, prior = 1, 1, 1.0
+    count, width, initial_logit = 1, 1, 1.0
 
     def plan(self, geometry: Geometry) -> None:
-        """Nothing beside the surroundings."""
+        """None: the jet is fitted to the neighbours."""
 
     @full_precision
     @torch.no_grad()
-    def candidates(self, planned: None, near: Surroundings) -> Candidates:
-        """The candidate, with the root mean square height of the neighbours above the field."""
-        normal, rough = jet(near.edge[:, :JET], near.estimates[:, -1].detach())
-        known = log_share(rough.square(), 1e-6).view(-1, 1, 1)
-        return Candidates(normal.unsqueeze(1), known, torch.zeros_like(near.size))
+    def candidates(self, plan: None, neighbourhood: ScaledNeighbourhoods) -> Candidates:
+        """The candidate; its feature is the root mean squared residual of the fit, on a logarithmic scale."""
+        normal, residual = jet(neighbourhood.edge[:, :JET_NEIGHBOURS], neighbourhood.estimates[:, -1].detach())
+        features = log_ratio(residual.square(), SQUARE_FLOOR).view(-1, 1, 1)
+        return Candidates(normal.unsqueeze(1), features, torch.zeros_like(neighbourhood.size))
 
 
 class Estimates(Source[None]):
-    """The normals estimated so far. With gradient.
+    """The normals estimated so far, with gradient.
 
     Args:
         count: their number.
     """
 
-    width, prior = 0, 1.0
+    width, initial_logit = 0, 1.0
 
     def __init__(self, count: int) -> None:
         self.count = count
 
     def plan(self, geometry: Geometry) -> None:
-        """Nothing beside the surroundings."""
+        """None: estimates are no function of the geometry."""
 
-    def candidates(self, planned: None, near: Surroundings) -> Candidates:
-        """Nothing is known of each, beside what ``Select`` measures of all candidates."""
-        prior = near.edge.new_zeros(near.edge.shape[0], self.count)
-        return Candidates(near.estimates, prior.unsqueeze(-1)[..., :0], prior)
+    def candidates(self, plan: None, neighbourhood: ScaledNeighbourhoods) -> Candidates:
+        """The candidates, without features."""
+        prior = neighbourhood.edge.new_zeros(neighbourhood.edge.shape[0], self.count)
+        return Candidates(neighbourhood.estimates, prior.unsqueeze(-1)[..., :0], prior)

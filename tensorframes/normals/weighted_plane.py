@@ -1,4 +1,4 @@
-"""A least-squares plane whose weights a network computes from invariants of each neighbour; of ``PlaneFitHead``."""
+"""A weighted least-squares plane whose weights a network computes; the fit of ``PlaneFitHead``."""
 
 from __future__ import annotations
 
@@ -8,58 +8,45 @@ import torch
 from torch import Tensor, nn
 
 from tensorframes.layers import silu, smallest_eigenvector
-from tensorframes.normals.candidates import stacked
+from tensorframes.normals.candidates import safe_divisor, stacked
 from tensorframes.normals.fit import Fit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
 from tensorframes.normals.weighted_fit import (
-    AGREED,
-    FAR,
-    FIRST,
-    FLOOR,
+    HEIGHT_FLOOR,
+    INITIAL_LOG_STRENGTH,
+    MOST_THICKNESSES,
+    THICKNESS_NEIGHBOURS,
     least_weight,
-    logarithm,
-    reach_of,
-    residual,
-    spread_covariance,
-    tangents,
+    log_height,
+    pooled_covariance,
+    prior_matrix,
+    radii,
+    residual_variance,
 )
 from tensorframes.reps import full_precision
 
-OF_EDGE, OF_POINT = 11, 3  # numbers of invariants beside the embeddings
+EDGE_INVARIANTS, POINT_INVARIANTS = 11, 3  # numbers of invariant inputs beside the embeddings
 
 
 class PlaneFit(nn.Module):
-    r"""One weighted least-squares plane with a prior.
+    r"""One weighted least-squares plane with the priors of ``WeightedFit``: the normal is the eigenvector of the
+    smallest eigenvalue of
 
-    With :math:`\bar r = \sum_j w_{ij} r_{ij} / \sum_j w_{ij}`, the normal is the eigenvector of the smallest eigenvalue
-    of
+    .. math:: C_i + \kappa_i \Big(e^{b_i} (I - g_i g_i^T)
+        + \frac{\sum_j w_{ij}\, e^{c_{ij}} (I - g_j g_j^T)}{\sum_j w_{ij}}\Big).
 
-    .. math:: C_i = \frac{\sum_j w_{ij} (r_{ij} - \bar r)(r_{ij} - \bar r)^T}{\sum_j w_{ij}}
-        + e^{b_i} \kappa_i\, (I - g_i g_i^T), \qquad \kappa_i = \det C_i^0 / \operatorname{tr} \operatorname{adj} C_i^0,
+    The weights w and the log strengths c are outputs of a network, b of ``PlaneFitHead``. The inputs of the network are
+    the embeddings of i and j, and more invariants than in ``WeightedFit``:
 
-    :math:`C^0` the first term and g the normal before. kappa is about the smallest eigenvalue of :math:`C^0`: the
-    residual of the fit sets how much the prior is worth, so that points in a plane give the plane's normal whatever the
-    network says. Weights are sigmoids of invariants: :math:`|r_{ij}|`, the heights :math:`|g_i \cdot r_{ij}|` and
-    :math:`|g_j \cdot r_{ij}|`, :math:`(g_i \cdot g_j)^2`, the shape of the fit before (its eigenvalues' ratios), and
-    the embeddings of i and j. They fall off with the distance from the start, and coarse levels start low:
-    untrained, it is close to a plane through the nearest points.
+    - of an edge: :math:`|r_{ij}|`; the heights :math:`h = |g_i \cdot r_{ij}|` and :math:`|g_j \cdot r_{ij}|`, also on a
+      logarithmic scale; h, measured from the point and from the mean of the previous fit, divided by the thickness
+      :math:`\sigma` of that fit (its root mean square height), as residuals in iteratively reweighted least squares
+      (Holland and Welsch 1977); :math:`(g_i \cdot g_j)^2`, and :math:`1 - (g_i \cdot g_j)^2` on a logarithmic scale.
+    - of the point: the ratios of the eigenvalues of the previous fit, the logarithm of its thickness, and the mean of
+      its hidden features over its neighbours.
 
-    The prior holds the normals before of the fitted points, too:
-
-    .. math:: C_i \mathrel{+}= \kappa_i\, \frac{\sum_j w_{ij}\, e^{c_{ij}} (I - g_j g_j^T)}{\sum_j w_{ij}},
-
-    c a second number the network gives of each edge, w here without the counts of what coarse points stand for.
-    Neighbours have seen other points: on smooth surfaces the mean of their normals is better than the plane of one
-    neighbourhood, and beside an edge the network selects among them, as in bilateral normal filtering (Zheng et al.
-    2011). To begin with all are taken alike, and count little.
-
-    Further invariants of an edge are its height :math:`h = g_i \cdot r_{ij}` over the thickness
-    :math:`\sigma` of the fit before (its root mean square height), measured from the point and from that fit's mean,
-    as iteratively reweighted least squares weighs by residuals (Holland and Welsch 1977, *Robust regression using
-    iteratively reweighted least-squares*); the logarithms of :math:`|h|`, of the neighbour's
-    :math:`|g_j \cdot r_{ij}|` and of :math:`1 - (g_i \cdot g_j)^2`, so that points in one facet stand out from
-    points hardly off it; and of the point the logarithm of the thickness, and the mean over its neighbours of
-    the hidden features of the fit before. Several fits in turn close in on the facet that the point lies in.
+    At initialisation the weights decrease with the distance and are small at coarse levels: the fit is close to a plane
+    through the nearest points. A sequence of such fits converges to the facet that the point lies in.
 
     Args:
         levels: of the fitted points. hidden: width of the network. embedding: width of the points' embedding.
@@ -67,81 +54,100 @@ class PlaneFit(nn.Module):
 
     def __init__(self, levels: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.receiver = nn.Linear(embedding + OF_POINT + hidden, hidden)
+        self.receiver = nn.Linear(embedding + POINT_INVARIANTS + hidden, hidden)
         self.sender = nn.Linear(embedding, hidden, bias=False)
-        self.geometry = nn.Linear(OF_EDGE, hidden, bias=False)
-        self.level = nn.Parameter(torch.zeros(levels, hidden))
+        self.geometry = nn.Linear(EDGE_INVARIANTS, hidden, bias=False)
+        self.level = nn.Parameter(torch.zeros(levels, hidden))  # learned embedding of each level
         self.weigh = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
         self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
-        self.agreed = nn.Linear(hidden // 2, 1)
+        self.agreed = nn.Linear(hidden // 2, 1)  # computes c
         with torch.no_grad():
             self.agreed.weight.zero_()
-            self.agreed.bias.fill_(AGREED)
+            self.agreed.bias.fill_(INITIAL_LOG_STRENGTH)
 
     def forward(
-        self, near: Neighbourhoods, normals: Tensor, before: Fit, prior: Tensor, embedding: Tensor, sent: Tensor
+        self,
+        neighbourhood: Neighbourhoods,
+        others: Tensor,
+        previous: Fit,
+        prior: Tensor,
+        embedding: Tensor,
+        senders: Tensor,
     ) -> Fit:
-        """Planes of the M points, their normals toward the ones before.
+        """Planes of the M points, their normals with the signs of the previous ones.
 
         Args:
-            near: which points are fitted. normals: (M, K, 3) before, at these.
-            before: the fit before, or the guess. prior: (M,) b. embedding: (M, T) of these points. sent: (N, hidden)
-                ``sender`` of the embeddings of all points, computed once for all parts.
+            neighbourhood: the fitted points. others: (M, K, 3) their previous normals g_j.
+            previous: the previous fit, or the initial estimate. prior: (M,) b. embedding: (M, E) of the M points.
+            senders: (N, hidden) ``sender`` of the embeddings of all points, computed once for all chunks.
         """
-        edge, kind, table, own = near.edge, near.kind, near.table, before.normal
-        invariants, shape = _invariants(near, normals, before.detach())
-        features = edge.new_zeros(len(edge), self.level.shape[1]) if before.features is None else before.features
+        invariants, shape = _invariants(neighbourhood, others, previous.detach())
+        hidden = self._hidden(neighbourhood, invariants, shape, previous, embedding, senders)
+        level = neighbourhood.level
+        bias = self.level_bias[level] - self.narrowness[level] * invariants[..., 0].square()
+        features = self.weigh[1:3](hidden)
+        weight = (self.weigh[3](features).squeeze(-1) + bias).sigmoid() + least_weight(neighbourhood)
+        mean, covariance = pooled_covariance(neighbourhood, weight)
+        strength = weight * self.agreed(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
+        priors = prior_matrix(previous.normal, others, prior.clamp(-8, 6).exp().view(-1, 1, 1), strength)
+        total = covariance + residual_variance(covariance).view(-1, 1, 1) * priors
+        normal, eigenvalues = smallest_eigenvector(total)
+        normal = normal * torch.where((normal * previous.normal).sum(-1, keepdim=True) < 0, -1, 1)
+        variance = ((covariance * normal.unsqueeze(1)).sum(-1) * normal).sum(-1)
+        return Fit(normal, eigenvalues, (mean * normal).sum(-1), variance.clamp_min(0).sqrt(), hidden.mean(1))
+
+    def _hidden(
+        self,
+        neighbourhood: Neighbourhoods,
+        invariants: Tensor,
+        shape: Tensor,
+        previous: Fit,
+        embedding: Tensor,
+        senders: Tensor,
+    ) -> Tensor:
+        """Hidden features (M, K, hidden) of the edges."""
+        features = previous.features
+        if features is None:
+            features = neighbourhood.edge.new_zeros(len(neighbourhood.edge), self.level.shape[1])
         receivers = self.receiver(torch.cat([embedding, shape, features], dim=-1))
         hidden = self.geometry(invariants)
-        hidden += sent.index_select(0, table.flatten()).view_as(hidden)
+        hidden += senders.index_select(0, neighbourhood.table.flatten()).view_as(hidden)
         hidden += receivers.unsqueeze(1)
-        hidden += self.level[kind]
-        hidden = self.weigh[0](hidden)
-        start = self.level_bias[kind] - self.narrowness[kind] * invariants[..., 0].square()
-        features = self.weigh[1:3](hidden)
-        weight = (self.weigh[3](features).squeeze(-1) + start).sigmoid() + least_weight(near)
-        mean, fit = spread_covariance(near, weight)
-        share = weight * self.agreed(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
-        priors = prior.clamp(-8, 6).exp().view(-1, 1, 1) * tangents(own.unsqueeze(1)) + tangents(normals, share)
-        total = fit + residual(fit).view(-1, 1, 1) * priors
-        normal, values = smallest_eigenvector(total)
-        normal = normal * torch.where((normal * own).sum(-1, keepdim=True) < 0, -1, 1)
-        variance = ((fit * normal.unsqueeze(1)).sum(-1) * normal).sum(-1)
-        return Fit(normal, values, (mean * normal).sum(-1), variance.clamp_min(0).sqrt(), hidden.mean(1))
+        hidden += self.level[neighbourhood.level]
+        activated: Tensor = self.weigh[0](hidden)
+        return activated
 
 
-def _invariants(near: Neighbourhoods, normals: Tensor, before: Fit) -> tuple[Tensor, Tensor]:
-    """Invariants of the edges (M, K, OF_EDGE), their lengths first, and of the points (M, OF_POINT)."""
-    edges = _edges(near, normals, before.normal)
-    reach = edges.reach[:, :1]
-    centre, thickness = before.centre, before.thickness
-    if centre is None or thickness is None:
-        nearest = edges.height[:, : min(FIRST, near.counts[0])]
-        centre = nearest.mean(-1)
-        thickness = (nearest - centre.unsqueeze(-1)).square().mean(-1).sqrt()
-    centre, thickness = centre.unsqueeze(-1), thickness.unsqueeze(-1)
-    off = (edges.height - centre).abs()
-    unit = thickness + FLOOR * reach
-    more = [
-        off / edges.reach,
-        (off / unit).clamp(max=FAR) / 2,
-        (edges.height.abs() / unit).clamp(max=FAR) / 2,
-        logarithm(edges.height.abs() / reach),
-        logarithm(edges.far_height.abs() / reach),
-        (1 - edges.agreement + 1e-4).log() / 4 + 1,
+def _invariants(neighbourhood: Neighbourhoods, others: Tensor, previous: Fit) -> tuple[Tensor, Tensor]:
+    """Invariants of the edges (M, K, EDGE_INVARIANTS), the length over the radius first, and of the points
+    (M, POINT_INVARIANTS)."""
+    edges = _edges(neighbourhood, others, previous.normal)
+    radius = edges.radius[:, :1]
+    mean, thickness = previous.height, previous.thickness
+    if mean is None or thickness is None:
+        nearest = edges.height[:, : min(THICKNESS_NEIGHBOURS, neighbourhood.counts[0])]
+        mean = nearest.mean(-1)
+        thickness = (nearest - mean.unsqueeze(-1)).square().mean(-1).sqrt()
+    mean, thickness = mean.unsqueeze(-1), thickness.unsqueeze(-1)
+    deviation, unit = (edges.height - mean).abs(), thickness + HEIGHT_FLOOR * radius
+    further = [
+        deviation / edges.radius,
+        (deviation / unit).clamp(max=MOST_THICKNESSES) / 2,
+        (edges.height.abs() / unit).clamp(max=MOST_THICKNESSES) / 2,
+        log_height(edges.height.abs() / radius),
+        log_height(edges.other_height.abs() / radius),
+        (1 - edges.squared_cosine + 1e-4).log() / 4 + 1,
     ]
-    shape = torch.cat([_shape(before, near), logarithm(thickness / reach)], dim=-1)
-    return stacked([*edges.plain(), *more]), shape
+    shape = torch.cat([_shape(previous, neighbourhood), log_height(thickness / radius)], dim=-1)
+    return stacked([*edges.features(), *further]), shape
 
 
-def _shape(before: Fit, near: Neighbourhoods) -> Tensor:
-    """Square roots of the two smaller eigenvalues over the largest (M, 2): how thick and wide the fit before was; zeros
-    of a guess."""
-    if before.values is None:
-        return near.edge.new_zeros(len(near.rows), 2)
-    largest = before.values[:, 2:]
-    ratios = before.values[:, :2].clamp_min(0) / torch.where(largest > 0, largest, torch.ones_like(largest))
+def _shape(previous: Fit, neighbourhood: Neighbourhoods) -> Tensor:
+    """Square roots of the ratios of the two smaller eigenvalues to the largest (M, 2); zeros of an initial estimate."""
+    if previous.eigenvalues is None:
+        return neighbourhood.edge.new_zeros(len(neighbourhood.rows), 2)
+    ratios = previous.eigenvalues[:, :2].clamp_min(0) / safe_divisor(previous.eigenvalues[:, 2:])
     return ratios.sqrt()
 
 
@@ -150,24 +156,24 @@ class _Edges:
     """Invariants of edges, each (M, K)."""
 
     length: Tensor
-    reach: Tensor  # the longest edge of the same level's
-    height: Tensor  # along the point's own normal, signed
-    far_height: Tensor  # along the neighbour's, signed
-    agreement: Tensor  # squared cosine between the two normals
+    radius: Tensor  # of the neighbourhood at the level of the neighbour (``radii``)
+    height: Tensor  # signed, along the previous normal of the point
+    other_height: Tensor  # signed, along that of the neighbour
+    squared_cosine: Tensor  # of the angle between the two normals
 
-    def plain(self) -> list[Tensor]:
-        """Distance, reach, two heights, agreement."""
-        heights = [height.abs() / self.reach for height in (self.height, self.far_height)]
-        return [self.length / self.reach, self.reach.log1p(), *heights, self.agreement]
+    def features(self) -> list[Tensor]:
+        """Length, radius, two heights, squared cosine."""
+        heights = [height.abs() / self.radius for height in (self.height, self.other_height)]
+        return [self.length / self.radius, self.radius.log1p(), *heights, self.squared_cosine]
 
 
 @full_precision
-def _edges(near: Neighbourhoods, normals: Tensor, own: Tensor) -> _Edges:
-    length, own = near.edge.norm(dim=-1), own.unsqueeze(-1)
+def _edges(neighbourhood: Neighbourhoods, others: Tensor, normal: Tensor) -> _Edges:
+    length, normal = neighbourhood.edge.norm(dim=-1), normal.unsqueeze(-1)
     return _Edges(
         length,
-        reach_of(length, near.counts),
-        (near.edge @ own).squeeze(-1),
-        (near.edge * normals).sum(-1),
-        (normals @ own).squeeze(-1).square(),
+        radii(length, neighbourhood.counts),
+        (neighbourhood.edge @ normal).squeeze(-1),
+        (neighbourhood.edge * others).sum(-1),
+        (others @ normal).squeeze(-1).square(),
     )

@@ -82,27 +82,27 @@ class ConfidenceTraining(NormalTraining):
         if not any(parameter.requires_grad for parameter in estimator.parameters()):
             raise ValueError("expected a network with a model of its error (model.head.error), got one without")
         self._likelihoods: list[Score] = []
-        self._evidence = torch.empty(0)  # (K, F + 1) float16: evidence and angle of each remembered point
+        self._memory = torch.empty(0)  # (K, F + 1) float16: features and angle of each remembered point
 
     def _minimised(self, prediction: Prediction, batch: Batch) -> Tensor:
         """Remembers points of the batch; the loss of points drawn from all that are remembered."""
-        if prediction.evidence is None:
+        if prediction.error_features is None:
             raise ValueError("expected a network that tells what its error is predicted from, got one without")
-        seen = torch.column_stack([prediction.evidence, angle_to_truth(prediction.normal, batch)])
-        seen = seen[torch.randperm(len(seen), device=seen.device)[:KEPT]].half()
-        self._evidence = torch.cat([self._evidence.to(seen).reshape(-1, seen.shape[1]), seen])[-REMEMBERED:]
-        drawn = torch.randint(len(self._evidence), (DRAWN,), device=seen.device)
-        features, angle = self._evidence[drawn].float().split([seen.shape[1] - 1, 1], dim=1)
+        rows = torch.column_stack([prediction.error_features, angle_to_truth(prediction.normal, batch)])
+        rows = rows[torch.randperm(len(rows), device=rows.device)[:KEPT]].half()
+        self._memory = torch.cat([self._memory.to(rows).reshape(-1, rows.shape[1]), rows])[-REMEMBERED:]
+        drawn = torch.randint(len(self._memory), (DRAWN,), device=rows.device)
+        features, angle = self._memory[drawn].float().split([rows.shape[1] - 1, 1], dim=1)
         return -log_density(self.estimator.get_submodule(LEARNED)(features), angle[:, 0]).mean()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """As in ``NormalTraining``; adds the remembered points."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[STORED] = self._evidence.cpu()
+        checkpoint[STORED] = self._memory.cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remembers the points of the checkpoint."""
-        self._evidence = checkpoint.get(STORED, self._evidence)
+        self._memory = checkpoint.get(STORED, self._memory)
 
     def train(self, mode: bool = True) -> ConfidenceTraining:
         """Set the mode of the model of the error; the network stays in evaluation mode."""

@@ -126,7 +126,7 @@ def test_the_recipe_composes(tmp_path: Path) -> None:
 
 
 def test_a_network_that_answers_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "answers_of", estimate.answers_of)  # the command replaces it
+    monkeypatch.setattr(estimate, "normals_and_errors_of", estimate.normals_and_errors_of)  # the command replaces it
     source, target = tmp_path / "source.xyz", tmp_path / "target.ply"
     np.savetxt(source, bench_large.torus(500))
     assert bench_large.child("none", "250000", str(source), str(target)) == 0

@@ -22,7 +22,7 @@ from tensorframes.normals import (
     predict,
     pretrained,
 )
-from tensorframes.normals.blocks import blocks, surroundings
+from tensorframes.normals.blocks import blocks, margin_rows
 from tensorframes.normals.normalise import merged_cloud
 from tensorframes.reps import Representation
 from tensorframes.testing import random_orthogonal
@@ -118,36 +118,36 @@ def test_every_block_is_in_the_exact_scale_of_the_cloud(ellipsoid: np.ndarray, m
 
 
 @pytest.mark.parametrize("reach", [0.5, 4.0, 50.0])
-def test_surroundings_are_the_points_within_so_many_spacings(ellipsoid: np.ndarray, reach: float) -> None:
+def test_margins_are_the_points_within_so_many_spacings(ellipsoid: np.ndarray, reach: float) -> None:
     rows, scale = next(blocks(ellipsoid, 200)), 0.25
     distance = np.linalg.norm(ellipsoid[:, None] - ellipsoid[rows], axis=2)
     spacing = spacings(ellipsoid[rows]).clip(scale, max(scale, np.quantile(spacings(ellipsoid[rows]), 0.999)))
     assert spacing.min() == scale < spacing.max()
     outside = ~np.isin(np.arange(1500), rows)
     expected = np.flatnonzero(outside & (distance.min(1) < reach * spacing[distance.argmin(1)]))
-    np.testing.assert_array_equal(surroundings(ellipsoid, rows, scale, reach, 1500), expected)
-    few = surroundings(ellipsoid, rows, scale, reach, 30)
+    np.testing.assert_array_equal(margin_rows(ellipsoid, rows, scale, reach, 1500), expected)
+    few = margin_rows(ellipsoid, rows, scale, reach, 30)
     assert set(few) == set(expected[distance.min(1)[expected].argsort()[:30]])
 
 
-def test_where_points_are_sparse_surroundings_reach_farther(ellipsoid: np.ndarray) -> None:
+def test_where_points_are_sparse_margins_reach_farther(ellipsoid: np.ndarray) -> None:
     pos = np.concatenate([ellipsoid[:20] * 10, ellipsoid[20:] + 60])
-    near = surroundings(pos, np.arange(10), 0.2, 3.0, 1500)
+    near = margin_rows(pos, np.arange(10), 0.2, 3.0, 1500)
     assert len(near) > 5
-    assert len(surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)) > 500
-    assert 10 not in surroundings(pos, np.arange(100, 700), 0.2, 3.0, 1500)
+    assert len(margin_rows(pos, np.arange(100, 700), 0.2, 3.0, 1500)) > 500
+    assert 10 not in margin_rows(pos, np.arange(100, 700), 0.2, 3.0, 1500)
 
 
-def test_which_surroundings_are_left_out_is_no_matter_of_order() -> None:
+def test_the_nearest_rows_of_a_margin_do_not_depend_on_the_order() -> None:
     axis = np.arange(9.0)
     pos = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
     inner = np.flatnonzero((np.abs(pos - 4) <= 1).all(1))
     order = np.random.default_rng(0).permutation(len(pos))
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    few = surroundings(pos, inner, 1.0, 2.0, 60)
+    few = margin_rows(pos, inner, 1.0, 2.0, 60)
     assert 0 < len(few) <= 60
-    assert set(order[surroundings(pos[order], np.sort(place[inner]), 1.0, 2.0, 60)]) == set(few)
+    assert set(order[margin_rows(pos[order], np.sort(place[inner]), 1.0, 2.0, 60)]) == set(few)
 
 
 def test_blocks_that_see_everything_give_the_normals_of_one_pass(

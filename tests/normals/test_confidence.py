@@ -20,8 +20,8 @@ from tensorframes.normals import (
     PlaneHead,
     Select,
     WeightedFit,
-    answers_of,
     normals_and_confidence,
+    normals_and_errors_of,
 )
 from tensorframes.normals.candidates import log_sine
 from tensorframes.normals.confidence import ErrorModel, confidence, expected_error, log_density
@@ -128,8 +128,8 @@ def test_normals_are_the_same_without_the_model(estimator: NormalEstimator, kind
 
 def test_answers_by_blocks_and_rows(estimator: NormalEstimator) -> None:
     pos = np.concatenate([points().numpy(), [[np.nan, 0, 0]]])
-    whole, blocks = answers_of(estimator, pos), answers_of(estimator, pos, block=120)
-    rows = answers_of(estimator, pos, np.array([200, 3]))
+    whole, blocks = normals_and_errors_of(estimator, pos), normals_and_errors_of(estimator, pos, block=120)
+    rows = normals_and_errors_of(estimator, pos, np.array([200, 3]))
     assert whole.error is not None
     assert blocks.error is not None
     assert rows.error is not None
@@ -144,11 +144,11 @@ def test_mixed_precision_leaves_small_angles_between_normals(estimator: NormalEs
     network, pos = copy.deepcopy(estimator).float(), points().float()
     with torch.autocast("cpu", torch.bfloat16):
         found = network(pos)
-    assert found.evidence is not None
+    assert found.error_features is not None
     cosine = (found.iterates.double() * found.normal.double()).sum(-1).T
     expected = log_sine(1 - cosine.square())
     assert (expected < log_sine(torch.tensor(math.sin(math.radians(2)) ** 2))).any()
-    assert (found.evidence[:, -expected.shape[1] :] - expected).abs().max() < 0.05
+    assert (found.error_features[:, -expected.shape[1] :] - expected).abs().max() < 0.05
 
 
 @pytest.mark.parametrize("rows", [[200], []])
@@ -156,9 +156,9 @@ def test_rows_without_a_normal_have_an_error_where_the_network_has_a_model(
     estimator: NormalEstimator, kind: str, rows: list[int]
 ) -> None:
     pos = np.concatenate([points().numpy(), [[np.nan, 0, 0]]])
-    assert answers_of(estimator, pos, np.array(rows)).error.tolist() == [1.0] * len(rows)
+    assert normals_and_errors_of(estimator, pos, np.array(rows)).error.tolist() == [1.0] * len(rows)
     bare = NormalEstimator(LearnedFrames(hidden=8), estimator.backbone, partial(HEADS[kind], error=False)).eval()
-    assert answers_of(bare.double(), pos, np.array(rows)).error is None
+    assert normals_and_errors_of(bare.double(), pos, np.array(rows)).error is None
 
 
 def test_confidence_is_of_the_type_of_the_points(estimator: NormalEstimator) -> None:

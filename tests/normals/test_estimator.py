@@ -56,7 +56,7 @@ def profile_of(network: NormalEstimator, pos: torch.Tensor) -> torch.Tensor:
 def test_points_move_towards_the_plane_that_was_fitted() -> None:
     head = old_head(TensorReps("8x0")).double()
     fit = Fit(
-        torch.eye(3).double()[2:].expand(2, 3), centre=torch.tensor([0.5, -0.2]).double(), features=torch.zeros(2, 8)
+        torch.eye(3).double()[2:].expand(2, 3), height=torch.tensor([0.5, -0.2]).double(), features=torch.zeros(2, 8)
     )
     with torch.no_grad():
         head.offsets[0].share.weight.zero_()
@@ -66,7 +66,7 @@ def test_points_move_towards_the_plane_that_was_fitted() -> None:
         replace(fit, features=fit.features.double()), embedding, torch.tensor([2, 0]), before
     )
     assert torch.allclose(moved[:, 2], torch.tensor([-0.2, 0.0, 0.5]).double())
-    assert torch.allclose(after.centre, torch.zeros(2).double(), atol=1e-6)
+    assert torch.allclose(after.height, torch.zeros(2).double(), atol=1e-6)
 
 
 def test_normals_are_unit_and_gradients_finite_in_training() -> None:

@@ -60,7 +60,7 @@ def test_normals_and_errors_of_prepared_clouds_are_the_estimators() -> None:
 def test_points_on_lines_are_among_the_inputs() -> None:
     """Otherwise the test above would not see what replaces their normals."""
     exportable = ExportableEstimator(pretrained("fast"))
-    assert exportable.prepare(lines(300))["plan.lines"].sum() > 20
+    assert exportable.prepare(lines(300))["plan.collinear"].sum() > 20
 
 
 def test_a_small_network_is_exported_for_clouds_of_any_size() -> None:

@@ -12,15 +12,15 @@ from tensorframes.geometry.eigen import closed_eigenvalues, eigvalsh
 from tensorframes.layers import Geometry, measured
 from tensorframes.normals import Jet, LocalPlanes, NeighbourPlanes, RegionPlanes, Select
 from tensorframes.normals.candidates import (
-    NEVER,
+    LEAST_LOG_PRIOR,
     Source,
-    along,
     by_axis,
+    linear_step,
     log_prior,
-    log_share,
-    rising,
-    spread,
-    surroundings,
+    log_ratio,
+    normalised_covariance,
+    planarity_prior,
+    scaled_neighbourhoods,
     thickness,
 )
 from tensorframes.testing import assert_equivariant, random_orthogonal
@@ -109,14 +109,14 @@ def test_the_normal_has_the_sign_of_the_latest_estimate() -> None:
     assert torch.allclose(here, -there, atol=1e-9)
 
 
-def test_a_candidate_that_is_no_plane_is_not_selected() -> None:
+def test_candidates_from_collinear_points_are_not_selected() -> None:
     line = torch.arange(40.0, dtype=torch.float64).unsqueeze(1) * torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
     estimates = torch.nn.functional.normalize(torch.randn(40, 1, 3, dtype=torch.float64), dim=-1)
     part = select(LocalPlanes([[8, 16]]), NeighbourPlanes(5, 6))
     known = geometry(line, part)
-    near = surroundings(known, torch.arange(40), estimates, part.nearest)
-    for source, planned in list(zip(part.sources.values(), part.plan(known), strict=True))[:2]:
-        assert (source.candidates(planned, near).log_prior < 0.9 * NEVER).all()
+    neighbourhood = scaled_neighbourhoods(known, torch.arange(40), estimates, part.nearest)
+    for source, plan in list(zip(part.sources.values(), part.plan(known), strict=True))[:2]:
+        assert (source.candidates(plan, neighbourhood).log_prior < 0.9 * LEAST_LOG_PRIOR).all()
     assert error(selected(part, line, estimates), estimates[:, 0]).max() < 1e-5
 
 
@@ -133,9 +133,10 @@ def test_selections_stay_in_full_precision() -> None:
 def test_features_of_candidates_are_of_order_one() -> None:
     part, pos = every(), 10 * rough()
     known = geometry(pos, part)
-    near = surroundings(known, torch.arange(120), torch.nn.functional.normalize(pos, dim=-1).unsqueeze(1), part.nearest)
-    for source, planned in zip(part.sources.values(), part.plan(known), strict=True):
-        found = source.candidates(planned, near)
+    estimates = torch.nn.functional.normalize(pos, dim=-1).unsqueeze(1)
+    neighbourhood = scaled_neighbourhoods(known, torch.arange(120), estimates, part.nearest)
+    for source, plan in zip(part.sources.values(), part.plan(known), strict=True):
+        found = source.candidates(plan, neighbourhood)
         assert found.directions.shape == (120, source.count, 3)
         assert found.features.shape == (120, source.count, source.width)
         assert found.log_prior.shape == (120, source.count)
@@ -143,10 +144,10 @@ def test_features_of_candidates_are_of_order_one() -> None:
         assert found.features.abs().amax() < 4 if source.width else True
 
 
-def test_scales_of_numbers() -> None:
-    assert rising(torch.tensor([0.0, 1.5, 9.0]), 1, 2).tolist() == [0, 0.5, 1]
+def test_scales_of_features() -> None:
+    assert linear_step(torch.tensor([0.0, 1.5, 9.0]), 1, 2).tolist() == [0, 0.5, 1]
     assert log_prior(torch.tensor([1.0, 0.0])).tolist() == pytest.approx([0, -69.08], abs=0.01)
-    assert log_share(torch.tensor([0.0, 1.0]), 1e-4).tolist() == pytest.approx([-1, 1], abs=1e-3)
+    assert log_ratio(torch.tensor([0.0, 1.0]), 1e-4).tolist() == pytest.approx([-1, 1], abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -165,15 +166,15 @@ def test_wrong_settings_are_refused(make: Callable[[], object], message: str) ->
 
 
 def priors(normals: Tensor, points: Tensor) -> Tensor:
-    """What ``along`` says of normals (1, C, 3) at points (K, 3)."""
-    covariance = spread(points.unsqueeze(0))
-    thick, exact = thickness(by_axis(normals), covariance), eigvalsh(covariance)
-    given = along(thick, closed_eigenvalues(covariance))
-    torch.testing.assert_close(along(thick, exact), given, rtol=1e-6, atol=1e-9)
-    return given[0]
+    """``planarity_prior`` of normals (1, C, 3) at points (K, 3)."""
+    covariance = normalised_covariance(points.unsqueeze(0))
+    variance, exact = thickness(by_axis(normals), covariance), eigvalsh(covariance)
+    prior = planarity_prior(variance, closed_eigenvalues(covariance))
+    torch.testing.assert_close(planarity_prior(variance, exact), prior, rtol=1e-6, atol=1e-9)
+    return prior[0]
 
 
-def test_no_normal_stands_across_points_that_spread_over_a_plane() -> None:
+def test_only_the_normal_of_points_that_spread_over_a_plane_has_a_prior() -> None:
     flat = torch.randn(40, 3, generator=torch.Generator().manual_seed(6)).double() * torch.tensor([1.0, 1.0, 0.05])
     line = flat * torch.tensor([1.0, 0.05, 1.0])
     axes = torch.eye(3, dtype=torch.float64).unsqueeze(0)

@@ -1,4 +1,4 @@
-"""Exact planes: which of them are facets, and which are what regular sampling leaves."""
+"""The support of exact planes: of facets, and of planes that hold points because these are sampled regularly."""
 
 import pytest
 import torch
@@ -35,10 +35,10 @@ def roof(count: int = 400) -> Tensor:
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.05, 0.3])
-def test_planes_across_a_lattice_are_not_valid(noise: float) -> None:
+def test_planes_that_cross_a_lattice_are_not_valid(noise: float) -> None:
     across = of_plane(grid(noise), 220, [1, 0, 0], [0, 1, 0], [1, 1, 0])
     assert (across.validity() == 0).all()
-    assert (across.balance > 1).all()
+    assert (across.two_sidedness > 1).all()
     if noise < 0.1:
         assert (across.isotropy < 0.1).all()
 
@@ -46,8 +46,8 @@ def test_planes_across_a_lattice_are_not_valid(noise: float) -> None:
 def test_a_facet_is_valid_beside_its_edge_too() -> None:
     near_edge = of_plane(roof(), 0, [0, 0, 1])
     assert near_edge.validity().item() == 1
-    assert near_edge.balance.item() == 0
-    assert 0.5 < near_edge.portion.item() < 1
+    assert near_edge.two_sidedness.item() == 0
+    assert 0.5 < near_edge.inlier_ratio.item() < 1
 
 
 def test_a_flat_lattice_is_a_facet() -> None:
@@ -69,12 +69,12 @@ def test_planes_of_scan_lines_are_not_valid() -> None:
     assert (across.isotropy < 0.05).all()
 
 
-def test_a_corner_of_several_planes_is_rivalled() -> None:
+def test_planes_with_as_many_inliers_compete() -> None:
     """The lattice of a solid: three planes through each point, none of them more a facet than the others."""
     axis = torch.arange(-3.0, 4).double()
     solid = torch.cartesian_prod(axis, axis, axis)
     found = of_plane(solid, len(solid) // 2, [1, 0, 0], [0, 1, 0], [0, 0, 1])
-    assert (found.rivalry > 0.6).all()
+    assert (found.competition > 0.6).all()
     assert (found.validity() == 0).all()
 
 

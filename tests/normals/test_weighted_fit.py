@@ -9,7 +9,7 @@ from torch import Tensor
 from tensorframes.layers import PooledMoments
 from tensorframes.normals import WeightedFit
 from tensorframes.normals.neighbourhoods import Neighbourhoods
-from tensorframes.normals.weighted_fit import LEAST, least_weight, residual, tangents
+from tensorframes.normals.weighted_fit import LEAST_WEIGHT, least_weight, residual_variance, tangent_projectors
 from tensorframes.testing import assert_equivariant
 
 
@@ -20,13 +20,13 @@ def neighbourhoods(pos: Tensor) -> Neighbourhoods:
     return Neighbourhoods(rows, table, pos[table] - pos.unsqueeze(1), (len(pos),))
 
 
-def made(prior: float = -8.0, agreed: float = -8.0) -> WeightedFit:
-    """A fit with these logarithms of what the point's own estimate and the neighbours' estimates count."""
+def made(prior: float = -8.0, log_strength: float = -8.0) -> WeightedFit:
+    """A fit with these log strengths of the priors: b of the point's own estimate, c of the neighbours' estimates."""
     torch.manual_seed(0)
     fit = WeightedFit(2, [40], 8).double()
     with torch.no_grad():
         fit.prior.bias.fill_(prior)
-        fit.net[-1].bias[1] = agreed
+        fit.net[-1].bias[1] = log_strength
     return fit
 
 
@@ -49,17 +49,17 @@ def leaning(count: int, angle: float) -> Tensor:
 
 def test_the_prior_takes_the_axis_of_the_neighbours_estimates_or_the_points_own() -> None:
     pos, normals = slab(0.5), leaning(40, 0.4)
-    assert fitted(made(agreed=8.0), pos, normals)[:, 2].abs().min() > 0.999  # the mean axis of both sides is z
+    assert fitted(made(log_strength=8.0), pos, normals)[:, 2].abs().min() > 0.999  # the mean axis of both sides is z
     assert fitted(made(), pos, normals)[:, 2].abs().max() < 0.999
     assert fitted(made(prior=6.0), pos, normals)[:, 2].abs().max() < 0.96  # cos 0.4 = 0.92
 
 
 def test_points_in_a_plane_give_its_normal_whatever_the_estimates_say() -> None:
-    normal = fitted(made(prior=6.0, agreed=8.0), slab(0.0), leaning(40, 0.4))
+    normal = fitted(made(prior=6.0, log_strength=8.0), slab(0.0), leaning(40, 0.4))
     assert torch.allclose(normal[:, 2].abs(), torch.ones(40, dtype=torch.float64), atol=1e-12)
 
 
-def test_before_training_the_neighbours_estimates_count_little() -> None:
+def test_at_initialisation_the_prior_of_the_neighbours_is_weak() -> None:
     torch.manual_seed(0)
     pos, normals, fit = slab(0.3), leaning(40, 0.4), WeightedFit(2, [40], 8).double()
     with torch.no_grad():
@@ -69,7 +69,7 @@ def test_before_training_the_neighbours_estimates_count_little() -> None:
 
 
 def test_fits_are_equivariant_and_do_not_depend_on_parts() -> None:
-    fit, pos = made(prior=0.0, agreed=0.0), slab(0.4)
+    fit, pos = made(prior=0.0, log_strength=0.0), slab(0.4)
     for parameter in fit.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
 
@@ -80,18 +80,18 @@ def test_fits_are_equivariant_and_do_not_depend_on_parts() -> None:
     assert torch.allclose(fitted(fit, pos, leaning(40, 0.4), size=7), fitted(fit, pos, leaning(40, 0.4)), atol=1e-12)
 
 
-def test_tangents_are_sums_of_projectors() -> None:
+def test_tangent_projectors_are_summed() -> None:
     normal = torch.nn.functional.normalize(torch.randn(5, 7, 3, dtype=torch.float64), dim=-1)
     share = torch.rand(5, 7, dtype=torch.float64)
     projectors = torch.eye(3, dtype=torch.float64) - normal.unsqueeze(-1) * normal.unsqueeze(-2)
-    assert torch.allclose(tangents(normal, share), (share[..., None, None] * projectors).sum(1))
-    assert torch.allclose(tangents(normal), projectors.sum(1))
+    assert torch.allclose(tangent_projectors(normal, share), (share[..., None, None] * projectors).sum(1))
+    assert torch.allclose(tangent_projectors(normal), projectors.sum(1))
 
 
-def test_the_residual_is_about_the_smallest_eigenvalue() -> None:
+def test_the_residual_variance_is_close_to_the_smallest_eigenvalue() -> None:
     values = torch.tensor([[0.1, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
     expected = [1 / (10 + 1 + 0.5), 0, 0, 1 / 3]
-    assert residual(values.diag_embed()).tolist() == pytest.approx(expected)
+    assert residual_variance(values.diag_embed()).tolist() == pytest.approx(expected)
 
 
 def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
@@ -100,7 +100,7 @@ def test_far_and_populous_coarse_points_have_a_smaller_least_weight() -> None:
     moments = PooledMoments(counts, torch.zeros(3, 3), torch.zeros(3, 3, 3))
     table = torch.zeros(1, 5, dtype=torch.long)
     near = Neighbourhoods(torch.tensor([0]), table, edge, (2, 3), moments, torch.arange(3).unsqueeze(0))
-    found = least_weight(near)[0] / LEAST
+    found = least_weight(near)[0] / LEAST_WEIGHT
     assert found[:2].tolist() == [1, 1]
     assert found[2] == pytest.approx(math.exp(-1 / 16))
     assert found[3] == pytest.approx(found[2] / 100)

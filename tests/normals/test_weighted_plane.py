@@ -18,10 +18,10 @@ def neighbourhoods(pos: torch.Tensor) -> Neighbourhoods:
 
 def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float = -8.0) -> torch.Tensor:
     near, embedding = neighbourhoods(pos), torch.zeros(len(pos), 2, dtype=torch.float64)
-    sights = normals[near.table]
+    others = normals[near.table]
     out = fit(
         near,
-        sights,
+        others,
         Fit(normals),
         torch.full((len(pos),), prior, dtype=torch.float64),
         embedding,
@@ -30,11 +30,11 @@ def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float
     return out.normal
 
 
-def made(agreed: float = 8.0) -> PlaneFit:
-    """A fit in whose prior the neighbours' normals count exp(agreed)."""
+def made(log_strength: float = 8.0) -> PlaneFit:
+    """A fit with this log strength c of the prior of the neighbours' normals."""
     torch.manual_seed(0)
     fit = PlaneFit(1, 8, 2).double()
-    torch.nn.init.constant_(fit.agreed.bias, agreed)
+    torch.nn.init.constant_(fit.agreed.bias, log_strength)
     return fit
 
 

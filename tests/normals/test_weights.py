@@ -76,7 +76,7 @@ def test_pretrained_weights_may_be_trained_wherever_they_are_made() -> None:
 
 
 def test_stored_weights_give_the_normals_they_gave() -> None:
-    # In float64: what float32 rounds is the processor's, and a last choice may hang on it.
+    # In float64: what float32 rounds is the processor's, and the final selection may depend on it.
     estimator = load_weights(STORED / "format1.safetensors").double()
     expected = np.loadtxt(STORED / "format1.normals")
     cosine = np.abs((normals_of(estimator, points()) * expected).sum(1))

@@ -61,20 +61,20 @@ def test_each_step_learns_from_the_points_of_earlier_batches(monkeypatch: pytest
     monkeypatch.setattr("tensorframes.training.confidence.REMEMBERED", 400)
     module = ConfidenceTraining(network(), UnorientedLoss(), torch.optim.SGD, lambda *_: None).train()
     first = minimised(module, batch())
-    assert len(module._evidence) == 150
+    assert len(module._memory) == 150
     other = batch()
     other.normal = torch.tensor([1.0, 0, 0]).expand_as(other.normal)
     second = minimised(module, other)
-    known = module._evidence[:, -1].float()
+    known = module._memory[:, -1].float()
     assert len(known) == 300
     assert known[:150].mean() < 0.7 < known[150:].mean()  # the second batch's normals are wrong, the first's are kept
     assert not second.isclose(first)
     second.backward()
     assert all(parameter.grad is not None for parameter in module.estimator.head.error.parameters())
     minimised(module, batch())
-    assert torch.equal(module._evidence[:100, -1].float(), known[50:150])  # the oldest points are forgotten
+    assert torch.equal(module._memory[:100, -1].float(), known[50:150])  # the oldest points are forgotten
     module.eval()
-    assert len(module._evidence) == 400
+    assert len(module._memory) == 400
 
 
 def test_what_is_remembered_is_in_the_checkpoint() -> None:

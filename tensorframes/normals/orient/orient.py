@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 METHODS = ("viewpoint", "up", "outward", "consistent")
 
 MOST = 200_000
-"""Points of the neighbour graph. The other points of a larger cloud take the sign that their neighbours vote for."""
+"""Largest number of points of the neighbour graph. Further points take the sign of most of their VOTERS neighbours."""
 
 VOTERS = 4
 
