@@ -1,6 +1,6 @@
 """The largest share of correct signs in noise that any method can reach on the closed shapes of bench_orient.py.
 
-    python benchmarks/bench_sign_bound.py [--kinds NAME ...] [--categories NAME ...] [--points 3000] [--seed 25]
+    python benchmarks/bench_sign_bound.py [--kinds NAME ...] [--categories NAME ...] [--points 1000] [--seed 25]
 
 Of `points` noisy points of each shape it is the share of correct signs of the directions that are most probable given
 the surface, 400,000 points with their normals, and the noise (`tensorframes.scoring.oracle_signs`).
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", nargs="+", default=closed, choices=closed, metavar="NAME")
     parser.add_argument("--categories", nargs="+", default=noisy, choices=noisy, metavar="NAME")
-    parser.add_argument("--points", type=int, default=3000)
+    parser.add_argument("--points", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=25)
     given = parser.parse_args()
     shares: dict[str, list[float]] = {category: [] for category in given.categories}
