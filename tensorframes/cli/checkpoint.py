@@ -54,7 +54,7 @@ def read_checkpoint(path: str | Path, kept: str = "best.ckpt") -> dict[str, Any]
     if not _are_weights(content.get("state_dict")):
         raise UserError(f"expected a checkpoint with a state_dict of tensors, got {path}, which has none")
     for recipes in (content["tensorframes"], content["tensorframes"]["config"]):
-        recipes["model"] = without_fixed_settings(recipes.get("model"))
+        recipes["model"] = without_fixed_settings(recipes.get("model"), path)
     return content
 
 

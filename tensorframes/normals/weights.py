@@ -86,7 +86,7 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         raise UserError(f"expected weights written by this program, got {path}, which holds something else") from error
     if version != FORMAT:
         raise UserError(f"expected weights of format {FORMAT}, got format {version} in {path}; of another version?")
-    return with_weights(recipe, state, path, NormalEstimator, trusted)
+    return with_weights(without_fixed_settings(recipe, path), state, path, NormalEstimator, trusted)
 
 
 def with_weights(
@@ -105,7 +105,7 @@ def with_weights(
     """
     try:
         with _plain_torch():
-            estimator = built(without_fixed_settings(recipe), trusted)
+            estimator = built(recipe, trusted)
             if not isinstance(estimator, kind):
                 raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
             estimator.load_state_dict(state)
@@ -116,8 +116,8 @@ def with_weights(
     return estimator.eval()
 
 
-def without_fixed_settings(recipe: Any) -> Any:
-    """A recipe without the settings of ``PlaneFitHead`` that chose parts which all such heads have now.
+def without_fixed_settings(recipe: Any, path: str | Path) -> Any:
+    """The recipe in a file without the settings of ``PlaneFitHead`` that chose parts which all such heads have now.
 
     Raises:
         UserError: it is of a head without one of these parts.
@@ -127,7 +127,7 @@ def without_fixed_settings(recipe: Any) -> Any:
         return recipe
     lacking = [f"{name}={head[name]}" for name in ALWAYS if head.get(name, True) is not True]
     if lacking:
-        raise UserError(f"expected a PlaneFitHead with all its parts, got one with {', '.join(lacking)}")
+        raise UserError(f"{path}: expected a PlaneFitHead with all parts, got one with {', '.join(lacking)}")
     return {**recipe, "head": {name: value for name, value in head.items() if name not in ALWAYS}}
 
 
@@ -151,7 +151,7 @@ def about(path: str | Path) -> dict[str, Any]:
 
 def recipe_of(path: str | Path) -> dict[str, Any]:
     """The recipe of the network in a weights file, as ``save_weights`` takes it."""
-    recipe: dict[str, Any] = without_fixed_settings(_header(path, "model"))
+    recipe: dict[str, Any] = without_fixed_settings(_header(path, "model"), path)
     return recipe
 
 

@@ -94,6 +94,18 @@ def test_files_of_another_kind_are_told(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "text.ckpt")
 
 
+def test_settings_that_heads_had_once_are_left_out(tmp_path: Path) -> None:
+    path, target = tmp_path / "old.ckpt", "tensorframes.normals.PlaneFitHead"
+    for robust in (True, False):
+        model = {"head": {"_target_": target, "robust": robust}}
+        torch.save({"tensorframes": {**WHOLE, "model": model, "config": {"model": model}}, "state_dict": {}}, path)
+        if robust:
+            found = read_checkpoint(path)["tensorframes"]
+            assert found["model"] == found["config"]["model"] == {"head": {"_target_": target}}
+    with pytest.raises(UserError, match=f"^{path}: expected a PlaneFitHead with all its parts, got one with robust="):
+        read_checkpoint(path)
+
+
 def test_damage_is_told(tmp_path: Path) -> None:
     path, weight = tmp_path / "whole.ckpt", torch.arange(1000.0)
     torch.save({"tensorframes": WHOLE, "state_dict": {"weight": weight}}, path)

@@ -1,5 +1,6 @@
 """``tensorframes export``: trained networks as files."""
 
+import gc
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -116,7 +117,10 @@ def steps_of(about: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_network_that_torch_cannot_export_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    collected = []
+
     def refuse(*_: object, **__: object) -> None:
+        collected.append(gc.isenabled())
         raise RuntimeError("a size that depends on data\nand many lines more")
 
     monkeypatch.setattr(torch.export, "export", refuse)
@@ -124,6 +128,7 @@ def test_a_network_that_torch_cannot_export_is_one_line(monkeypatch: pytest.Monk
     expected = "expected a network that torch can export, got one that it cannot: a size that depends on data"
     assert (ended.code, ended.err) == (2, f"error: {expected}\n")
     assert not list(Path().iterdir())
+    assert (collected, gc.isenabled()) == ([False], True)  # off for the export alone, which would take longer
 
 
 class Written:

@@ -59,11 +59,24 @@ def test_defaults_and_modes_of_torch_do_not_matter() -> None:
 
 def test_settings_of_parts_that_every_old_head_has_are_no_settings() -> None:
     recipe = {"head": {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2, "robust": True, "offsets": True}}
-    assert without_fixed_settings(recipe)["head"] == {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2}
-    assert without_fixed_settings({"head": {"robust": True}}) == {"head": {"robust": True}}
-    recipe["head"]["robust"] = False
-    with pytest.raises(UserError, match="expected a PlaneFitHead with all its parts, got one with robust=False"):
-        without_fixed_settings(recipe)
+    kept = without_fixed_settings(recipe, "old.ckpt")
+    assert kept["head"] == {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2}
+    assert without_fixed_settings({"head": {"robust": True}}, "old.ckpt") == {"head": {"robust": True}}
+
+
+def test_old_weights_are_read_without_these_settings(tmp_path: Path) -> None:
+    state, fields = load_file(pretrained_path("best")), header(pretrained_path("best"))
+    recipe = json.loads(fields["model"])
+    file = tmp_path / "old.safetensors"
+    for robust in (True, False):
+        recipe["head"]["robust"] = robust
+        save_file(state, file, {**fields, "model": json.dumps(recipe)})
+        if robust:
+            assert "robust" not in recipe_of(file)["head"]
+            assert load_weights(file).state_dict().keys() == state.keys()
+    for read in (recipe_of, load_weights):
+        with pytest.raises(UserError, match=f"^{file}: expected a PlaneFitHead with all parts, got .* robust=False"):
+            read(file)
 
 
 def test_pretrained_weights_may_be_trained_wherever_they_are_made() -> None:
