@@ -149,6 +149,8 @@ def written(
     name = OUTPUT if given.target == STANDARD else given.target
     with progress_bar(f"reading {given.source}", shown=shown):
         cloud = read_source(given.source, suffix_of(given.source_kind))
+    for note in cloud.notes if shown else ():
+        print(f"note: {given.source}: {note}", file=sys.stderr)
     if orient[0] == "sensor":
         if cloud.sensor is None:
             expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"

@@ -55,15 +55,20 @@ def read_cloud(path: str | Path, suffix: str = "") -> Columns:
         path: of the file; `FILE.h5:NAME` for a dataset in an HDF5 file.
         suffix: ".ply", say, of a file whose name does not end with it.
 
+    What is odd about the file is told in a warning.
+
     Raises:
         UserError: the file cannot be read; the error is one line with its name.
     """
     path = Path(path)
-    return parse_cloud(read_bytes(path), path, suffix)
+    columns = parse_cloud(read_bytes(path), path, suffix)
+    for note in columns.notes:
+        logging.getLogger(__name__).warning("%s: %s", path, note)
+    return columns
 
 
 def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
-    """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
+    """As `read_cloud`, of the content of a file, without warnings; `path` is for its suffix and for error messages."""
     path = Path(path)
     found, named = _format_of(path, suffix or _guessed(path, content), "--from")
     known = file_of(path).suffix.lower() == named

@@ -40,6 +40,7 @@ OTHERS = {
     rb"\x28\xb5\x2f\xfd": "a Zstandard file: unpack it first",
     rb"7z\xbc\xaf|Rar!": "an archive: unpack it first",
     rb"PK\x03\x04.*\[Content_Types\]\.xml": "an Excel workbook: save it as CSV",
+    rb"PK\x03\x04.*/data\.pkl": "a file of PyTorch: save an array with numpy.save",
     rb"PK\x03\x04": "a zip archive: unpack it first",
     rb"version https://git-lfs": "a pointer of Git LFS: git lfs pull fetches the file",
     rb"\x89PNG|\xff\xd8\xff|II\*\x00|MM\x00\*": "an image",
@@ -49,6 +50,9 @@ OTHERS = {
 
 PTX = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)
 """How many numbers the lines of a PTX header have: columns, rows, scanner, axes, matrix."""
+
+COLMAP = "# 3D point list with one line of data per point"
+"""The first line of points3D.txt, whose rows have different numbers of fields."""
 
 ATOM = re.compile(r"[A-Z][a-z]?( [-+]?\d*\.?\d+([eE][-+]?\d+)?){3}( .*)?")
 """An element and its position."""
@@ -72,7 +76,10 @@ def packed_or_foreign(content: bytes) -> str:
 
 
 def other_text(lines: Sequence[str]) -> str:
-    """What begins a scan in PTX or a molecule in the XYZ format of chemistry; empty of other files."""
+    """What begins a scan in PTX, a molecule in the XYZ format of chemistry or the points of COLMAP; empty of other
+    files."""
+    if any(line.startswith(COLMAP) for line in islice(lines, 3)):
+        return "the points of a COLMAP model: colmap model_converter --output_type PLY converts it"
     first = list(islice((line.split() for line in lines if line.strip()), len(PTX)))
     if tuple(map(len, first)) == PTX and all(number(word) is not None for words in first for word in words):
         return "the header of a PTX file"

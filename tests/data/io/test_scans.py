@@ -42,6 +42,20 @@ def test_other_rows_are_no_scan_of_kitti(tmp_path, pos):
             read_cloud(tmp_path / "0.bin")
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_a_scan_of_nuscenes(tmp_path, count):
+    rows = np.arange(-10, 5 * count - 10).reshape(count, 5).astype("<f4")
+    rows[:, 3:] = [[7, ring] for ring in range(count)]
+    (tmp_path / "0.pcd.bin").write_bytes(rows.tobytes())
+    columns = read_cloud(tmp_path / "0.pcd.bin")
+    assert columns.names == ("x", "y", "z", "reflectance", "ring")
+    np.testing.assert_array_equal(columns.table.view("<f4").reshape(-1, 5), rows)
+    rows[1, 4] = 0.5
+    (tmp_path / "0.pcd.bin").write_bytes(rows.tobytes())
+    with pytest.raises(UserError, match=r"no multiple of 16|the rows are not of four float32"):
+        read_cloud(tmp_path / "0.pcd.bin")
+
+
 @pytest.mark.parametrize("name", ["a.bin", "a.e57"])
 def test_they_are_no_targets(tmp_path, name):
     with pytest.raises(UserError, match=r"normals.*; choose \.ply"):
