@@ -153,7 +153,7 @@ def written(
         print(f"note: {given.source}: {note}", file=sys.stderr)
     if orient[0] == "sensor":
         if cloud.sensor is None:
-            expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
+            expected = "expected the position of the sensor, as in PCD, E57, PTX and KITTI's BIN, got none"
             raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
         if cloud.suffix == ".pcd" and not cloud.sensor.any() and shown:
             print(f"note: {given.source}: the sensor is at the origin, the default of PCD files", file=sys.stderr)

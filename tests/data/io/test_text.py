@@ -239,7 +239,7 @@ COLMAP = b"""# 3D point list with one line of data per point:
         (b"x,y,z\n1,2,3\n4,5_0,6\n", "a.xyz, line 3: expected numbers, got '5_0'"),
         (b"5\n1 2 3\n4 5 6\n", "a.xyz: expected 5 rows, as line 1 says, got 2"),
         (b"1 2\n3 4\n", r"line 1: expected at least 3 columns \(x y z\), got 2: '1 2'"),
-        (PTX, r"a.xyz: expected rows of points \(x y z\), got the header of a PTX file"),
+        (PTX, "a.xyz: expected a text file, got a PTX file: rename it, or --from ptx"),
         (b"3\nwater\nO 0 0 0\nH 0 0 1\nH 0 1 0\n", "got the number of atoms of a molecule"),
         (b"2\n\nC 0.1 -1e-3 .5\nCl 0 0 1\n", "got the number of atoms of a molecule"),
         (b"1\nan energy of -5.3\n  He 0 0 0 0.5\n", "got the number of atoms of a molecule"),
