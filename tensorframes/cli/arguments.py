@@ -13,9 +13,9 @@ CONFIDENCES = ("field", "length")
 DESCRIPTION = """\
 Estimates normals of a point cloud file: tensorframes normals scan.ply normals.ply
 
-Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57 and
-KITTI's BIN. Other columns are kept. The target is written, or with --overwrite replaced, only once its content is
-complete: an interrupt or a full disk changes nothing.
+Reads and writes PLY, PCD, LAS, LAZ, NPY, NPZ, text (XYZ, TXT, CSV, ASC, PTS), OBJ, OFF and HDF5, and reads STL, E57,
+PTX and the BIN of KITTI and nuScenes. Other columns are kept. The target is written, or with --overwrite replaced,
+only once its content is complete: an interrupt or a full disk changes nothing.
 
 Several clouds are written to an existing folder: tensorframes normals scans/*.ply normals
 """

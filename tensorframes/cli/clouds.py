@@ -13,10 +13,9 @@ from tensorframes.data.io import (
     expect_kind,
     expect_target,
     parse_cloud,
-    read_cloud,
     write_cloud,
 )
-from tensorframes.data.io.files import file_of
+from tensorframes.data.io.files import file_of, read_bytes
 from tensorframes.errors import UserError, standard_output
 from tensorframes.words import counted
 
@@ -40,7 +39,7 @@ def read_source(source: str, suffix: str = "") -> "Columns":
         UserError: they can't be read.
     """
     if source != STANDARD:
-        return read_cloud(source, suffix)
+        return parse_cloud(read_bytes(Path(source)), source, suffix)
     content = sys.stdin.buffer.read() if sys.stdin else b""  # None where a shell has closed it
     if not content.strip():
         raise UserError(f"{INPUT}: expected points, got none")

@@ -149,9 +149,11 @@ def written(
     name = OUTPUT if given.target == STANDARD else given.target
     with progress_bar(f"reading {given.source}", shown=shown):
         cloud = read_source(given.source, suffix_of(given.source_kind))
+    for note in cloud.notes if shown else ():
+        print(f"note: {given.source}: {note}", file=sys.stderr)
     if orient[0] == "sensor":
         if cloud.sensor is None:
-            expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none"
+            expected = "expected the position of the sensor, as in PCD, E57, PTX and KITTI's BIN, got none"
             raise UserError(f"{given.source}: {expected}; --orient viewpoint X,Y,Z")
         if cloud.suffix == ".pcd" and not cloud.sensor.any() and shown:
             print(f"note: {given.source}: the sensor is at the origin, the default of PCD files", file=sys.stderr)

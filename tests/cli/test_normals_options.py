@@ -90,8 +90,8 @@ def test_signs_toward_the_sensor_of_a_pcd(tmp_path: Path, place: tuple[float, ..
 def test_a_file_that_does_not_say_where_the_sensor_was(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "a.xyz", sphere())
     code, _, err = run("--orient", "sensor", tmp_path / "a.xyz", tmp_path / "b.npy")
-    expected = "expected the position of the sensor, as in PCD, E57 and KITTI's BIN, got none; --orient viewpoint X,Y,Z"
-    assert (code, err) == (2, f"error: {tmp_path / 'a.xyz'}: {expected}\n")
+    expected = "expected the position of the sensor, as in PCD, E57, PTX and KITTI's BIN, got none"
+    assert (code, err) == (2, f"error: {tmp_path / 'a.xyz'}: {expected}; --orient viewpoint X,Y,Z\n")
 
 
 def test_a_report_to_look_at(tmp_path: Path) -> None:

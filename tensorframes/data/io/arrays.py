@@ -20,7 +20,7 @@ from tensorframes.data.io.axes import (
 )
 from tensorframes.data.io.columns import Columns, free_normals, plain, table_of
 from tensorframes.data.io.files import one_line
-from tensorframes.data.io.npy import expect_one_cloud, rows_of
+from tensorframes.data.io.npy import PICKLED, expect_one_cloud, rows_of
 from tensorframes.data.io.shape import Shape
 from tensorframes.errors import UserError
 
@@ -157,6 +157,8 @@ def _array(path: Path, arrays: Arrays, name: str) -> NDArray:
     try:
         return np.asarray(arrays[name])
     except Exception as error:  # zipfile, zlib, NumPy and HDF5 have each their own
+        if "allow_pickle" in str(error):
+            raise UserError(f"{path}: expected an array of numbers {name}, got {PICKLED}") from error
         raise UserError(f"{path}: expected an array of numbers {name}, got: {one_line(error)}") from error
 
 

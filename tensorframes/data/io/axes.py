@@ -11,7 +11,10 @@ HEIGHT = ("z", "elevation", "elev", "height", "altitude", "alt", "h")
 
 POSITIONS: Triples = (
     ("x", "y", "z"),
-    *((f"{word}x", f"{word}y", f"{word}z") for word in ("pos", "position", "point", "points", "coord", "cartesian")),
+    *(
+        (f"{word}x", f"{word}y", f"{word}z")
+        for word in ("pos", "position", "point", "points", "coord", "cartesian", "p")
+    ),
     *((f"x{word}", f"y{word}", f"z{word}") for word in ("coord", "coordinate", "pos")),
     *((f"{word}0", f"{word}1", f"{word}2") for word in ("points", "point", "position", "xyz", "pos")),
     *((x, y, z) for x, y in PLANE for z in HEIGHT),

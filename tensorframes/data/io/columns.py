@@ -41,6 +41,7 @@ class Columns:
         mesh: the faces, which other kinds of mesh files can contain; None of a cloud.
         sensor: (3,) where the sensor was, or (N, 3) for each row; None if the file doesn't say.
         shape: (rows, columns) of an organised cloud, row by row; empty for others.
+        notes: what is odd about the file.
     """
 
     table: NDArray
@@ -51,6 +52,7 @@ class Columns:
     mesh: Mesh | None = None
     sensor: NDArray[np.float64] | None = None
     shape: Shape = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

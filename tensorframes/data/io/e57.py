@@ -3,7 +3,7 @@
 Source: ASTM E2807, *Standard specification for 3D imaging data exchange*.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorframes.data.io.columns import POSITION, Columns, table_of
+from tensorframes.data.io.columns import POSITION, Columns
 from tensorframes.data.io.format import ReadOnly
+from tensorframes.data.io.scans import counts_of, joined, of_some, sensor_of
 from tensorframes.errors import needed_for
 
 if TYPE_CHECKING:
@@ -45,14 +46,10 @@ class E57Format(ReadOnly):
             fields = [name for index in range(file.scan_count) for name in file.get_header(index).point_fields]
         if not scans:
             raise ValueError("no scan")
-        shared = [name for name in scans[0] if all(name in scan for scan in scans)]
-        arrays = {name: np.concatenate([scan[name] for scan in scans]) for name in shared}
-        counts = [len(scan["x"]) for scan in scans]
-        if len(scans) > 1:
-            arrays["scan"] = np.repeat(np.arange(len(scans), dtype=np.int32), counts)
         poses = ("poses",) if any(place is not None for place in places) else ()
-        left_out = (*poses, *images, *_left_out(fields, scans, shared))
-        return Columns(table_of(arrays), None, ".e57", beside=left_out, sensor=_sensor(places, counts))
+        names = [NAMES.get(name, name) for name in fields if name not in (*CARTESIAN, *SPHERICAL, *INVALID)]
+        left_out = (*poses, *images, *of_some(names, scans))  # pye57 does not read times
+        return Columns(joined(scans), None, ".e57", beside=left_out, sensor=sensor_of(places, counts_of(scans)))
 
 
 @contextmanager
@@ -73,14 +70,6 @@ def _place(file: "E57", index: int) -> NDArray | None:
     return np.asarray(header.translation, dtype=np.float64) if header.has_pose() else None
 
 
-def _sensor(places: Sequence[NDArray | None], counts: Sequence[int]) -> NDArray | None:
-    """The places of scans of so many points: one of all, or one for each point; None if one is unknown."""
-    known = [place for place in places if place is not None]
-    if len(known) < len(places):
-        return None
-    return known[0] if all((place == known[0]).all() for place in known) else np.repeat(known, counts, axis=0)
-
-
 def _scan(file: "E57", index: int) -> dict[str, NDArray]:
     """The columns of one scan."""
     header = file.get_header(index)
@@ -98,14 +87,6 @@ def _scan(file: "E57", index: int) -> dict[str, NDArray]:
             pos[data[name] != 0] = np.nan
     others = {NAMES.get(name, name): data[name] for name in data if name not in (*CARTESIAN, *SPHERICAL, *INVALID)}
     return {**dict(zip(POSITION, pos.T, strict=True)), **others}
-
-
-def _left_out(fields: Sequence[str], scans: Sequence[Mapping[str, NDArray]], shared: Collection[str]) -> list[str]:
-    """What is no column: fields that some scans lack, and those that pye57 does not read, such as times."""
-    known = (*CARTESIAN, *SPHERICAL, *INVALID)
-    names = dict.fromkeys(NAMES.get(name, name) for name in fields if name not in known)
-    some = {name for scan in scans for name in scan}
-    return [f"{name} of some scans" if name in some else name for name in names if name not in shared]
 
 
 def _cartesian(radius: NDArray, azimuth: NDArray, elevation: NDArray) -> NDArray:

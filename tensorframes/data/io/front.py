@@ -20,6 +20,7 @@ from tensorframes.data.io.obj import ObjFormat
 from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
+from tensorframes.data.io.ptx import PtxFormat
 from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, packed_or_foreign, recognised
 from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
@@ -28,7 +29,7 @@ from tensorframes.errors import UserError
 
 CLOUDS: tuple[Format, ...] = (PlyFormat(), PcdFormat(), LasFormat(), NpyFormat(), NpzFormat(), TextFormat())
 FORMATS: tuple[Format, ...] = (
-    *CLOUDS, ObjFormat(), OffFormat(), StlFormat(), Hdf5Format(), E57Format(), KittiFormat()
+    *CLOUDS, ObjFormat(), OffFormat(), StlFormat(), Hdf5Format(), E57Format(), PtxFormat(), KittiFormat()
 )  # fmt: skip
 SUFFIXES = tuple(suffix for each in FORMATS for suffix in each.suffixes)
 TARGETS = tuple(suffix for each in FORMATS if not each.refusal for suffix in each.suffixes)
@@ -45,11 +46,12 @@ ORGANISED = (".pcd", ".npy", ".npz", ".h5", ".hdf5")
 
 
 def read_cloud(path: str | Path, suffix: str = "") -> Columns:
-    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ, text (.xyz .txt .csv .asc .pts), OBJ, OFF, STL, HDF5, E57 and KITTI's scans.
+    """Reads PLY, PCD, LAS, LAZ, NPY, NPZ, text (.xyz .txt .csv .asc .pts), OBJ, OFF, STL, HDF5, E57, PTX and the
+    scans of KITTI and nuScenes.
 
     Columns are identified by name, whatever their case, unit or order (x, "X [m]", Points:0; nx, NormalX, normal_x). In
     text and arrays without names they are identified by position: `text.positional_names`. A file without a suffix, and
-    a pipe, is recognised by its content.
+    a pipe, is recognised by its content. What is odd about the file is told in a warning.
 
     Args:
         path: of the file; `FILE.h5:NAME` for a dataset in an HDF5 file.
@@ -59,11 +61,14 @@ def read_cloud(path: str | Path, suffix: str = "") -> Columns:
         UserError: the file cannot be read; the error is one line with its name.
     """
     path = Path(path)
-    return parse_cloud(read_bytes(path), path, suffix)
+    columns = parse_cloud(read_bytes(path), path, suffix)
+    for note in columns.notes:
+        logging.getLogger(__name__).warning("%s: %s", path, note)
+    return columns
 
 
 def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
-    """As `read_cloud`, of the content of a file; `path` is for its suffix and for error messages."""
+    """As `read_cloud`, of the content of a file, without warnings; `path` is for its suffix and for error messages."""
     path = Path(path)
     found, named = _format_of(path, suffix or _guessed(path, content), "--from")
     known = file_of(path).suffix.lower() == named

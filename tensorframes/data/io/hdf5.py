@@ -39,7 +39,8 @@ class Datasets(Mapping[str, NDArray]):
         self.names = [name for name in group if hasattr(group.get(name), "shape")]
 
     def __getitem__(self, name: str) -> NDArray:
-        return np.asarray(self.group[name][()])
+        values = np.asarray(self.group[name][()])
+        return values.view(values.dtype.str) if values.dtype.kind in "biuf" else values  # without h5py's metadata
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.axes import fresh, key_of
 from tensorframes.data.io.columns import POSITION, Columns, table_of
-from tensorframes.data.io.las_header import check_chunks, check_records, check_size, complete, date_of, records_of
+from tensorframes.data.io.las_header import (
+    check_chunks,
+    check_records,
+    check_size,
+    complete,
+    date_of,
+    records_of,
+    surplus,
+)
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.types import SMALL, exact_type
 from tensorframes.words import counted
@@ -62,6 +70,7 @@ class LasFormat:
         check_records(content)
         with laspy.open(BytesIO(content), encoding_errors="surrogateescape") as reader:
             check_size(reader.header, len(content))
+            notes = surplus(reader.header, content)
             check_chunks(reader.header, content)
             data = reader.read()
         if len(data.points) != data.header.point_count:
@@ -69,7 +78,7 @@ class LasFormat:
         names = [name for name in data.point_format.dimension_names if name not in RAW]
         arrays = _positions(data) | {name: _dimension(data, name) for name in names}
         origin = LasOrigin(data, date_of(content))
-        return Columns(table_of(arrays), origin, path.suffix.lower(), beside=records_of(data))
+        return Columns(table_of(arrays), origin, path.suffix.lower(), beside=records_of(data), notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.

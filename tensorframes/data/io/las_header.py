@@ -3,6 +3,7 @@
 import struct
 from typing import TYPE_CHECKING, BinaryIO
 
+from tensorframes.data.io.surplus import note_on_bytes
 from tensorframes.words import counted
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ HEADER, HEADER_4, RECORD, EXTENDED_RECORD = 227, 375, 54, 60
 DATE, COUNTS, COUNTS_4 = 90, 107, 247
 """Bytes where the day and year of creation stand, and the numbers of points, of all and by return, in versions below
 1.4 and in all of them from there on."""
+
+LAST_FORMAT = 10
+"""The last point format."""
 
 RETURNS = 5
 """Returns that versions below 1.4 count."""
@@ -35,6 +39,8 @@ def check_records(content: bytes) -> None:
     size, points, records = struct.unpack_from("<HII", content, 94)
     if not HEADER <= size <= points <= len(content) or size + records * RECORD > points:
         raise ValueError(f"expected {records} records before the points at byte {points}, got {len(content)} bytes")
+    if content[104] & 0x3F > LAST_FORMAT:
+        raise ValueError(f"expected a point format from 0 to {LAST_FORMAT}, got {content[104] & 0x3F}")
     if content[25] >= 4 and size >= HEADER_4:
         place, extended = struct.unpack_from("<QI", content, 235)
         for number in range(extended):
@@ -51,6 +57,18 @@ def check_size(header: "LasHeader", size: int) -> None:
     needed = header.point_count * (1 if header.are_points_compressed else header.point_format.size)
     if needed > room * (500 if header.are_points_compressed else 1):
         raise ValueError(f"expected {counted(header.point_count, 'point')}, got {room} bytes of points")
+
+
+def surplus(header: "LasHeader", content: bytes) -> tuple[str, ...]:
+    """The note on bytes behind the points, where neither records nor waveforms follow them.
+
+    Raises:
+        ValueError: the file was transferred in text mode.
+    """
+    followed = header.number_of_evlrs or header.global_encoding.waveform_data_packets_internal
+    if header.are_points_compressed or followed:
+        return ()
+    return note_on_bytes(content, header.offset_to_point_data + header.point_count * header.point_format.size)
 
 
 def check_chunks(header: "LasHeader", content: bytes) -> None:

@@ -78,13 +78,16 @@ class Layout:
 
 
 def decode(path: Path, content: bytes) -> Text:
-    """Lines of a text file in UTF-8, UTF-16 or Latin-1, with the line ends of any system.
+    """Lines of a text file in UTF-8, UTF-16, UTF-32 or Latin-1, with the line ends of any system, and without the sign
+    by which DOS ends a file.
 
     Raises:
         UserError: the file is binary.
     """
     encoding = "utf-8"
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the first begins as that of UTF-16 does
+        encoding = "utf-32"
+    elif content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif content.startswith(codecs.BOM_UTF8):
         encoding = "utf-8-sig"
@@ -95,6 +98,7 @@ def decode(path: Path, content: bytes) -> Text:
     except UnicodeDecodeError:
         encoding = "latin-1"
         text = content.decode(encoding)
+    text = text.removesuffix("\x1a")
     newline = "\r\n" if "\r\n" in text else "\r" if "\r" in text and "\n" not in text else "\n"
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     ended = lines[-1] == ""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
 from tensorframes.data.io.shape import is_batch, organised
+from tensorframes.data.io.surplus import note_on_bytes
 from tensorframes.data.io.text import positional_names, told_by_place
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
@@ -19,6 +20,8 @@ FEW = 12
 
 MOST = 32
 """Largest number of columns without names; images have more."""
+
+PICKLED = "Python objects, which are never loaded; save numbers"
 
 LONGEST_HEADER = 1 << 20
 """Bytes of a header that are parsed: names of some ten thousand fields. NumPy parses 10,000 by default."""
@@ -48,13 +51,15 @@ class NpyFormat:
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points of one array; pickled objects are never loaded."""
-        values = load(content)
+        stream = io.BytesIO(content)
+        values = load(stream)
         if not isinstance(values, np.ndarray):
             raise ValueError("an archive of arrays")
         named = values.dtype.names is not None
         shape = values.shape if named else values.shape[:-1]
         fortran = values.ndim > 1 and bool(np.isfortran(values))
-        return Columns(rows_of(path, values), NpyOrigin(shape, named, fortran), ".npy", shape=organised(shape))
+        origin, notes = NpyOrigin(shape, named, fortran), note_on_bytes(content, stream.tell())
+        return Columns(rows_of(path, values), origin, ".npy", shape=organised(shape), notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of variable length, which NumPy can only pickle."""
@@ -74,19 +79,19 @@ class NpyFormat:
         save(file, np.asfortranarray(values) if origin and origin.fortran else values)
 
 
-def load(content: bytes) -> NDArray | np.lib.npyio.NpzFile:
-    """The array or archive in a file's content, without pickles.
+def load(stream: io.BytesIO) -> NDArray | np.lib.npyio.NpzFile:
+    """The array, up to its end, or the archive in a file's content, without pickles.
 
     Raises:
         ValueError: it is none, or cut off.
     """
-    if content[:6] != b"\x93NUMPY" and content[:2] != b"PK":
+    if not stream.getvalue().startswith((b"\x93NUMPY", b"PK")):
         raise ValueError("a file of another kind")
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False, max_header_size=LONGEST_HEADER)
+        return np.load(stream, allow_pickle=False, max_header_size=LONGEST_HEADER)
     except ValueError as error:
         if "allow_pickle" in str(error):
-            raise ValueError("Python objects, which are never loaded; save numbers") from error
+            raise ValueError(PICKLED) from error
         raise
 
 

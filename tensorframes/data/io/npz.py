@@ -36,7 +36,7 @@ class NpzFormat:
 
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, with all other arrays of one row or number per point; pickled ones are not loaded."""
-        archive = load(content)
+        archive = load(io.BytesIO(content))
         if isinstance(archive, np.ndarray):
             raise ValueError("one array")
         found = find_points(path, archive, _position(path, archive))

@@ -16,6 +16,7 @@ from tensorframes.data.io.dialect import uncommented
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.layout import Text, decode, shorten
 from tensorframes.data.io.standard import standard
+from tensorframes.data.io.surplus import note_on_lines
 from tensorframes.data.io.values import as_floats, brief, is_float, texts_of
 from tensorframes.errors import UserError
 from tensorframes.words import counted
@@ -75,7 +76,8 @@ class OffFormat:
         coloured = any(row[0].isdecimal() and len(row) > 1 + int(row[0]) for row in rows)
         beside = (*(("faces",) if faces else ()), *(("colours of faces",) if coloured else ()))
         table = table_of(dict(zip(names, values.T, strict=True)))
-        return Columns(table, origin, ".off", beside=beside, mesh=mesh)
+        notes = note_on_lines([text.lines[place] for place in rest], count + faces)
+        return Columns(table, origin, ".off", beside=beside, mesh=mesh, notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""

@@ -17,6 +17,7 @@ from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.pcd_header import Header, read_header
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.standard import standard
+from tensorframes.data.io.surplus import note_on_bytes, note_on_lines
 from tensorframes.data.io.types import SMALL, exact_type, holds
 from tensorframes.data.io.values import read_table, texts_of
 from tensorframes.words import counted
@@ -50,16 +51,18 @@ class PcdFormat:
         content = content.removeprefix(BOM_UTF8)
         header, start = read_header(path, content)
         lines: tuple[str, ...] = ()
+        notes: tuple[str, ...] = ()
         if header.encoding == "ascii":
             lines = tuple(line for line in content[start:].decode("latin-1").split("\n") if line.strip())
-            rows = _from_text(header, lines)
+            rows, notes = _from_text(header, lines), note_on_lines(lines, header.points)
+        elif header.encoding == "binary":
+            rows = _from_binary(header, content[start:])
+            notes = note_on_bytes(content[start:], rows.nbytes)
         else:
-            rows = (_from_compressed if header.encoding == "binary_compressed" else _from_binary)(
-                header, content[start:]
-            )
+            rows = _from_compressed(header, content[start:])
         table = rows if len(header.columns) == len(header.names) else _packed(rows, header.columns)
         origin = PcdOrigin(header, rows, lines)
-        return Columns(table, origin, ".pcd", sensor=header.viewpoint, shape=header.shape)
+        return Columns(table, origin, ".pcd", sensor=header.viewpoint, shape=header.shape, notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""

@@ -95,7 +95,9 @@ def read_header(path: Path, content: bytes) -> tuple[Header, int]:
             raise UserError(f"{path}: expected a PCD file, got no header that ends with DATA")
     try:
         return _parse(tuple(lines)), place if end >= 0 else len(content)
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except IndexError as error:
+        raise UserError(f"{path}: expected a PCD file, got a header with a line without its value") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: expected a PCD file, got a header with {error}") from error
 
 
@@ -118,6 +120,6 @@ def _parse(lines: tuple[str, ...]) -> Header:
     encoding = said["data"][0].lower()
     if points < 0 or encoding not in ENCODINGS:
         raise ValueError(f"POINTS {points} and DATA {encoding}")
-    if width * height not in (0, points):  # 0 is not stated
+    if min(width, height) < 0 or width * height not in (0, points):  # 0 is not stated
         raise ValueError(f"WIDTH {width} and HEIGHT {height}, {width * height} points, but POINTS {points}")
     return Header(lines, fields, kinds, counts, points, encoding, organised((height, width)))

@@ -17,9 +17,13 @@ from tensorframes.data.io.ply_header import WORDS, Element, Header, Property, re
 from tensorframes.data.io.ply_rows import CutOff, read_binary, read_text, row_texts, skip_binary, write_binary
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.standard import standard
+from tensorframes.data.io.surplus import note_on_bytes, note_on_lines
 from tensorframes.data.io.types import SMALL, exact_type
 from tensorframes.data.io.values import texts_of
 from tensorframes.errors import UserError
+
+POINTS = ("vertex", "vertices", "point", "points")
+"""Names of elements of points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,16 +61,16 @@ class PlyFormat:
         element = _points(path, header)
         names = unique([readable(each.name) for each in element.properties], "property")
         body = content[start:]
-        table, origin = (_from_binary if header.order else _from_text)(header, element, names, body)
+        table, origin, notes = (_from_binary if header.order else _from_text)(header, element, names, body)
         others = [each for each in header.elements if each is not element and each.count]
         beside = tuple(f"element {each.name}" for each in others)
         faces = next((each for each in others if find_corners(each) is not None), None)
         if faces is None:
-            return Columns(table, origin, ".ply", beside=beside)
+            return Columns(table, origin, ".ply", beside=beside, notes=notes)
         place = find_corners(faces)
         more = tuple(f"{each.name} of faces" for index, each in enumerate(faces.properties) if index != place)
         mesh = Mesh(f"element {faces.name}", element.count, lambda: read_faces(origin, faces))
-        return Columns(table, origin, ".ply", beside=(*beside, *more), mesh=mesh)
+        return Columns(table, origin, ".ply", beside=(*beside, *more), mesh=mesh, notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, or not representable by a type of PLY, such as some 64-bit integers."""
@@ -93,15 +97,20 @@ class PlyFormat:
 
 
 def _points(path: Path, header: Header) -> Element:
-    named = [each for each in header.elements if each.name.lower() in ("vertex", "vertices", "point", "points")]
+    """The element that has rows with positions, or else the one that should have some."""
+    named = [each for each in header.elements if each.name.lower() in POINTS]
     having = [each for each in header.elements if find_triple([one.name for one in each.properties], POSITIONS)]
     if not (named or having):
         found = [each.name for each in header.elements]
         raise UserError(f"{path}: expected a PLY file with an element vertex, got {', '.join(found) or 'none'}")
-    return (named or having)[0]
+    filled = [each for each in having if each.count]
+    return ([each for each in filled if each in named] or filled or named or having)[0]
 
 
-def _from_binary(header: Header, element: Element, names: tuple[str, ...], body: bytes) -> tuple[NDArray, PlyOrigin]:
+def _from_binary(
+    header: Header, element: Element, names: tuple[str, ...], body: bytes
+) -> tuple[NDArray, PlyOrigin, tuple[str, ...]]:
+    """The rows, what is around them, and notes."""
     start, place = 0, header.elements.index(element)
     for each in header.elements[:place]:
         start = skip_binary(each, body, start, header.order)
@@ -109,10 +118,13 @@ def _from_binary(header: Header, element: Element, names: tuple[str, ...], body:
     last = end
     for each in header.elements[place + 1 :]:
         last = skip_binary(each, body, last, header.order)
-    return table, PlyOrigin(header, element, names, body[:start], body[end:])
+    return table, PlyOrigin(header, element, names, body[:start], body[end:]), note_on_bytes(body, last)
 
 
-def _from_text(header: Header, element: Element, names: tuple[str, ...], body: bytes) -> tuple[NDArray, PlyOrigin]:
+def _from_text(
+    header: Header, element: Element, names: tuple[str, ...], body: bytes
+) -> tuple[NDArray, PlyOrigin, tuple[str, ...]]:
+    """The rows, what is around them, and notes."""
     lines = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     lines = [line for line in lines if line.strip()]
     place = header.elements.index(element)
@@ -123,7 +135,8 @@ def _from_text(header: Header, element: Element, names: tuple[str, ...], body: b
             raise CutOff(each)
     table = read_text(element, names, lines[start:end])
     before, after = header.encoded(lines[:start]), header.encoded(lines[end:])
-    return table, PlyOrigin(header, element, names, before, after, tuple(lines[start:end]))
+    notes = note_on_lines(lines, sum(each.count for each in header.elements))
+    return table, PlyOrigin(header, element, names, before, after, tuple(lines[start:end])), notes
 
 
 def _empty_origin(faces: Faces | None) -> PlyOrigin:
@@ -136,7 +149,9 @@ def _empty_origin(faces: Faces | None) -> PlyOrigin:
 
 
 def find_corners(element: Element) -> int | None:
-    """Which property of an element is the list of the corners of faces."""
+    """Which property of an element is the list of the corners of faces; none of strips of triangles."""
+    if "strip" in element.name.lower():
+        return None
     lists = [each.name if each.length else "" for each in element.properties]
     return next((place for place, name in enumerate(lists) if name in ("vertex_indices", "vertex_index")), None)
 

@@ -34,6 +34,9 @@ def read_binary(element: Element, names: Sequence[str], content: bytes, start: i
         if end > len(content):
             raise CutOff(element)
         return np.frombuffer(content, kind, element.count, start), end
+    least = sum(np.dtype(each.length or each.kind).itemsize for each in element.properties)
+    if start + element.count * least > len(content):  # before memory is allocated
+        raise CutOff(element)
     if (alike := _read_alike(element, names, content, start, order)) is not None:
         return alike
     table = np.empty(element.count, dtype=_with_objects(element, names))

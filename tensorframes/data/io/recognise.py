@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from tensorframes.data.io.axes import POSITIONS, find_triple
-from tensorframes.data.io.dialect import number
+from tensorframes.data.io.ptx import SIGN as PTX
 from tensorframes.data.io.stl import is_whole_binary
 
 TEXT = ".xyz"
@@ -23,12 +23,13 @@ SIGNATURES = {
     rb"\x89HDF": ".h5",
     rb"ASTM-E57": ".e57",
     rb"(?:ST)?[CN]*OFF(?:[\s\d]|$)": ".off",
+    PTX: ".ptx",
     rb"solid\s.*[\r\n][ \t]*(?i:facet|endsolid)\b": ".stl",
 }
 """First bytes of files, and their suffix."""
 
-SURE = (".ply", ".las", ".npy", ".npz", ".h5", ".e57")
-"""Suffixes of files whose first bytes no file of another format has."""
+SURE = (".ply", ".las", ".npy", ".npz", ".h5", ".e57", ".ptx")
+"""Suffixes of files whose beginning no file of another format has."""
 
 LINES = {rb"^(?i:DATA)\s+(?i:ascii|binary)": ".pcd", rb"^v(?:\s+[-+.\deE]+){3}": ".obj"}
 """Lines of files that may begin with anything, and their suffix."""
@@ -40,6 +41,7 @@ OTHERS = {
     rb"\x28\xb5\x2f\xfd": "a Zstandard file: unpack it first",
     rb"7z\xbc\xaf|Rar!": "an archive: unpack it first",
     rb"PK\x03\x04.*\[Content_Types\]\.xml": "an Excel workbook: save it as CSV",
+    rb"PK\x03\x04.*/data\.pkl": "a file of PyTorch: save an array with numpy.save",
     rb"PK\x03\x04": "a zip archive: unpack it first",
     rb"version https://git-lfs": "a pointer of Git LFS: git lfs pull fetches the file",
     rb"\x89PNG|\xff\xd8\xff|II\*\x00|MM\x00\*": "an image",
@@ -47,8 +49,8 @@ OTHERS = {
 }
 """First bytes of files that are never read as they are, and what these are."""
 
-PTX = (1, 1, 3, 3, 3, 3, 4, 4, 4, 4)
-"""How many numbers the lines of a PTX header have: columns, rows, scanner, axes, matrix."""
+COLMAP = "# 3D point list with one line of data per point"
+"""The first line of points3D.txt, whose rows have different numbers of fields."""
 
 ATOM = re.compile(r"[A-Z][a-z]?( [-+]?\d*\.?\d+([eE][-+]?\d+)?){3}( .*)?")
 """An element and its position."""
@@ -72,10 +74,10 @@ def packed_or_foreign(content: bytes) -> str:
 
 
 def other_text(lines: Sequence[str]) -> str:
-    """What begins a scan in PTX or a molecule in the XYZ format of chemistry; empty of other files."""
-    first = list(islice((line.split() for line in lines if line.strip()), len(PTX)))
-    if tuple(map(len, first)) == PTX and all(number(word) is not None for words in first for word in words):
-        return "the header of a PTX file"
+    """What a molecule in the XYZ format of chemistry or the points of COLMAP begin with; empty of other files."""
+    if any(line.startswith(COLMAP) for line in islice(lines, 3)):
+        return "the points of a COLMAP model: colmap model_converter --output_type PLY converts it"
+    first = list(islice((line.split() for line in lines if line.strip()), 3))
     counted = len(first) > 2 and len(first[0]) == 1 and first[0][0].isdecimal()
     if counted and find_triple(first[1], POSITIONS) is None and ATOM.fullmatch(" ".join(first[2])):
         return "the number of atoms of a molecule"

@@ -15,11 +15,15 @@ from tensorframes.data.io.columns import POSITION, Columns, table_of
 from tensorframes.data.io.faces import Faces, Mesh
 from tensorframes.data.io.format import ReadOnly
 from tensorframes.data.io.layout import shorten
+from tensorframes.data.io.surplus import note_on_bytes
 from tensorframes.data.io.values import as_floats, is_float
 from tensorframes.words import counted
 
 START = 84
 """Bytes before the triangles: a comment of 80, and their number."""
+
+SOME = 1024
+"""First bytes, of which some are zero in all binary files."""
 
 TRIANGLE = np.dtype([("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
@@ -36,19 +40,20 @@ class StlFormat(ReadOnly):
     def read(self, path: Path, content: bytes) -> Columns:
         """The points, float32 of binary files and float64 of text."""
         text = content.removeprefix(BOM_UTF8)
-        corners = _from_binary(content) if _is_binary(text) else _from_text(text)
+        binary = _is_binary(text)
+        corners = _from_binary(content) if binary else _from_text(text)
+        notes = note_on_bytes(content, START + TRIANGLE.itemsize * _declared(content)) if binary else ()
         points, rows = _distinct(corners)
         mesh = Mesh("triangles", len(points), lambda: Faces(np.full(len(rows) // 3, 3), rows))
-        return Columns(
-            table_of(dict(zip(POSITION, points.T, strict=True))), None, ".stl", beside=(mesh.name,), mesh=mesh
-        )
+        table = table_of(dict(zip(POSITION, points.T, strict=True)))
+        return Columns(table, None, ".stl", beside=(mesh.name,), mesh=mesh, notes=notes)
 
 
 def _is_binary(content: bytes) -> bool:
     """Whether there is more than text: binary files may begin with `solid`, too."""
     if content.lstrip()[:5].lower() != b"solid":
         return True
-    return b"\0" in content[:START] or is_whole_binary(content)
+    return b"\0" in content[:SOME] or is_whole_binary(content)
 
 
 def is_whole_binary(content: bytes) -> bool:
@@ -73,6 +78,7 @@ def _from_binary(content: bytes) -> NDArray:
 
 def _from_text(content: bytes) -> NDArray:
     """(3 T, 3) corners."""
+    content = content.replace(b"\r", b"\n")
     if not re.search(rb"^\s*endsolid", content, re.MULTILINE | re.IGNORECASE):
         raise ValueError("text that ends before endsolid")
     rows = [[text.decode("ascii", "replace") for text in row] for row in VERTEX.findall(content)]

@@ -138,3 +138,11 @@ def test_faces_are_those_of_all_points_or_none(tmp_path):
     assert columns.faces is not None
     assert columns.without(("faces",)).faces is None
     assert Columns(table_of({"x": POS[:4, 0]}), mesh=columns.mesh).faces is None
+
+
+def test_strips_of_triangles_are_no_polygons(tmp_path):
+    strip = "element tristrips 1\nproperty list uchar int vertex_indices\n"
+    (tmp_path / "a.ply").write_text(f"ply\nformat ascii 1.0\n{XYZ}{strip}end_header\n{ROWS}5 0 1 2 3 4\n")
+    columns = read_cloud(tmp_path / "a.ply")
+    assert columns.faces is None
+    assert unkept("a.obj", columns) == ("element tristrips",)

@@ -33,7 +33,9 @@ def cloud(count: int = 40) -> Columns:
     [
         ("X,Y,Z", "X,Y,Z"), ("z,y,x", "x,y,z"), ("x [m],y [m],z [m]", "x [m],y [m],z [m]"),
         ("X_mm,Y_mm,Z_mm", "X_mm,Y_mm,Z_mm"), ("x(ft),y(ft),z(ft)", "x(ft),y(ft),z(ft)"),
-        ("Points:0,Points:1,Points:2", "Points:0,Points:1,Points:2"), ("pos_x,pos_y,pos_z", "pos_x,pos_y,pos_z"),
+        ("Points:0,Points:1,Points:2", "Points:0,Points:1,Points:2"),
+        ("t,p_x [m],p_y [m],p_z [m]", "p_x [m],p_y [m],p_z [m]"),
+        ("pos_x,pos_y,pos_z", "pos_x,pos_y,pos_z"),
         ("Easting,Northing,Height", "Easting,Northing,Height"), ("X,Y,Elevation", "X,Y,Elevation"),
         ("X,Y,Z,x,y,z", "x,y,z"), ("nx,ny,nz", None), ("x,y", None), ("lon,lat,h", None),
     ],

@@ -64,6 +64,17 @@ def test_axes_and_records(through, pos, unit):
     np.testing.assert_array_equal(loaded(written, "points")[0]["nx"], unit[:, 0])
 
 
+def test_enumerations_are_numbers_elsewhere(tmp_path, pos):
+    with h5py.File(tmp_path / "a.h5", "w") as store:
+        store["points"] = pos
+        store["kind"] = np.array([0, 1, 0], h5py.enum_dtype({"ground": 0, "tree": 1}, "u1"))
+    write_cloud(tmp_path / "b.npz", read_cloud(tmp_path / "a.h5"))  # without NumPy's warning
+    assert read_cloud(tmp_path / "b.npz").table["kind"].tolist() == [0, 1, 0]
+    write_cloud(tmp_path / "c.h5", read_cloud(tmp_path / "a.h5").with_normals(pos))
+    with h5py.File(tmp_path / "c.h5") as store:
+        assert h5py.check_enum_dtype(store["kind"].dtype) == {"ground": 0, "tree": 1}
+
+
 def test_a_dataset_is_named_behind_the_file(tmp_path, pos, caplog):
     (tmp_path / "a.h5").write_bytes(stored(points=pos, scans__second=2 * pos))
     write_cloud(tmp_path / "b.h5", read_cloud(f"{tmp_path}/a.h5:scans/second").with_normals(pos))

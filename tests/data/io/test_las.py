@@ -261,6 +261,15 @@ def test_a_grid_without_positions_is_refused(tmp_path, compressed, place, number
         read_cloud(tmp_path / "a.las")
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_point_format_that_there_is_not_is_named(tmp_path, compressed):
+    content = bytearray(content_of(survey(), compressed))
+    content[104] |= 63
+    (tmp_path / "a.las").write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.las: expected a point format from 0 to 10, got 63"):
+        read_cloud(tmp_path / "a.las")
+
+
 @pytest.mark.parametrize("place", [None, 7])
 def test_a_broken_table_of_chunks_does_not_end_the_program(tmp_path, place):
     content = bytearray(content_of(survey(), True))

@@ -157,3 +157,12 @@ def test_trimesh_reads_what_is_written(through, unit, pos):
         np.testing.assert_array_equal(mesh.faces, [[0, 1, 2]])
         if name == "a.obj":
             np.testing.assert_allclose(mesh.vertex_normals, unit, atol=1e-7)
+
+
+def test_an_stl_with_the_line_ends_of_old_macs_or_with_solid_in_a_binary_header(tmp_path):
+    text = "solid a\rfacet normal 0 0 1\rvertex 0 0 0\rvertex 1 0 0\rvertex 0 1 0\rendfacet\rendsolid a\r"
+    (tmp_path / "a.stl").write_text(text)
+    assert len(read_cloud(tmp_path / "a.stl").pos) == 3
+    (tmp_path / "a.stl").write_bytes(b"solid a".ljust(80) + b"\xff\xff\xff\xff" + b"\0" * 50)
+    with pytest.raises(UserError, match="got: 4,294,967,295 triangles declared, and 50 bytes of them"):
+        read_cloud(tmp_path / "a.stl")

@@ -112,6 +112,8 @@ def test_old_headers(through):
         (b"FIELDS x y z\nSIZE 4 4\nTYPE F F F\nPOINTS 1\nDATA ascii\n1 2 3\n", "that disagree"),
         (b"FIELDS x y z\nSIZE 2 2 2\nTYPE F F F\nPOINTS 1\nDATA ascii\n1 2 3\n", "TYPE F and SIZE 2"),
         (b"FIELDS x y z\nPOINTS 1\nDATA packed\n", "DATA packed"),
+        (b"FIELDS x y z\nWIDTH -1\nHEIGHT -1\nDATA ascii\n1 2 3\n", "WIDTH -1 and HEIGHT -1"),
+        (b"FIELDS x y z\nPOINTS\nDATA ascii\n1 2 3\n", "a header with a line without its value"),
         (b"FIELDS x y z\nPOINTS 9\nDATA ascii\n1 2 3\n", "expected 9 rows, got 1"),
         (b"FIELDS x y z\nPOINTS 1\nDATA ascii\n1 2\n", "expected 3 numbers a row, got 2"),
         (b"FIELDS x y z\nPOINTS 2\nDATA ascii\n1 2 3\n4 5\n", "row 2: expected 3 numbers, got '4 5'"),

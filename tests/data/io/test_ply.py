@@ -7,7 +7,7 @@ import numpy as np
 import plyfile
 import pytest
 
-from tensorframes.data.io import read_cloud, write_cloud
+from tensorframes.data.io import parse_cloud, read_cloud, write_cloud
 from tensorframes.data.io.columns import Columns, table_of
 from tensorframes.errors import UserError
 
@@ -131,6 +131,12 @@ def test_wide_columns_become_lists(tmp_path, pos):
         (header("element vertex 1\n" + XYZ, "zipped").encode(), "the line 'format zipped 1.0'"),
         (header("element vertex 1\nproperty string x\n").encode(), "the line 'property string x'"),
         (header("element vertex 1\nproperty float x\n").encode() + b"1\n", "expected columns x, y, z, got x"),
+        (
+            header("element vertex 1\nproperty list uchar int i\n" + XYZ, "binary_little_endian")
+            .replace("x 1\n", f"x {10**15}\n")
+            .encode(),
+            r"1,000,000,000,000,000 rows of vertex, the file ends before",
+        ),
         (header("element face 1\nproperty float w\n").encode() + b"1\n", "element vertex, got face"),
         (header("element vertex 0\n" + XYZ).encode(), "expected points, got none"),
         (header(f"element vertex 1\n{XYZ}property uchar r\n").encode() + b"1 2 3 300\n", "r that its type can't hold"),
@@ -156,3 +162,10 @@ def test_broken_files_are_one_line(tmp_path, content, message):
         read_cloud(tmp_path / "a.ply")
     assert str(caught.value).startswith(f"{tmp_path / 'a.ply'}: expected")
     assert "\n" not in str(caught.value)
+
+
+def test_points_are_in_the_element_that_has_some():
+    both = header(f"element vertex 0\n{XYZ}element point 1\n{XYZ}") + "1 2 3\n"
+    assert parse_cloud(both.encode(), "a.ply").pos.tolist() == [[1, 2, 3]]
+    names = header("element chunk 1\n" + XYZ + "element vertex 1\nproperty uint packed\n") + "1 2 3\n4\n"
+    assert parse_cloud(names.encode(), "a.ply").pos.tolist() == [[1, 2, 3]]

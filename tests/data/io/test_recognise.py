@@ -105,6 +105,7 @@ def test_a_wrong_suffix_is_told(suffix, kind):
         (bz2.compress(b"1 2 3\n"), "a bzip2 file: unpack it first"),
         (lzma.compress(b"1 2 3\n"), "an xz file: unpack it first"),
         (zipped("a.csv"), "a zip archive: unpack it first"),
+        (zipped("archive/data.pkl"), "a file of PyTorch: save an array with numpy.save"),
         (zipped("[Content_Types].xml"), "an Excel workbook: save it as CSV"),
         ("x,y,z\n1,2,3\n".encode("utf-16-le"), "UTF-16 without a byte order mark: save it as UTF-8"),
         ("x,y,z\n1,2,3\n".encode("utf-16-be"), "UTF-16 without a byte order mark: save it as UTF-8"),

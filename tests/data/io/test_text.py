@@ -108,7 +108,7 @@ def test_all_but_the_normals_is_kept_as_text(through, pos, name):
         np.testing.assert_array_equal(columns.pos, pos)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32", "latin-1"])
 def test_encodings_are_kept(through, encoding):
     columns, written = through("x y z Größe\r\n0.5 1.5 2.5 7\r\n".encode(encoding), "a.txt")
     assert columns.names == ("x", "y", "z", "Größe")
@@ -218,6 +218,12 @@ def test_other_kinds_of_text_get_their_own_form(tmp_path, target, content):
 PTX = b"2\n1\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n0.5 1 2 0.5\n0 0 0 0.5\n"
 
 
+COLMAP = b"""# 3D point list with one line of data per point:
+#   POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as (IMAGE_ID, POINT2D_IDX)
+63390 1.67 0.81 4.68 115 121 122 1.33 16 6542 15 7345
+"""
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -233,7 +239,7 @@ PTX = b"2\n1\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n0.
         (b"x,y,z\n1,2,3\n4,5_0,6\n", "a.xyz, line 3: expected numbers, got '5_0'"),
         (b"5\n1 2 3\n4 5 6\n", "a.xyz: expected 5 rows, as line 1 says, got 2"),
         (b"1 2\n3 4\n", r"line 1: expected at least 3 columns \(x y z\), got 2: '1 2'"),
-        (PTX, r"a.xyz: expected rows of points \(x y z\), got the header of a PTX file"),
+        (PTX, "a.xyz: expected a text file, got a PTX file: rename it, or --from ptx"),
         (b"3\nwater\nO 0 0 0\nH 0 0 1\nH 0 1 0\n", "got the number of atoms of a molecule"),
         (b"2\n\nC 0.1 -1e-3 .5\nCl 0 0 1\n", "got the number of atoms of a molecule"),
         (b"1\nan energy of -5.3\n  He 0 0 0 0.5\n", "got the number of atoms of a molecule"),
@@ -241,6 +247,7 @@ PTX = b"2\n1\n0 0 0\n1 0 0\n0 1 0\n0 0 1\n1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n0.
         (b"x y z\n1 2 3\nlast words here now\n", "a.xyz, line 3: expected 3 columns as above, got 4"),
         (b"a title\n1 2 3\n4 5 6\n", "a.xyz, line 1: expected numbers or names with x, y and z, got 'a title'"),
         (b'{"a": 1}\n', "a.xyz, line 1: expected numbers"),
+        (COLMAP, "got the points of a COLMAP model: colmap model_converter --output_type PLY converts it"),
         (b"\x00\x01\x02\x89PNG", "expected text, got a binary file"),
         (b"\xff\x89\x13 \x99\n", "a.xyz, line 1: expected numbers"),
     ],
@@ -251,6 +258,10 @@ def test_what_is_wrong_is_named(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         read_cloud(file)
     assert "\n" not in str(caught.value)
+
+
+def test_the_sign_by_which_dos_ends_a_file_is_left_out(through):
+    assert through("0.5 1.5 2.5\r\n1 2 3\r\n\x1a", "a.xyz")[1] == b"0.5 1.5 2.5 0 0 -1\r\n1 2 3 0.6 0.8 0\r\n"
 
 
 def test_labels_of_one_letter_are_no_molecule(through):
