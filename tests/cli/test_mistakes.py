@@ -50,7 +50,7 @@ TRAINING = {
     "trainer.precision=16-mixed": "expected trainer.precision=bf16-mixed on this device, got 16-mixed",
     "callbacks=null": "error_clouds, last, progress, got null; without any: ~callbacks",
     "task.loss={eps:0.1,foo:2}": "expected a setting of task.loss, one of eps, iterates_weight, noise_error; got foo",
-    "optimizer={ls:1}": "got ls (did you mean lr?)",
+    "optimizer={l_r:1}": "got l_r (did you mean lr?)",
     "task={loss:{foo:3}}": "expected a setting of task.loss, one of eps, iterates_weight, noise_error; got foo",
     "hydra={foo:1}": "expected a setting of Hydra's own (--cfg hydra lists them), got hydra.foo",
     "logger=5": "expected logger to be one of csv, wandb, got 5; without any: ~logger",
