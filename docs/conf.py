@@ -1,10 +1,13 @@
 """The documentation site: ``sphinx-build -W -b html docs FOLDER``."""
 
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
 
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
+from sphinx.util.typing import stringify_annotation
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
@@ -48,6 +51,10 @@ html_copy_source = False
 html_theme_options = {"navigation_with_keys": True}
 
 
+ARRAY = r"~numpy\.ndarray\[tuple\[~typing\.Any, \.\.\.\], ~numpy\.dtype\[{}\]\]"
+ANY_KIND = "~numpy._typing._array_like._ScalarT"
+
+
 def _skip(app: Sphinx, what: str, name: str, member: object, skip: bool, options: object) -> bool | None:
     """Fields of named tuples say nothing of themselves; their class does."""
     return True if str(getattr(member, "__doc__", "")).startswith("Alias for field number") else None
@@ -59,15 +66,24 @@ def _attribute(app: Sphinx, what: str, name: str, member: object, options: objec
         lines.insert(0, "")
 
 
-def _protocol(
+def _signature(
     app: Sphinx, what: str, name: str, member: object, options: object, signature: str | None, result: str | None
-) -> tuple[str, None] | None:
-    """Protocols are not constructed."""
-    return ("", None) if getattr(member, "_is_protocol", False) else None
+) -> tuple[str, str | None] | None:
+    """Protocols are not constructed, and modules without a constructor take no arguments; aliases of NumPy by name."""
+    if getattr(member, "_is_protocol", False) or signature == "(*args: ~typing.Any, **kwargs: ~typing.Any)":
+        return "", None
+    return None if signature is None else (_with_aliases(signature), result and _with_aliases(result))
+
+
+def _with_aliases(text: str) -> str:
+    """Types with the aliases of NumPy that stand in the code, which Sphinx writes out."""
+    text = text.replace(stringify_annotation(ArrayLike, "smart"), "~numpy.typing.ArrayLike")
+    text = re.sub(ARRAY.format(re.escape(ANY_KIND)), "~numpy.typing.NDArray", text)
+    return re.sub(ARRAY.format(r"([~.\w]+)"), r"~numpy.typing.NDArray[\1]", text)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx; before napoleon, whose priority is 500."""
     app.connect("autodoc-skip-member", _skip, priority=400)
     app.connect("autodoc-process-docstring", _attribute, priority=400)
-    app.connect("autodoc-process-signature", _protocol)
+    app.connect("autodoc-process-signature", _signature)

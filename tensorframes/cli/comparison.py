@@ -16,8 +16,8 @@ DESCRIPTION = """\
 Compares runs: tensorframes compare RUN RUN ...
 
 A RUN is the folder of a run, a folder of such folders (as multirun/TIME of a sweep), or a metrics.json. NAME=RUN sets
-its name in the tables; runs of a sweep are named by the overrides in which they differ. The first table lists the
-settings that differ between the runs, the others the scores.
+its name in the tables; others are named by their folders or by the overrides in which they differ. The first table
+lists the settings that differ between the runs, the others the scores.
 """
 
 

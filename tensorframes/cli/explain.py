@@ -64,7 +64,11 @@ def explain(error: Exception, config_name: str, configs: Path, arguments: list[s
     if match := re.search(r"Ambiguous value for argument '(.*)'", str(error)):
         return f"expected one value, got {match[1]}: {QUOTING}; to try several values in turn, add -m"
     if match := re.search(r"Could not (?:override|append) '(.*?)'|Could not find '(.*?)'", str(error)):
-        return unknown(match[1] or match[2], config_name, configs, arguments)
+        key = match[1] or match[2]
+        within = getattr(error.__cause__, "full_key", None) or key  # of key={new: value}, the new one
+        key = within if within.startswith(f"{key}.") else key
+        message = set_by_scale(key, arguments) if config_name == "reproduce" else None
+        return message or unknown(key, config_name, configs, arguments)
     if isinstance(error, HydraException | OmegaConfBaseException) and error.__cause__ is not None:
         return f"{first_line(error)} {first_line(error.__cause__)}"
     return first_line(error)
@@ -130,6 +134,17 @@ def unknown(key: str, config_name: str, configs: Path, arguments: list[str]) -> 
         parent, _, name = parent.rpartition(".")
         node = OmegaConf.select(cfg, parent) if parent else cfg
     return not_allowed(f"{parent}.{name}" if parent else name, [str(known) for known in node])
+
+
+def set_by_scale(key: str, arguments: list[str]) -> str | None:
+    """The message for a key that the scale of a matrix sets, and a group that the user chose does not have; None for
+    keys that the user gave."""
+    chosen = {argument.partition("=")[0].lstrip("+~"): argument for argument in arguments if "=" in argument}
+    group, _, name = key.partition(".")
+    choice = chosen.get(group)
+    if key in chosen or choice is None or "={" in choice:
+        return None
+    return f"expected {group} with the setting {name}, which {chosen.get('scale', 'the scale')} sets, got {choice}"
 
 
 def not_allowed(key: str, allowed: list[str]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from tensorframes.errors import UserError, needed_for
 
+LONGEST = 40  # characters of overrides as a name of a run that is given by itself
+STARTED = re.compile(r"\d{4}(-\d\d){2}_\d\d(-\d\d){2}(-\d+)?")  # a folder that is named by its time
 METRICS, CONFIG, COMMAND = "metrics.json", "config.yaml", "command.yaml"
 
 
@@ -86,8 +88,18 @@ def in_order(path: Path) -> list[tuple[int, str]]:
 
 
 def short_names(files: Sequence[Path]) -> list[str]:
-    """Names of runs: those of their folders, with as many parents as make them unique."""
+    """Names of runs: those of their folders, with as many parents as make them unique.
+
+    Of folders that are named by their times, NAME/TIME, the names if they differ, else the overrides in which the runs
+    differ, if they are few.
+    """
     places = [file.resolve().parent if file.name == METRICS else file.resolve().with_suffix("") for file in files]
+    if len(places) > 1 and all(STARTED.fullmatch(place.name) for place in places):
+        parents, overrides = [place.parent.name for place in places], [label or "" for label in labels(files)]
+        if len(set(parents)) == len(parents):
+            return parents
+        if all(0 < len(label) <= LONGEST for label in overrides):
+            return overrides
     deepest = max(len(place.parts) for place in places)
     for count in range(1, deepest + 1):
         names = ["/".join(place.parts[-count:]) for place in places]

@@ -51,7 +51,7 @@ from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import Stopped, UserError
 from tensorframes.normals import EstimatorMethod
 from tensorframes.reports import methods_of, write_metrics
-from tensorframes.scoring import Method
+from tensorframes.scoring import Method, check_clouds
 from tensorframes.training import (
     Cost,
     FinalValidation,
@@ -204,7 +204,8 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     """The test, constructed before training, so that an error in its settings is found before the first step.
 
     Raises:
-        UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, or there are none.
+        UserError: a baseline or the protocol refuses its settings, the test clouds aren't there, there are none, or
+            those of a dataset of another package cannot be scored; ours check their clouds when they are made.
     """
     protocol, baselines = build.protocol(cfg), list(build.each(cfg.get("baselines"), "baselines").values())
     tested = evenly_spaced(clouds.test, cfg.test_clouds)
@@ -213,6 +214,8 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     if len(tested) < len(clouds.test):
         counts = (len(tested), counted(len(clouds.test), "test cloud"))
         log.info("%d of the %s will be scored; tensorframes evaluate scores all", *counts)
+    if not type(clouds).__module__.startswith("tensorframes."):
+        check_clouds(tested)
     return Comparison(tested, baselines, protocol)
 
 

@@ -8,7 +8,7 @@ from tensorframes.scoring.lower_bound import oracle_lower_bound, oracle_signs
 from tensorframes.scoring.method import Method, normals_at
 from tensorframes.scoring.metrics import angles, flipped, pgp, rmse
 from tensorframes.scoring.modelnet import ROTATIONS, score_rotated
-from tensorframes.scoring.protocol import score
+from tensorframes.scoring.protocol import check_clouds, score
 from tensorframes.scoring.published import Deviation, deviation, published_rmse
 from tensorframes.scoring.robust_pca import RobustPCA
 
@@ -23,6 +23,7 @@ __all__ = [
     "Open3D",
     "RobustPCA",
     "angles",
+    "check_clouds",
     "confidence_scores",
     "deviation",
     "equivariance_error",

@@ -58,6 +58,20 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
     return {"method": method.name, "warnings": warnings, **aggregate(per_cloud), "per_cloud": per_cloud}
 
 
+def check_clouds(clouds: Sequence[Cloud]) -> None:
+    """Checks, before anything is scored, that clouds can be read and have different names.
+
+    Raises:
+        UserError: one is no `Cloud`, has values that are not finite, or has the name of another.
+    """
+    names: set[str] = set()
+    for index in range(len(clouds)):
+        name = cloud_at(clouds, index).name
+        if name in names:
+            raise UserError(f"expected clouds of different names, got {name!r} twice")
+        names.add(name)
+
+
 def score_cloud(method: Method, cloud: Cloud) -> dict[str, Any]:
     """The scores of one cloud and its category; the seconds are those of the method alone."""
     rows = cloud.eval_index

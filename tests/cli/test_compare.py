@@ -115,6 +115,23 @@ def test_runs_are_named_as_short_as_tells_them_apart(tmp_path: Path) -> None:
     assert "The settings of all runs are the same." in out
 
 
+def test_runs_in_folders_of_times_are_named_by_what_differs(tmp_path: Path) -> None:
+    times = ("2026-11-28_09-15-19-672954", "2026-11-28_09-16-10-007043")
+    made = [left(tmp_path / name / time, 3) for name in ("evaluate", "mine") for time in times]
+    for folder, checkpoint in zip(made, ("pca", "jet", "fast", "x" * 40), strict=True):
+        (folder / "command.yaml").write_text(f"overrides: [data=folder, checkpoint={checkpoint}]\n")
+    for runs, names in (
+        (made[:2], ("checkpoint=pca", "checkpoint=jet")),
+        (made[1:3], ("evaluate", "mine")),
+        (made[2:], times),  # too long
+        (made[:1], times[:1]),
+    ):
+        out = run_command("compare", *runs, "--markdown").out
+        assert [name for name in names if f"\n| {name} |" not in out] == []
+    (made[0] / "command.yaml").unlink()
+    assert f"\n| {times[0]} |" in run_command("compare", *made[:2], "--markdown").out
+
+
 def test_components_of_another_class_are_one_setting(tmp_path: Path) -> None:
     frames = {"pca": "{_target_: a.PCAFrames, group: so}", "learned": "{_target_: a.LearnedFrames, hidden: 32}"}
     for name, node in frames.items():

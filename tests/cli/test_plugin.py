@@ -117,6 +117,23 @@ class Constant(UnorientedLoss):
         return super().forward(prediction, batch).detach()
 
 
+class HoleTestClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.test = Holes(count)
+
+
+class Same(Balls):
+    def __getitem__(self, index: int) -> Cloud:
+        return super().__getitem__(0)
+
+
+class SameTestClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.test = Same(count)
+
+
 class NoTestClouds(Clouds):
     def __init__(self, count: int = 2) -> None:
         super().__init__()
@@ -268,6 +285,21 @@ def test_a_part_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind
     ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, "test=false", f"{part}._target_=plugin_parts.{kind}")
     assert ended.code == 2
     assert re.search(f"^error: {message}", ended.err, re.MULTILINE), ended.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("HoleTestClouds", "holes: expected finite pos, got NaN or infinity"),
+        ("SameTestClouds", "expected clouds of different names, got 'ball0' twice"),
+    ],
+)
+def test_test_clouds_that_cannot_be_scored_are_told_before_the_first_step(run: Path, kind: str, message: str) -> None:
+    into = "hydra.run.dir=unscored"
+    ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, f"data._target_=plugin_parts.{kind}", into)
+    assert ended.code == 2
+    assert ended.err.endswith(f"error: {message}\n"), ended.err
+    assert not Path("unscored/checkpoints").exists()
 
 
 def test_a_schedule_that_is_none_is_told(run: Path) -> None:

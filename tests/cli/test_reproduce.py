@@ -246,6 +246,7 @@ def test_a_killed_run_goes_on_from_its_last_checkpoint(app: App) -> None:
         "scale.sizes=9": "expected scale.sizes to be a list, got 9",
         "~scale.seconds.step": "expected scale.seconds.step to be a number, got none: it was deleted",
         "shard=2/2": "expected shard=i/n with 0 <= i < n, got 2/2",
+        "data=folder": "expected data with the setting train_shapes, which scale=smoke sets, got data=folder",
         "optimizer.lr=fast": "pointnet2-plain_so3-seed0: expected optimizer.lr to be",
     }.items(),
 )
