@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from tensorframes.data.io.axes import POSITIONS, find_triple
+
 
 @runtime_checkable
 class HasPoints(Protocol):
@@ -44,6 +46,16 @@ class HasPoint(Protocol):
 
 
 @runtime_checkable
+class HasXyz(Protocol):
+    """A LAS file of laspy."""
+
+    @property
+    def xyz(self) -> object:
+        """(N, 3) scaled coordinates."""
+        ...
+
+
+@runtime_checkable
 class OnDevice(Protocol):
     """A tensor of Open3D."""
 
@@ -56,8 +68,9 @@ class OnDevice(Protocol):
         ...
 
 
-Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint | OnDevice"
-"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D or trimesh."""
+Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint | HasXyz | OnDevice"
+"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D, trimesh or laspy; or rows (N,) of
+named fields, as of plyfile, three of which are coordinates."""
 
 MISSING = ("NoneType", "NAType")
 """Types of what stands for a missing number: None, and ``pandas.NA``."""
@@ -73,7 +86,17 @@ def as_array(points: Points) -> NDArray:
         return plain(points.vertices)
     if isinstance(points, HasPoint):
         return plain(_positions(points.point))
-    return plain(points.points if isinstance(points, HasPoints) else points)
+    if isinstance(points, HasXyz):
+        return plain(points.xyz)
+    return _coordinates(plain(points.points if isinstance(points, HasPoints) else points))
+
+
+def _coordinates(array: NDArray) -> NDArray:
+    """The coordinates (N, 3) in rows (N,) of named fields; other arrays unchanged."""
+    found = find_triple(array.dtype.names or (), POSITIONS) if array.ndim == 1 else None
+    if found is None or any(array.dtype[name].kind not in "fiu" for name in found):
+        return array
+    return np.stack([array[name].astype(np.float64) for name in found], axis=1)
 
 
 def _positions(attributes: Any) -> Any:
@@ -101,7 +124,7 @@ def plain(values: Any) -> NDArray:
         return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     try:
         array = np.asarray(values)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"expected an array, got {type(values).__name__} that makes none: {error}") from error
     return _numbers(array) if array.dtype.kind == "O" and array.ndim else array
 

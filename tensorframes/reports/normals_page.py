@@ -43,7 +43,7 @@ def write_normals_page(
 
     Args:
         path: the file, .html.
-        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
+        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D, trimesh or laspy.
         normals: (N, 3), unit vectors; zero or not finite where there is none.
         done: what was done, by name.
         oriented: whether the signs of the normals are meaningful.

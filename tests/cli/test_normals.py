@@ -147,3 +147,14 @@ def test_a_mesh_without_faces_gives_no_warning(tmp_path: Path) -> None:
     code, _, err = run(tmp_path / "a.ply", tmp_path / "b.ply", "--weights", "fast")
     assert (code, err) == (0, "")
     assert "element face 0\nproperty list uchar int vertex_indices\n" in (tmp_path / "b.ply").read_text()
+
+
+def test_more_than_the_header_declares_is_told(tmp_path: Path) -> None:
+    head = (
+        "ply\nformat ascii 1.0\nelement vertex 30\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+    )
+    (tmp_path / "a.ply").write_text(head + "".join(f"{x} {y} {z}\n" for x, y, z in sphere(40)))
+    code, _, err = run(tmp_path / "a.ply", tmp_path / "b.xyz", "--weights", "fast")
+    assert code == 0
+    assert err == f"note: {tmp_path / 'a.ply'}: 10 more lines than the header declares, ignored\n"
+    assert run(tmp_path / "a.ply", tmp_path / "c.xyz", "--weights", "fast", "--quiet") == (0, "", "")

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from numpy.lib.recfunctions import repack_fields
 
 from tensorframes.errors import UserError
 from tensorframes.normals import estimate_normals, normals_and_confidence, orient_normals
@@ -90,6 +91,28 @@ def test_clouds_of_trimesh() -> None:
     normals = estimate_normals(cloud, "fast", "cpu")
     assert isinstance(normals, np.ndarray)
     assert np.median(np.abs((normals * sphere()).sum(1))) > 0.99
+
+
+def test_a_las_file_of_laspy() -> None:
+    laspy = pytest.importorskip("laspy")
+    data = laspy.create(point_format=6, file_version="1.4")
+    data.header.scales = np.full(3, 1e-9)
+    data.x, data.y, data.z = sphere().T
+    np.testing.assert_allclose(as_array(data), sphere(), rtol=0, atol=1e-9)
+    assert estimate_normals(data, "fast", "cpu").shape == (200, 3)
+    with pytest.raises(ValueError, match=r"^expected an array, got ScaleAwarePointRecord that makes none: "):
+        estimate_normals(data.points, "fast", "cpu")
+
+
+def test_rows_of_named_fields() -> None:
+    rows = np.zeros(200, dtype=[("label", "U2"), ("X", "<f8"), ("Y", ">f8"), ("Z", "<f4")])
+    rows["X"], rows["Y"], rows["Z"] = sphere().T
+    np.testing.assert_array_equal(as_array(rows)[:, :2], sphere()[:, :2])
+    plyfile = pytest.importorskip("plyfile")
+    element = plyfile.PlyElement.describe(repack_fields(rows[["X", "Y", "Z"]]), "vertex")
+    np.testing.assert_array_equal(as_array(element), as_array(rows))
+    with pytest.raises(ValueError, match=r"expected points \(N, 3\) of numbers, got shape \(200,\) of"):
+        estimate_normals(rows[["X", "Y"]], "fast", "cpu")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.int32])

@@ -9,14 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
-from tensorframes.data.io.shape import is_batch, organised
+from tensorframes.data.io.shape import FEW, is_batch, organised
 from tensorframes.data.io.surplus import note_on_bytes
 from tensorframes.data.io.text import positional_names, told_by_place
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
-
-FEW = 12
-"""Largest number of columns of an array that is taken for a few points."""
 
 MOST = 32
 """Largest number of columns without names; images have more."""

@@ -10,6 +10,9 @@ CLOUD, LINE = 50, 24
 """Least numbers of points of a cloud in a batch, and of rows whose order tells whether a cloud is organised: a few
 clouds that are far apart may be in order by chance."""
 
+FEW = 12
+"""Largest number of columns without names that is taken for a few points."""
+
 LINES = 256
 """About the largest number of rows or columns that are looked at."""
 

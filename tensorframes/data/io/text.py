@@ -15,15 +15,23 @@ from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, tabl
 from tensorframes.data.io.dialect import Dialect
 from tensorframes.data.io.layout import Layout, Text, decode, find_layout, rows_of, shorten
 from tensorframes.data.io.recognise import other_text
+from tensorframes.data.io.shape import FEW
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.values import brief, read_columns, split_rows, texts_of
 from tensorframes.errors import UserError
+from tensorframes.words import counted
 
 COUNTED = ".pts"
 """Suffixes of files that begin with the number of rows, without names."""
 
 FEWEST_COUNTED = 20
 """Least number of rows for a column that counts them to be an index."""
+
+MOST = 1000
+"""Largest number of columns."""
+
+ASIDE = (1, 3, 4, 6)
+"""Numbers of rows of points that lie in columns, or in one line."""
 
 UNIT_LENGTH = 0.05
 """Largest difference from 1 of the length of a normal."""
@@ -58,8 +66,13 @@ class TextFormat:
         if layout.width < 3:
             got = f"{layout.width}: {shorten(text.lines[layout.start].strip())}"
             raise UserError(f"{path}, line {layout.start + 1}: expected at least 3 columns (x y z), got {got}")
+        if layout.width > MOST:
+            raise UserError(f"{path}: expected one point a row, got {layout.width:,} columns")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
+        if not named and len(arrays) > FEW and len(arrays[0]) in ASIDE:
+            got = f"{counted(len(arrays[0]), 'row')} of {len(arrays)} columns"
+            raise UserError(f"{path}: expected one point a row, got {got}: transpose it, or name the columns")
         _check_count(path, text.lines, layout, len(arrays[0]))
         names = named or positional_names(arrays, path.suffix.lower())
         return Columns(

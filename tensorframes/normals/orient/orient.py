@@ -67,7 +67,7 @@ def orient_normals(
     reflections. Rows that are zero or not finite stay as they are.
 
     Args:
-        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D or trimesh.
+        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D, trimesh or laspy.
         normals: (N, 3), of any length; an array or array-like, or a tensor on any device.
         method: see above.
         viewpoint: (3,), or (N, 3) of each point, for the method of that name.
