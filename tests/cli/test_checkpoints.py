@@ -102,7 +102,7 @@ def test_settings_that_heads_had_once_are_left_out(tmp_path: Path) -> None:
         if robust:
             found = read_checkpoint(path)["tensorframes"]
             assert found["model"] == found["config"]["model"] == {"head": {"_target_": target}}
-    with pytest.raises(UserError, match=f"^{path}: expected a PlaneFitHead with all its parts, got one with robust="):
+    with pytest.raises(UserError, match=f"^{path}: expected a PlaneFitHead with all parts, got one with robust="):
         read_checkpoint(path)
 
 
