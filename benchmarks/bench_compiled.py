@@ -22,7 +22,8 @@ def arguments(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[A
     """What the parts of the head are called with, by name."""
     found: dict[str, tuple[Any, ...]] = {}
     head: Any = network.head
-    parts = {"guess": head.guess, "fit": head.fits[0], "final": head.final}
+    selections = {name: getattr(head, name) for name in ("initial_selection", "final_selection")}
+    parts = {**selections, "fit": head.fits[0]}
     hooks = [
         part.register_forward_pre_hook(lambda _, given, name=name: found.update({name: given}))
         for name, part in parts.items()
@@ -41,7 +42,7 @@ def works(network: NormalEstimator, points: np.ndarray) -> dict[str, tuple[Calla
         if name == "fit":
             neighbourhood, estimates, embedding, size = given
             part = head.fits[0]
-            senders = part.sender(embedding)
+            senders = part.sender_layer(embedding)
             found[name] = (part.fit, [(each, estimates, embedding, senders) for each in neighbourhood.split(size)])
             continue
         geometry, plans, *each, size = given
@@ -81,13 +82,13 @@ def main() -> None:
     normals_and_errors_of(network, points[:2000])
     begin = time.process_time()
     normals_and_errors_of(network, points)
-    print(f"all    {time.process_time() - begin:5.2f} s eager")
+    print(f"{'all':17s} {time.process_time() - begin:5.2f} s eager")
     for name, (work, chunks) in works(network, points).items():
         compiled, begin = torch.compile(work, dynamic=True), time.perf_counter()
         for chunk in (chunks[0], chunks[-1]):  # the last is smaller
             compiled(*chunk)
         took = time.perf_counter() - begin
-        print(f"{name:6s} {seconds(work, chunks):5.2f} s eager {seconds(compiled, chunks):5.2f} s compiled", end=" ")
+        print(f"{name:17s} {seconds(work, chunks):5.2f} s eager {seconds(compiled, chunks):5.2f} s compiled", end=" ")
         print(f"({took:.0f} s to compile)")
 
 

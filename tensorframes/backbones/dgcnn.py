@@ -65,15 +65,16 @@ class DGCNN(GraphStack):
         if pooled < 0:
             raise ValueError(f"expected pooled >= 0, got {pooled}")
         self.dynamic = dynamic
-        self.whole = GlobalFeature(sum(widths), pooled, norm) if pooled else None
-        self.join = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
+        self.global_feature = GlobalFeature(sum(widths), pooled, norm) if pooled else None
+        self.output_net = MLP([sum(widths) + pooled, 2 * width, width], norm=norm)
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
         outputs, last = self.convolved(geometry, frames[0])
-        if self.whole is not None:
-            outputs = torch.cat([outputs, self.whole(outputs, geometry.levels[0].batch, geometry.clouds)], dim=-1)
-        return self.probes[-1](self.join(outputs), last), last
+        if self.global_feature is not None:
+            of_cloud = self.global_feature(outputs, geometry.levels[0].batch, geometry.clouds)
+            outputs = torch.cat([outputs, of_cloud], dim=-1)
+        return self.probes[-1](self.output_net(outputs), last), last
 
     @torch.no_grad()
     def graph(self, depth: int, x: Tensor, level: Level) -> Tensor:

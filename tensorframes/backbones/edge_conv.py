@@ -45,12 +45,12 @@ class FrameEdgeConv(TensorialMessagePassing):
         super().__init__(transport={"x": reps_in}, aggr=aggr)
         self.encode = EdgeEncoding(1.0, radial, directional, reps_in.d)
         self.net = MLP([2 * reps_in.dim + self.encode.dim, width, width], norm=norm, last_activation=True)
-        self.join = nn.Linear(len(aggr) * width, width) if len(aggr) > 1 else nn.Identity()
+        self.output_layer = nn.Linear(len(aggr) * width, width) if len(aggr) > 1 else nn.Identity()
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps_out.dim) from x (N, reps_in.dim)."""
         edge = self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree))
-        out: Tensor = self.join(self.propagate(edge_index, x=x, edge=edge, frames=frames))
+        out: Tensor = self.output_layer(self.propagate(edge_index, x=x, edge=edge, frames=frames))
         return out
 
     def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:

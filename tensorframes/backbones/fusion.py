@@ -62,9 +62,9 @@ class FusionAbstraction(TensorialMessagePassing):
         product = EdgeProduct(channels, order)
         super().__init__(transport={"x": reps_in}, aggr=FixedDegree("mean", degree))
         self.length, self.product, self.fusion = length, product, Fusion(channels, order, bodies)
-        self.enter = nn.Linear(reps_in.dim, product.irreps.dim)
+        self.input_layer = nn.Linear(reps_in.dim, product.irreps.dim)
         self.radial = RadialEncoding(radial)
-        self.weigh = MLP([radial, 32, channels * len(product.paths)])
+        self.radial_net = MLP([radial, 32, channels * len(product.paths)])
         self.update_net = MLP([bodies * product.irreps.dim + own, reps_out.dim, reps_out.dim], norm=norm)
 
     def forward(
@@ -84,6 +84,6 @@ class FusionAbstraction(TensorialMessagePassing):
         return out
 
     def message(self, x_j: Tensor, edge: Tensor) -> Tensor:
-        weight = self.weigh(self.radial(edge_lengths(edge) / REACH)).unflatten(-1, (-1, self.product.channels))
-        out: Tensor = self.product(self.enter(x_j), edge, weight)
+        weight = self.radial_net(self.radial(edge_lengths(edge) / REACH)).unflatten(-1, (-1, self.product.channels))
+        out: Tensor = self.product(self.input_layer(x_j), edge, weight)
         return out

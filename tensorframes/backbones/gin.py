@@ -51,13 +51,13 @@ class FrameGINConv(TensorialMessagePassing):
         reps_in, reps_out = representation(reps_in), representation(reps_out)
         super().__init__(transport={"x": reps_in}, aggr=pooled(aggregation, degree))
         self.encode = EdgeEncoding(1.0, radial, directional, reps_in.d)
-        self.edge = nn.Linear(self.encode.dim, reps_in.dim)
+        self.edge_layer = nn.Linear(self.encode.dim, reps_in.dim)
         self.epsilon = nn.Parameter(torch.zeros(()))
         self.net = MLP([reps_in.dim, reps_out.dim, reps_out.dim], norm=norm)
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps_out.dim) from x (N, reps_in.dim)."""
-        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
+        edge = self.edge_layer(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
         out: Tensor = self.net((1 + self.epsilon) * x + self.propagate(edge_index, x=x, edge=edge, frames=frames))
         return out
 
@@ -106,9 +106,9 @@ class GIN(GraphStack):
             norm=norm,
         )
         super().__init__(messages, widths, width, neighbours, conv, refine, features, radii)
-        self.join = MLP([sum(widths), 2 * width, width], norm=norm)
+        self.output_net = MLP([sum(widths), 2 * width, width], norm=norm)
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
         outputs, last = self.convolved(geometry, frames[0])
-        return self.probes[-1](self.join(outputs), last), last
+        return self.probes[-1](self.output_net(outputs), last), last

@@ -59,18 +59,19 @@ class FrameTransformerLayer(TensorialMessagePassing):
         self.norm = made_norm(norm, width)
         self.encode = EdgeEncoding(1.0, radial, directional, reps.d)
         self.query, self.out = nn.Linear(width, width), nn.Linear(width, width)
-        self.arriving, self.edge = nn.Linear(width, 2 * width, bias=False), nn.Linear(self.encode.dim, 2 * width)
+        self.key_value_layer = nn.Linear(width, 2 * width, bias=False)
+        self.edge_layer = nn.Linear(self.encode.dim, 2 * width)
         self.net = MLP([width, 2 * width, width], norm=norm)
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps.dim) from x (N, reps.dim)."""
-        edge = self.edge(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
+        edge = self.edge_layer(self.encode(local_edge_vectors(pos, pos, edge_index, frames, self.fixed_degree)))
         x = x + self.out(self.propagate(edge_index, x=self.norm(x), edge=edge, frames=frames))
         out: Tensor = x + self.net(x)
         return out
 
     def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
-        key, value = (self.arriving(x_j) + edge).unflatten(-1, (2, self.heads, -1)).unbind(-3)
+        key, value = (self.key_value_layer(x_j) + edge).unflatten(-1, (2, self.heads, -1)).unbind(-3)
         query = self.query(x_i).unflatten(-1, (self.heads, -1))
         score = (query * key).sum(-1) / math.sqrt(key.shape[-1])  # (E, heads)
         share = score.unflatten(0, (-1, self.fixed_degree)).softmax(dim=1).flatten(0, 1)

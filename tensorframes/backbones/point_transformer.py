@@ -40,8 +40,8 @@ class FrameAttention(TensorialMessagePassing):
         self.length = length
         self.norm = made_norm(norm, width)
         self.query, self.key, self.value, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
-        self.where = MLP([reps.d, width, width])
-        self.score = MLP([width, width, width])
+        self.position_net = MLP([reps.d, width, width])
+        self.attention_net = MLP([width, width, width])
 
     def forward(self, x: Tensor, edge_index: Tensor, pos: Tensor, frames: Frames) -> Tensor:
         """Features (N, reps.dim) from x (N, reps.dim)."""
@@ -50,10 +50,10 @@ class FrameAttention(TensorialMessagePassing):
         return x + out
 
     def message(self, x_i: Tensor, x_j: Tensor, edge: Tensor) -> Tensor:
-        where = self.where(edge)
-        score = self.score(self.query(x_i) - self.key(x_j) + where)
+        position = self.position_net(edge)
+        score = self.attention_net(self.query(x_i) - self.key(x_j) + position)
         share = score.unflatten(0, (-1, self.fixed_degree)).softmax(dim=1).flatten(0, 1)
-        out: Tensor = share * (self.value(x_j) + where)
+        out: Tensor = share * (self.value(x_j) + position)
         return out
 
 
@@ -80,12 +80,12 @@ class PointTransformer(PointNet2):
         gather = partial(SetAbstraction, aggregations="max", norm=norm)
         super().__init__(messages, widths, radii, neighbours, gather, 0, norm, refine, features=features)
         kinds, lengths = chosen_messages(messages), [1.0, *radii]
-        self.attend = nn.ModuleList(
+        self.attention_layers = nn.ModuleList(
             FrameAttention(kinds.reps(width), neighbours, length, norm)
             for width, length in zip(widths, lengths, strict=True)
         )
 
     def within(self, depth: int, x: Tensor, level: Level, frames: Frames) -> Tensor:
         """Attention among the points of a level."""
-        out: Tensor = self.attend[depth](x, table_edges(level.neighbours), level.pos, frames)
+        out: Tensor = self.attention_layers[depth](x, table_edges(level.neighbours), level.pos, frames)
         return out

@@ -49,14 +49,14 @@ class PointNet(Backbone):
         self.neighbours = neighbours
         self.reps = chosen_messages(messages).reps(widths[-1])
         self.probe = Probe(self.reps)
-        self.each = MLP([self.features.reps.dim, *widths], norm=norm)
+        self.point_net = MLP([self.features.reps.dim, *widths], norm=norm)
         self.embeddings = self.features.embeddings(widths[-1])
-        self.whole = GlobalFeature(widths[-1], pooled, norm)
-        self.join = MLP([widths[-1] + pooled, *widths], norm=norm)
+        self.global_feature = GlobalFeature(widths[-1], pooled, norm)
+        self.output_net = MLP([widths[-1] + pooled, *widths], norm=norm)
 
     def forward(self, geometry: Geometry, frames: Sequence[Frames]) -> tuple[Tensor, Frames]:
         """Features (N, reps.dim), and the frames they are expressed in."""
-        x = self.each(self.features(geometry, 0, frames[0]))
+        x = self.point_net(self.features(geometry, 0, frames[0]))
         x = self.embeddings(x, geometry, 0, frames[0])
-        x = self.join(torch.cat([x, self.whole(x, geometry.levels[0].batch, geometry.clouds)], dim=-1))
+        x = self.output_net(torch.cat([x, self.global_feature(x, geometry.levels[0].batch, geometry.clouds)], dim=-1))
         return self.probe(x, frames[0]), frames[0]

@@ -120,7 +120,7 @@ class MultiScaleAbstraction(nn.Module):
             SetAbstraction(reps_in, reps_out, each, length, own, aggregations, radial, directional, norm)
             for each in self.degrees
         )
-        self.join = nn.Linear(len(self.degrees) * reps_out.dim, reps_out.dim)
+        self.output_layer = nn.Linear(len(self.degrees) * reps_out.dim, reps_out.dim)
 
     def forward(
         self,
@@ -136,7 +136,7 @@ class MultiScaleAbstraction(nn.Module):
             layer(x, each[..., :degree].reshape(2, -1), pos, frames, own)
             for layer, degree in zip(self.scales, self.degrees, strict=True)
         ]
-        out: Tensor = self.join(torch.cat(outputs, dim=-1))
+        out: Tensor = self.output_layer(torch.cat(outputs, dim=-1))
         return out
 
 

@@ -17,6 +17,7 @@ from tensorframes.cli.results import shown
 from tensorframes.cli.runs import METRICS, read_metrics
 from tensorframes.cli.started import FILE as COMMAND
 from tensorframes.errors import UserError
+from tensorframes.normals.earlier_names import with_present_names
 from tensorframes.recipes import check_trusted, targets
 from tensorframes.training import NormalTraining
 from tensorframes.words import counted
@@ -217,6 +218,6 @@ def load_weights(module: NormalTraining, path: str | Path) -> None:
         UserError: they are those of another model.
     """
     try:
-        module.load_state_dict(read_checkpoint(path)["state_dict"])
+        module.load_state_dict(with_present_names(read_checkpoint(path)["state_dict"], module))
     except RuntimeError as error:
         raise UserError(f"expected a checkpoint of the model configured, got another model's in {path}") from error

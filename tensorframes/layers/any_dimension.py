@@ -68,19 +68,19 @@ class AnyDimensionConv(nn.Module):
     def __init__(self, channels: int, hidden: int = 32) -> None:
         super().__init__()
         self.edges = EdgeInvariants(channels, hidden)
-        self.weigh = nn.Linear(hidden, 2 * channels)
-        self.scalars = MLP([hidden, hidden, channels])
-        self.keep, self.pass_on = (nn.Linear(channels, channels, bias=False) for _ in range(2))
+        self.weight_layer = nn.Linear(hidden, 2 * channels)
+        self.scalar_net = MLP([hidden, hidden, channels])
+        self.self_layer, self.neighbour_layer = (nn.Linear(channels, channels, bias=False) for _ in range(2))
 
     def forward(self, scalars: Tensor, tensors: Tensor, pos: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
         """s' and T' from s, T, positions (N, d) and neighbours (N, k), the point itself included."""
         h, u, _, theirs = self.edges(scalars, tensors, pos, table)
-        edge_weight, sender_weight = self.weigh(h).chunk(2, dim=-1)
+        edge_weight, sender_weight = self.weight_layer(h).chunk(2, dim=-1)
         new = torch.einsum("nkc,nka,nkb->ncab", edge_weight, u, u)
-        new = new + torch.einsum("nkc,nkcab->ncab", sender_weight, mixed(theirs, self.pass_on))
-        out = mixed(tensors, self.keep) + new / table.shape[1]
+        new = new + torch.einsum("nkc,nkcab->ncab", sender_weight, mixed(theirs, self.neighbour_layer))
+        out = mixed(tensors, self.self_layer) + new / table.shape[1]
         square = out.square().sum((-1, -2)).mean(-1).view(-1, 1, 1, 1)
-        return scalars + self.scalars(h.mean(1)), out * torch.where(square > 0, square, 1).rsqrt()
+        return scalars + self.scalar_net(h.mean(1)), out * torch.where(square > 0, square, 1).rsqrt()
 
 
 class AnyDimensionFit(nn.Module):
@@ -103,7 +103,7 @@ class AnyDimensionFit(nn.Module):
         self.channels = channels
         self.layers = nn.ModuleList(AnyDimensionConv(channels, hidden) for _ in range(layers))
         self.edges = EdgeInvariants(channels, hidden)
-        self.weigh = nn.Linear(hidden, 1)
+        self.weight_layer = nn.Linear(hidden, 1)
 
     def forward(self, pos: Tensor, table: Tensor) -> Tensor:
         """C (N, d, d) of positions (N, d) with neighbours (N, k), the point itself included."""
@@ -112,7 +112,7 @@ class AnyDimensionFit(nn.Module):
         for layer in self.layers:
             scalars, tensors = layer(scalars, tensors, pos, table)
         h, _, edge, _ = self.edges(scalars, tensors, pos, table)
-        return scatter(edge, self.weigh(h).sigmoid() + 1e-4)
+        return scatter(edge, self.weight_layer(h).sigmoid() + 1e-4)
 
 
 @full_precision

@@ -98,16 +98,15 @@ class FinalSelection(nn.Module):
         self.nearest, self.tolerances, self.points = nearest, checked_tolerances(tolerances), points
         self.slender, self.facets_only = tuple(slender), facets_only
         counts = 2 * len(tolerances)
-        self.own = nn.Linear(embedding + counts + 3 + 2 * planes, hidden)  # of the point
-        self.plain = nn.Linear(counts + estimates + 2, hidden, bias=False)  # of the estimates and the jet
-        self.triangle = nn.Linear(counts + estimates + 8, hidden, bias=False)  # of minimal samples
-        self.plane = nn.Linear(estimates + 6, hidden, bias=False)  # of local planes
-        # learned embedding of each kind: each estimate, the jet, minimal samples, each local plane
-        self.kind = nn.Parameter(0.3 * torch.randn(estimates + 2 + planes, hidden))
+        self.point_layer = nn.Linear(embedding + counts + 3 + 2 * planes, hidden)
+        self.estimate_layer = nn.Linear(counts + estimates + 2, hidden, bias=False)  # of the estimates and the jet
+        self.sample_layer = nn.Linear(counts + estimates + 8, hidden, bias=False)  # of minimal samples
+        self.plane_layer = nn.Linear(estimates + 6, hidden, bias=False)  # of local planes
+        # kinds: each estimate, the jet, minimal samples, each local plane
+        self.kind_embedding = nn.Parameter(0.3 * torch.randn(estimates + 2 + planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
-        self.worth = nn.Parameter(torch.tensor([1.0] + [0.0] * (counts - 1)))  # coefficients of the inlier counts
-        # bias of each kind
-        self.lead = nn.Parameter(torch.tensor([0.5] * (estimates - 1) + [1.7, 0.5, 0.0] + [0.5] * planes))
+        self.inlier_coefficients = nn.Parameter(torch.tensor([1.0] + [0.0] * (counts - 1)))
+        self.kind_bias = nn.Parameter(torch.tensor([0.5] * (estimates - 1) + [1.7, 0.5, 0.0] + [0.5] * planes))
         with torch.no_grad():
             for parameter in self.score[-1].parameters():
                 parameter.zero_()
@@ -143,14 +142,14 @@ class FinalSelection(nn.Module):
         candidates = self.candidates(inputs)
         kind = self._kind_index(inputs.estimates.shape[1], candidates.sample_features.shape[1])
         parts = [
-            self.plain(candidates.estimate_features),
-            self.triangle(candidates.sample_features),
-            self.plane(candidates.plane_features),
+            self.estimate_layer(candidates.estimate_features),
+            self.sample_layer(candidates.sample_features),
+            self.plane_layer(candidates.plane_features),
         ]
         hidden = torch.cat(parts, dim=1)
-        hidden += self.kind[kind]
-        hidden += self.own(torch.cat([inputs.embedding, candidates.point_features], dim=-1)).unsqueeze(1)
-        return self.mean_axis(inputs.estimates, candidates, self.score(hidden).squeeze(-1) + self.lead[kind])
+        hidden += self.kind_embedding[kind]
+        hidden += self.point_layer(torch.cat([inputs.embedding, candidates.point_features], dim=-1)).unsqueeze(1)
+        return self.mean_axis(inputs.estimates, candidates, self.score(hidden).squeeze(-1) + self.kind_bias[kind])
 
     def candidates(self, inputs: FinalInputs) -> FinalCandidates:
         """The candidates of one chunk."""
@@ -158,7 +157,7 @@ class FinalSelection(nn.Module):
 
     def _kind_index(self, estimates: int, samples: int) -> Tensor:
         """(C,) the kind of each candidate; all minimal samples share one."""
-        kinds = torch.arange(len(self.kind), device=self.kind.device)
+        kinds = torch.arange(len(self.kind_embedding), device=self.kind_embedding.device)
         jet = estimates + 1
         return torch.cat([kinds[:jet], kinds[jet : jet + 1].expand(samples), kinds[jet + 1 :]])
 
@@ -167,8 +166,8 @@ class FinalSelection(nn.Module):
         """The principal axis of N (M, 3) with the signs of the last estimate (M, S, 3), and the dispersion (M, 1), from
         the scores (M, C) without inliers."""
         score, counted = score.to(candidates.inliers.dtype), candidates.inliers.shape[1]
-        logit = torch.cat([score[:, :counted] + candidates.inliers @ self.worth, score[:, counted:]], dim=1)
-        logit = LOGIT_SCALE * logit
+        of_inliers = candidates.inliers @ self.inlier_coefficients
+        logit = LOGIT_SCALE * torch.cat([score[:, :counted] + of_inliers, score[:, counted:]], dim=1)
         logit = torch.cat([logit[:, :counted] + candidates.validity.log(), logit[:, counted:]], dim=1)
         probability = logit.softmax(-1)
         normal = torch.cat([estimates, candidates.normal], dim=1)

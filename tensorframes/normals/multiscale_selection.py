@@ -39,17 +39,17 @@ class MultiScalePlaneSelection(nn.Module):
         self.sizes = PlaneSizes.checked(self.depth, counts)
         planes = self.sizes.planes
         width = embedding + (self.shape_width + 2) * planes - 1
-        self.own = nn.Linear(width, hidden)
-        self.plane = nn.Linear(self.shape_width + 2, hidden, bias=False)
-        self.kind = nn.Parameter(0.3 * torch.randn(planes, hidden))  # learned embedding of each size
+        self.point_layer = nn.Linear(width, hidden)
+        self.plane_layer = nn.Linear(self.shape_width + 2, hidden, bias=False)
+        self.size_embedding = nn.Parameter(0.3 * torch.randn(planes, hidden))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.strength = nn.Sequential(nn.Linear(width, hidden), silu(), nn.Linear(hidden, 1))
-        self.adds = nn.Sequential(nn.Linear(width, hidden), silu(), nn.Linear(hidden, embedding))
+        self.embedding_net = nn.Sequential(nn.Linear(width, hidden), silu(), nn.Linear(hidden, embedding))
         with torch.no_grad():  # s is -1 and the contribution to the embedding 0 at all points
             weight, bias = self.strength[-1].parameters()
             weight.zero_()
             bias.fill_(-1.0)
-            for parameter in self.adds[-1].parameters():
+            for parameter in self.embedding_net[-1].parameters():
                 parameter.zero_()
 
     def plan(self, geometry: Geometry) -> MultiScalePlanes:
@@ -67,12 +67,12 @@ class MultiScalePlaneSelection(nn.Module):
         """The results of ``forward`` for one chunk."""
         plane, point = invariants(planes, tensor)
         point = torch.cat([embedding, point], dim=-1)
-        hidden = self.plane(plane)
-        hidden += self.kind
-        hidden += self.own(point).unsqueeze(1)
+        hidden = self.plane_layer(plane)
+        hidden += self.size_embedding
+        hidden += self.point_layer(point).unsqueeze(1)
         probability = self.score(hidden).squeeze(-1).to(planes.planes.dtype).softmax(-1)
         strength = self.strength(point).to(probability.dtype).clamp(-8, 4).exp()
-        return weighted_sum(planes.planes, probability * strength), embedding + self.adds(point)
+        return weighted_sum(planes.planes, probability * strength), embedding + self.embedding_net(point)
 
 
 class LocalPlaneSelection(MultiScalePlaneSelection):

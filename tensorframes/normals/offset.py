@@ -25,10 +25,10 @@ class Offset(nn.Module):
 
     def __init__(self, embedding: int, hidden: int) -> None:
         super().__init__()
-        self.share = nn.Linear(embedding + hidden, 1)
+        self.step_layer = nn.Linear(embedding + hidden, 1)
         with torch.no_grad():  # starts with sigmoid(-2) = 0.12 for all points
-            self.share.weight.zero_()
-            self.share.bias.fill_(-2.0)
+            self.step_layer.weight.zero_()
+            self.step_layer.bias.fill_(-2.0)
 
     def forward(self, fit: Fit, embedding: Tensor, rows: Tensor, displacement: Tensor) -> tuple[Fit, Tensor]:
         """The fit with heights above the moved points, and the displacement of all points (N, 3).
@@ -38,7 +38,7 @@ class Offset(nn.Module):
             displacement: (N, 3) so far.
         """
         height = fitted_value(fit.height)
-        logit = self.share(torch.cat([embedding, fitted_value(fit.features)], dim=-1)).squeeze(-1)
+        logit = self.step_layer(torch.cat([embedding, fitted_value(fit.features)], dim=-1)).squeeze(-1)
         step = logit.to(height.dtype).sigmoid() * height.detach()
         offset = torch.zeros_like(displacement).index_copy(0, rows, step.unsqueeze(-1) * fit.normal.detach())
         return replace(fit, height=height - step), displacement + offset

@@ -37,7 +37,7 @@ class Plan:
     """The quantities that depend on the geometry alone."""
 
     geometry: Geometry
-    initial: tuple[Tensor, Tensor]  # plan of the ``AxisHead`` of the initial estimate, at all points
+    axis: tuple[Tensor, Tensor]  # plan of the ``AxisHead`` of the initial estimate, at all points
     fits: tuple[Neighbourhoods, ...]  # of each fit, at ascending points, which include all that the next fit uses
     small_planes: SmallPlaneTable  # of all points
     multiscale_planes: MultiScalePlanes | None  # of all points
@@ -109,11 +109,11 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         if min(fits, hidden // 2, embedding) < 1:
             raise ValueError(f"expected fits and embedding >= 1, hidden >= 2, got {fits}, {embedding} and {hidden}")
         self.neighbours, width = tuple(neighbours), embedding + fits
-        self.guess = AxisHead(reps, len(self.neighbours))
+        self.axis = AxisHead(reps, len(self.neighbours))
         self.embed = MLP([reps.dim, reps.dim, width], norm="layer")
         self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, embedding) for _ in range(fits))
         self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1))
-        self.votes = SmallPlaneSelection(width, sizes, candidates, minimal_samples, tolerances)
+        self.small_planes = SmallPlaneSelection(width, sizes, candidates, minimal_samples, tolerances)
         self.multiscale_planes = MultiScalePlaneSelection(width, multiscale_planes) if multiscale_planes else None
         self.local_planes = LocalPlaneSelection(width, local_planes) if local_planes else None
         self.variation_profile = ProfileEmbedding(width) if variation_profile else None
@@ -128,7 +128,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         points = self.final_selection.points
         nearest = () if self.local_planes is None else self.local_planes.sizes.counts[0]
         return Requirements(
-            neighbours=max(self.neighbours[0], *nearest, self.votes.points, points),
+            neighbours=max(self.neighbours[0], *nearest, self.small_planes.points, points),
             planes=tuple(each.sizes for each in selections),
             moments=True,
             edges=points,
@@ -147,10 +147,10 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
             needed = everyone[mask]
             same = len(needed) == len(fits[0].rows)
             fits.insert(0, fits[0] if same else neighbourhoods(geometry, needed, self.neighbours, moments))
-        small = self.votes.plan(geometry, CHUNK.get(rows.device.type, LARGEST_CHUNK))
+        small = self.small_planes.plan(geometry, CHUNK.get(rows.device.type, LARGEST_CHUNK))
         multiscale = None if self.multiscale_planes is None else self.multiscale_planes.plan(geometry)
         local = None if self.local_planes is None else self.local_planes.plan(geometry)
-        return Plan(geometry, self.guess.plan(geometry, everyone), tuple(fits), small, multiscale, local)
+        return Plan(geometry, self.axis.plan(geometry, everyone), tuple(fits), small, multiscale, local)
 
     def _chunk(self, values: Tensor) -> int:
         """Number of points that are computed at once: all of them in training."""
@@ -159,7 +159,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
         """Symmetric tensors (N, 3, 3) of the initial estimate, and embeddings with the log strengths b of the fits
         (N, embedding + fits), of all points."""
-        return self.guess.read(x, frames, plan.initial), self.embed(x)
+        return self.axis.read(x, frames, plan.axis), self.embed(x)
 
     def forward(self, readings: Sequence[tuple[Tensor, Tensor]], plan: Plan) -> Prediction:
         """Normals (M, 3) of the planned rows, and the estimates before them (1 + fits, M, 3): the initial estimates and
@@ -203,13 +203,13 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         selections = (
             (self.multiscale_planes, plan.multiscale_planes),
             (self.local_planes, plan.local_planes),
-            (self.votes, plan.small_planes),
+            (self.small_planes, plan.small_planes),
         )
         for selection, planes in selections:
             if selection is not None:
                 mean, embedding = selection(planes, tensor.detach(), embedding, self._chunk(embedding))
                 tensor = tensor + mean
-        return self.guess([tensor], plan.initial).normal, embedding
+        return self.axis([tensor], plan.axis).normal, embedding
 
     def _fits(
         self, initial: Tensor, embedding: Tensor, priors: Sequence[Tensor], plan: Plan
@@ -243,7 +243,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
     ) -> Fit:
         """One fit, in chunks outside training; normals (N, 3) and prior (N,) of all points."""
         size, plane_fit = self._chunk(neighbourhood.rows), cast(PlaneFit, self.fits[number])
-        senders = plane_fit.sender(embedding)
+        senders = plane_fit.sender_layer(embedding)
 
         def fitted(numbered: tuple[int, Neighbourhoods]) -> Fit:
             index, chunk = numbered

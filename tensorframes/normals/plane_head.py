@@ -91,14 +91,15 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
         self.axis = AxisHead(reps, levels)
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
-        self.guess, self.final = guess(embedding, 1), final(embedding, fits + 1)
-        self.seen = nn.Linear(self.guess.hidden, embedding, bias=False)  # of the mean hidden features
-        nn.init.zeros_(self.seen.weight)
-        self.error = error(embedding + self.final.hidden + 3 + fits) if error is not None else None
+        self.initial_selection, self.final_selection = guess(embedding, 1), final(embedding, fits + 1)
+        self.feature_layer = nn.Linear(self.initial_selection.hidden, embedding, bias=False)
+        nn.init.zeros_(self.feature_layer.weight)
+        self.error = error(embedding + self.final_selection.hidden + 3 + fits) if error is not None else None
         self.predicts_error = error is not None
         made = [fit(embedding) for _ in range(fits)]
         self.fits = nn.ModuleList(made)
-        self.requirements = self.guess.requirements | self.final.requirements | made[0].requirements
+        selections = self.initial_selection.requirements | self.final_selection.requirements
+        self.requirements = selections | made[0].requirements
 
     def plan(self, geometry: Geometry, rows: Tensor) -> Plan:
         """The last fit is planned at the rows (M,), ascending, the one before it at all points that the last uses, and
@@ -114,9 +115,10 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             needed = everyone[mask]
         initial_rows = rows if len(needed) == len(rows) else needed
         axis = self.axis.plan(geometry, everyone)
-        initial, final, collinear = self.guess.plan(geometry), self.final.plan(geometry), on_line(geometry, rows)
+        initial, final = self.initial_selection.plan(geometry), self.final_selection.plan(geometry)
+        collinear = on_line(geometry, rows)
         zeros = geometry.levels[0].pos.new_zeros(len(rows), 3)
-        fallback = fall_back(zeros, collinear, rows, geometry, self.guess.nearest)
+        fallback = fall_back(zeros, collinear, rows, geometry, self.initial_selection.nearest)
         return Plan(geometry, rows, axis, initial_rows, initial, tuple(fits), final, collinear, fallback)
 
     def read(self, x: Tensor, frames: Frames, plan: Plan) -> tuple[Tensor, Tensor]:
@@ -135,7 +137,9 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             normals = normals.index_copy(0, neighbourhood.rows, normal)
             iterates.append(normals.index_select(0, plan.rows))
         estimates, embedding = torch.stack(iterates[1:], dim=1), embedding.index_select(0, plan.rows)
-        normal, features, dispersion = self.final(plan.geometry, plan.final, plan.rows, estimates, embedding, size)
+        normal, features, dispersion = self.final_selection(
+            plan.geometry, plan.final, plan.rows, estimates, embedding, size
+        )
         error = error_features = None
         if self.error is not None:
             error_features = self.error_features(normal, iterates, embedding, features, dispersion)
@@ -148,8 +152,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
         no fit uses keep their axis and embedding."""
         rows = plan.initial_rows
         estimates, before = axis.index_select(0, rows).unsqueeze(1), embedding.index_select(0, rows)
-        normals, features, _ = self.guess(plan.geometry, plan.initial, rows, estimates, before, size)
-        after = (before + self.seen(features)).to(embedding)
+        normals, features, _ = self.initial_selection(plan.geometry, plan.initial, rows, estimates, before, size)
+        after = (before + self.feature_layer(features)).to(embedding)
         return axis.index_copy(0, rows, normals), embedding.index_copy(0, rows, after)
 
     @full_precision

@@ -94,18 +94,17 @@ class Select(nn.Module):
         self.sources: dict[str, Source[Any]] = {**sources, "estimates": Estimates(estimates)}
         self.tolerances, self.nearest, self.hidden = tuple(tolerances), nearest, hidden
         measured = len(self.tolerances) + 2 + estimates
-        self.point = nn.Linear(embedding + 1, hidden)
-        self.measured = nn.Linear(measured, hidden, bias=False)
-        self.known, self.together = nn.ModuleDict(), nn.ModuleDict()  # of features, of summaries of candidates
+        self.point_layer = nn.Linear(embedding + 1, hidden)
+        self.measurement_layer = nn.Linear(measured, hidden, bias=False)
+        self.feature_layers, self.summary_layers = nn.ModuleDict(), nn.ModuleDict()  # by source
         for name, source in self.sources.items():
             if source.width:
-                self.known[name] = nn.Linear(source.width, hidden, bias=False)
-            self.together[name] = nn.Linear((measured + source.width + 1) * source.kinds, hidden, bias=False)
+                self.feature_layers[name] = nn.Linear(source.width, hidden, bias=False)
+            self.summary_layers[name] = nn.Linear((measured + source.width + 1) * source.kinds, hidden, bias=False)
         biases = [torch.full((source.kinds,), source.initial_logit / LOGIT_SCALE) for source in self.sources.values()]
-        self.lead = nn.Parameter(torch.cat(biases))  # bias of the logit, for each kind of candidates
-        self.kind = nn.Parameter(0.3 * torch.randn(len(self.lead), hidden))  # learned embedding of each kind
-        # coefficients of the inlier ratios in the logit
-        self.worth = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (len(self.tolerances) - 2)))
+        self.kind_bias = nn.Parameter(torch.cat(biases))
+        self.kind_embedding = nn.Parameter(0.3 * torch.randn(len(self.kind_bias), hidden))
+        self.inlier_coefficients = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (len(self.tolerances) - 2)))
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
         self.kind_index: Tensor
         self.register_buffer("kind_index", self._kind_index(), persistent=False)
@@ -165,21 +164,21 @@ class Select(nn.Module):
         measurements = self.measurements(neighbourhood, directions)
         prior = torch.cat([each.log_prior for each in candidates], dim=1) + measurements.log_prior
         measured = torch.cat([measurements.inlier_ratio, measurements.other], dim=-1).to(embedding.dtype)
-        hidden = self.measured(measured)
-        point = self.point(torch.cat([embedding, neighbourhood.size.log().to(embedding.dtype) / 4], dim=-1))
+        hidden = self.measurement_layer(measured)
+        point = self.point_layer(torch.cat([embedding, neighbourhood.size.log().to(embedding.dtype) / 4], dim=-1))
         start = 0
         for (name, source), each in zip(self.sources.items(), candidates, strict=True):
             columns = slice(start, start + source.count)
             features = each.features.to(embedding.dtype)
             if source.width:
-                hidden[:, columns] += self.known[name](features)
+                hidden[:, columns] += self.feature_layers[name](features)
             summary = _summary(source, measured[:, columns], features, prior[:, columns])
-            point = point + self.together[name](summary)
+            point = point + self.summary_layers[name](summary)
             start += source.count
-        hidden += self.kind[self.kind_index]
+        hidden += self.kind_embedding[self.kind_index]
         hidden += point.unsqueeze(1)
         hidden = self.score[0](hidden)
-        score = self.score[1:](hidden).squeeze(-1) + self.lead[self.kind_index]
+        score = self.score[1:](hidden).squeeze(-1) + self.kind_bias[self.kind_index]
         probability = self.probabilities(score.to(prior.dtype), measurements.inlier_ratio, prior)
         features = (probability.unsqueeze(1).to(hidden.dtype) @ hidden).squeeze(1)
         normal = weighted_axis(directions, probability, neighbourhood.estimates[:, -1])
@@ -188,7 +187,7 @@ class Select(nn.Module):
     @full_precision
     def probabilities(self, score: Tensor, inlier_ratio: Tensor, prior: Tensor) -> Tensor:
         """p (M, C) from the network's scores and the log priors (M, C) and the inlier ratios (M, C, T)."""
-        return (LOGIT_SCALE * (score + inlier_ratio @ self.worth.to(score.dtype)) + prior).softmax(-1)
+        return (LOGIT_SCALE * (score + inlier_ratio @ self.inlier_coefficients.to(score.dtype)) + prior).softmax(-1)
 
     @full_precision
     @torch.no_grad()

@@ -115,16 +115,16 @@ class SmallPlaneSelection(nn.Module):
         self.tolerances, self.counted = checked_tolerances(tolerances), points
         self.points = max(points, max(candidates) + 1, minimal_samples + 1, *sizes)  # of the neighbour table
         ratios = 2 * len(tolerances)
-        self.own = nn.Linear(embedding, hidden)
-        self.candidate = nn.Linear(ratios + 5, hidden, bias=False)
+        self.point_layer = nn.Linear(embedding, hidden)
+        self.candidate_layer = nn.Linear(ratios + 5, hidden, bias=False)
         self.score = nn.Sequential(silu(), nn.Linear(hidden, hidden), silu(), nn.Linear(hidden, 1))
-        self.count = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (ratios - 2)))  # coefficients of the inlier ratios
+        self.inlier_coefficients = nn.Parameter(torch.tensor([1.0] * 2 + [0.0] * (ratios - 2)))
         self.strength = nn.Linear(embedding, 1)
-        self.chosen = nn.Linear(ratios + 6, embedding, bias=False)  # of the mean features
+        self.feature_layer = nn.Linear(ratios + 6, embedding, bias=False)  # of the mean features
         with torch.no_grad():  # s is close to 0 and the contribution to the embedding 0
             self.strength.weight *= 0.1
             self.strength.bias.zero_()
-            self.chosen.weight.zero_()
+            self.feature_layer.weight.zero_()
 
     def plan(self, hierarchy: Hierarchy, size: int) -> SmallPlaneTable:
         """The small planes of all points, computed in chunks of ``size`` points."""
@@ -143,19 +143,20 @@ class SmallPlaneSelection(nn.Module):
             return self.select(self.candidates(planes, table, tensor), embedding)
 
         means, features = zip(*parallel_map(selected, chunks, embedding.device), strict=True)
-        return torch.cat(means), embedding + self.chosen(torch.cat(features))
+        return torch.cat(means), embedding + self.feature_layer(torch.cat(features))
 
     def select(self, candidates: SmallPlaneCandidates, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """V and the mean features of the candidates for one chunk, with embedding (M, E)."""
-        hidden = self.candidate(candidates.features)
-        hidden += self.own(embedding).unsqueeze(1)
+        hidden = self.candidate_layer(candidates.features)
+        hidden += self.point_layer(embedding).unsqueeze(1)
         return self.mean(candidates, self.score(hidden).squeeze(-1), self.strength(embedding))
 
     @full_precision
     def mean(self, candidates: SmallPlaneCandidates, score: Tensor, log_strength: Tensor) -> tuple[Tensor, Tensor]:
         """V (M, 3, 3) and the mean features with the concentration (M, 2 T + 6), from the network's scores (M, C) and
         s (M, 1)."""
-        logit = score + candidates.features[..., : len(self.count)] @ (LOGIT_SCALE * self.count)
+        coefficients = LOGIT_SCALE * self.inlier_coefficients
+        logit = score + candidates.features[..., : len(coefficients)] @ coefficients
         validity = candidates.validity
         probability = (logit + validity.clamp_min(1e-30).log()).softmax(-1) * validity.amax(-1, keepdim=True)
         weight = probability * log_strength.clamp(-8, 4).exp()

@@ -63,15 +63,15 @@ class WeightedFit(nn.Module):
         if hidden < 2:
             raise ValueError(f"expected hidden >= 2, got {hidden}")
         self.neighbours, levels = tuple(neighbours), len(neighbours)
-        self.receiver = nn.Linear(embedding + 1, hidden)
-        self.sender = nn.Linear(embedding, hidden, bias=False)
-        self.edge = nn.Linear(INVARIANTS, hidden, bias=False)
-        self.level = nn.Parameter(torch.zeros(levels, hidden))  # learned embedding of each level
+        self.receiver_layer = nn.Linear(embedding + 1, hidden)
+        self.sender_layer = nn.Linear(embedding, hidden, bias=False)
+        self.edge_layer = nn.Linear(INVARIANTS, hidden, bias=False)
+        self.level_embedding = nn.Parameter(torch.zeros(levels, hidden))
         out = nn.Linear(hidden // 2, 2)
         self.net = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), out)
         self.prior = nn.Linear(embedding, 1)
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
-        self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
+        self.distance_coefficients = nn.Parameter(torch.full((levels,), 2.0))
         with torch.no_grad():
             out.weight[1].zero_()
             out.bias[1].fill_(INITIAL_LOG_STRENGTH)
@@ -94,24 +94,24 @@ class WeightedFit(nn.Module):
             neighbourhood: ``plan``. estimates: (N, 3) g at all points. embedding: (N, E) of all points. size: number of
                 points in a chunk.
         """
-        senders = self.sender(embedding)
+        senders = self.sender_layer(embedding)
         chunks = neighbourhood.split(size)
         normals = parallel_map(lambda each: self.fit(each, estimates, embedding, senders), chunks, embedding.device)
         return torch.cat(normals)
 
     def fit(self, neighbourhood: Neighbourhoods, estimates: Tensor, embedding: Tensor, senders: Tensor) -> Tensor:
-        """The normals of one chunk; senders (N, hidden) is ``sender(embedding)``."""
+        """The normals of one chunk; senders (N, hidden) is ``sender_layer(embedding)``."""
         index, level = neighbourhood.table.flatten(), neighbourhood.level
         estimate = estimates.index_select(0, neighbourhood.rows)
         others = estimates.detach().index_select(0, index).view_as(neighbourhood.edge)
         invariants, thickness = edge_invariants(neighbourhood, others, estimate.detach())
         point = embedding.index_select(0, neighbourhood.rows)
-        hidden = self.edge(invariants.to(point.dtype))
+        hidden = self.edge_layer(invariants.to(point.dtype))
         hidden += senders.index_select(0, index).view_as(hidden)
-        hidden += self.receiver(torch.cat([point, thickness.to(point.dtype)], dim=-1)).unsqueeze(1)
-        hidden += self.level[level]
+        hidden += self.receiver_layer(torch.cat([point, thickness.to(point.dtype)], dim=-1)).unsqueeze(1)
+        hidden += self.level_embedding[level]
         logit, log_strength = self.net(hidden).to(neighbourhood.edge.dtype).unbind(-1)
-        bias = self.level_bias[level] - self.narrowness[level] * invariants[..., 0].square()
+        bias = self.level_bias[level] - self.distance_coefficients[level] * invariants[..., 0].square()
         weight = (logit + bias).sigmoid() + least_weight(neighbourhood)
         prior = self.prior(point).to(neighbourhood.edge.dtype)
         return self.normals(neighbourhood, estimate, others, weight, log_strength, prior)

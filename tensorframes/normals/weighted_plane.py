@@ -54,17 +54,17 @@ class PlaneFit(nn.Module):
 
     def __init__(self, levels: int, hidden: int, embedding: int) -> None:
         super().__init__()
-        self.receiver = nn.Linear(embedding + POINT_INVARIANTS + hidden, hidden)
-        self.sender = nn.Linear(embedding, hidden, bias=False)
-        self.geometry = nn.Linear(EDGE_INVARIANTS, hidden, bias=False)
-        self.level = nn.Parameter(torch.zeros(levels, hidden))  # learned embedding of each level
-        self.weigh = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
+        self.receiver_layer = nn.Linear(embedding + POINT_INVARIANTS + hidden, hidden)
+        self.sender_layer = nn.Linear(embedding, hidden, bias=False)
+        self.edge_layer = nn.Linear(EDGE_INVARIANTS, hidden, bias=False)
+        self.level_embedding = nn.Parameter(torch.zeros(levels, hidden))
+        self.weight_net = nn.Sequential(silu(), nn.Linear(hidden, hidden // 2), silu(), nn.Linear(hidden // 2, 1))
         self.level_bias = nn.Parameter(torch.tensor([2.0] + [-3.0] * (levels - 1)))
-        self.narrowness = nn.Parameter(torch.full((levels,), 2.0))
-        self.agreed = nn.Linear(hidden // 2, 1)  # computes c
+        self.distance_coefficients = nn.Parameter(torch.full((levels,), 2.0))
+        self.strength = nn.Linear(hidden // 2, 1)  # computes c
         with torch.no_grad():
-            self.agreed.weight.zero_()
-            self.agreed.bias.fill_(INITIAL_LOG_STRENGTH)
+            self.strength.weight.zero_()
+            self.strength.bias.fill_(INITIAL_LOG_STRENGTH)
 
     def forward(
         self,
@@ -80,16 +80,16 @@ class PlaneFit(nn.Module):
         Args:
             neighbourhood: the fitted points. others: (M, K, 3) their previous normals g_j.
             previous: the previous fit, or the initial estimate. prior: (M,) b. embedding: (M, E) of the M points.
-            senders: (N, hidden) ``sender`` of the embeddings of all points, computed once for all chunks.
+            senders: (N, hidden) ``sender_layer`` of the embeddings of all points, computed once for all chunks.
         """
         invariants, shape = _invariants(neighbourhood, others, previous.detach())
         hidden = self._hidden(neighbourhood, invariants, shape, previous, embedding, senders)
         level = neighbourhood.level
-        bias = self.level_bias[level] - self.narrowness[level] * invariants[..., 0].square()
-        features = self.weigh[1:3](hidden)
-        weight = (self.weigh[3](features).squeeze(-1) + bias).sigmoid() + least_weight(neighbourhood)
+        bias = self.level_bias[level] - self.distance_coefficients[level] * invariants[..., 0].square()
+        features = self.weight_net[1:3](hidden)
+        weight = (self.weight_net[3](features).squeeze(-1) + bias).sigmoid() + least_weight(neighbourhood)
         mean, covariance = pooled_covariance(neighbourhood, weight)
-        strength = weight * self.agreed(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
+        strength = weight * self.strength(features).squeeze(-1).clamp(-8, 8).exp() / weight.sum(-1, keepdim=True)
         priors = prior_matrix(previous.normal, others, prior.clamp(-8, 6).exp().view(-1, 1, 1), strength)
         total = covariance + residual_variance(covariance).view(-1, 1, 1) * priors
         normal, eigenvalues = smallest_eigenvector(total)
@@ -109,13 +109,13 @@ class PlaneFit(nn.Module):
         """Hidden features (M, K, hidden) of the edges."""
         features = previous.features
         if features is None:
-            features = neighbourhood.edge.new_zeros(len(neighbourhood.edge), self.level.shape[1])
-        receivers = self.receiver(torch.cat([embedding, shape, features], dim=-1))
-        hidden = self.geometry(invariants)
+            features = neighbourhood.edge.new_zeros(len(neighbourhood.edge), self.level_embedding.shape[1])
+        receivers = self.receiver_layer(torch.cat([embedding, shape, features], dim=-1))
+        hidden = self.edge_layer(invariants)
         hidden += senders.index_select(0, neighbourhood.table.flatten()).view_as(hidden)
         hidden += receivers.unsqueeze(1)
-        hidden += self.level[neighbourhood.level]
-        activated: Tensor = self.weigh[0](hidden)
+        hidden += self.level_embedding[neighbourhood.level]
+        activated: Tensor = self.weight_net[0](hidden)
         return activated
 
 

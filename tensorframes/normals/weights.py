@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
+from tensorframes.normals.earlier_names import with_present_names
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.interface import Estimator
 from tensorframes.recipes import built
@@ -24,8 +25,8 @@ from tensorframes.recipes import built
 ALWAYS = ("robust", "pooled_moments", "bilateral_prior", "offsets")  # parts of every PlaneFitHead; once optional
 Kind = TypeVar("Kind", bound=Estimator)
 
-FORMAT = 1
-"""Version of the header. When it is increased, ``load_weights`` must still read the older ones."""
+FORMAT = 2
+"""Version of the file; 1 has other names of parameters (``earlier_names``). ``load_weights`` must read all of them."""
 
 PRETRAINED = ("fast", "best")
 """The weights that come with the package; the first are the default."""
@@ -84,8 +85,10 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         version = int(header["format"])
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise UserError(f"expected weights written by this program, got {path}, which holds something else") from error
-    if version != FORMAT:
-        raise UserError(f"expected weights of format {FORMAT}, got format {version} in {path}; of another version?")
+    if not 1 <= version <= FORMAT:
+        raise UserError(
+            f"expected weights of format 1 to {FORMAT}, got format {version} in {path}; of another version?"
+        )
     return with_weights(without_fixed_settings(recipe, path), state, path, NormalEstimator, trusted)
 
 
@@ -95,7 +98,7 @@ def with_weights(
     """The estimator of a recipe with its weights, in evaluation mode.
 
     Args:
-        recipe: as in ``recipes.built``. state: its parameters and buffers.
+        recipe: as in ``recipes.built``. state: its parameters and buffers, with present or earlier names.
         path: the file of both, for messages.
         kind: of estimators that are accepted.
         trusted: packages whose classes the recipe may name, besides this one and torch.
@@ -108,7 +111,7 @@ def with_weights(
             estimator = built(recipe, trusted)
             if not isinstance(estimator, kind):
                 raise TypeError(f"expected an estimator of normals, got {type(estimator).__name__}")
-            estimator.load_state_dict(state)
+            estimator.load_state_dict(with_present_names(state, estimator))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:

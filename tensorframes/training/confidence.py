@@ -101,7 +101,8 @@ class ConfidenceTraining(NormalTraining):
         checkpoint[STORED] = self._memory.cpu()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remembers the points of the checkpoint."""
+        """As in ``NormalTraining``; remembers the points of the checkpoint."""
+        super().on_load_checkpoint(checkpoint)
         self._memory = checkpoint.get(STORED, self._memory)
 
     def train(self, mode: bool = True) -> ConfidenceTraining:

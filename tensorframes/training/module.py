@@ -14,6 +14,7 @@ from torch_geometric.data import Batch
 from tensorframes.data import keys
 from tensorframes.errors import UserError, out_of_memory
 from tensorframes.normals import Estimator, Prediction
+from tensorframes.normals.earlier_names import with_present_names
 from tensorframes.training.finite import Diverged, all_finite, gives_finite_values
 from tensorframes.training.losses import ChordalLoss, mean_where, rmse_degrees
 from tensorframes.training.schedule import OptimizerFactory, Schedule, parameter_groups, set_as_configured
@@ -200,6 +201,12 @@ class NormalTraining(pl.LightningModule):
     def loss_of(self, batch: Batch) -> Tensor:
         """The loss of one batch, without logging."""
         return self.loss(self._predict(batch), batch)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Gives the parameters their present names, in the weights and in their average."""
+        for key in ("state_dict", "current_model_state"):
+            if key in checkpoint:
+                checkpoint[key] = with_present_names(checkpoint[key], self)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds the recipe, from which the estimator can be built.

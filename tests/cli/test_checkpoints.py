@@ -232,10 +232,11 @@ def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixtu
 
 
 def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
-    known = ["head.fits.0.weigh.1.weight", "head.fits.1.weigh.1.weight"]
-    missing = ["head.votes.count", "head.votes.own.weight", "head.fits.0.agreed.weight", "head.fits.0.agreed.bias"]
-    assert roots(missing, known) == ["head.votes", "head.fits.0.agreed"]
-    assert roots(["head.fits.0.weigh.1.bias", "scale"], known) == ["head.fits.0.weigh.1.bias", "scale"]
+    known = ["head.fits.0.weight_net.1.weight", "head.fits.1.weight_net.1.weight"]
+    planes = ["head.small_planes.inlier_coefficients", "head.small_planes.point_layer.weight"]
+    strengths = ["head.fits.0.strength.weight", "head.fits.0.strength.bias"]
+    assert roots([*planes, *strengths], known) == ["head.small_planes", "head.fits.0.strength"]
+    assert roots(["head.fits.0.weight_net.1.bias", "scale"], known) == ["head.fits.0.weight_net.1.bias", "scale"]
 
 
 def test_weights_with_more_than_the_model_are_refused(tmp_path: Path) -> None:

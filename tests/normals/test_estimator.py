@@ -59,8 +59,8 @@ def test_points_move_towards_the_plane_that_was_fitted() -> None:
         torch.eye(3).double()[2:].expand(2, 3), height=torch.tensor([0.5, -0.2]).double(), features=torch.zeros(2, 8)
     )
     with torch.no_grad():
-        head.offsets[0].share.weight.zero_()
-        head.offsets[0].share.bias.fill_(20.0)
+        head.offsets[0].step_layer.weight.zero_()
+        head.offsets[0].step_layer.bias.fill_(20.0)
     embedding, before = torch.zeros(2, 4).double(), torch.zeros(3, 3).double()
     after, moved = head.offsets[0](
         replace(fit, features=fit.features.double()), embedding, torch.tensor([2, 0]), before

@@ -82,8 +82,8 @@ def test_a_fit_with_inliers_of_its_own_is_selected() -> None:
     up = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64).expand(2, len(pos), 3)
     assert error(selected(part, pos, up), up[0])[~lifted].max() < 1
     with torch.no_grad():
-        part.worth.zero_()
-        part.lead[:2] = -50
+        part.inlier_coefficients.zero_()
+        part.kind_bias[:2] = -50
     assert error(selected(part, pos, up), up[0])[~lifted].max() > 5
 
 
@@ -111,7 +111,7 @@ def test_local_planes_can_be_selected() -> None:
     near = MultiScalePlanes(planes, torch.zeros(len(pos), 1, 4, dtype=torch.float64))
     assert error(selected(part, pos, outward(pos), near), axis).median() > 10
     with torch.no_grad():
-        part.lead[-1] = 20
+        part.kind_bias[-1] = 20
     assert error(selected(part, pos, outward(pos), near), axis).max() < 0.1
 
 
@@ -147,7 +147,15 @@ def test_parameters_and_estimates_have_gradients() -> None:
         around(pos, part), estimates, Fit(estimates[-1], height=level, thickness=level), embedding, None, len(pos)
     )
     found[:, 0].square().sum().backward()
-    learned = [part.worth, part.lead, part.own.weight, part.triangle.weight, part.plain.weight, estimates, embedding]
+    learned = [
+        part.inlier_coefficients,
+        part.kind_bias,
+        part.point_layer.weight,
+        part.sample_layer.weight,
+        part.estimate_layer.weight,
+        estimates,
+        embedding,
+    ]
     for value in learned:
         assert value.grad is not None
         assert value.grad.isfinite().all()

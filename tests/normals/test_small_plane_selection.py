@@ -26,7 +26,8 @@ def tensors(pos: Tensor) -> Tensor:
 
 
 def mean_plane(selection: SmallPlaneSelection, pos: Tensor, size: int = 64, embedding: Tensor | None = None) -> Tensor:
-    embedding = torch.zeros(len(pos), selection.own.in_features, dtype=pos.dtype) if embedding is None else embedding
+    if embedding is None:
+        embedding = torch.zeros(len(pos), selection.point_layer.in_features, dtype=pos.dtype)
     return selection(selection.plan(hierarchy(pos, selection), size), tensors(pos), embedding, size)[0]
 
 
@@ -76,7 +77,7 @@ def test_features_of_the_candidates_are_added_to_the_embedding() -> None:
     selection, pos, embedding = trained(), rough(), torch.randn(120, 4, dtype=torch.float64)
     planes = selection.plan(hierarchy(pos, selection), 64)
     assert torch.equal(selection(planes, tensors(pos), embedding, 64)[1], embedding)
-    torch.nn.init.normal_(selection.chosen.weight)
+    torch.nn.init.normal_(selection.feature_layer.weight)
     assert (selection(planes, tensors(pos), embedding, 64)[1] != embedding).any(1).all()
 
 

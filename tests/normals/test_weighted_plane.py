@@ -25,7 +25,7 @@ def fitted(fit: PlaneFit, pos: torch.Tensor, normals: torch.Tensor, prior: float
         Fit(normals),
         torch.full((len(pos),), prior, dtype=torch.float64),
         embedding,
-        fit.sender(embedding),
+        fit.sender_layer(embedding),
     )
     return out.normal
 
@@ -34,7 +34,7 @@ def made(log_strength: float = 8.0) -> PlaneFit:
     """A fit with this log strength c of the prior of the neighbours' normals."""
     torch.manual_seed(0)
     fit = PlaneFit(1, 8, 2).double()
-    torch.nn.init.constant_(fit.agreed.bias, log_strength)
+    torch.nn.init.constant_(fit.strength.bias, log_strength)
     return fit
 
 

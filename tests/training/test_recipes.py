@@ -41,5 +41,5 @@ def test_the_large_network_is_larger() -> None:
 def test_any_backbone_takes_any_features_and_the_head_of_the_large_network(backbone: str, features: str) -> None:
     cfg = compose("train", ["experiment=best", f"backbone={backbone}", f"features={features}", REGIONS])
     estimator = build.component(cfg.model, "model")
-    assert {"region_planes", "local_planes", "neighbour_planes"} < set(estimator.head.guess.sources)
+    assert {"region_planes", "local_planes", "neighbour_planes"} < set(estimator.head.initial_selection.sources)
     assert estimator.needs_profile == cfg.data.samples.profile == features.startswith("planes")
