@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from tensorframes.data.io.axes import POSITIONS, find_triple
-
 
 @runtime_checkable
 class HasPoints(Protocol):
@@ -69,8 +67,8 @@ class OnDevice(Protocol):
 
 
 Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint | HasXyz | OnDevice"
-"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D, trimesh or laspy; or rows (N,) of
-named fields, as of plyfile, three of which are coordinates."""
+"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D, trimesh or laspy; or rows (N,) with
+fields x, y and z, as of plyfile."""
 
 MISSING = ("NoneType", "NAType")
 """Types of what stands for a missing number: None, and ``pandas.NA``."""
@@ -92,9 +90,10 @@ def as_array(points: Points) -> NDArray:
 
 
 def _coordinates(array: NDArray) -> NDArray:
-    """The coordinates (N, 3) in rows (N,) of named fields; other arrays unchanged."""
-    found = find_triple(array.dtype.names or (), POSITIONS) if array.ndim == 1 else None
-    if found is None or any(array.dtype[name].kind not in "fiu" for name in found):
+    """The coordinates (N, 3) in rows (N,) of fields that include x, y and z, or X, Y and Z; other arrays unchanged."""
+    names = {name.lower(): name for name in array.dtype.names or ()} if array.ndim == 1 else {}
+    found = [names[axis] for axis in "xyz" if axis in names]
+    if len(found) < 3 or any(array.dtype[name].kind not in "fiu" for name in found):
         return array
     return np.stack([array[name].astype(np.float64) for name in found], axis=1)
 

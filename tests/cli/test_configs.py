@@ -100,11 +100,12 @@ def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -
     check_settings(composed("train", f"experiment={name}", "data=folder", "data.root=clouds"))
 
 
-def test_the_weights_fast_are_of_the_network_of_its_experiment(composed: object) -> None:
-    cfg = composed("train", "experiment=fast")
+@pytest.mark.parametrize(("weights", "experiment"), [("fast", "fast"), ("best", "finetune_best")])
+def test_the_weights_are_of_the_network_of_their_experiment(composed: object, weights: str, experiment: str) -> None:
+    cfg = composed("train", f"experiment={experiment}")
     module = build.training_module(cfg)
-    begin_with(module, named("fast", [], "start_from"), OmegaConf.to_container(cfg.model, resolve=True))
-    own, shipped = module.estimator.state_dict(), pretrained("fast").state_dict()
+    begin_with(module, named(weights, [], "start_from"), OmegaConf.to_container(cfg.model, resolve=True))
+    own, shipped = module.estimator.state_dict(), pretrained(weights).state_dict()
     left_out = shipped.keys() - own.keys()
     assert left_out == {key for key in shipped if key.startswith("head.error.")} != set()
     assert own.keys() <= shipped.keys()
