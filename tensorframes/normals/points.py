@@ -67,8 +67,8 @@ class OnDevice(Protocol):
 
 
 Points: TypeAlias = "ArrayLike | torch.Tensor | HasPoints | HasVertices | HasPoint | HasXyz | OnDevice"
-"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D, trimesh or laspy; or rows (N,) with
-fields x, y and z, as of plyfile."""
+"""(N, 3) points: an array, anything that becomes one, a tensor, or a cloud of Open3D, trimesh or laspy; or rows (N,)
+with fields x, y and z, as of plyfile."""
 
 MISSING = ("NoneType", "NAType")
 """Types of what stands for a missing number: None, and ``pandas.NA``."""
