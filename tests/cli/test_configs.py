@@ -95,7 +95,7 @@ def test_a_default_run_can_stop_early(composed: object, name: str | None) -> Non
     assert cfg.trainer.val_check_interval * (1 + patience) < cfg.trainer.max_steps
 
 
-@pytest.mark.parametrize("name", ["fast", "best", "confidence"])
+@pytest.mark.parametrize("name", ["fast", "best", "finetune_best", "confidence"])
 def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -> None:
     check_settings(composed("train", f"experiment={name}", "data=folder", "data.root=clouds"))
 
