@@ -148,7 +148,7 @@ def program(estimator: NormalEstimator) -> ExportedProgram:
 @contextmanager
 def uncollected() -> Iterator[None]:
     """A context without garbage collection: exporters make millions of objects that stay, and it would look at them
-    again and again, for a third of the time."""
+    again and again, for a third of the time of tracing."""
     enabled = gc.isenabled()
     gc.disable()
     try:

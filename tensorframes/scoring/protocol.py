@@ -7,7 +7,7 @@ is null. Numbers of points and rows are summed.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,10 +47,7 @@ def score(method: Method, clouds: Sequence[Cloud], progress: Progress | None = N
         raise UserError("expected at least one cloud to score, got none")
     per_cloud: dict[str, dict[str, Any]] = {}
     warnings: list[str] = []
-    for index in tracked(range(len(clouds)), progress):
-        cloud = cloud_at(clouds, index)
-        if cloud.name in per_cloud:
-            raise UserError(f"expected clouds of different names, got {cloud.name!r} twice")
+    for cloud in _distinct(clouds, progress):
         per_cloud[cloud.name] = score_cloud(method, cloud)
         warnings += warnings_of(method, cloud, per_cloud[cloud.name])
     for line in warnings:
@@ -64,12 +61,19 @@ def check_clouds(clouds: Sequence[Cloud]) -> None:
     Raises:
         UserError: one is no `Cloud`, has values that are not finite, or has the name of another.
     """
+    for _ in _distinct(clouds):
+        pass
+
+
+def _distinct(clouds: Sequence[Cloud], progress: Progress | None = None) -> Iterator[Cloud]:
+    """The clouds one by one; errors as in `check_clouds`."""
     names: set[str] = set()
-    for index in range(len(clouds)):
-        name = cloud_at(clouds, index).name
-        if name in names:
-            raise UserError(f"expected clouds of different names, got {name!r} twice")
-        names.add(name)
+    for index in tracked(range(len(clouds)), progress):
+        cloud = cloud_at(clouds, index)
+        if cloud.name in names:
+            raise UserError(f"expected clouds of different names, got {cloud.name!r} twice")
+        names.add(cloud.name)
+        yield cloud
 
 
 def score_cloud(method: Method, cloud: Cloud) -> dict[str, Any]:

@@ -88,3 +88,19 @@ def volume() -> torch.Tensor:
 
 def axes_agree(a: torch.Tensor, b: torch.Tensor, tolerance: float = 1e-9) -> bool:
     return bool(((a.unsqueeze(-1) * a.unsqueeze(-2)) - (b.unsqueeze(-1) * b.unsqueeze(-2))).abs().max() < tolerance)
+
+
+def roof(count: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two planes that meet at 100 degrees, and their normals."""
+    generator = torch.Generator().manual_seed(2)
+    u, v = (20 * torch.rand(2, count, generator=generator, dtype=torch.float64)).unbind()
+    angle = torch.deg2rad(torch.tensor(50.0, dtype=torch.float64))
+    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
+    pos = torch.stack([side * u * angle.sin(), v, -u * angle.cos()], dim=1)
+    normal = torch.stack([side * angle.cos(), torch.zeros(count).double(), angle.sin().expand(count)], dim=1)
+    return pos, normal
+
+
+def error(normal: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Angles in degrees between axes (N, 3)."""
+    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())

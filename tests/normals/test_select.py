@@ -24,6 +24,7 @@ from tensorframes.normals.candidates import (
     thickness,
 )
 from tensorframes.testing import assert_equivariant, random_orthogonal
+from tests.normals.small import error, roof
 
 
 def select(*sources: Source[Any], nearest: int = 20) -> Select:
@@ -48,21 +49,6 @@ def selected(part: Select, pos: Tensor, estimates: Tensor | None = None, size: i
     rows = torch.arange(len(pos))
     with torch.no_grad():
         return part(known, part.plan(known), rows, estimates, embedding, size)[0]
-
-
-def roof(count: int = 400) -> tuple[Tensor, Tensor]:
-    """Two planes that meet at 100 degrees, and their normals."""
-    generator = torch.Generator().manual_seed(2)
-    u, v = (20 * torch.rand(2, count, generator=generator, dtype=torch.float64)).unbind()
-    angle = torch.deg2rad(torch.tensor(50.0, dtype=torch.float64))
-    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
-    pos = torch.stack([side * u * angle.sin(), v, -u * angle.cos()], dim=1)
-    normal = torch.stack([side * angle.cos(), torch.zeros(count).double(), angle.sin().expand(count)], dim=1)
-    return pos, normal
-
-
-def error(normal: Tensor, target: Tensor) -> Tensor:
-    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
 
 
 def rough(count: int = 120) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from tensorframes.geometry import Hierarchy, Level, nearest_neighbours
 from tensorframes.normals.small_plane_selection import SmallPlaneSelection, planes_of_sizes
 from tensorframes.testing import assert_equivariant, random_orthogonal
+from tests.normals.small import error, roof
 
 Cubes = Callable[[int], tuple[Tensor, Tensor]]
 
@@ -33,21 +34,6 @@ def mean_plane(selection: SmallPlaneSelection, pos: Tensor, size: int = 64, embe
 
 def normals(selection: SmallPlaneSelection, pos: Tensor) -> Tensor:
     return torch.linalg.eigh(mean_plane(selection, pos).detach())[1][..., -1]
-
-
-def roof(count: int = 400) -> tuple[Tensor, Tensor]:
-    """Two planes that meet at 100 degrees, and their normals."""
-    generator = torch.Generator().manual_seed(2)
-    u, v = (20 * torch.rand(2, count, generator=generator, dtype=torch.float64)).unbind()
-    angle = torch.deg2rad(torch.tensor(50.0, dtype=torch.float64))
-    side = torch.where(torch.arange(count) % 2 == 0, 1.0, -1.0).double()
-    pos = torch.stack([side * u * angle.sin(), v, -u * angle.cos()], dim=1)
-    normal = torch.stack([side * angle.cos(), torch.zeros(count).double(), angle.sin().expand(count)], dim=1)
-    return pos, normal
-
-
-def error(normal: Tensor, target: Tensor) -> Tensor:
-    return torch.rad2deg((normal * target).sum(-1).abs().clamp(max=1).acos())
 
 
 def test_at_initialisation_the_facet_beside_an_edge_is_found_where_a_plane_fit_is_wrong() -> None:

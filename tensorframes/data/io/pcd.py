@@ -50,16 +50,17 @@ class PcdFormat:
         """The points, including rows that are not finite (of organised clouds)."""
         content = content.removeprefix(BOM_UTF8)
         header, start = read_header(path, content)
+        body = content[start:]
         lines: tuple[str, ...] = ()
         notes: tuple[str, ...] = ()
         if header.encoding == "ascii":
-            lines = tuple(line for line in content[start:].decode("latin-1").split("\n") if line.strip())
+            lines = tuple(line for line in body.decode("latin-1").split("\n") if line.strip())
             rows, notes = _from_text(header, lines), note_on_lines(lines, header.points)
         elif header.encoding == "binary":
-            rows = _from_binary(header, content[start:])
-            notes = note_on_bytes(content[start:], rows.nbytes)
+            rows = _from_binary(header, body)
+            notes = note_on_bytes(body, rows.nbytes)
         else:
-            rows = _from_compressed(header, content[start:])
+            rows = _from_compressed(header, body)
         table = rows if len(header.columns) == len(header.names) else _packed(rows, header.columns)
         origin = PcdOrigin(header, rows, lines)
         return Columns(table, origin, ".pcd", sensor=header.viewpoint, shape=header.shape, notes=notes)
