@@ -5,6 +5,7 @@ from tensorframes.data.synthetic.export import write_pcpnet
 from tensorframes.data.synthetic.making import make_shape
 from tensorframes.data.synthetic.sampling import (
     SAMPLINGS,
+    AirborneScan,
     ContourLines,
     DepthImage,
     ElevationGrid,
@@ -18,6 +19,7 @@ from tensorframes.data.synthetic.sampling import (
 
 __all__ = [
     "SAMPLINGS",
+    "AirborneScan",
     "ContourLines",
     "DepthImage",
     "ElevationGrid",

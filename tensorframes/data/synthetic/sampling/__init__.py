@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from tensorframes.data.synthetic.sampling.airborne import AirborneScan
 from tensorframes.data.synthetic.sampling.contours import ContourLines
 from tensorframes.data.synthetic.sampling.depth import DepthImage
 from tensorframes.data.synthetic.sampling.elevation import ElevationGrid
@@ -24,11 +25,24 @@ SAMPLINGS: Mapping[str, Sampling] = {
     "spinning_lidar": SpinningLidar(),
     "terrestrial_scan": TerrestrialScan(),
     "contour_lines": ContourLines(),
+    "airborne_scan": AirborneScan(),
+    "multibeam_sonar": AirborneScan(
+        strips=(1, 4),
+        angle=(30.0, 65.0),
+        zigzag=0.0,
+        noise=(0.1, 1.5),
+        line_noise=(0.0, 0.5),
+        offset=(0.0, 0.5),
+        plants=(0.0, 0.05),
+        terrain=0.8,
+        houses=0,
+    ),
 }
 """The samplings with their default ranges, by the categories of their clouds."""
 
 __all__ = [
     "SAMPLINGS",
+    "AirborneScan",
     "ContourLines",
     "DepthImage",
     "ElevationGrid",
