@@ -26,7 +26,7 @@ class AirborneScan(RandomParameters):
     """Strips of parallel scan lines, as of airborne LiDAR and of multibeam sonar, over terrain or over the surface.
 
     A scanner flies along a straight track above the scene and sweeps across it at equal steps of the angle. Lengths are
-    in spacings, the square root of the area per point.
+    in spacings, the square root of the area per point at the height of the highest point of the scene.
 
     Args:
         strips: number of strips, merged.
