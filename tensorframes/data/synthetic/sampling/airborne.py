@@ -93,57 +93,88 @@ class AirborneScan(RandomParameters):
         """One strip: its points (N, 3) and normals (N, 3) in the frame `axes`, whose rows are along the track, across
         it and up, and the spacing. `inside` are (K, 3) points of the surface."""
         low, high = (inside @ axes.T).min(0), (inside @ axes.T).max(0)
-        centre, half = (low + high) / 2, (high - low) / 2
+        half = (high - low) / 2
         width = half[1] * rng.uniform(NARROWEST, 1.0)
-        track = centre[1] + rng.uniform(-1, 1) * (half[1] - width)
+        across = (low[1] + high[1]) / 2 + rng.uniform(-1, 1) * (half[1] - width)
         tangent = float(np.tan(np.radians(self.angle)))
-        top = high[2] + width / tangent
-        probe = np.stack([rng.uniform(low[0], high[0], PROBES), tangent * rng.uniform(-1, 1, PROBES)], 1)
-        visible = len(self._cast(surface, axes, (track, top), probe)[0]) / PROBES
-        enough(round(visible * PROBES))
-        area = 4 * half[0] * width * visible * (1 - self.lost)
+        scanner = Scanner(surface, axes, across, high[2] + width / tangent)
+        probes = scanner.cast(rng.uniform(low[0], high[0], PROBES), tangent * rng.uniform(-1, 1, PROBES))
+        enough(len(probes.rows))
+        area = 4 * half[0] * width * len(probes.rows) / PROBES * (1 - self.lost)
         spacing = float(np.sqrt(area / count))
-        apart, along = spacing * self.ratio**0.5, spacing * self.ratio**-0.5
-        steps = max(2, round(2 * width / along))
-        lines = np.arange(low[0] + apart * rng.random(), high[0], apart)
-        enough(len(lines))
-        shift = rng.random((len(lines), 1))
-        sweep = np.radians(self.angle) * (2 * (np.arange(steps) + shift) / steps - 1)
-        moved = (np.arange(steps) / steps)[None, :]
-        zigzag = rng.random() < self.zigzag
-        if zigzag:
-            sweep[1::2] *= -1
-        x = lines[:, None] + apart * moved * zigzag
-        line = np.broadcast_to(np.arange(len(lines))[:, None], sweep.shape).ravel()
-        place = np.stack([np.broadcast_to(x, sweep.shape).ravel(), np.tan(sweep).ravel()], 1)
-        returned = rng.random(len(place)) >= self.lost
-        rows, pos, normal, ray = self._cast(surface, axes, (track, top), place[returned])
-        pos[:, 2] *= self.relief
-        normal = normal / np.array([1, 1, self.relief])
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        error = self.noise * rng.standard_normal(len(pos))
-        error += self.line_noise * rng.standard_normal(len(lines))[line[returned][rows]]
-        plant = rng.random(len(pos)) < self.plants
-        error -= np.where(plant, self.tall * rng.exponential(size=len(pos)), 0.0)
-        pos = pos + spacing * error[:, None] * ray
-        pos[:, 2] += spacing * self.offset * rng.standard_normal()
-        normal[plant] = 0.0
+        along, slope, line = self._lines((low[0], high[0]), width, spacing, rng)
+        returned = rng.random(len(line)) >= self.lost
+        hits = scanner.cast(along[returned], slope[returned])
+        pos, normal = self._disturbed(hits, line[returned][hits.rows], line[-1] + 1, spacing, rng)
         return pos, normal, spacing
 
-    def _cast(
-        self, surface: Surface, axes: np.ndarray, scanner: tuple[float, float], place: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Rays from (x, track, top) with the slopes `place` (M, 2): x along the track, and the tangent of the angle.
+    def _lines(
+        self, ends: tuple[float, float], width: float, spacing: float, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rays of all scan lines of a strip between two ends of the track: their positions (M,) on it, the tangents
+        (M,) of their angles, and the indices (M,) of their lines."""
+        apart, step = spacing * self.ratio**0.5, spacing * self.ratio**-0.5
+        steps = max(2, round(2 * width / step))
+        start = np.arange(ends[0] + apart * rng.random(), ends[1], apart)
+        enough(len(start))
+        angle = np.radians(self.angle) * (2 * (np.arange(steps) + rng.random((len(start), 1))) / steps - 1)
+        along = np.repeat(start[:, None], steps, 1)
+        if rng.random() < self.zigzag:
+            angle[1::2] *= -1
+            along += apart * np.arange(steps) / steps
+        return along.ravel(), np.tan(angle).ravel(), np.repeat(np.arange(len(start)), steps)
 
-        Returns:
-            rows that hit the surface; their points, normals and directions, in the frame `axes`.
-        """
-        track, top = scanner
-        start = np.stack([place[:, 0], np.full(len(place), track), np.full(len(place), top)], 1)
-        ray = np.stack([np.zeros(len(place)), place[:, 1], -np.ones(len(place))], 1)
+    def _disturbed(
+        self, hits: "Hits", line: np.ndarray, lines: int, spacing: float, rng: np.random.Generator
+    ) -> Sample:
+        """Points and normals of a strip with all errors, from the hits (M,) of its rays, the indices (M,) of their
+        lines and the number of lines."""
+        pos = hits.pos * [1, 1, self.relief]
+        normal = hits.normal / np.array([1, 1, self.relief])
+        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        error = self.noise * rng.standard_normal(len(pos))
+        error += self.line_noise * rng.standard_normal(lines)[line]
+        plant = rng.random(len(pos)) < self.plants
+        error -= np.where(plant, self.tall * rng.exponential(size=len(pos)), 0.0)
+        pos += spacing * error[:, None] * hits.ray
+        pos[:, 2] += spacing * self.offset * rng.standard_normal()
+        normal[plant] = 0.0
+        return pos, normal
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Rays that hit the surface: their rows (M,) among all, and in the scanner's frame the points (M, 3), the normals
+    (M, 3) there and the unit directions (M, 3)."""
+
+    rows: np.ndarray
+    pos: np.ndarray
+    normal: np.ndarray
+    ray: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Scanner:
+    """A scanner above the surface that moves along a straight track.
+
+    Args:
+        surface: what it scans.
+        axes: (3, 3) rows along the track, across it and up.
+        across, height: coordinates of the track along the last two.
+    """
+
+    surface: Surface
+    axes: np.ndarray
+    across: float
+    height: float
+
+    def cast(self, along: np.ndarray, slope: np.ndarray) -> Hits:
+        """The hits of rays across the track from positions (M,) on it, of angles with the tangents (M,)."""
+        start = np.stack([along, np.full(len(along), self.across), np.full(len(along), self.height)], 1)
+        ray = np.stack([np.zeros(len(slope)), slope, -np.ones(len(slope))], 1)
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
-        rows, distance, normal = met(surface, start @ axes, ray @ axes)
-        return rows, start[rows] + distance[:, None] * ray[rows], normal @ axes.T, ray[rows]
+        rows, distance, normal = met(self.surface, start @ self.axes, ray @ self.axes)
+        return Hits(rows, start[rows] + distance[:, None] * ray[rows], normal @ self.axes.T, ray[rows])
 
 
 def settlement(count: int, rng: np.random.Generator) -> Implicit:
