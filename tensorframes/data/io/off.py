@@ -122,7 +122,7 @@ def _in_order(names: tuple[str, ...], values: NDArray) -> tuple[str, ...]:
         return names
     begin, end = 3, 6 + len(colours)
     first, last = values[:, begin : begin + 3], values[:, end - 3 : end]
-    if not are_colours(first.T) or are_colours(last.T):
+    if not are_colours([*first.T]) or are_colours([*last.T]):
         return names
     return (*names[:begin], *colours, *NORMAL, *names[end:])
 
