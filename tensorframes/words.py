@@ -1,4 +1,4 @@
-"""Singular and plural in messages."""
+"""Numbers in messages: singular and plural, shares."""
 
 
 def counted(count: int, noun: str) -> str:
@@ -14,3 +14,10 @@ def every(count: int, noun: str) -> str:
 def be(count: int) -> str:
     """The verb of a number of things."""
     return "is" if count == 1 else "are"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1 with two digits: "0 %", "3.5 %", "12 %", "100 %", and "below 0.01 %"."""
+    if 0 < share < 1e-4:
+        return "below 0.01 %"
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.0f} %"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tensorframes.cli.arguments import expanded, joined, orientation, parser
 from tensorframes.errors import UserError, discard_output, flushed, loading, mistake, out_of_memory
-from tensorframes.words import counted
+from tensorframes.words import counted, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ def summary(
     doubt = ""
     if confidence is not None and count > lacking:
         share = (confidence[normals.any(1)] < 1 - radians(UNCERTAIN)).mean()
-        doubt = f", {100 * share:.2g} % uncertain (expected error above {UNCERTAIN} degrees)"
+        doubt = f", {percent(share)} uncertain (expected error above {UNCERTAIN} degrees)"
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
     note = f"; {lacking:,} {'has' if lacking == 1 else 'have'} none: {reasons}" if lacking else ""
     if lacking < count < lacking + FEW:

@@ -1,6 +1,7 @@
 """OFF: vertices with normals (NOFF), colours and texture coordinates; faces and comments are preserved.
 
-Source: The Geometry Center, *Geomview manual*, OFF files. No library is used: trimesh reads positions alone.
+Source: The Geometry Center, *Geomview manual*, OFF files. MeshLab writes colours before normals, against the manual and
+its own reader. No library is used: trimesh reads positions alone.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorframes.data.io.colours import are_colours
 from tensorframes.data.io.columns import COLOUR, NORMAL, POSITION, Columns, table_of
 from tensorframes.data.io.dialect import uncommented
 from tensorframes.data.io.faces import Faces, Mesh
@@ -69,7 +71,7 @@ class OffFormat:
             least, most = min(widths), max(widths)
             raise UserError(f"{path}: expected as many numbers for each vertex, got {least} to {most}")
         values = _values(rows)
-        names = _names(values.shape[1], header[1] is not None, header[2])
+        names = _in_order(_names(values.shape[1], header[1] is not None, header[2]), values)
         origin = OffOrigin(text, places[0], tuple(rest[:count]), names)
         rows = [uncommented(text.lines[place]).split() for place in rest[count : count + faces]]
         mesh = Mesh("faces", count, lambda: Faces.of([_corners(row) for row in rows])) if faces else None
@@ -113,6 +115,18 @@ def _names(width: int, texture: bool, letters: str) -> tuple[str, ...]:
     return (*names, *others, *last)
 
 
+def _in_order(names: tuple[str, ...], values: NDArray) -> tuple[str, ...]:
+    """The names (C,) of numbers (N, C) with the colours before the normals, if these are where normals should be."""
+    colours = [name for name in names if name in (*COLOUR, "alpha")]
+    if NORMAL[0] not in names or not colours:
+        return names
+    begin, end = 3, 6 + len(colours)
+    first, last = values[:, begin : begin + 3], values[:, end - 3 : end]
+    if not are_colours([*first.T]) or are_colours([*last.T]):
+        return names
+    return (*names[:begin], *colours, *NORMAL, *names[end:])
+
+
 def _values(rows: list[list[str]]) -> NDArray[np.float64]:
     """(N, C) numbers of the vertices.
 
@@ -139,16 +153,15 @@ def _corners(row: list[str]) -> list[int]:
 
 
 def _changed_lines(origin: OffOrigin, columns: Columns) -> list[str]:
-    """The lines with new and changed columns; new normals stand behind the position."""
+    """The lines with new and changed columns; normals stand behind the position."""
     lines = list(origin.text.lines)
-    new = tuple(name for name in columns.normals if name not in origin.names)
-    names = (*origin.names[:3], *new, *origin.names[3:])
+    new = [name for name in columns.normals if name not in origin.names]
+    others = [name for name in origin.names[3:] if name not in columns.normals]
     fields = [uncommented(lines[place]).split() for place in origin.vertices]
-    for index, name in enumerate(names):
-        if name in new or name in columns.changed:
-            for row, text in zip(fields, _texts(columns, name), strict=True):
-                row[index : index + (name not in new)] = [text]
-    for place, row in zip(origin.vertices, fields, strict=True):
+    texts = dict(zip(origin.names, map(list, zip(*fields, strict=True)), strict=True))
+    texts |= {name: _texts(columns, name) for name in (*origin.names, *new) if name in new or name in columns.changed}
+    ordered = zip(*(texts[name] for name in (*origin.names[:3], *columns.normals, *others)), strict=True)
+    for place, row in zip(origin.vertices, ordered, strict=True):
         comment = lines[place][len(uncommented(lines[place])) :]
         lines[place] = " ".join([*row, *([comment] if comment else [])])
     if new:

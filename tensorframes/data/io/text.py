@@ -74,7 +74,8 @@ class TextFormat:
             got = f"{counted(len(arrays[0]), 'row')} of {len(arrays)} columns"
             raise UserError(f"{path}: expected one point a row, got {got}: transpose it, or name the columns")
         _check_count(path, text.lines, layout, len(arrays[0]))
-        names = named or positional_names(arrays, path.suffix.lower())
+        unset = (*POSITION, *NORMAL) if not named and _unset_normals(arrays) else ()
+        names = named or unset or positional_names(arrays, path.suffix.lower())
         return Columns(
             table_of(dict(zip(names, arrays, strict=True))), TextOrigin(text, layout, names), path.suffix.lower()
         )
@@ -120,6 +121,11 @@ def positional_names(arrays: Sequence[NDArray], suffix: str = "") -> tuple[str, 
     for index, name in zip(others, known.get(len(others), ()), strict=False):
         names[index] = name
     return tuple(names)
+
+
+def _unset_normals(arrays: Sequence[NDArray]) -> bool:
+    """Whether the last three of six columns are `0.0`, as MeshLab writes normals of a cloud without any."""
+    return len(arrays) == 6 and all(array.dtype.kind == "f" and not array.any() for array in arrays[3:])
 
 
 def _counts_rows(values: NDArray) -> bool:

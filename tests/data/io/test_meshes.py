@@ -88,6 +88,27 @@ def test_kinds_of_off(through, head, behind, names, line):
 
 
 @pytest.mark.parametrize(
+    ("fields", "colour", "normal"),
+    [
+        (["255 0 7 255 0 0 0"] * 3, [255, 0, 7], [0, 0, 0]),  # a cloud of MeshLab, without normals
+        (["0 0 0 255 0 6.25 -0.5", "0 0 9 255 1 0 0", "0 0 0 255 0 0 0"], [0, 0, 0], [0, 6.25, -0.5]),
+        (["255 0 7 0 0 -1"] * 3, [255, 0, 7], [0, 0, -1]),
+        (["0 0 1 255 0 7 255"] * 3, [255, 0, 7], [0, 0, 1]),  # in the order of the manual
+        (["0 0 1 0 0 0"] * 3, [0, 0, 0], [0, 0, 1]),
+        (["0 0 -2 255 0 7"] * 3, [255, 0, 7], [0, 0, -2]),
+    ],
+)
+def test_colours_before_the_normals_of_an_off_are_kept(through, fields, colour, normal):
+    columns, written = through(OFF.format("NCOFF\n3 1", *fields), "a.off")
+    assert [columns.table[name][0] for name in ("red", "green", "blue")] == colour
+    np.testing.assert_array_equal(columns.normal[0], normal)
+    alpha = ["255"] if len(fields[0].split()) == 7 else []
+    lines = written.decode().splitlines()
+    assert lines[1] == "NCOFF"
+    assert " ".join(["0.5 1.5 2.5 0 0 -1", *map(str, colour), *alpha]) in lines
+
+
+@pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.obj", "f 1 2 3\n", r"expected vertices \(lines v x y z\), got none"),

@@ -170,6 +170,22 @@ def test_columns_without_names(rows, names):
     assert " ".join(positional_names(list(rows.T))) == names
 
 
+@pytest.mark.parametrize(
+    ("zeros", "line"),
+    [
+        ("0.000000 0.000000 0.000000 ", "0 0 -1"),  # a cloud of MeshLab, whose rows end with a blank
+        ("0 0 0", "0 0 0 0 0 -1"),
+        ("0.0 0.0 0", "0.0 0.0 0 0 0 -1"),
+        ("0.0 0.0 0.5", "0.0 0.0 0.5 0 0 -1"),
+        ("0.0 0.0 nan", "0.0 0.0 nan 0 0 -1"),
+        ("0.0 0.0 0.0 0.0", "0.0 0.0 0.0 0.0 0 0 -1"),
+    ],
+)
+def test_normals_that_are_not_set_are_replaced(through, zeros, line):
+    _, written = through(f"0.5 1.5 2.5 {zeros}\n1 2 3 {zeros}\n-4 5 6.25 {zeros}\n", "a.xyz")
+    assert f"0.5 1.5 2.5 {line}" in written.decode().splitlines()
+
+
 def test_pure_colours_are_not_overwritten(through):
     _, written = through("0.5 1.5 2.5 1.0 0.0 0.0\n1 2 3 0.0 0.0 1.0\n-4 5 6.25 0 1 0\n", "a.xyz")
     assert written == b"0.5 1.5 2.5 1.0 0.0 0.0 0 0 -1\n1 2 3 0.0 0.0 1.0 0.6 0.8 0\n-4 5 6.25 0 1 0 1 0 0\n"
