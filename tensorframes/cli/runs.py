@@ -148,10 +148,12 @@ def read_settings(file: Path) -> dict[str, Any]:
         return {}
     with needed_for("the settings of runs"):
         from omegaconf import OmegaConf
+
+        from tensorframes.normals.earlier_names import with_present_settings
     try:
         content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except Exception as error:  # errors of YAML and OmegaConf have no common class
         raise UserError(f"expected settings in {file}, got {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"expected settings in {file}, got a list")
-    return {str(key): value for key, value in content.items()}
+    return {str(key): value for key, value in with_present_settings(content).items()}

@@ -140,6 +140,14 @@ def test_components_of_another_class_are_one_setting(tmp_path: Path) -> None:
     assert out.startswith("| run | frames |\n| --- | --- |\n| pca | PCAFrames |\n| learned | LearnedFrames |\n\n")
 
 
+def test_earlier_names_of_settings_are_no_difference(tmp_path: Path) -> None:
+    for job, name in enumerate(("guess", "initial_selection")):
+        head = f"{{_target_: tensorframes.normals.PlaneHead, {name}: {{hidden: {8 + job}}}}}"
+        left(tmp_path / name, 1, f"task: {{head: {head}}}\n")
+    out = run_command("compare", tmp_path / "guess", tmp_path / "initial_selection", "--markdown").out
+    assert out.startswith("| run | task.head.initial_selection.hidden |\n| --- | --- |\n| guess | 8 |\n"), out
+
+
 def test_parts_that_an_evaluation_lacks_are_not_compared(tmp_path: Path) -> None:
     left(tmp_path / "trained", 1, "seed: 0\nbackbone: {_target_: a.Net, width: 3}\ndata: {root: x}\n")
     left(tmp_path / "scored", 2, "seed: 1\ncheckpoint: pca\ndevice: auto\ndata: {root: x}\n")
