@@ -39,7 +39,7 @@ def parser() -> LineParser:
 def main(arguments: Sequence[str]) -> int:
     """Read, print, draw; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(arguments)
+    given = reader.parse_args(reader.checked(arguments))
     given.runs = expanded(given.runs)
     with loading():
         from tensorframes.cli.runs import found_runs, without_scores

@@ -46,7 +46,7 @@ def parser() -> LineParser:
 def main(arguments: Sequence[str]) -> int:
     """Read, convert, write; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(arguments)
+    given = reader.parse_args(reader.checked(arguments))
     target = Path(given.target)
     with loading():
         from tensorframes.atomic import expect_replaceable

@@ -37,7 +37,7 @@ FEW = 300
 def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
-    given = reader.parse_intermixed_args(joined(arguments))
+    given = reader.parse_intermixed_args(reader.checked(joined(arguments)))
     given.sources = expanded(given.sources)
     try:
         orient, targets = checked(given)
