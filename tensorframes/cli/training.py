@@ -214,7 +214,7 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     if len(tested) < len(clouds.test):
         counts = (len(tested), counted(len(clouds.test), "test cloud"))
         log.info("%d of the %s will be scored; tensorframes evaluate scores all", *counts)
-    if not type(clouds).__module__.startswith("tensorframes."):
+    if not build.checks_clouds(clouds):
         check_clouds(tested)
     return Comparison(tested, baselines, protocol)
 
