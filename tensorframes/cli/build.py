@@ -58,8 +58,8 @@ def errors_named(key: str) -> Iterator[None]:
         if isinstance(cause, OSError | ImportError | MemoryError):
             raise
         text = " ".join(str(cause).split())
-        told = isinstance(cause, ValueError | TypeError | MisconfigurationException | InstantiationException)
-        raise UserError(f"{key}: {text if told else f'{type(cause).__name__}: {text}'}") from cause
+        explained = isinstance(cause, ValueError | TypeError | MisconfigurationException | InstantiationException)
+        raise UserError(f"{key}: {text if explained else f'{type(cause).__name__}: {text}'}") from cause
 
 
 def data_set(cfg: DictConfig) -> DataSet:

@@ -21,9 +21,9 @@ from tensorframes.cli.cli import Run
 from tensorframes.cli.confidence import expect_errors, report_confidence
 from tensorframes.cli.continuing import check_untrained, trusted_packages
 from tensorframes.cli.equivariance import report_equivariance
-from tensorframes.cli.named import named
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import score_and_report, shown
+from tensorframes.cli.trained import load_trained
 from tensorframes.data import evenly_spaced
 from tensorframes.normals import PRETRAINED, EstimatorMethod, chosen_device
 from tensorframes.reports import expect_page, write_evaluation_page, write_metrics
@@ -129,5 +129,5 @@ def chosen_method(cfg: DictConfig) -> Method:
     if name in methods:
         method: Method = build.component(methods[name], f"methods.{name}")
         return method
-    trained = named(name, trusted_packages(cfg), "checkpoint", others=list(methods))
+    trained = load_trained(name, trusted_packages(cfg), "checkpoint", others=list(methods))
     return EstimatorMethod(trained.estimator, name if name in PRETRAINED else "network", device)

@@ -16,7 +16,7 @@ from tensorframes.cli import command_line, train
 from tensorframes.cli.beginning import begin_with, differences, roots, with_network
 from tensorframes.cli.checkpoint import load_estimator, read_checkpoint
 from tensorframes.cli.continuing import continued
-from tensorframes.cli.named import named
+from tensorframes.cli.trained import load_trained
 from tensorframes.errors import UserError
 from tensorframes.normals import built, pretrained, save_weights
 from tensorframes.normals.weights import recipe_of
@@ -221,11 +221,11 @@ def stored_recipe(**changes: object) -> dict[str, Any]:
 
 def test_a_part_that_the_weights_lack_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
     recipe = stored_recipe(refine=True)
-    known = named(str(STORED), [], "start_from").estimator.state_dict()
+    known = load_trained(str(STORED), [], "start_from").estimator.state_dict()
     module = SimpleNamespace(estimator=built(recipe))
     before = {name: value.clone() for name, value in module.estimator.state_dict().items()}
     with caplog.at_level("INFO"):
-        begin_with(module, named(str(STORED), [], "start_from"), recipe)
+        begin_with(module, load_trained(str(STORED), [], "start_from"), recipe)
     assert re.search(r"format1.safetensors has no weights for backbone\.\S+: they begin anew", caplog.text)
     for name, value in module.estimator.state_dict().items():
         assert torch.equal(value, known[name] if name in known else before[name])
@@ -242,7 +242,7 @@ def test_parts_that_begin_anew_are_named_no_wider_than_they_are() -> None:
 def test_weights_with_more_than_the_model_are_refused(tmp_path: Path) -> None:
     more = stored_recipe(refine=True)
     save_weights(built(more), more, tmp_path / "more.safetensors", {})
-    recipe, trained = stored_recipe(), named(str(tmp_path / "more.safetensors"), [], "start_from")
+    recipe, trained = stored_recipe(), load_trained(str(tmp_path / "more.safetensors"), [], "start_from")
     module = SimpleNamespace(estimator=built(recipe))
     with pytest.raises(UserError, match=r"got backbone\..*where the model has none"):
         begin_with(module, trained, recipe)
@@ -271,7 +271,7 @@ TENSOR = {"_target_": "tensorframes.messages.kinds.TensorMessages", "shares": [0
     ],
 )
 def test_weights_of_features_of_another_meaning_are_refused(part: str, changes: dict[str, Any], told: str) -> None:
-    recipe, trained = stored_recipe(), named(str(STORED), [], "start_from")
+    recipe, trained = stored_recipe(), load_trained(str(STORED), [], "start_from")
     recipe[part] |= changes
     module = SimpleNamespace(estimator=built(recipe))
     if not told:

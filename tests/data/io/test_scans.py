@@ -86,7 +86,7 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     turned[1] = np.nan
     np.testing.assert_allclose(columns.pos, np.concatenate([pos, turned]), rtol=0, atol=1e-9)
     assert columns.names == ("x", "y", "z", "intensity", "scan")
-    assert columns.beside == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
+    assert columns.other_content == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
     np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0]] * 3)
@@ -114,7 +114,7 @@ def test_images_are_named_where_there_are_some(tmp_path, pos):
         image = pye57.libe57.StructureNode(file.image_file)
         image.set("guid", pye57.libe57.StringNode(file.image_file, "an image"))
         file.root["images2D"].append(image)
-    assert read_cloud(tmp_path / "a.e57").beside == ("poses", "images")
+    assert read_cloud(tmp_path / "a.e57").other_content == ("poses", "images")
 
 
 def test_other_content_is_no_e57(tmp_path, e57):
@@ -166,7 +166,7 @@ def test_spherical_coordinates(tmp_path, monkeypatch):
     (tmp_path / "a.e57").write_bytes(b"ASTM-E57")
     columns = read_cloud(tmp_path / "a.e57")
     np.testing.assert_allclose(columns.pos, [[0, 0, 1], [0, 2, 0]], atol=1e-15)
-    assert columns.beside == ("timeStamp",)  # which pye57 does not read
+    assert columns.other_content == ("timeStamp",)  # which pye57 does not read
     assert columns.sensor is None  # the scan has no pose
 
 
@@ -198,13 +198,13 @@ def test_scans_of_a_ptx_are_one_cloud(tmp_path, pos, ends):
     np.testing.assert_array_equal(columns.table["intensity"], [0.25, 0.25, 0.25, 0.1, 0.5, 1])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0.5]] * 3)
-    assert columns.beside == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
+    assert columns.other_content == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
 
 
 def test_one_scan_of_a_ptx_is_organised(tmp_path):
     (tmp_path / "scan").write_text(ptx(2, 3, "".join(f"{row} 1 2 0.5 1 2 255\n" for row in range(6))))
     columns = read_cloud(tmp_path / "scan")
-    assert (columns.suffix, columns.shape, columns.beside) == (".ptx", (2, 3), ())
+    assert (columns.suffix, columns.shape, columns.other_content) == (".ptx", (2, 3), ())
     assert columns.names == ("x", "y", "z", "intensity", "red", "green", "blue")
     assert columns.table.dtype["blue"] == np.uint8
     write_cloud(tmp_path / "a.pcd", columns)
