@@ -100,7 +100,7 @@ def allowed_packages(package: str) -> set[str]:
     if package == "testing":
         return {*PACKAGES, *BESIDE} - {"cli"}
     if package == "__init__":
-        return set(PACKAGES) - {"training", "cli"}
+        return {*PACKAGES, *BESIDE} - {"training", "cli"}
     return {*PACKAGES[: PACKAGES.index(package) + 1], *BESIDE}
 
 
