@@ -3,9 +3,10 @@
 The public names are loaded when first used, so that importing the package costs little more than importing torch.
 """
 
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+
+from tensorframes.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
@@ -49,15 +50,4 @@ __all__ = [
     "orient_normals",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """A public name, from the package that defines it (PEP 562)."""
-    if name not in _PACKAGE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PACKAGE_OF[name]}"), name)
-    globals()[name] = value  # later look-ups find it without this function
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PACKAGE_OF])
+__getattr__, __dir__ = lazy_names(__name__, _PACKAGE_OF)

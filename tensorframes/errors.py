@@ -4,6 +4,7 @@ installed."""
 import argparse
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -190,6 +191,17 @@ def mistake(text: str) -> int:
 
 class LineParser(argparse.ArgumentParser):
     """An argument parser that reports errors in one line."""
+
+    def checked(self, words: Sequence[str]) -> list[str]:
+        """The words of a command line. The program ends at one that begins with a minus and is no option: argparse
+        leaves it out, and says that another argument is missing."""
+        for word in words[: words.index("--") if "--" in words else None]:
+            name = word.partition("=")[0]
+            known = any(option == name or option.startswith(name) for option in self._option_string_actions)
+            value = " " in word or re.fullmatch(r"-(\d+|\d*\.\d+)", word)  # argparse takes these for no options
+            if name.startswith("-") and name != "-" and not known and not value:
+                self.error(f"expected an option (--help lists them) or a file, got {word}; a file: .{os.sep}{word}")
+        return list(words)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {' '.join(message.split())}\n")

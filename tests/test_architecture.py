@@ -8,9 +8,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import yaml
+
+from tensorframes.lazy import lazy_names
 
 SOURCE = Path(__file__).resolve().parents[1] / "tensorframes"
 
@@ -30,7 +33,7 @@ PACKAGES = (
     "cli",
 )
 # These import no package; each may import them.
-BESIDE = {"atomic", "errors", "parallel", "progress", "recipes", "words"}
+BESIDE = {"atomic", "errors", "lazy", "parallel", "progress", "recipes", "words"}
 WITHOUT_CODE = {"weights", "configs"}
 
 # library -> the packages that may import it
@@ -97,7 +100,7 @@ def allowed_packages(package: str) -> set[str]:
     if package == "testing":
         return {*PACKAGES, *BESIDE} - {"cli"}
     if package == "__init__":
-        return set(PACKAGES) - {"training", "cli"}
+        return {*PACKAGES, *BESIDE} - {"training", "cli"}
     return {*PACKAGES[: PACKAGES.index(package) + 1], *BESIDE}
 
 
@@ -166,13 +169,24 @@ def test_a_package_names_what_it_offers(package: str) -> None:
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
 
 
-def test_public_names_resolve() -> None:
-    import tensorframes
+@pytest.mark.parametrize("name", ["tensorframes", "tensorframes.data", "tensorframes.cli"])
+def test_public_names_resolve(name: str) -> None:
+    package = importlib.import_module(name)
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match=f"module '{name}' has no attribute 'Tensorreps'"):
+        package.Tensorreps  # noqa: B018
 
-    assert [name for name in tensorframes.__all__ if not hasattr(tensorframes, name)] == []
-    assert set(tensorframes.__all__) <= set(dir(tensorframes))
-    with pytest.raises(AttributeError, match="no attribute 'Tensorreps'"):
-        tensorframes.Tensorreps  # noqa: B018
+
+def test_lazy_names_are_imported_once_and_so_are_their_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("lazy_package")
+    monkeypatch.setitem(sys.modules, "lazy_package", package)
+    monkeypatch.setitem(sys.modules, "lazy_package.part", SimpleNamespace(value=[]))
+    package.__getattr__, package.__dir__ = lazy_names("lazy_package", {"value": "part"})
+    assert "value" not in vars(package)
+    assert "value" in dir(package)
+    assert package.value is vars(package)["value"]
+    assert package.part.value is package.value
 
 
 def modules_after(statement: str) -> set[str]:

@@ -63,14 +63,14 @@ def parser() -> LineParser:
     return reader
 
 
-def joined(arguments: Sequence[str]) -> list[str]:
+def join_words(arguments: Sequence[str]) -> list[str]:
     """The arguments, with words that belong together made one: ``--orient viewpoint X,Y,Z``, which may begin with
     a minus, and ``--confidence`` before a file, which is not its value. Files behind ``--`` may begin with a minus."""
     words = list(arguments)
     if "--" in words:
         place = words.index("--")
         files = [f".{os.sep}{word}" if word.startswith("-") and word != "-" else word for word in words[place + 1 :]]
-        return [*joined(words[:place]), *files]
+        return [*join_words(words[:place]), *files]
     for place, word in enumerate(words[1:]):
         if words[place] == "--confidence" and word not in CONFIDENCES:
             words[place] = f"--confidence={CONFIDENCES[0]}"

@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from tensorframes.cli.continuing import MODEL, has_changes_alone, key_of, trusted_packages
-from tensorframes.cli.named import Trained, named
+from tensorframes.cli.trained import Trained, load_trained
 from tensorframes.errors import UserError
 from tensorframes.training import ConfidenceTraining, NormalTraining
 from tensorframes.training.confidence import LEARNED
@@ -38,7 +38,7 @@ def with_network(cfg: DictConfig, overrides: Sequence[str]) -> tuple[DictConfig,
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         if key_of(override).partition(".")[0] in MODEL[:-1]:
             raise UserError(f"expected the network of {name} as it is, got {override.input_line}")
-    trained = named(name, trusted_packages(cfg), key)
+    trained = load_trained(name, trusted_packages(cfg), key)
     head = getattr(trained.estimator, "head", None)
     if OmegaConf.select(cfg.model, "head.error") is not None and not hasattr(head, "error"):
         kind = type(head).__name__

@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from tensorframes.cli.checks import BESIDE_DATA
-from tensorframes.data import DataSet, first_of, part_of
+from tensorframes.data import DataSet, ValidationClouds, first_of, part_of
 from tensorframes.errors import UserError
 from tensorframes.scoring.modelnet import ROTATIONS
 from tensorframes.training import CloudDataModule, NormalTraining, parameter_groups
@@ -58,8 +58,8 @@ def errors_named(key: str) -> Iterator[None]:
         if isinstance(cause, OSError | ImportError | MemoryError):
             raise
         text = " ".join(str(cause).split())
-        told = isinstance(cause, ValueError | TypeError | MisconfigurationException | InstantiationException)
-        raise UserError(f"{key}: {text if told else f'{type(cause).__name__}: {text}'}") from cause
+        explained = isinstance(cause, ValueError | TypeError | MisconfigurationException | InstantiationException)
+        raise UserError(f"{key}: {text if explained else f'{type(cause).__name__}: {text}'}") from cause
 
 
 def data_set(cfg: DictConfig) -> DataSet:
@@ -78,17 +78,29 @@ def data_set(cfg: DictConfig) -> DataSet:
 
 
 def data_module(cfg: DictConfig, clouds: DataSet, validated: int) -> CloudDataModule:
-    """The data module: training batches of the dataset ``clouds``, and its first ``validated`` validation clouds."""
+    """The data module: training batches of the dataset ``clouds``, and its first ``validated`` validation clouds.
+
+    Raises:
+        UserError: a setting is wrong, or one of these validation clouds cannot be scored. Training clouds of a dataset
+            of another package are checked when they are drawn: reading all of them may take long.
+    """
     for key in ("augmentation", "corruption"):  # separately first, so that an error is reported with its own key
         made = component(cfg.data[key], f"data.{key}")
         if not callable(getattr(made, "draw", None)):
             raise UserError(f"data.{key}: expected an object with a method draw, got {type(made).__name__}")
     chosen = part_of(clouds.train, cfg.data.get("train_clouds"), "data.train_clouds")
     samples = component(cfg.data.samples, "data.samples", clouds=chosen)
-    module: CloudDataModule = component(
-        cfg.loader, "loader", samples=samples, validation=first_of(clouds.val, validated)
-    )
+    validation = first_of(clouds.val, validated)
+    if not checks_clouds(clouds):
+        for index in range(validated):
+            ValidationClouds(validation).cloud(index)
+    module: CloudDataModule = component(cfg.loader, "loader", samples=samples, validation=validation)
     return module
+
+
+def checks_clouds(clouds: DataSet) -> bool:
+    """Whether a dataset is of this package: they check their clouds when these are cached."""
+    return type(clouds).__module__.startswith("tensorframes.")
 
 
 def protocol(cfg: DictConfig) -> Callable[..., dict[str, Any]]:

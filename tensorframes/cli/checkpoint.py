@@ -12,7 +12,8 @@ from torch import Tensor
 
 from tensorframes.errors import UserError, needed_for
 from tensorframes.normals import Estimator
-from tensorframes.normals.weights import with_weights, without_fixed_settings
+from tensorframes.normals.earlier_names import present_recipe
+from tensorframes.normals.weights import with_weights
 
 UNREADABLE = (BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, LookupError, AttributeError, OSError)
 """Errors of the readers of ZIP files and of torch for files that are not checkpoints."""
@@ -53,8 +54,8 @@ def read_checkpoint(path: str | Path, kept: str = "best.ckpt") -> dict[str, Any]
             raise UserError(f"expected a checkpoint with its {key}, got {path}, which has none")
     if not _are_weights(content.get("state_dict")):
         raise UserError(f"expected a checkpoint with a state_dict of tensors, got {path}, which has none")
-    for recipes in (content["tensorframes"], content["tensorframes"]["config"]):
-        recipes["model"] = without_fixed_settings(recipes.get("model"), path)
+    for key in ("model", "config"):
+        content["tensorframes"][key] = present_recipe(content["tensorframes"][key], path)
     return content
 
 

@@ -155,14 +155,14 @@ class ErrorReporter:
     arguments: list[str]
     full: bool
     stream: TextIO | None = None
-    _told: set[str] = field(default_factory=set, init=False)
+    _printed: set[str] = field(default_factory=set, init=False)
 
     def __call__(self, error: Exception) -> int:
         """Report the error; returns the exit code."""
         text = self.noted(error)
-        if text not in self._told:
+        if text not in self._printed:
             print(text, file=self.stream or sys.stderr)
-        self._told.add(text)
+        self._printed.add(text)
         return MISTAKE if system_error(error) is not None or is_mistake(error) else FAILED
 
     def noted(self, error: Exception) -> str:

@@ -1,5 +1,6 @@
 """The clouds of a command: files, or the standard input and output, which are called `-`."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from tensorframes.data.io import (
     parse_cloud,
     write_cloud,
 )
-from tensorframes.data.io.files import file_of, read_bytes
+from tensorframes.data.io.files import expect_end, expect_readable, file_of, read_bytes
 from tensorframes.errors import UserError, standard_output
 from tensorframes.words import counted
 
@@ -40,6 +41,7 @@ def read_source(source: str, suffix: str = "") -> "Columns":
     """
     if source != STANDARD:
         return parse_cloud(read_bytes(Path(source)), source, suffix)
+    check_source(source)
     content = sys.stdin.buffer.read() if sys.stdin else b""  # None where a shell has closed it
     if not content.strip():
         raise UserError(f"{INPUT}: expected points, got none")
@@ -128,17 +130,16 @@ def check_new(path: str, source: str, overwrite: bool) -> None:
 
 
 def check_source(source: str) -> None:
-    """Checks, before a long computation, that the source is there.
+    """Checks, before a long computation, that the source is there, and has an end.
 
     Raises:
-        UserError: it is not.
+        UserError: it is not, or it is a device.
     """
     if source != STANDARD:
-        try:
-            os.stat(file_of(Path(source)))
-        except (OSError, ValueError) as error:  # ValueError: a null character in the name
-            reason = getattr(error, "strerror", None) or error
-            raise UserError(f"{source}: expected a readable file, got: {reason}") from error
+        expect_readable(Path(source))
+        return
+    with contextlib.suppress(OSError, AttributeError):  # without a file, or closed
+        expect_end(sys.stdin.fileno(), INPUT)
 
 
 def check_report(path: str, source: str, target: str, overwrite: bool) -> None:

@@ -17,7 +17,7 @@ Compares runs: tensorframes compare RUN RUN ...
 
 A RUN is the folder of a run, a folder of such folders (as multirun/TIME of a sweep), or a metrics.json. NAME=RUN sets
 its name in the tables; others are named by their folders or by the overrides in which they differ. The first table
-lists the settings that differ between the runs, the others the scores.
+lists the settings that differ between the runs, the others the scores. Runs without scores are left out.
 """
 
 
@@ -39,7 +39,7 @@ def parser() -> LineParser:
 def main(arguments: Sequence[str]) -> int:
     """Read, print, draw; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(arguments)
+    given = reader.parse_args(reader.checked(arguments))
     given.runs = expanded(given.runs)
     with loading():
         from tensorframes.cli.runs import found_runs, without_scores
@@ -48,8 +48,9 @@ def main(arguments: Sequence[str]) -> int:
         if given.picture:
             expect_picture(given.picture)
         runs = found_runs(given.runs)
-        for folder in without_scores(given.runs):
-            print(f"note: {folder} has no scores (no metrics.json): left out", file=sys.stderr)
+        if left_out := without_scores(given.runs):
+            folders = ", ".join(map(str, left_out))
+            print(f"note: left out, without scores (no metrics.json): {folders}", file=sys.stderr)
         results = {run.name: run.metrics for run in runs}
         results |= shared_baselines([run.metrics for run in runs])
         grids = score_grids(results, given)

@@ -46,7 +46,7 @@ def parser() -> LineParser:
 def main(arguments: Sequence[str]) -> int:
     """Read, convert, write; returns the exit code."""
     reader = parser()
-    given = reader.parse_args(arguments)
+    given = reader.parse_args(reader.checked(arguments))
     target = Path(given.target)
     with loading():
         from tensorframes.atomic import expect_replaceable
@@ -57,9 +57,9 @@ def main(arguments: Sequence[str]) -> int:
         expect_replaceable(target)
         check_new(given.target, given.source, given.overwrite)
         with loading():  # takes seconds, unlike what is checked before
-            from tensorframes.cli.named import named_network
+            from tensorframes.cli.trained import load_network
             from tensorframes.progress import progress_bar
-        estimator, recipe = named_network(given.source, given.trusted, "the source")
+        estimator, recipe = load_network(given.source, given.trusted, "the source")
         with progress_bar(f"writing {target}"), uncollected():
             write(estimator, recipe, given.source, target)
     except (ValueError, OSError) as error:
@@ -80,7 +80,7 @@ def training_of(name: str) -> dict[str, Any]:
     The experiment, steps and seed of a checkpoint come after those of the weights that it began with.
     """
     from tensorframes.cli.checkpoint import read_checkpoint
-    from tensorframes.cli.named import is_checkpoint
+    from tensorframes.cli.trained import is_checkpoint
     from tensorframes.normals import PRETRAINED, about, pretrained_path
 
     file = pretrained_path(name) if name in PRETRAINED else Path(name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import radians
 from typing import TYPE_CHECKING
 
-from tensorframes.cli.arguments import expanded, joined, orientation, parser
+from tensorframes.cli.arguments import expanded, join_words, orientation, parser
 from tensorframes.errors import UserError, discard_output, flushed, loading, mistake, out_of_memory
 from tensorframes.words import counted, percent
 
@@ -37,28 +37,28 @@ FEW = 300
 def main(arguments: Sequence[str]) -> int:
     """Read, estimate, write, for one cloud after the other; returns the exit code."""
     reader = parser()
-    given = reader.parse_intermixed_args(joined(arguments))
+    given = reader.parse_intermixed_args(reader.checked(join_words(arguments)))
     given.sources = expanded(given.sources)
     try:
-        orient, targets = checked(given)
+        orient, targets = check_arguments(given)
         with loading():  # takes seconds, unlike what is checked before
-            from tensorframes.cli.named import named_network
+            from tensorframes.cli.trained import load_network
             from tensorframes.normals import chosen_device
             from tensorframes.reports import expect_page
         if given.report:
             expect_page(given.report)
         chosen_device(given.device)
-        network, _ = named_network(given.weights, given.trusted, "--weights")
+        network, _ = load_network(given.weights, given.trusted, "--weights")
     except (ValueError, RuntimeError) as error:  # torch raises RuntimeError for devices that do not exist
         reader.error(str(error))
     code = 0
     for source, target in targets.items():
         one = argparse.Namespace(**vars(given) | {"source": source, "target": target})
-        code = max(code, finished(one, orient, network))
+        code = max(code, process_cloud(one, orient, network))
     return code
 
 
-def checked(given: argparse.Namespace) -> tuple[tuple[str, "ArrayLike | None"], dict[str, str]]:
+def check_arguments(given: argparse.Namespace) -> tuple[tuple[str, "ArrayLike | None"], dict[str, str]]:
     """Check what needs no network; returns the method and viewpoint, and the target of each source.
 
     Raises:
@@ -81,7 +81,7 @@ def checked(given: argparse.Namespace) -> tuple[tuple[str, "ArrayLike | None"], 
     return orient, targets
 
 
-def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator") -> int:
+def process_cloud(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator") -> int:
     """Write the target of one source, and print its line, or the error; returns the exit code."""
     with loading():
         from tensorframes.cli.clouds import OUTPUT, STANDARD, check_target, is_standard_output, suffix_of
@@ -90,7 +90,7 @@ def finished(given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], 
     try:
         if len(given.sources) > 1:  # the clouds before may have written it
             check_target(given.target, given.source, suffix_of(given.target_kind), given.overwrite)
-        pos, normals, confidence = written(given, orient, network)
+        pos, normals, confidence = write_normals(given, orient, network)
     except (ValueError, RuntimeError, MemoryError) as error:
         text = MEMORY if out_of_memory(error) else " ".join(str(error).split())
         named = len(given.sources) == 1 or given.source in text or given.target in text
@@ -116,19 +116,19 @@ def summary(
 ) -> str:
     """One line on normals (N, 3), the share of uncertain ones if the confidence (N,) is known, and the points
     ``without`` one, by the reason."""
-    lacking, count = sum(without.values()), len(normals)
-    doubt = ""
-    if confidence is not None and count > lacking:
+    without_normal, count = sum(without.values()), len(normals)
+    uncertain = ""
+    if confidence is not None and count > without_normal:
         share = (confidence[normals.any(1)] < 1 - radians(UNCERTAIN)).mean()
-        doubt = f", {percent(share)} uncertain (expected error above {UNCERTAIN} degrees)"
+        uncertain = f", {percent(share)} uncertain (expected error above {UNCERTAIN} degrees)"
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in without.items() if number)
-    note = f"; {lacking:,} {'has' if lacking == 1 else 'have'} none: {reasons}" if lacking else ""
-    if lacking < count < lacking + FEW:
+    note = f"; {without_normal:,} {'has' if without_normal == 1 else 'have'} none: {reasons}" if without_normal else ""
+    if without_normal < count < without_normal + FEW:
         note += f"; fewer than {FEW} points: normals are often wrong"
-    return f"normals of {counted(count - lacking, 'point')} in {seconds:.1f} s{doubt}{note}"
+    return f"normals of {counted(count - without_normal, 'point')} in {seconds:.1f} s{uncertain}{note}"
 
 
-def written(
+def write_normals(
     given: argparse.Namespace, orient: tuple[str, "ArrayLike | None"], network: "NormalEstimator"
 ) -> tuple["NDArray[np.float64]", "NDArray[np.float32]", "NDArray[np.float32] | None"]:
     """Write the target, with a progress bar on a terminal; returns the points and normals (N, 3), and the confidence

@@ -38,7 +38,7 @@ def score_and_report(
     scores = []
     for method in methods:
         with progress_bar(f"Scoring {method.name}") as progress:
-            scores.append(checked(protocol(method, clouds, progress=progress)))
+            scores.append(checked_scores(protocol(method, clouds, progress=progress)))
     results = dict(scores[0])
     if scores[1:]:
         results["baselines"] = {other["method"]: other for other in scores[1:]}
@@ -49,7 +49,7 @@ def score_and_report(
     return results
 
 
-def checked(scores: Any) -> dict[str, Any]:
+def checked_scores(scores: Any) -> dict[str, Any]:
     """What a protocol returned.
 
     Raises:

@@ -28,21 +28,24 @@ class ScoredRun:
 
 
 def found_runs(arguments: Sequence[str]) -> list[ScoredRun]:
-    """The runs of the arguments, in their order: folders, folders of folders, metrics.json, or NAME=any of these.
+    """The runs with scores of the arguments, in their order: folders, folders of folders, metrics.json, or NAME=any of
+    these.
 
     Raises:
-        UserError: an argument is none of these, a file can't be read, or two runs have the same name.
+        UserError: an argument is none of these, no run has scores, a file can't be read, or two runs have one name.
     """
     named: list[tuple[str | None, Path]] = []
     for argument in arguments:
         name, path = split_name(argument)
         files = metrics_files(path)
-        several = len(files) > 1 or (path.is_dir() and files[0].parent != path)
+        several = len(files) > 1 or (path.is_dir() and files != [path / METRICS])
         for file in files:
             inner = file.parent.relative_to(path).as_posix() if several else ""
             named.append((name and "/".join(filter(None, (name, inner))), file))
-        if several and name is None:
+        if files and several and name is None:
             named[-len(files) :] = zip(labels(files), files, strict=True)
+    if not named:
+        raise UserError(f"expected runs with scores (metrics.json), got none in {', '.join(arguments)}")
     names = [name or short for (name, _), short in zip(named, short_names([file for _, file in named]), strict=True)]
     if twice := [name for name in names if names.count(name) > 1]:
         raise UserError(f"expected each run once and each name once, got {twice[0]} twice")
@@ -64,22 +67,26 @@ def metrics_files(path: Path) -> list[Path]:
     """The metrics.json of a path; for a folder of runs all of them, in the order of their numbers or names.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no such path.
     """
     if path.is_file():
         return [path]
     for pattern in (METRICS, f"*/{METRICS}", f"*/*/{METRICS}"):
         if files := sorted(path.glob(pattern), key=in_order):
             return files
-    found = "no metrics.json in it or in the folders in it" if path.is_dir() else "none"
-    raise UserError(f"expected a run's folder, a folder of such or a metrics.json, got {path}, {found}")
+    if not path.is_dir():
+        raise UserError(f"expected a run's folder, a folder of such or a metrics.json, got {path}, none")
+    return []
 
 
 def without_scores(arguments: Sequence[str]) -> list[Path]:
-    """Runs in the folders of runs that the arguments mean which have no scores: interrupted, failed or not tested."""
+    """The folders of the arguments without scores, and those of runs in folders that have some: interrupted, failed or
+    not tested."""
     paths = [path for _, path in map(split_name, arguments) if path.is_dir() and not (path / METRICS).is_file()]
-    configs = [file for path in paths for pattern in (f"*/{CONFIG}", f"*/*/{CONFIG}") for file in path.glob(pattern)]
-    return sorted({file.parent for file in configs if not file.with_name(METRICS).is_file()}, key=in_order)
+    empty = {path for path in paths if not metrics_files(path)}
+    patterns = (f"*/{CONFIG}", f"*/*/{CONFIG}")
+    configs = [file for path in paths if path not in empty for pattern in patterns for file in path.glob(pattern)]
+    return sorted(empty | {file.parent for file in configs if not file.with_name(METRICS).is_file()}, key=in_order)
 
 
 def in_order(path: Path) -> list[tuple[int, str]]:
@@ -148,10 +155,12 @@ def read_settings(file: Path) -> dict[str, Any]:
         return {}
     with needed_for("the settings of runs"):
         from omegaconf import OmegaConf
+
+        from tensorframes.normals.earlier_names import with_present_settings
     try:
         content = OmegaConf.to_container(OmegaConf.load(file), resolve=True)
     except Exception as error:  # errors of YAML and OmegaConf have no common class
         raise UserError(f"expected settings in {file}, got {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UserError(f"expected settings in {file}, got a list")
-    return {str(key): value for key, value in content.items()}
+    return {str(key): value for key, value in with_present_settings(content).items()}

@@ -33,7 +33,6 @@ from tensorframes.cli.continuing import (
 from tensorframes.cli.fitting import fit, last_checkpoint
 from tensorframes.cli.launch import as_ranked
 from tensorframes.cli.lock import locked
-from tensorframes.cli.named import named
 from tensorframes.cli.processes import check_processes, launchers_in_one_line
 from tensorframes.cli.quiet import silence_libraries
 from tensorframes.cli.results import Protocol, flat, score_and_report, shown
@@ -46,6 +45,7 @@ from tensorframes.cli.tracking import (
     tracked,
     wandb_errors_in_one_line,
 )
+from tensorframes.cli.trained import load_trained
 from tensorframes.cli.values import SCORE, check_all, check_profile, check_search, check_validation, parts
 from tensorframes.data import Cloud, DataSet, evenly_spaced
 from tensorframes.errors import Stopped, UserError
@@ -74,14 +74,14 @@ def train(cfg: DictConfig, run: Run) -> float | None:
     silence_libraries()
     with as_ranked(run), locked(run.folder) if run.rank == 0 else nullcontext():
         try:
-            return checked(cfg, run)
+            return check_and_train(cfg, run)
         except Stopped as error:
             if run.rank > 0 and error.message:  # all stop after the same step, and the first process tells it:
                 return None  # Lightning kills that one at once where another ends with an error
             raise Stopped(error.signum, error.message or last_checkpoint(run.folder)) from None
 
 
-def checked(cfg: DictConfig, run: Run) -> float | None:
+def check_and_train(cfg: DictConfig, run: Run) -> float | None:
     """Check all settings, then train; a run that is over is left as it is where ``ckpt_path=last``."""
     repeated = cfg.ckpt_path == LAST
     cfg = with_last(cfg, run.folder)
@@ -100,15 +100,15 @@ def checked(cfg: DictConfig, run: Run) -> float | None:
     if cfg.ckpt_path is not None:
         load_weights(module, cfg.ckpt_path)
     elif cfg.start_from is not None:
-        before = network or named(cfg.start_from, trusted_packages(cfg), "start_from")
+        before = network or load_trained(cfg.start_from, trusted_packages(cfg), "start_from")
         begin_with(module, before, OmegaConf.to_container(cfg.model, resolve=True))
     try:
-        return trained(cfg, run, module)
+        return train_and_test(cfg, run, module)
     finally:
         finish_wandb()
 
 
-def trained(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
+def train_and_test(cfg: DictConfig, run: Run, module: NormalTraining) -> float | None:
     """Train ``module`` and test it; all settings are checked before the first step.
 
     Every process checks them, since one that waits for another which has ended would wait for long.
@@ -214,7 +214,7 @@ def prepared_test(cfg: DictConfig, clouds: DataSet) -> Comparison:
     if len(tested) < len(clouds.test):
         counts = (len(tested), counted(len(clouds.test), "test cloud"))
         log.info("%d of the %s will be scored; tensorframes evaluate scores all", *counts)
-    if not type(clouds).__module__.startswith("tensorframes."):
+    if not build.checks_clouds(clouds):
         check_clouds(tested)
     return Comparison(tested, baselines, protocol)
 

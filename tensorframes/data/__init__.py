@@ -3,8 +3,9 @@
 The public names are loaded when first used, so that reading and writing files (``io``) needs no torch.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tensorframes.lazy import lazy_names
 
 if TYPE_CHECKING:
     from tensorframes.data.cloud import CATEGORIES, Cloud
@@ -104,17 +105,4 @@ __all__ = [
     "write_shards",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """A public name, from the part that defines it, or a part (PEP 562)."""
-    if name in _PART_OF.values():
-        return import_module(f"{__name__}.{name}")
-    if name not in _PART_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_PART_OF[name]}"), name)
-    globals()[name] = value  # later look-ups find it without this function
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PART_OF])
+__getattr__, __dir__ = lazy_names(__name__, _PART_OF)

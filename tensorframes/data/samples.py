@@ -3,6 +3,7 @@ alone."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -216,15 +217,25 @@ class ValidationClouds(Dataset[Data]):
     def __len__(self) -> int:
         return len(self.clouds)
 
-    def __getitem__(self, index: int) -> Data:
+    def cloud(self, index: int) -> Cloud:
+        """A cloud as the dataset has it.
+
+        Raises:
+            UserError: it is something else, has values that are not finite, or no row to score.
+        """
         cloud = cloud_at(self.clouds, index)
         if cloud.normal is None or len(cloud.eval_index) == 0:
             raise UserError(f"expected rows with normals to validate on, got none for {cloud.name}")
+        return cloud
+
+    def __getitem__(self, index: int) -> Data:
+        cloud = self.cloud(index)
+        normal = cast(np.ndarray, cloud.normal)
         scale = estimated_scale(cloud.pos, np.random.default_rng(0), sample=len(cloud.pos))
         pos = cloud.pos - cloud.pos.mean(0, dtype=np.float64).astype(np.float32)
         loss_mask = np.zeros(len(pos), dtype=bool)
         loss_mask[cloud.eval_index] = True
-        data = tensors(pos, cloud.normal, scale, loss_mask, cloud.oriented)
+        data = tensors(pos, normal, scale, loss_mask, cloud.oriented)
         data[keys.NAME], data[keys.CATEGORY], data[keys.PLACE] = cloud.name, cloud.category, index
         return data
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -79,39 +80,24 @@ class LocalFramesNetwork(nn.Module):
         self.refused: dict[str, str] = {}
         self.network = network
         use_keys_of(self, "network")
-        wrappers: dict[tuple[MessagePassing, EdgeType | None], nn.Module] = {}  # one each
-
-        def wrapped(conv: nn.Module, edge_type: EdgeType | None) -> nn.Module:
-            if isinstance(conv, InScope):  # in a module that occurs twice
-                if conv.edge_type != edge_type:
-                    raise ValueError("expected a module for each edge type, got one module for two")
-                return conv
-            if (conv, edge_type) not in wrappers:
-                given = {key: value for key, value in in_world.items() if takes(conv, key)}
-                edges = edge_reps if takes(conv, "edge_attr") else None
-                inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, reps, edges, given, loops))
-                wrappers[conv, edge_type] = InScope(inner, self.scope, edge_type)
-            return wrappers[conv, edge_type]
-
-        places = _convolutions(self, "", None)
-        convs = [getattr(module, name) for module, name, _, _ in places]
-        unused = [key for key in in_world if not any(takes(conv, key) for conv in convs)]
-        if unused:
-            raise ValueError(f"expected world to name arguments of a convolution in the network, got {unused[0]!r}")
-        if edge_reps is not None and convs and not any(takes(conv, "edge_attr") for conv in convs):
-            raise ValueError(f"expected edge_reps for convolutions that take edge_attr, got {type(convs[0]).__name__}")
+        wrappers, places = Wrappers(self.scope, reps, edge_reps, in_world), _convolutions(self, "", None)
+        wrappers.check_used([getattr(module, name) for module, name, _, _ in places])
         for module, name, path, edge_type in places:
             shown = path.removeprefix("network.")
             try:
-                setattr(module, name, wrapped(getattr(module, name), edge_type))
+                setattr(module, name, wrappers.of(getattr(module, name), edge_type))
                 self.converted.append(shown)
             except ValueError as error:
                 self.refused[shown] = str(error).partition(", got ")[2]
+        self._check_converted(partial)
+
+    def _check_converted(self, partial: bool) -> None:
+        """Raise ValueError if there is no convolution in local frames or, unless ``partial``, another one."""
         if self.refused and not partial:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in self.refused.items())
             raise ValueError(f"expected convolutions that work in local frames, got {reasons}")
         if not self.converted:
-            raise ValueError(f"expected a network with PyG convolutions, got none in {type(network).__name__}")
+            raise ValueError(f"expected a network with PyG convolutions, got none in {type(self.network).__name__}")
 
     def forward(self, *args: Any, frames: AnyFrames, **kwargs: Any) -> Any:
         """The network's own arguments, and the frames of the points: a pair (senders', receivers') for a bipartite
@@ -187,6 +173,47 @@ class InScope(nn.Module):
     def reset_parameters(self) -> None:
         """As PyG's models expect of a convolution."""
         self.inner.conv.reset_parameters()
+
+
+@dataclass
+class Wrappers:
+    """The wrapped convolutions of a network.
+
+    Args:
+        scope: of the network. reps, edge_reps, world: as in ``InLocalFrames``, of all convolutions.
+        made: one for each convolution and edge type.
+    """
+
+    scope: Scope
+    reps: Representation | Messages
+    edge_reps: Representation | None
+    world: Mapping[str, Representation]
+    made: dict[tuple[nn.Module, EdgeType | None], InScope] = field(default_factory=dict)
+
+    def check_used(self, convs: Sequence[nn.Module]) -> None:
+        """Raise ValueError if none of the convolutions takes edge_attr for ``edge_reps``, or a name in ``world``."""
+        unused = [key for key in self.world if not any(takes(conv, key) for conv in convs)]
+        if unused:
+            raise ValueError(f"expected world to name arguments of a convolution in the network, got {unused[0]!r}")
+        if self.edge_reps is not None and convs and not any(takes(conv, "edge_attr") for conv in convs):
+            raise ValueError(f"expected edge_reps for convolutions that take edge_attr, got {type(convs[0]).__name__}")
+
+    def of(self, conv: nn.Module, edge_type: EdgeType | None) -> InScope:
+        """The wrapped convolution.
+
+        Raises:
+            ValueError: it cannot be converted, or is for another edge type, too.
+        """
+        if isinstance(conv, InScope):  # in a module that occurs twice
+            if conv.edge_type != edge_type:
+                raise ValueError("expected a module for each edge type, got one module for two")
+            return conv
+        if (conv, edge_type) not in self.made:
+            world = {key: value for key, value in self.world.items() if takes(conv, key)}
+            edges = self.edge_reps if takes(conv, "edge_attr") else None
+            inner = _with_loops_outside(conv, lambda loops: InLocalFrames(conv, self.reps, edges, world, loops))
+            self.made[conv, edge_type] = InScope(inner, self.scope, edge_type)
+        return self.made[conv, edge_type]
 
 
 def _with_loops_outside(conv: MessagePassing, make: Callable[[bool], InLocalFrames]) -> InLocalFrames:

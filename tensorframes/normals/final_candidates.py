@@ -89,16 +89,16 @@ class _MinimalSamples:
 @torch.no_grad()
 def final_candidates(
     inputs: FinalInputs,
-    nearest: int,
+    sample_neighbours: int,
     tolerances: Sequence[float],
-    slender: Sequence[float],
+    squared_sines: Sequence[float],
     facets_only: bool,
 ) -> FinalCandidates:
     """The candidates, without gradient; arguments as in ``FinalSelection``."""
     estimates, size = inputs.estimates.detach(), _size(inputs.edge)
     edge, regular = inputs.edge / size.unsqueeze(-1), estimates.shape[1] + 1  # candidates that are no minimal samples
     jet_normal, jet_residual = jet(edge[:, :JET_NEIGHBOURS], estimates[:, -1])
-    samples = _minimal_samples(inputs.edge, size, nearest, tolerances)
+    samples = _minimal_samples(inputs.edge, size, sample_neighbours, tolerances)
     normal = torch.cat([jet_normal.unsqueeze(1), samples.normal], dim=1)
     directions = torch.cat([estimates, normal], dim=1)
     inliers = _inliers(inputs.edge, size, directions, samples, tolerances, regular if facets_only else 0)
@@ -108,7 +108,7 @@ def final_candidates(
     log_inliers = inliers.clamp_min(0).log1p()
     angles = log_sine(1 - (directions @ estimates.transpose(1, 2)).square())
     features = torch.cat([log_inliers, angles], dim=-1)
-    sample_validity = linear_step(samples.squared_sine, *slender) * samples.validity
+    sample_validity = linear_step(samples.squared_sine, *squared_sines) * samples.validity
     validity = torch.cat([torch.ones_like(directions[:, :regular, 0]), sample_validity], dim=1)
     most_inliers = (log_inliers[:, regular:] * (sample_validity > 0).unsqueeze(-1)).amax(1)
     residuals = torch.cat([inputs.residual / size, jet_residual.unsqueeze(-1)], dim=-1)

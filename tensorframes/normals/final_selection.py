@@ -60,10 +60,10 @@ class FinalSelection(nn.Module):
         embedding: width E of the points' embedding.
         estimates: their number S; the initial one is the first.
         planes: number of local planes.
-        nearest: number of nearest neighbours whose pairs define minimal samples.
+        sample_neighbours: number of nearest neighbours whose pairs define minimal samples.
         tolerances: heights of inliers, in units of the neighbourhood's size, ascending.
-        slender: range of squared sines of the angle between the two edges of a minimal sample over which u rises from 0
-            to 1.
+        squared_sines: range of squared sines of the angle between the two edges of a minimal sample over which u
+            rises from 0 to 1.
         facets_only: whether only minimal samples have inliers. Estimates deviate from the plane of a facet by the
             rounding of the whole network, so that their counts at small tolerances would depend on the rounding.
         points: number of nearest points, the point itself included, among which inliers are counted.
@@ -78,25 +78,26 @@ class FinalSelection(nn.Module):
         embedding: int,
         estimates: int,
         planes: int = 0,
-        nearest: int = 8,
+        sample_neighbours: int = 8,
         tolerances: Sequence[float] = (0.0001, 0.0004, 0.0016, 0.0064),
-        slender: tuple[float, float] = (0.001, 0.01),
+        squared_sines: tuple[float, float] = (0.001, 0.01),
         facets_only: bool = False,
         points: int = 32,
         hidden: int = 24,
     ) -> None:
         super().__init__()
-        if not 2 <= nearest < points:
-            raise ValueError(f"expected pairs of 2 to {points - 1} neighbours, got pairs of {nearest}")
+        if not 2 <= sample_neighbours < points:
+            raise ValueError(f"expected pairs of 2 to {points - 1} neighbours, got pairs of {sample_neighbours}")
         if points <= JET_NEIGHBOURS:
             raise ValueError(f"expected more than {JET_NEIGHBOURS} points, for a jet, got {points}")
         if min(estimates, hidden) < 1 or planes < 0:
             numbers = f"{estimates}, {hidden} and {planes}"
             raise ValueError(f"expected estimates and hidden >= 1 and planes >= 0, got {numbers}")
-        if len(slender) != 2 or not 0 <= slender[0] < slender[1] <= 1:
-            raise ValueError(f"expected two squared sines, ascending, for slender triangles, got {list(slender)}")
-        self.nearest, self.tolerances, self.points = nearest, checked_tolerances(tolerances), points
-        self.slender, self.facets_only = tuple(slender), facets_only
+        if len(squared_sines) != 2 or not 0 <= squared_sines[0] < squared_sines[1] <= 1:
+            raise ValueError(f"expected two squared_sines in [0, 1], ascending, got {list(squared_sines)}")
+        self.tolerances, self.points = checked_tolerances(tolerances), points
+        self.sample_neighbours, self.squared_sines = sample_neighbours, tuple(squared_sines)
+        self.facets_only = facets_only
         counts = 2 * len(tolerances)
         self.point_layer = nn.Linear(embedding + counts + 3 + 2 * planes, hidden)
         self.estimate_layer = nn.Linear(counts + estimates + 2, hidden, bias=False)  # of the estimates and the jet
@@ -153,7 +154,7 @@ class FinalSelection(nn.Module):
 
     def candidates(self, inputs: FinalInputs) -> FinalCandidates:
         """The candidates of one chunk."""
-        return final_candidates(inputs, self.nearest, self.tolerances, self.slender, self.facets_only)
+        return final_candidates(inputs, self.sample_neighbours, self.tolerances, self.squared_sines, self.facets_only)
 
     def _kind_index(self, estimates: int, samples: int) -> Tensor:
         """(C,) the kind of each candidate; all minimal samples share one."""

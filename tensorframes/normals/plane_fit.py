@@ -68,10 +68,10 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: number of planes that are fitted in sequence.
         hidden: width of the network that computes their weights.
         embedding: width of the point embedding that the features are mapped to.
-        candidates: for each size the number of neighbours whose small planes are candidates of the initial estimate,
-            beside the point's own.
+        candidate_neighbours: for each size the number of neighbours whose small planes are candidates of the initial
+            estimate, beside the point's own.
         sizes: numbers of nearest points that small planes are fitted to.
-        minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidate planes.
+        sample_neighbours: number of nearest neighbours whose pairs, with the point, define further candidate planes.
         tolerances: heights below which a neighbour is an inlier of a plane, in units of the neighbourhood's size.
         multiscale_planes: for level 1, 2, ... the numbers of its points that make the neighbourhoods of multi-scale
             planes, added to the initial estimate; empty: none.
@@ -93,9 +93,9 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         fits: int = 1,
         hidden: int = 16,
         embedding: int = 12,
-        candidates: Sequence[int] = (8, 4),
+        candidate_neighbours: Sequence[int] = (8, 4),
         sizes: Sequence[int] = (4, 16),
-        minimal_samples: int = 5,
+        sample_neighbours: int = 5,
         tolerances: Sequence[float] = (0.001, 0.004, 0.02, 0.1),
         multiscale_planes: Sequence[Sequence[int]] = (),
         local_planes: Sequence[Sequence[int]] = (),
@@ -113,7 +113,7 @@ class PlaneFitHead(Head[Plan, tuple[Tensor, Tensor]]):
         self.embed = MLP([reps.dim, reps.dim, width], norm="layer")
         self.fits = nn.ModuleList(PlaneFit(len(self.neighbours), hidden, embedding) for _ in range(fits))
         self.offsets = nn.ModuleList(Offset(embedding, hidden) for _ in range(fits - 1))
-        self.small_planes = SmallPlaneSelection(width, sizes, candidates, minimal_samples, tolerances)
+        self.small_planes = SmallPlaneSelection(width, sizes, candidate_neighbours, sample_neighbours, tolerances)
         self.multiscale_planes = MultiScalePlaneSelection(width, multiscale_planes) if multiscale_planes else None
         self.local_planes = LocalPlaneSelection(width, local_planes) if local_planes else None
         self.variation_profile = ProfileEmbedding(width) if variation_profile else None

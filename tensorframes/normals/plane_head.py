@@ -59,7 +59,7 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
 
     Args:
         reps: of the features.
-        guess, final: make the initial and the final selection, from the width of the embedding and the number of
+        initial_selection, final_selection: make the two selections, from the width of the embedding and the number of
             estimates.
         fit: makes a fit, from the width of the embedding.
         fits: number of fits.
@@ -77,9 +77,9 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
     def __init__(
         self,
         reps: Representation | str,
-        guess: Callable[[int, int], Select],
+        initial_selection: Callable[[int, int], Select],
         fit: Callable[[int], WeightedFit],
-        final: Callable[[int, int], Select],
+        final_selection: Callable[[int, int], Select],
         fits: int = 1,
         levels: int = 4,
         embedding: int = 16,
@@ -91,7 +91,8 @@ class PlaneHead(Head[Plan, tuple[Tensor, Tensor]]):
             raise ValueError(f"expected fits, levels and embedding >= 1, got {fits}, {levels} and {embedding}")
         self.axis = AxisHead(reps, levels)
         self.embed = MLP([reps.dim, reps.dim, embedding], norm="layer")
-        self.initial_selection, self.final_selection = guess(embedding, 1), final(embedding, fits + 1)
+        self.initial_selection = initial_selection(embedding, 1)
+        self.final_selection = final_selection(embedding, fits + 1)
         self.feature_layer = nn.Linear(self.initial_selection.hidden, embedding, bias=False)
         nn.init.zeros_(self.feature_layer.weight)
         self.error = error(embedding + self.final_selection.hidden + 3 + fits) if error is not None else None

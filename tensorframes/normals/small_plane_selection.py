@@ -82,8 +82,9 @@ class SmallPlaneSelection(nn.Module):
     Args:
         embedding: width E of the points' embedding.
         sizes: numbers of nearest points that small planes are fitted to, the point itself included.
-        candidates: for each size the number of neighbours whose planes are candidates, beside the point's own.
-        minimal_samples: number of nearest neighbours whose pairs, with the point, define further candidates; 0: none.
+        candidate_neighbours: for each size the number of neighbours whose planes are candidates, beside the point's
+            own.
+        sample_neighbours: number of nearest neighbours whose pairs, with the point, define further candidates; 0: none.
         tolerances: heights of inliers, in units of the neighbourhood's size, ascending.
         points: number of nearest points, the point itself included, among which inliers are counted.
         hidden: width of the network.
@@ -96,8 +97,8 @@ class SmallPlaneSelection(nn.Module):
         self,
         embedding: int,
         sizes: Sequence[int] = (4, 16),
-        candidates: Sequence[int] = (20, 8),
-        minimal_samples: int = 6,
+        candidate_neighbours: Sequence[int] = (20, 8),
+        sample_neighbours: int = 6,
         tolerances: Sequence[float] = (0.001, 0.004, 0.02, 0.1),
         points: int = 32,
         hidden: int = 16,
@@ -105,15 +106,18 @@ class SmallPlaneSelection(nn.Module):
         super().__init__()
         if not sizes or min(sizes) < 3:
             raise ValueError(f"expected planes of at least 3 points, got sizes {list(sizes)}")
-        if len(candidates) != len(sizes) or min(candidates) < 0:
-            raise ValueError(f"expected candidates >= 0 for each of {len(sizes)} sizes, got {list(candidates)}")
-        if minimal_samples < 0 or min(points, hidden) < 1:
+        if len(candidate_neighbours) != len(sizes) or min(candidate_neighbours) < 0:
             raise ValueError(
-                f"expected minimal_samples >= 0, points and hidden >= 1, got {minimal_samples}, {points} and {hidden}"
+                f"expected candidate_neighbours >= 0 for each of {len(sizes)} sizes, got {list(candidate_neighbours)}"
             )
-        self.sizes, self.neighbours, self.minimal_samples = tuple(sizes), tuple(candidates), minimal_samples
+        if sample_neighbours < 0 or min(points, hidden) < 1:
+            numbers = f"{sample_neighbours}, {points} and {hidden}"
+            raise ValueError(f"expected sample_neighbours >= 0, points and hidden >= 1, got {numbers}")
+        self.sizes, self.sample_neighbours = tuple(sizes), sample_neighbours
+        self.candidate_neighbours = tuple(candidate_neighbours)
         self.tolerances, self.counted = checked_tolerances(tolerances), points
-        self.points = max(points, max(candidates) + 1, minimal_samples + 1, *sizes)  # of the neighbour table
+        # of the neighbour table
+        self.points = max(points, max(candidate_neighbours) + 1, sample_neighbours + 1, *sizes)
         ratios = 2 * len(tolerances)
         self.point_layer = nn.Linear(embedding, hidden)
         self.candidate_layer = nn.Linear(ratios + 5, hidden, bias=False)
@@ -187,7 +191,7 @@ class SmallPlaneSelection(nn.Module):
 
     def _gathered(self, planes: SmallPlaneTable, table: Tensor, edge: Tensor, length: Tensor) -> Iterator[_Planes]:
         """The planes of each size, and of minimal samples, for points with edges (M, K, 3) of lengths (M, K)."""
-        for column, (size, count) in enumerate(zip(self.sizes, self.neighbours, strict=True)):
+        for column, (size, count) in enumerate(zip(self.sizes, self.candidate_neighbours, strict=True)):
             index = table[:, : 1 + count]
 
             def of(values: Tensor, column: int = column, index: Tensor = index) -> Tensor:
@@ -197,7 +201,7 @@ class SmallPlaneSelection(nn.Module):
             height = (normal * (of(planes.planes.mean) + edge[:, : 1 + count])).sum(-1)
             variance, validity = of(planes.planes.variance), of(planes.planes.validity)
             yield _Planes(normal, variance, height, validity, distance, _size_feature(size, distance))
-        nearest = min(self.minimal_samples, table.shape[1] - 1)
+        nearest = min(self.sample_neighbours, table.shape[1] - 1)
         if nearest > 1:
             a, b = 1 + torch.triu_indices(nearest, nearest, 1, device=table.device)
             normal, squared_sine = spanned_plane(edge[:, a], edge[:, b])

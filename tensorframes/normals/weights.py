@@ -17,16 +17,16 @@ from torch import Tensor, nn
 
 from tensorframes.atomic import replacing
 from tensorframes.errors import UserError
-from tensorframes.normals.earlier_names import with_present_names
+from tensorframes.normals.earlier_names import present_recipe, with_present_names
 from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.interface import Estimator
 from tensorframes.recipes import built
 
-ALWAYS = ("robust", "pooled_moments", "bilateral_prior", "offsets")  # parts of every PlaneFitHead; once optional
 Kind = TypeVar("Kind", bound=Estimator)
 
-FORMAT = 2
-"""Version of the file; 1 has other names of parameters (``earlier_names``). ``load_weights`` must read all of them."""
+FORMAT = 3
+"""Version of the file; 1 and 2 have other names of settings, 1 also of parameters (``earlier_names``). ``load_weights``
+must read all of them."""
 
 PRETRAINED = ("fast", "best")
 """The weights that come with the package; the first are the default."""
@@ -89,7 +89,7 @@ def load_weights(path: str | Path, trusted: Iterable[str] = ()) -> NormalEstimat
         raise UserError(
             f"expected weights of format 1 to {FORMAT}, got format {version} in {path}; of another version?"
         )
-    return with_weights(without_fixed_settings(recipe, path), state, path, NormalEstimator, trusted)
+    return with_weights(present_recipe(recipe, path), state, path, NormalEstimator, trusted)
 
 
 def with_weights(
@@ -119,21 +119,6 @@ def with_weights(
     return estimator.eval()
 
 
-def without_fixed_settings(recipe: Any, path: str | Path) -> Any:
-    """The recipe in a file without the settings of ``PlaneFitHead`` that chose parts which all such heads have now.
-
-    Raises:
-        UserError: it is of a head without one of these parts.
-    """
-    head = recipe.get("head") if isinstance(recipe, Mapping) else None
-    if not isinstance(head, Mapping) or head.get("_target_") != "tensorframes.normals.PlaneFitHead":
-        return recipe
-    lacking = [f"{name}={head[name]}" for name in ALWAYS if head.get(name, True) is not True]
-    if lacking:
-        raise UserError(f"{path}: expected a PlaneFitHead with all parts, got one with {', '.join(lacking)}")
-    return {**recipe, "head": {name: value for name, value in head.items() if name not in ALWAYS}}
-
-
 @contextmanager
 def _plain_torch() -> Iterator[None]:
     """Within, torch makes float32 tensors on the CPU that may be trained, whatever the caller's defaults and modes are;
@@ -154,7 +139,7 @@ def about(path: str | Path) -> dict[str, Any]:
 
 def recipe_of(path: str | Path) -> dict[str, Any]:
     """The recipe of the network in a weights file, as ``save_weights`` takes it."""
-    recipe: dict[str, Any] = without_fixed_settings(_header(path, "model"), path)
+    recipe: dict[str, Any] = present_recipe(_header(path, "model"), path)
     return recipe
 
 

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
+from tensorframes.data.io.files import expect_end
 from tensorframes.errors import UserError
 from tensorframes.reports.grid import Column, Grid, Metrics, in_protocol_order
 
@@ -20,10 +21,13 @@ def read_scores(path: Path) -> dict[str, dict[str, float]]:
         UserError: the file can't be read, or is no such table.
     """
     try:
+        expect_end(path)
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         methods = [key for key in rows[0] if key not in ("cloud", "category") and not key.endswith("seconds")]
         return {method: {row["cloud"]: float(row[method]) for row in rows} for method in methods}
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"expected a CSV of scores, got {path} ({error.strerror})") from error
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tensorframes.data.io.files import expect_end
 from tensorframes.errors import UserError
 from tensorframes.words import counted
 
@@ -16,8 +17,11 @@ def published_rmse(path: Path) -> dict[str, float]:
         UserError: there is no such file, or it is no such table.
     """
     try:
+        expect_end(path)
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
         found = {row["cloud"]: float(row["rmse"]) for row in csv.DictReader(lines)}
+    except UserError:
+        raise
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"expected published to be a CSV file, got {path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:

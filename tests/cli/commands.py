@@ -6,6 +6,7 @@ import runpy
 import sys
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -14,6 +15,7 @@ import tensorframes
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CONFIGS = ("--config-dir", str(Path(__file__).parent / "configs"))  # of the stand-ins
+TRUST = "trusted=[standin]"
 QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)  # as an interpreter starts
 
 
@@ -23,6 +25,17 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+
+App = Callable[..., Ended]
+"""A program of the application with its arguments (``conftest.app``)."""
+
+
+def assert_refused(ended: Ended, *expected: str) -> None:
+    """Check that a program ended with one line that has these texts."""
+    assert ended.code == 2
+    assert ended.err.count("\n") == 1, ended.err
+    assert all(text in ended.err for text in expected), ended.err
 
 
 def run_command(*arguments: object) -> Ended:

@@ -1,6 +1,7 @@
 """Runs of the application with the stand-ins of standin.py, in this process or in one of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from tests.cli.commands import CONFIGS, Ended, run_script
+from tests.cli.commands import CONFIGS, App, Ended, run_script
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,7 @@ def _apart() -> Iterator[None]:
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> App:
     """Runs train or evaluate in this process, in an empty folder: app("train", "experiment=tiny", ...)."""
     from tensorframes import cli as application
 
@@ -41,6 +42,28 @@ def app(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureF
         return Ended(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def four_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run of four steps, without a test, has left its folder."""
+    from tensorframes.cli import command_line, train
+
+    folder = tmp_path_factory.mktemp("four_steps")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(HERE)
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["train.py", *CONFIGS, "experiment=tiny", "trainer.max_steps=4", "test=false"])
+        assert command_line(train, "train") == 0
+    return folder
+
+
+@pytest.fixture
+def trained(app: App, four_steps: Path) -> Path:
+    """The last checkpoint of a run of four steps, in a copy of its folder."""
+    shutil.copytree(four_steps / "outputs", "outputs")
+    (path,) = Path("outputs/tiny").glob("*/checkpoints/last.ckpt")
+    return path
 
 
 @pytest.fixture

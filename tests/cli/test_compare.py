@@ -105,7 +105,25 @@ def test_runs_without_scores_are_named(tmp_path: Path) -> None:
     (tmp_path / "sweep" / "1" / "config.yaml").write_text("seed: 1\n")
     ended = run_command("compare", tmp_path / "sweep")
     assert ended.code == 0
-    assert ended.err == f"note: {tmp_path / 'sweep' / '1'} has no scores (no metrics.json): left out\n"
+    assert ended.err == f"note: left out, without scores (no metrics.json): {tmp_path / 'sweep' / '1'}\n"
+
+
+def test_runs_without_scores_among_others_are_left_out_in_one_line(tmp_path: Path) -> None:
+    mine, sweep = left(tmp_path / "mine", 4), left(tmp_path / "sweep" / "0", 3).parent
+    for name in ("killed", "sweep/1", "swept/0"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.yaml").write_text("seed: 1\n")
+    killed, swept = tmp_path / "killed", tmp_path / "swept"
+    ended = run_command("compare", killed, sweep, swept, f"other={killed}", mine, "--markdown")
+    names = f"{killed}, {sweep / '1'}, {swept}"
+    assert (ended.code, ended.err) == (0, f"note: left out, without scores (no metrics.json): {names}\n")
+    scores = {line.split("|")[1].strip() for line in ended.out.splitlines() if line.count("|") > 3}
+    assert {"mine", "0"} <= scores
+    for given in ((killed,), (killed, swept)):
+        ended = run_command("compare", *given)
+        names = ", ".join(map(str, given))
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err == f"error: expected runs with scores (metrics.json), got none in {names}\n"
 
 
 def test_runs_are_named_as_short_as_tells_them_apart(tmp_path: Path) -> None:
@@ -138,6 +156,14 @@ def test_components_of_another_class_are_one_setting(tmp_path: Path) -> None:
         left(tmp_path / name, 1, f"name: {name}\nfolder: /x/{name}\nlog: /x/{name}/csv\nframes: {node}\nfit: true\n")
     out = run_command("compare", tmp_path / "pca", tmp_path / "learned", "--markdown").out
     assert out.startswith("| run | frames |\n| --- | --- |\n| pca | PCAFrames |\n| learned | LearnedFrames |\n\n")
+
+
+def test_earlier_names_of_settings_are_no_difference(tmp_path: Path) -> None:
+    for job, name in enumerate(("guess", "initial_selection")):
+        head = f"{{_target_: tensorframes.normals.PlaneHead, {name}: {{hidden: {8 + job}}}}}"
+        left(tmp_path / name, 1, f"task: {{head: {head}}}\n")
+    out = run_command("compare", tmp_path / "guess", tmp_path / "initial_selection", "--markdown").out
+    assert out.startswith("| run | task.head.initial_selection.hidden |\n| --- | --- |\n| guess | 8 |\n"), out
 
 
 def test_parts_that_an_evaluation_lacks_are_not_compared(tmp_path: Path) -> None:
@@ -209,7 +235,8 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
     broken = left(tmp_path / "broken", 3, "seed: [\n")
     for arguments, message in {
         (): "the following arguments are required: RUN",
-        (tmp_path / "empty",): "no metrics.json in it",
+        (tmp_path / "empty",): "expected runs with scores (metrics.json), got none in",
+        (mine, tmp_path / "none"): f"got {tmp_path / 'none'}, none",
         (tmp_path / "none",): f"got {tmp_path / 'none'}, none",
         (f"mine={tmp_path / 'none'}",): f"got {tmp_path / 'none'}, none",
         (tmp_path / "text.json",): "expected a metrics.json, got",

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from tensorframes.cli import build, config_dir
 from tensorframes.cli.beginning import begin_with, with_network
 from tensorframes.cli.checks import check_settings
-from tensorframes.cli.named import named
+from tensorframes.cli.trained import load_trained
 from tensorframes.normals import pretrained
 
 CONFIGS = config_dir()
@@ -104,7 +104,7 @@ def test_an_experiment_on_shapes_takes_other_data(composed: object, name: str) -
 def test_the_weights_are_of_the_network_of_their_experiment(composed: object, weights: str, experiment: str) -> None:
     cfg = composed("train", f"experiment={experiment}")
     module = build.training_module(cfg)
-    begin_with(module, named(weights, [], "start_from"), OmegaConf.to_container(cfg.model, resolve=True))
+    begin_with(module, load_trained(weights, [], "start_from"), OmegaConf.to_container(cfg.model, resolve=True))
     own, shipped = module.estimator.state_dict(), pretrained(weights).state_dict()
     left_out = shipped.keys() - own.keys()
     assert left_out == {key for key in shipped if key.startswith("head.error.")} != set()

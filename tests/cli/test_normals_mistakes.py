@@ -13,6 +13,8 @@ import pytest
 
 from tests.cli.test_normals import COMMAND, run, sphere
 
+NO_OPTION = "expected an option (--help lists them) or a file"
+
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal that POSIX's processes send")
 @pytest.mark.parametrize("moment", ["libraries load", "it reads"])
@@ -136,6 +138,15 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         (("normals", "a.xyz", "out.ply", "--block", "9"), "expected --block >= 100, got 9"),
         (("normals", "a.xyz", "out.ply", "--orient", "in"), "expected --orient none, viewpoint"),
         (("normals", "a.xyz", "out.ply", "--report", "b.xyz"), "b.xyz: exists; --overwrite replaces it"),
+        (("normals", "-dash.xyz", "out.xyz"), f"{NO_OPTION}, got -dash.xyz; a file: .{os.sep}-dash.xyz\n"),
+        (("normals", "a.xyz", "--dash.xyz"), f"{NO_OPTION}, got --dash.xyz; a file: "),
+        (("normals", "a.xyz", "out.xyz", "--report", "-r.html"), f"{NO_OPTION}, got -r.html; a file: "),
+        (("normals", "a.xyz", "b.xyz", "--overwrit=1"), "argument --overwrite: ignored explicit argument"),
+        (("normals", "a.xyz", "out.xyz", "--block", "-5"), "expected --block >= 100, got -5"),
+        (("normals", "-1.xyz", "out.xyz"), f"{NO_OPTION}, got -1.xyz; a file: "),
+        (("normals", "- 1.xyz", "out.xyz"), "- 1.xyz: expected a readable file"),
+        (("compare", "-run"), f"{NO_OPTION}, got -run; a file: "),
+        (("export", "fast", "-b.pt2"), f"{NO_OPTION}, got -b.pt2; a file: "),
         (("export", "fast", "b.doc"), "b.doc: expected a name ending in"),
         (("export", "fast", "b.pt2"), "b.pt2: exists; --overwrite replaces it"),
     ],

@@ -14,6 +14,9 @@ import pytest
 from tensorframes.cli.main import run
 from tensorframes.cli.normals import main
 from tensorframes.data import read_cloud, write_cloud
+from tensorframes.errors import UserError
+from tensorframes.reports.others import read_scores
+from tensorframes.scoring import published_rmse
 from tests.cli.test_normals import COMMAND, DOUBT, FEW, sphere
 
 
@@ -131,6 +134,36 @@ def test_standard_input_and_output(
     found = read_cloud(tmp_path / f"c{written}")
     np.testing.assert_allclose(found.pos, sphere(60), rtol=0, atol=1e-4)
     assert found.normal is not None
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="needs /dev/null")
+def test_a_device_is_no_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # /dev/null, as /dev/zero would be read without end where the test fails.
+    (tmp_path / "link.xyz").symlink_to("/dev/null")
+    with open("/dev/null", encoding="utf-8") as device:
+        monkeypatch.setattr(sys, "stdin", device)
+        for source, name in (("/dev/null", "/dev/null"), (str(tmp_path / "link.xyz"), None), ("-", "standard input")):
+            with pytest.raises(SystemExit) as ended:
+                main([source, str(tmp_path / "a.xyz")])
+            expected = f"error: {name or source}: expected a file or a pipe, got a device\n"
+            assert (ended.value.code, capsys.readouterr().err) == (2, expected)
+    with pytest.raises(UserError, match=r"^/dev/null: expected a file or a pipe, got a device$"):
+        read_cloud("/dev/null", ".xyz")
+    for read in (read_scores, published_rmse):
+        with pytest.raises(UserError, match=r"^/dev/null: expected a file or a pipe, got a device$"):
+            read(Path("/dev/null"))
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs terminals")
+def test_a_terminal_at_the_standard_input_has_an_end() -> None:
+    keyboard, terminal = os.openpty()
+    code = "import sys; from pathlib import Path; from tensorframes.data.io.files import expect_end; "
+    code += "expect_end(Path('/dev/stdin')); expect_end(0)"
+    assert subprocess.run([sys.executable, "-c", code], stdin=terminal).returncode == 0
+    os.close(keyboard)
+    os.close(terminal)
 
 
 def test_wrong_standard_input_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

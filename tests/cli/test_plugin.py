@@ -123,6 +123,12 @@ class HoleTestClouds(Clouds):
         self.test = Holes(count)
 
 
+class HoleValidationClouds(Clouds):
+    def __init__(self, count: int = 2) -> None:
+        super().__init__()
+        self.val = Holes(count)
+
+
 class Same(Balls):
     def __getitem__(self, index: int) -> Cloud:
         return super().__getitem__(0)
@@ -290,16 +296,17 @@ def test_a_part_that_is_not_what_it_should_be_is_told(run: Path, part: str, kind
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        ("HoleValidationClouds", "holes: expected finite pos, got NaN or infinity"),
         ("HoleTestClouds", "holes: expected finite pos, got NaN or infinity"),
         ("SameTestClouds", "expected clouds of different names, got 'ball0' twice"),
     ],
 )
-def test_test_clouds_that_cannot_be_scored_are_told_before_the_first_step(run: Path, kind: str, message: str) -> None:
+def test_clouds_that_cannot_be_scored_are_told_before_the_first_step(run: Path, kind: str, message: str) -> None:
     into = "hydra.run.dir=unscored"
     ended = run_command("train", *WITH_CONFIGS, *OWN, *SHORT, f"data._target_=plugin_parts.{kind}", into)
     assert ended.code == 2
     assert ended.err.endswith(f"error: {message}\n"), ended.err
-    assert not Path("unscored/checkpoints").exists()
+    assert not Path("unscored/config.yaml").exists()
 
 
 def test_a_schedule_that_is_none_is_told(run: Path) -> None:

@@ -51,6 +51,19 @@ def test_lists(tmp_path):
         _ = Folder(tmp_path).val
 
 
+def test_numbers_that_are_not_finite_are_told_before_a_cloud_is_drawn(tmp_path, caplog):
+    wrong, none = ROWS.copy(), ROWS.copy()
+    wrong[1, 0], wrong[2, 4], none[:, 3:] = np.nan, np.inf, np.nan
+    _write(*(tmp_path / split / "a.ply" for split in ("train", "test")))
+    _write(tmp_path / "val" / "a.ply", rows=wrong)
+    assert len(Folder(tmp_path).val) == 1
+    told = "val: clouds 1, rows 7; 1 row not finite dropped, 1 row without a normal kept, not scored"
+    assert caplog.messages == [f"{tmp_path.name} {told}"]
+    _write(tmp_path / "train" / "b.ply", rows=none)
+    with pytest.raises(UserError, match=r"b\.ply: expected points with normals, got none in 7 rows"):
+        _ = Folder(tmp_path).train
+
+
 def test_training_clouds_in_another_list_are_told(tmp_path, caplog):
     _write(*(tmp_path / f"{name}.npy" for name in "abc"))
     (tmp_path / "train.txt").write_text("a\nb\n")

@@ -24,16 +24,16 @@ from tensorframes.reps import Representation
 def plane_head(reps: Representation, **changes: object) -> PlaneHead:
     """A small head with every source of candidates."""
     local, width = LocalPlanes(((6, 12), (4, 8), (3,))), {"hidden": 4, "nearest": 20, "tolerances": (0.003, 0.05)}
-    guess = {
+    initial = {
         "regions": RegionPlanes(((4, 8), (3,))),
         "local": local,
         "neighbours": NeighbourPlanes(5, 6),
     }
     final = {"local": local, "jet": Jet()}
     parts = {
-        "guess": partial(Select, sources=guess, **width),
+        "initial_selection": partial(Select, sources=initial, **width),
         "fit": partial(WeightedFit, neighbours=(12, 4, 4), hidden=8),
-        "final": partial(Select, sources=final, **width),
+        "final_selection": partial(Select, sources=final, **width),
         "fits": 2,
         "levels": 3,
         "embedding": 4,
@@ -61,10 +61,11 @@ def estimator(group: str = "so", head: object = None, oriented: bool = False, re
 
 def old_head(reps: Representation) -> PlaneFitHead:
     """The head of the shipped weights, with all its parts."""
-    votes = {"candidates": (5, 3), "sizes": (4, 10), "minimal_samples": 4, "tolerances": (0.003, 0.012, 0.05, 0.2)}
+    neighbours = {"candidate_neighbours": (5, 3), "sample_neighbours": 4}
+    small = {"sizes": (4, 10), "tolerances": (0.003, 0.012, 0.05, 0.2), **neighbours}
     planes = {"multiscale_planes": ((4, 8), (3,)), "local_planes": ((6, 12), (4, 8), (3,))}
-    sizes = {"neighbours": (12, 4, 4), "fits": 2, "hidden": 8, "embedding": 4, "final_selection": {"nearest": 5}}
-    return PlaneFitHead(reps, **sizes, **votes, **planes)
+    sizes = {"neighbours": (12, 4, 4), "fits": 2, "hidden": 8, "embedding": 4}
+    return PlaneFitHead(reps, **sizes, **small, **planes, final_selection={"sample_neighbours": 5})
 
 
 def surface(count: int = 150) -> torch.Tensor:

@@ -30,7 +30,8 @@ from tensorframes.testing import random_orthogonal
 
 def plain_head(reps: Representation) -> PlaneFitHead:
     """A head with few candidates: a block then changes an untrained network's normals little."""
-    few = {"candidates": (0,), "sizes": (12,), "minimal_samples": 0, "final_selection": {"nearest": 2}}
+    few = {"candidate_neighbours": (0,), "sizes": (12,), "sample_neighbours": 0}
+    few["final_selection"] = {"sample_neighbours": 2}
     return PlaneFitHead(reps, (12, 4), **few)
 
 

@@ -74,16 +74,17 @@ def test_likelihood_finds_the_errors_size() -> None:
 
 def head(reps: Representation, error: bool = True) -> PlaneHead:
     width = {"hidden": 4, "nearest": 15, "tolerances": (0.003, 0.05)}
-    guess = partial(Select, sources={"neighbours": NeighbourPlanes(5, 6)}, **width)
+    initial = partial(Select, sources={"neighbours": NeighbourPlanes(5, 6)}, **width)
     final = partial(Select, sources={"jet": Jet()}, **width)
     fit = partial(WeightedFit, neighbours=(12, 4), hidden=4)
-    return PlaneHead(reps, guess, fit, final, 1, 2, 4, ErrorModel if error else None)
+    return PlaneHead(reps, initial, fit, final, 1, 2, 4, ErrorModel if error else None)
 
 
 def old_head(reps: Representation, error: bool = True) -> PlaneFitHead:
     """The head of the weights best."""
-    sizes = {"neighbours": (12, 4), "fits": 2, "hidden": 8, "embedding": 4, "candidates": (5, 3), "sizes": (4, 10)}
-    return PlaneFitHead(reps, **sizes, final_selection={"nearest": 5}, error=ErrorModel if error else None)
+    sizes = {"neighbours": (12, 4), "fits": 2, "hidden": 8, "embedding": 4}
+    planes = {"candidate_neighbours": (5, 3), "sizes": (4, 10), "final_selection": {"sample_neighbours": 5}}
+    return PlaneFitHead(reps, **sizes, **planes, error=ErrorModel if error else None)
 
 
 HEADS = {"planes": head, "old": old_head}

@@ -1,5 +1,6 @@
 """Earlier names of parameters: files and states with them are read as if they had the present ones."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -12,14 +13,20 @@ from torch import nn
 from tensorframes.cli.checkpoint import load_estimator
 from tensorframes.layers import AnyDimensionFit
 from tensorframes.normals import load_weights, normals_of
-from tensorframes.normals.earlier_names import EARLIER_NAMES, with_present_names
+from tensorframes.normals.earlier_names import (
+    EARLIER_NAMES,
+    EARLIER_SETTINGS,
+    with_present_names,
+    with_present_settings,
+)
+from tensorframes.normals.final_selection import FinalSelection
 from tensorframes.normals.offset import Offset
 from tensorframes.normals.weights import pretrained_path, recipe_of
 from tensorframes.training import ConfidenceTraining
 from tensorframes.training.confidence import ErrorLikelihood
 from tensorframes.training.module import FORMAT
 from tests.backbones.test_backbones import MADE
-from tests.normals.earlier import earlier_key, earlier_state
+from tests.normals.earlier import earlier_key, earlier_recipe, earlier_state
 from tests.normals.small import estimator, old_head, surface
 
 STORED = Path(__file__).parent / "stored" / "format1.safetensors"
@@ -61,9 +68,45 @@ def test_a_name_that_a_subclass_gives_to_something_else_is_its_own() -> None:
     assert with_present_names(state, Shared()) is state
 
 
+def test_all_settings_in_the_table_are_arguments() -> None:
+    kinds = {"": None, "final_selection": FinalSelection}
+    for kind, names in EARLIER_SETTINGS.items():
+        for name, now in names.items():
+            part, _, key = now.rpartition(".")
+            arguments = inspect.signature(kinds[part] or kind).parameters
+            assert key in arguments
+            assert name.rpartition(".")[2] not in arguments
+
+
+def test_settings_with_earlier_names_get_the_present_ones() -> None:
+    head = {"_target_": "tensorframes.normals.plane_head.PlaneHead", "guess": {"hidden": 8}, "fits": 1, "final": None}
+    config = {
+        "task": {"head": head, "guess": 3},
+        "mine": ["${task.head.guess.hidden}", "${task.head.guess}", "${task.head.guessed}", "${task.guess} final"],
+        "other": {"_target_": "elsewhere.PlaneHead", "guess": 4},
+    }
+    present = with_present_settings(config)
+    assert list(present["task"]["head"].items())[1:] == [
+        ("initial_selection", {"hidden": 8}),
+        ("fits", 1),
+        ("final_selection", None),
+    ]
+    now = "${task.head.initial_selection"
+    assert present["mine"] == [f"{now}.hidden}}", f"{now}}}", "${task.head.guessed}", "${task.guess} final"]
+    assert (present["task"]["guess"], present["other"]) == (3, config["other"])
+    assert with_present_settings(present) == present
+
+
+@pytest.mark.parametrize("name", ["fast", "best"])
+def test_the_settings_of_shipped_weights_have_present_names(name: str) -> None:
+    recipe = recipe_of(pretrained_path(name))
+    assert earlier_recipe(recipe) != recipe == with_present_settings(earlier_recipe(recipe))
+
+
 @pytest.mark.parametrize("given", [STORED, pretrained_path("fast")], ids=["PlaneFitHead", "PlaneHead"])
 def test_files_with_earlier_names_are_read(given: Path, tmp_path: Path) -> None:
-    network, recipe, points = load_weights(given), recipe_of(given), surface(60).numpy()
+    network, recipe, points = load_weights(given), earlier_recipe(recipe_of(given)), surface(60).numpy()
+    assert recipe != recipe_of(given)
     state, earlier = network.state_dict(), earlier_state(network)
     assert not earlier.keys() >= {key for key in state if key.startswith("head.")}
     save_file(earlier, tmp_path / "earlier.safetensors", {"format": "1", "model": json.dumps(recipe), "about": "{}"})

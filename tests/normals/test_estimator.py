@@ -131,11 +131,11 @@ def test_wrong_input_is_refused() -> None:
         with pytest.raises(ValueError, match="expected fits, levels and embedding >= 1"):
             plane_head(TensorReps("8x0"), **wrong)
     with pytest.raises(ValueError, match=r"multi-scale planes of at most 2 levels, got 3"):
-        estimator(head=partial(plane_head, guess=with_source(RegionPlanes([[4], [4], [4]]))))(surface())
+        estimator(head=partial(plane_head, initial_selection=with_source(RegionPlanes([[4], [4], [4]]))))(surface())
     with pytest.raises(ValueError, match="a backbone with coarse levels"):
         PointNet2(widths=(8,), radii=(), features=PlaneFeatures((), variation_profile=True))
     with pytest.raises(ValueError, match=r"local planes of at most 3 levels, got 4"):
-        estimator(head=partial(plane_head, guess=with_source(LocalPlanes([[4], [4], [4], [4]]))))(surface())
+        estimator(head=partial(plane_head, initial_selection=with_source(LocalPlanes([[4], [4], [4], [4]]))))(surface())
     with pytest.raises(ValueError, match=r"expected profiles of shape \(1, 14\), got \(2, 14\)"):
         network(surface(), profile=torch.zeros(2, 14, dtype=torch.float64))
     with pytest.raises(ValueError, match=r"expected positions \(N, 3\)"):

@@ -97,10 +97,10 @@ def test_only_facets_have_inliers_if_so_set(facets_only: bool) -> None:
     assert (count[:, 3:].amax(1) > 4).all()
 
 
-@pytest.mark.parametrize(("slender", "found"), [((0.001, 0.01), True), ((0.9, 1.0), False)])
-def test_slender_triangles_are_not_valid(slender: tuple[float, float], found: bool, cubes: Cubes) -> None:
+@pytest.mark.parametrize(("squared_sines", "found"), [((0.001, 0.01), True), ((0.9, 1.0), False)])
+def test_slender_triangles_are_not_valid(squared_sines: tuple[float, float], found: bool, cubes: Cubes) -> None:
     pos, normal = cubes(1200)
-    right = (error(selected(selection(slender=slender), pos, outward(pos)), normal) < 1).double().mean()
+    right = (error(selected(selection(squared_sines=squared_sines), pos, outward(pos)), normal) < 1).double().mean()
     assert (right > 0.8) == found
 
 
@@ -165,13 +165,13 @@ def test_parameters_and_estimates_have_gradients() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"nearest": 1}, "pairs of 2 to 31 neighbours, got pairs of 1"),
-        ({"nearest": 32}, "pairs of 2 to 31 neighbours, got pairs of 32"),
+        ({"sample_neighbours": 1}, "pairs of 2 to 31 neighbours, got pairs of 1"),
+        ({"sample_neighbours": 32}, "pairs of 2 to 31 neighbours, got pairs of 32"),
         ({"points": 23}, "more than 23 points, for a jet, got 23"),
         ({"estimates": 0}, "estimates and hidden >= 1 and planes >= 0, got 0, 24 and 0"),
         ({"planes": -1}, "got 2, 24 and -1"),
-        ({"slender": (0.1, 0.01)}, r"two squared sines, ascending, for slender triangles, got \[0.1, 0.01\]"),
-        ({"slender": (0.1,)}, r"got \[0.1\]"),
+        ({"squared_sines": (0.1, 0.01)}, r"two squared_sines in \[0, 1\], ascending, got \[0.1, 0.01\]"),
+        ({"squared_sines": (0.1,)}, r"got \[0.1\]"),
         ({"tolerances": (0.1, 0.01)}, r"tolerances above 0, ascending, got \[0.1, 0.01\]"),
     ],
 )

@@ -38,7 +38,7 @@ def normals(selection: SmallPlaneSelection, pos: Tensor) -> Tensor:
 
 def test_at_initialisation_the_facet_beside_an_edge_is_found_where_a_plane_fit_is_wrong() -> None:
     torch.manual_seed(0)
-    selection = SmallPlaneSelection(4, (6, 10, 16), (12, 12, 12), minimal_samples=0).double()
+    selection = SmallPlaneSelection(4, (6, 10, 16), (12, 12, 12), sample_neighbours=0).double()
     pos, normal = roof()
     found = normals(selection, pos)
     table = nearest_neighbours(pos, torch.zeros(len(pos), dtype=torch.long), 16)
@@ -50,10 +50,10 @@ def test_at_initialisation_the_facet_beside_an_edge_is_found_where_a_plane_fit_i
     assert error(found, normal)[~beside].max() < 1
 
 
-def test_minimal_samples_and_planes_of_four_points_find_facets_of_few_points(cubes: Cubes) -> None:
+def test_sample_neighbours_and_planes_of_four_points_find_facets_of_few_points(cubes: Cubes) -> None:
     pos, normal = cubes(1500)
-    large = SmallPlaneSelection(4, (6, 10, 16), (12, 12, 12), minimal_samples=0).double()
-    small = SmallPlaneSelection(4, (4, 16), (20, 8), minimal_samples=6).double()
+    large = SmallPlaneSelection(4, (6, 10, 16), (12, 12, 12), sample_neighbours=0).double()
+    small = SmallPlaneSelection(4, (4, 16), (20, 8), sample_neighbours=6).double()
     off = [error(normals(selection, pos), normal) for selection in (large, small)]
     assert (off[0] > 15).double().mean() > 0.3
     assert (off[1] > 15).double().mean() < 0.15
@@ -73,7 +73,7 @@ def rough(count: int = 120) -> Tensor:
 
 def trained() -> SmallPlaneSelection:
     torch.manual_seed(1)
-    return SmallPlaneSelection(4, (4, 8), (7, 5), minimal_samples=4, points=20).double()
+    return SmallPlaneSelection(4, (4, 8), (7, 5), sample_neighbours=4, points=20).double()
 
 
 def test_mean_planes_are_equivariant_tensors() -> None:

@@ -19,7 +19,8 @@ from tensorframes.normals import (
     pretrained,
     save_weights,
 )
-from tensorframes.normals.weights import pretrained_path, recipe_of, without_fixed_settings
+from tensorframes.normals.earlier_names import present_recipe
+from tensorframes.normals.weights import pretrained_path, recipe_of
 
 STORED = Path(__file__).parent / "stored"
 
@@ -59,9 +60,9 @@ def test_defaults_and_modes_of_torch_do_not_matter() -> None:
 
 def test_settings_of_parts_that_every_old_head_has_are_no_settings() -> None:
     recipe = {"head": {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2, "robust": True, "offsets": True}}
-    kept = without_fixed_settings(recipe, "old.ckpt")
+    kept = present_recipe(recipe, "old.ckpt")
     assert kept["head"] == {"_target_": "tensorframes.normals.PlaneFitHead", "fits": 2}
-    assert without_fixed_settings({"head": {"robust": True}}, "old.ckpt") == {"head": {"robust": True}}
+    assert present_recipe({"head": {"robust": True}}, "old.ckpt") == {"head": {"robust": True}}
 
 
 def test_old_weights_are_read_without_these_settings(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         "none": "or a weights file, got",
         "text": "which holds something else",
         "bare": "which holds something else",
-        "newer": "expected weights of format 1 to 2, got format 99",
+        "newer": "expected weights of format 1 to 3, got format 99",
         "foreign": "expected a class of tensorframes, torch, got os.system",
         "other": "expected weights that fit their model",
         "frames": "expected an estimator of normals",

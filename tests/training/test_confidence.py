@@ -19,7 +19,7 @@ def network(error: bool = True) -> NormalEstimator:
     torch.manual_seed(0)
     select = partial(Select, sources={"jet": Jet()}, hidden=4, nearest=15, tolerances=(0.003, 0.05))
     fit = partial(WeightedFit, neighbours=(12, 4), hidden=4)
-    head = partial(PlaneHead, guess=select, fit=fit, final=select, levels=2, embedding=4)
+    head = partial(PlaneHead, initial_selection=select, fit=fit, final_selection=select, levels=2, embedding=4)
     backbone = PointNet2(features=PlaneFeatures((), variation_profile=False), widths=(12, 16), radii=(2.0,))
     return NormalEstimator(LearnedFrames(hidden=8), backbone, partial(head, error=ErrorModel if error else None))
 

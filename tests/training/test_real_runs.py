@@ -13,7 +13,7 @@ from torch import nn
 
 from tensorframes.cli import command_line, train
 from tensorframes.cli.checkpoint import load_estimator
-from tests.normals.earlier import earlier_key
+from tests.normals.earlier import earlier_key, earlier_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -29,8 +29,8 @@ SMALL = [
     "features.multiscale_planes=[[8]]",
     "backbone.widths=[8,8]",
     "backbone.radii=[1.5]",
-    "task.head.guess.sources.region_planes.counts=[[8]]",
-    "task.head.guess.sources.local_planes.counts=[[8]]",
+    "task.head.initial_selection.sources.region_planes.counts=[[8]]",
+    "task.head.initial_selection.sources.local_planes.counts=[[8]]",
     "task.head.fit.neighbours=[8,4]",
     "backbone.neighbours=6",
     "trainer.val_check_interval=2",
@@ -67,12 +67,16 @@ def test_two_processes_with_one_validation_cloud_are_as_one(tmp_path: Path) -> N
 
 
 def give_earlier_names(checkpoint: Path) -> None:
-    """Replace a checkpoint by one with the names that parameters had earlier."""
+    """Replace a checkpoint by one with the names that parameters and settings had earlier."""
     network = nn.ModuleDict({"estimator": load_estimator(checkpoint)})
     content = torch.load(checkpoint, weights_only=True)
     for key in ("state_dict", "current_model_state"):
         content[key] = {earlier_key(name, network): value for name, value in content[key].items()}
     assert content["state_dict"].keys() != network.state_dict().keys()
+    for key in ("model", "config"):
+        given = content["tensorframes"][key]
+        content["tensorframes"][key] = earlier_recipe(given)
+        assert content["tensorframes"][key] != given
     torch.save(content, checkpoint)
 
 

@@ -13,7 +13,7 @@ BACKBONES, FEATURES = (
     sorted(path.stem for path in (config_dir() / group).glob("*.yaml")) for group in ("backbone", "features")
 )
 
-REGIONS = "task.head.guess.sources.region_planes.counts=[[16,40],[16,32]]"  # not those of the features
+REGIONS = "task.head.initial_selection.sources.region_planes.counts=[[16,40],[16,32]]"  # not those of the features
 
 
 @pytest.fixture(autouse=True)

@@ -49,29 +49,29 @@ class _Stream(io.RawIOBase):
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        self._do(lambda: self.file.write(data))
+        self._attempt(lambda: self.file.write(data))
         return len(data)
 
     def readinto(self, buffer: Any) -> int:
-        return self._do(lambda: self.file.readinto(buffer)) or 0  # type: ignore[attr-defined]
+        return self._attempt(lambda: self.file.readinto(buffer)) or 0  # type: ignore[attr-defined]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._do(lambda: self.file.seek(offset, whence)) or 0
+        return self._attempt(lambda: self.file.seek(offset, whence)) or 0
 
     def tell(self) -> int:
-        return self._do(self.file.tell) or 0
+        return self._attempt(self.file.tell) or 0
 
     def truncate(self, size: int | None = None) -> int:
-        return self._do(lambda: self.file.truncate(size)) or 0
+        return self._attempt(lambda: self.file.truncate(size)) or 0
 
     def flush(self) -> None:
-        self._do(self.file.flush)
+        self._attempt(self.file.flush)
 
-    def _do(self, act: Any) -> Any:
+    def _attempt(self, operation: Any) -> Any:
         if self.error is not None:
             return None
         try:
-            return act()
+            return operation()
         except OSError as error:
             self.error = error
             return None

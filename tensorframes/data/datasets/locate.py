@@ -91,7 +91,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             return
 
 
-def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:
+def find_folder(folder: Path, holds: Callable[[Path], bool]) -> Path | None:
     """The first of the folder itself and its sub-folders, by name, for which `holds` is true."""
     if not folder.is_dir():
         return None
@@ -100,7 +100,7 @@ def one_in(folder: Path, holds: Callable[[Path], bool]) -> Path | None:
 
 
 def _find(root: Path, layout: Layout) -> Path | None:
-    return None if (root / STAGING).exists() else one_in(root, layout.holds)
+    return None if (root / STAGING).exists() else find_folder(root, layout.holds)
 
 
 def _others(root: Path) -> list[str]:
@@ -111,9 +111,9 @@ def _others(root: Path) -> list[str]:
     if (root / STAGING).exists():
         return []
     # Files of an unfinished download are ignored.
-    ours = (".part", ".part.json", ".zip")
+    of_download = (".part", ".part.json", ".zip")
     return sorted(
-        path.name for path in root.iterdir() if not path.name.startswith(".") and not path.name.endswith(ours)
+        path.name for path in root.iterdir() if not path.name.startswith(".") and not path.name.endswith(of_download)
     )
 
 
@@ -133,7 +133,7 @@ def _obtain_once(root: Path, layout: Layout, origin: Origin) -> None:
 
 def _obtain(root: Path, layout: Layout, origin: Origin) -> None:
     def holds(folder: Path) -> bool:
-        return one_in(folder, layout.holds) is not None
+        return find_folder(folder, layout.holds) is not None
 
     log = logging.getLogger(__name__)
     if origin.archive is not None:
@@ -143,7 +143,7 @@ def _obtain(root: Path, layout: Layout, origin: Origin) -> None:
     log.info("%s is not in %s: downloading it", layout.title, root)
     name = origin.sources[0].rsplit("/", 1)[-1] if origin.sources else f"{layout.title}.zip"
     file = root / name
-    was_there = file.exists()
+    existed = file.exists()
     try:
         fetch(origin.sources, file, origin.sha256, origin.size)
     except UserError as error:
@@ -156,8 +156,8 @@ def _obtain(root: Path, layout: Layout, origin: Origin) -> None:
         unpack(file, root, holds)
     except UserError as error:
         # Otherwise a corrupt download would fail again at each attempt.
-        if isinstance(error.__cause__, BadZipFile | zlib.error) and not was_there:
+        if isinstance(error.__cause__, BadZipFile | zlib.error) and not existed:
             file.unlink()
         raise
-    if not was_there:
+    if not existed:
         file.unlink()

@@ -37,7 +37,7 @@ class Found:
         places: of each array that was read, the columns that it became.
         records: names of the arrays that are themselves rows of named fields.
         single: the positions are one array (N, C), not three (N,) or (rows, columns).
-        beside: names of the other arrays.
+        others: names of the other arrays.
         shape: of the points in the arrays of positions, (N,) or (rows, columns).
         in_line: names of the arrays that have the points of an organised cloud in a line, (N,).
     """
@@ -46,7 +46,7 @@ class Found:
     places: Places
     records: frozenset[str]
     single: bool
-    beside: tuple[str, ...]
+    others: tuple[str, ...]
     shape: Shape
     in_line: frozenset[str]
 
@@ -71,9 +71,9 @@ def find_points(path: Path, arrays: Arrays, position: tuple[str, ...], group: st
             parts[name] = {name: array}
     places = {array: tuple(columns) for array, columns in parts.items()}
     table = table_of({name: values for columns in parts.values() for name, values in columns.items()})
-    beside = tuple(name for name in others if name not in parts)
+    rest = tuple(name for name in others if name not in parts)
     in_line = frozenset(name for name in parts if len(shape) > 1 and arrays[name].shape[: len(shape)] != shape)
-    return Found(table, places, records, len(position) == 1, beside, shape, in_line)
+    return Found(table, places, records, len(position) == 1, rest, shape, in_line)
 
 
 def find_position(names: Collection[str]) -> tuple[str, ...]:
@@ -116,12 +116,12 @@ def _position_parts(path: Path, values: dict[str, NDArray], group: str) -> dict[
         ((whole, array),) = values.items()
         table = rows_of(path, array, f"{group}{whole}")
         return {whole: {name: table[name] for name in table.dtype.names or ()}}
-    shapes, told = {array.shape for array in values.values()}, ", ".join(values)
+    shapes, joined = {array.shape for array in values.values()}, ", ".join(values)
     if len(shapes) != 1 or len(next(iter(shapes))) not in (1, 2):
         got = ", ".join(f"{name} {array.shape}" for name, array in values.items())
-        raise UserError(f"{path}: expected {told} of one shape (N,) or (rows, columns), got {got}")
+        raise UserError(f"{path}: expected {joined} of one shape (N,) or (rows, columns), got {got}")
     if len(next(iter(shapes))) == 2:
-        expect_one_cloud(path, np.stack([*values.values()], axis=-1), f" in {told}")
+        expect_one_cloud(path, np.stack([*values.values()], axis=-1), f" in {joined}")
     return {name: {name: array.reshape(-1)} for name, array in values.items()}
 
 

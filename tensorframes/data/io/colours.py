@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import COLOUR, Columns
-from tensorframes.data.io.types import holds
+from tensorframes.data.io.types import in_range
 
 PACKED = {"rgb": COLOUR, "rgba": (*COLOUR, "alpha")}
 """PCL's names of one number of four bytes, and what these are: in a float32 they stand for no number of their own."""
@@ -20,7 +20,7 @@ def are_colours(arrays: Sequence[NDArray]) -> bool:
     if len(arrays) != 3 or any(each.ndim > 1 or each.dtype.kind not in "iuf" or not len(each) for each in arrays):
         return False
     values = np.stack(arrays).astype(np.float64)
-    return holds("u1", values) and bool(values.max() > 1)
+    return in_range("u1", values) and bool(values.max() > 1)
 
 
 def unpack_colours(columns: Columns) -> Columns:
@@ -41,7 +41,7 @@ def pack_colours(columns: Columns) -> Columns:
     if not {*COLOUR} <= {*columns.names} or "rgb" in columns.names:
         return columns
     arrays = [columns.table[name] for name in COLOUR]
-    whole = all(each.ndim == 1 and each.dtype.kind in "iu" and holds("u1", each.astype("f8")) for each in arrays)
+    whole = all(each.ndim == 1 and each.dtype.kind in "iu" and in_range("u1", each.astype("f8")) for each in arrays)
     if not (whole or are_colours(arrays)):
         return columns
     bits = sum(each.astype("u4") << SHIFTS[name] for name, each in zip(COLOUR, arrays, strict=True))

@@ -37,7 +37,7 @@ class Columns:
             files of the same format.
         suffix: the suffix of the file that was read, such as ".ply"; empty if there was none.
         changed: names of the columns that differ from the file.
-        beside: content besides the points, which files of other formats cannot contain.
+        other_content: content besides the points, which files of other formats cannot contain.
         mesh: the faces, which other kinds of mesh files can contain; None of a cloud.
         sensor: (3,) where the sensor was, or (N, 3) for each row; None if the file doesn't say.
         shape: (rows, columns) of an organised cloud, row by row; empty for others.
@@ -48,7 +48,7 @@ class Columns:
     origin: object = None
     suffix: str = ""
     changed: frozenset[str] = field(default=frozenset())
-    beside: tuple[str, ...] = ()
+    other_content: tuple[str, ...] = ()
     mesh: Mesh | None = None
     sensor: NDArray[np.float64] | None = None
     shape: Shape = ()
@@ -135,8 +135,8 @@ class Columns:
             table[name] = self.table[name]
         mesh = None if self.mesh and self.mesh.name in names else self.mesh
         shape = () if self.shape and shape_name(self.shape) in names else self.shape
-        beside = tuple(name for name in self.beside if name not in names)
-        return replace(self, table=table, beside=beside, mesh=mesh, shape=shape)
+        other_content = tuple(name for name in self.other_content if name not in names)
+        return replace(self, table=table, other_content=other_content, mesh=mesh, shape=shape)
 
     def renamed(self, names: Mapping[str, str]) -> "Columns":
         """The same rows with renamed columns; others that already have one of the new names make room for it."""

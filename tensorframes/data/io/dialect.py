@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 COMMENTS = ("#", "//", "%")
-PARTING = ";\t|,#\n\r"
+QUOTED_SIGNS = ";\t|,#\n\r"
 """Signs that separate fields or rows or begin a comment; a text with one of them is quoted."""
 
 ONE_ROW = str.maketrans("\n\r", "  ", '"')
@@ -103,7 +103,9 @@ class Dialect:
     def _is_safe(self, field: str) -> bool:
         """Whether a field needs no quotes."""
         whole = self.separator is not None or field.split() == [field]
-        return whole and not self.quoted and not any(sign in field for sign in (self.separator or " ", '"', *PARTING))
+        return (
+            whole and not self.quoted and not any(sign in field for sign in (self.separator or " ", '"', *QUOTED_SIGNS))
+        )
 
     def append(self, line: str, fields: Sequence[str]) -> str:
         """The line, unchanged, with further fields appended."""

@@ -56,7 +56,7 @@ class E57Format(ReadOnly):
         poses = ("poses",) if any(place is not None for place in places) else ()
         names = [NAMES.get(name, name) for name in fields if name not in (*CARTESIAN, *SPHERICAL, *INVALID)]
         left_out = (*poses, *images, *of_some(names, scans))
-        return Columns(joined(scans), None, ".e57", beside=left_out, sensor=sensor_of(places, counts_of(scans)))
+        return Columns(joined(scans), None, ".e57", other_content=left_out, sensor=sensor_of(places, counts_of(scans)))
 
 
 @contextmanager

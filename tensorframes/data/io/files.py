@@ -1,6 +1,9 @@
 """The bytes of a file, or one line on why it cannot be read."""
 
+import contextlib
+import os
 import re
+import stat
 from pathlib import Path
 
 from tensorframes.errors import UserError
@@ -30,17 +33,49 @@ def dataset_of(path: Path) -> str:
     return found[2] if found and not path.exists() else ""
 
 
+def expect_readable(path: Path) -> None:
+    """Checks that a path names a file that is there, and has an end.
+
+    Raises:
+        UserError: it does not.
+    """
+    try:
+        expect_end(file_of(path))
+    except UserError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: expected a readable file, got: {reason}") from error
+
+
+def expect_end(file: Path | int, name: str = "") -> None:
+    """Checks that a file has an end, which a device as /dev/zero may not have; a terminal at the standard input has.
+
+    Args:
+        file: its path, or the number of an open one. name: for the error; by default the path.
+
+    Raises:
+        OSError: there is no such file.
+        UserError: it is a device.
+    """
+    status, terminal = os.stat(file), False
+    with contextlib.suppress(OSError):  # the standard input may be closed
+        terminal = os.isatty(0) and os.path.samestat(status, os.fstat(0))
+    if not terminal and (stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+        raise UserError(f"{name or file}: expected a file or a pipe, got a device")
+
+
 def read_bytes(path: Path, expected: str = "points") -> bytes:
     """The content of a file. ``expected``: what it holds, for the error.
 
     Raises:
-        UserError: it is missing, empty, a folder or unreadable.
+        UserError: it is missing, empty, a folder, a device or unreadable.
     """
+    expect_readable(path)
     try:
         content = file_of(path).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: expected a readable file, got: {reason}") from error
+    except OSError as error:
+        raise UserError(f"{path}: expected a readable file, got: {error.strerror or error}") from error
     if not content.strip():
         raise UserError(f"{path}: expected {expected}, got an empty file")
     return content

@@ -21,7 +21,7 @@ from tensorframes.data.io.off import OffFormat
 from tensorframes.data.io.pcd import PcdFormat
 from tensorframes.data.io.ply import PlyFormat
 from tensorframes.data.io.ptx import PtxFormat
-from tensorframes.data.io.recognise import SURE, TEXT, UNSIGNED, packed_or_foreign, recognised
+from tensorframes.data.io.recognise import TEXT, UNMISTAKABLE, UNSIGNED, packed_or_foreign, recognised
 from tensorframes.data.io.shape import shape_name
 from tensorframes.data.io.stl import StlFormat
 from tensorframes.data.io.text import TextFormat
@@ -74,7 +74,7 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
     known = file_of(path).suffix.lower() == named
     full = path if known else path.with_name(f"{path.name}{named}")
     other = recognised(content)
-    if other not in found.suffixes and (other in SURE or (named == UNSIGNED and other != TEXT)):
+    if other not in found.suffixes and (other in UNMISTAKABLE or (named == UNSIGNED and other != TEXT)):
         raise UserError(_mistaken(path, content, found, suffix))
     try:
         columns = found.read(full, content)
@@ -85,8 +85,8 @@ def parse_cloud(content: bytes, path: str | Path, suffix: str = "") -> Columns:
         raise
     except BaseException as error:  # a corrupt file can make libraries fail in any way; lazrs panics
         reason = one_line(error)
-        told = reason if reason.startswith("expected ") else f"expected a whole {found.name} file, got: {reason}"
-        raise UserError(_mistaken(path, content, found, suffix) or f"{path}: {told}") from error
+        message = reason if reason.startswith("expected ") else f"expected a whole {found.name} file, got: {reason}"
+        raise UserError(_mistaken(path, content, found, suffix) or f"{path}: {message}") from error
     if not columns.position:
         names = ", ".join(columns.names) or "none"
         raise UserError(f"{path}: expected columns x, y, z, got {names}")
@@ -145,7 +145,7 @@ def unkept(path: str | Path, columns: Columns, suffix: str = "") -> tuple[str, .
         return names
     faces = columns.mesh.name if columns.mesh and named in MESHES and columns.faces else ""
     shape = (shape_name(columns.grid),) if columns.grid and named not in ORGANISED else ()
-    return (*names, *shape, *(name for name in columns.beside if name != faces))
+    return (*names, *shape, *(name for name in columns.other_content if name != faces))
 
 
 def lost_line(path: str | Path, lost: tuple[str, ...], suffix: str = "") -> str:

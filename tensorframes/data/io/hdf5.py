@@ -71,9 +71,9 @@ class Hdf5Format:
             everything: list[str] = []
             file.visititems(lambda name, node: everything.append(f"/{name}") if hasattr(node, "shape") else None)
         read = {_joined(group, name) for name in found.places}
-        beside = tuple(f"dataset {name}" for name in everything if name not in read)
+        other_content = tuple(f"dataset {name}" for name in everything if name not in read)
         origin, suffix = Hdf5Origin(content, group, found), file_of(path).suffix.lower()
-        return Columns(found.table, origin, suffix, beside=beside, shape=organised(found.shape))
+        return Columns(found.table, origin, suffix, other_content=other_content, shape=organised(found.shape))
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorframes.data.io.columns import Columns
 from tensorframes.data.io.format import ReadOnly
-from tensorframes.data.io.types import holds
+from tensorframes.data.io.types import in_range
 
 NAMES = ("x", "y", "z", "reflectance", "ring")
 """Those of nuScenes; KITTI's are the first four."""
@@ -57,4 +57,4 @@ def _wrong(table: NDArray) -> NDArray:
 def _are_of_nuscenes(table: NDArray) -> bool:
     """Whether rows end with the number of a laser; in zeros nothing tells."""
     ring = table["ring"].astype(np.float64)
-    return not _wrong(table).any() and holds("u1", ring) and bool(ring.any())
+    return not _wrong(table).any() and in_range("u1", ring) and bool(ring.any())

@@ -78,7 +78,7 @@ class LasFormat:
         names = [name for name in data.point_format.dimension_names if name not in RAW]
         arrays = _positions(data) | {name: _dimension(data, name) for name in names}
         origin = LasOrigin(data, date_of(content))
-        return Columns(table_of(arrays), origin, path.suffix.lower(), beside=records_of(data), notes=notes)
+        return Columns(table_of(arrays), origin, path.suffix.lower(), other_content=records_of(data), notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, have more than three numbers per row, a name of more than 32 bytes, or no room.
@@ -154,8 +154,8 @@ def _positions(data: "LasData") -> dict[str, NDArray[np.float64]]:
     arrays = {axis: np.asarray(data[axis], dtype=np.float64) for axis in POSITION}
     steps, offsets = data.header.scales, data.header.offsets
     if not (steps.all() and np.isfinite(steps).all() and all(np.isfinite(array).all() for array in arrays.values())):
-        told = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
-        raise ValueError(f"expected scales other than 0 and finite coordinates, got {told}")
+        given = f"scales {', '.join(map(str, steps.tolist()))} and offsets {', '.join(map(str, offsets.tolist()))}"
+        raise ValueError(f"expected scales other than 0 and finite coordinates, got {given}")
     raw = zip(arrays, RAW, steps.tolist(), offsets.tolist(), strict=True)
     return {axis: _rounded_once(arrays[axis], np.asarray(data[name]), step, offset) for axis, name, step, offset in raw}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tensorframes.data.io.columns import NORMAL, POSITION, Columns, plain, table_of
 from tensorframes.data.io.shape import FEW, is_batch, organised
 from tensorframes.data.io.surplus import note_on_bytes
-from tensorframes.data.io.text import positional_names, told_by_place
+from tensorframes.data.io.text import identified_by_position, positional_names
 from tensorframes.data.io.types import exact_type
 from tensorframes.errors import UserError
 
@@ -66,7 +66,7 @@ class NpyFormat:
         """The array in the layout of the original file; other points as (N, C) numbers if position identifies their
         names."""
         origin = columns.origin if isinstance(columns.origin, NpyOrigin) else None
-        by_place = not origin.named if origin else _placed(columns)
+        by_place = not origin.named if origin else _named_by_position(columns)
         plainly = by_place and _have_common_type(columns)
         columns = _normals_last(columns) if plainly else columns
         values = plain(columns.table) if plainly else columns.table
@@ -110,8 +110,8 @@ def rows_of(path: Path, values: NDArray, place: str = "") -> NDArray:
         return values.reshape(-1)
     shape, within = values.shape, place and f" in {place}"
     count = shape[-1] if values.ndim >= 2 else 0
-    aside = shape[0] in (3, 4, 6) if values.ndim == 2 else 3 in shape[-3:-1]
-    if count > FEW and aside:
+    transposed = shape[0] in (3, 4, 6) if values.ndim == 2 else 3 in shape[-3:-1]
+    if count > FEW and transposed:
         what = "one point a column; transpose it"
         raise UserError(f"{path}: expected one point a row, (N, 3){within}, got shape {shape}: {what}")
     if values.ndim > 3 or count > MOST:
@@ -136,10 +136,10 @@ def _normals_last(columns: Columns) -> Columns:
     """The columns with the normals moved to the end, if they are recognised by position only there."""
     order = [*(name for name in columns.names if name not in columns.normals), *columns.normals]
     last = replace(columns, table=columns.table[order])
-    return last if told_by_place(last) and not told_by_place(columns) else columns
+    return last if identified_by_position(last) and not identified_by_position(columns) else columns
 
 
-def _placed(columns: Columns) -> bool:
+def _named_by_position(columns: Columns) -> bool:
     """Whether position identifies all columns: positions and normals, and no others."""
     arrays = [columns.table[name] for name in columns.names]
     return columns.names in (POSITION, POSITION + NORMAL) and positional_names(arrays) == columns.names

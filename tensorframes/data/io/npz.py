@@ -40,8 +40,10 @@ class NpzFormat:
         if isinstance(archive, np.ndarray):
             raise ValueError("one array")
         found = find_points(path, archive, _position(path, archive))
-        beside = tuple(f"array {name}" for name in found.beside)
-        return Columns(found.table, NpzOrigin(content, found), ".npz", beside=beside, shape=organised(found.shape))
+        other_content = tuple(f"array {name}" for name in found.others)
+        return Columns(
+            found.table, NpzOrigin(content, found), ".npz", other_content=other_content, shape=organised(found.shape)
+        )
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Lists of variable length, which NumPy can only pickle."""

@@ -61,10 +61,10 @@ class ObjFormat:
         normals = [index for index, line in enumerate(lines) if _key(line) == "vn"]
         if len(normals) == len(vertices) and _by_vertex(lines):
             arrays |= dict(zip(NORMAL, _numbers(path, lines, normals)[:, :3].T, strict=True))
-        beside = tuple(f"lines {key}" for key in dict.fromkeys(map(_key, lines)) if key not in ("", "v", "vn"))
+        other_content = tuple(f"lines {key}" for key in dict.fromkeys(map(_key, lines)) if key not in ("", "v", "vn"))
         origin = ObjOrigin(Text(lines, text.encoding, text.newline, text.ended), vertices, names)
-        mesh = Mesh(FACES, len(vertices), lambda: _faces(lines)) if FACES in beside else None
-        return Columns(table_of(arrays), origin, ".obj", beside=beside, mesh=mesh)
+        mesh = Mesh(FACES, len(vertices), lambda: _faces(lines)) if FACES in other_content else None
+        return Columns(table_of(arrays), origin, ".obj", other_content=other_content, mesh=mesh)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""

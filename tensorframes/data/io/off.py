@@ -76,10 +76,10 @@ class OffFormat:
         rows = [uncommented(text.lines[place]).split() for place in rest[count : count + faces]]
         mesh = Mesh("faces", count, lambda: Faces.of([_corners(row) for row in rows])) if faces else None
         coloured = any(row[0].isdecimal() and len(row) > 1 + int(row[0]) for row in rows)
-        beside = (*(("faces",) if faces else ()), *(("colours of faces",) if coloured else ()))
+        other_content = (*(("faces",) if faces else ()), *(("colours of faces",) if coloured else ()))
         table = table_of(dict(zip(names, values.T, strict=True)))
         notes = note_on_lines([text.lines[place] for place in rest], count + faces)
-        return Columns(table, origin, ".off", beside=beside, mesh=mesh, notes=notes)
+        return Columns(table, origin, ".off", other_content=other_content, mesh=mesh, notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """All but positions, normals and what the file has."""

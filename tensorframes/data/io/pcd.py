@@ -18,7 +18,7 @@ from tensorframes.data.io.pcd_header import Header, read_header
 from tensorframes.data.io.splice import Splice, splice_line
 from tensorframes.data.io.standard import standard
 from tensorframes.data.io.surplus import note_on_bytes, note_on_lines
-from tensorframes.data.io.types import SMALL, exact_type, holds
+from tensorframes.data.io.types import SMALL, exact_type, in_range
 from tensorframes.data.io.values import read_table, texts_of
 from tensorframes.words import counted
 
@@ -104,7 +104,7 @@ def _from_text(header: Header, lines: tuple[str, ...]) -> NDArray:
         if kind in ("i8", "u8"):
             used = range(place, place + count)
             columns = np.loadtxt(lines[: header.points], ndmin=2, comments=None, usecols=used, dtype=kind)
-        elif kind[0] in "iu" and not holds(kind, columns):
+        elif kind[0] in "iu" and not in_range(kind, columns):
             raise ValueError(f"expected whole numbers of {8 * int(kind[1])} bits in {name}, got others")
         with np.errstate(over="ignore"):
             rows[name] = columns.reshape(rows[name].shape)
@@ -193,13 +193,15 @@ def _written(columns: Columns, origin: PcdOrigin) -> tuple[Header, NDArray]:
     new = [name for name in columns.names if name not in old.names]
     counts = [*old.counts, *(int(np.prod(columns.table.dtype[name].shape, dtype=int)) for name in new)]
     fields = [*old.fields, *fresh(["_".join(name.split()) for name in new], old.fields)]
-    said = {"fields": fields, "columns": fields, "count": [str(count) for count in counts]}
-    said["size"] = [kind[1] for kind in kinds.values()]
-    said["type"] = [kind[0].upper() for kind in kinds.values()]
+    entries = {"fields": fields, "columns": fields, "count": [str(count) for count in counts]}
+    entries["size"] = [kind[1] for kind in kinds.values()]
+    entries["type"] = [kind[0].upper() for kind in kinds.values()]
     lines = []
     for line in old.lines:
         words = line.split()
-        lines.append(" ".join((words[0], *said[words[0].lower()])) if words and words[0].lower() in said else line)
+        lines.append(
+            " ".join((words[0], *entries[words[0].lower()])) if words and words[0].lower() in entries else line
+        )
     header = Header(tuple(lines), tuple(fields), tuple(kinds.values()), tuple(counts), old.points, old.encoding)
     rows = np.zeros(len(columns.table), dtype=header.row)
     for name, own in zip(header.names, (*old.names, *new), strict=True):

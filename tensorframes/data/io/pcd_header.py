@@ -102,12 +102,14 @@ def read_header(path: Path, content: bytes) -> tuple[Header, int]:
 
 
 def _parse(lines: tuple[str, ...]) -> Header:
-    said = {words[0].lower(): words[1:] for line in lines if (words := line.split()) and not words[0].startswith("#")}
-    fields = tuple(said.get("fields") or said.get("columns") or ())
+    entries = {
+        words[0].lower(): words[1:] for line in lines if (words := line.split()) and not words[0].startswith("#")
+    }
+    fields = tuple(entries.get("fields") or entries.get("columns") or ())
     if not fields:
         raise ValueError("no FIELDS")
-    sizes, types = said.get("size", ["4"] * len(fields)), said.get("type", ["F"] * len(fields))
-    counts = tuple(int(count) for count in said.get("count", ["1"] * len(fields)))
+    sizes, types = entries.get("size", ["4"] * len(fields)), entries.get("type", ["F"] * len(fields))
+    counts = tuple(int(count) for count in entries.get("count", ["1"] * len(fields)))
     if not len(fields) == len(sizes) == len(types) == len(counts) or min(counts) < 1:
         raise ValueError("FIELDS, SIZE, TYPE and COUNT that disagree")
     kinds = tuple(f"{kind.lower()}{size}" for kind, size in zip(types, sizes, strict=True))
@@ -115,9 +117,9 @@ def _parse(lines: tuple[str, ...]) -> Header:
         kind for kind in kinds if kind not in ("f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)))
     ]:
         raise ValueError(f"a field of TYPE {wrong[0][0].upper()} and SIZE {wrong[0][1:]}")
-    width, height = int(said["width"][0]) if "width" in said else 0, int(said.get("height", ["1"])[0])
-    points = int(said["points"][0]) if "points" in said else width * height
-    encoding = said["data"][0].lower()
+    width, height = int(entries["width"][0]) if "width" in entries else 0, int(entries.get("height", ["1"])[0])
+    points = int(entries["points"][0]) if "points" in entries else width * height
+    encoding = entries["data"][0].lower()
     if points < 0 or encoding not in ENCODINGS:
         raise ValueError(f"POINTS {points} and DATA {encoding}")
     if min(width, height) < 0 or width * height not in (0, points):  # 0 is not stated

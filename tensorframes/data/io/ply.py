@@ -63,14 +63,14 @@ class PlyFormat:
         body = content[start:]
         table, origin, notes = (_from_binary if header.order else _from_text)(header, element, names, body)
         others = [each for each in header.elements if each is not element and each.count]
-        beside = tuple(f"element {each.name}" for each in others)
+        other_content = tuple(f"element {each.name}" for each in others)
         faces = next((each for each in others if find_corners(each) is not None), None)
         if faces is None:
-            return Columns(table, origin, ".ply", beside=beside, notes=notes)
+            return Columns(table, origin, ".ply", other_content=other_content, notes=notes)
         place = find_corners(faces)
         more = tuple(f"{each.name} of faces" for index, each in enumerate(faces.properties) if index != place)
         mesh = Mesh(f"element {faces.name}", element.count, lambda: read_faces(origin, faces))
-        return Columns(table, origin, ".ply", beside=(*beside, *more), mesh=mesh, notes=notes)
+        return Columns(table, origin, ".ply", other_content=(*other_content, *more), mesh=mesh, notes=notes)
 
     def unkept(self, columns: Columns) -> tuple[str, ...]:
         """Columns that are not numeric, or not representable by a type of PLY, such as some 64-bit integers."""
@@ -99,12 +99,12 @@ class PlyFormat:
 def _points(path: Path, header: Header) -> Element:
     """The element that has rows with positions, or else the one that should have some."""
     named = [each for each in header.elements if each.name.lower() in POINTS]
-    having = [each for each in header.elements if find_triple([one.name for one in each.properties], POSITIONS)]
-    if not (named or having):
+    with_position = [each for each in header.elements if find_triple([one.name for one in each.properties], POSITIONS)]
+    if not (named or with_position):
         found = [each.name for each in header.elements]
         raise UserError(f"{path}: expected a PLY file with an element vertex, got {', '.join(found) or 'none'}")
-    filled = [each for each in having if each.count]
-    return ([each for each in filled if each in named] or filled or named or having)[0]
+    filled = [each for each in with_position if each.count]
+    return ([each for each in filled if each in named] or filled or named or with_position)[0]
 
 
 def _from_binary(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorframes.data.io.ply_header import Element, Property
-from tensorframes.data.io.types import holds
+from tensorframes.data.io.types import in_range
 from tensorframes.data.io.values import as_floats, read_table
 from tensorframes.words import counted
 
@@ -116,7 +116,7 @@ def _read_plain_text(element: Element, names: Sequence[str], lines: list[str]) -
         column = values[:, index]
         if index in long:
             column = np.loadtxt(lines, ndmin=1, comments=None, usecols=index, dtype=each.kind)
-        elif each.kind[0] in "iu" and not holds(each.kind, column):
+        elif each.kind[0] in "iu" and not in_range(each.kind, column):
             raise ValueError(f"numbers in {each.name} that its type can't hold")
         with np.errstate(over="ignore"):
             table[name] = column

@@ -56,7 +56,7 @@ class PtxFormat(ReadOnly):
         left_out = (*poses, *of_some([name for scan in scans for name in scan], scans))
         sensor = sensor_of([matrix[3, :3] for matrix in matrices], counts_of(scans))
         shape = organised(shapes[0]) if len(scans) == 1 else ()
-        return Columns(joined(scans), None, ".ptx", beside=left_out, sensor=sensor, shape=shape)
+        return Columns(joined(scans), None, ".ptx", other_content=left_out, sensor=sensor, shape=shape)
 
 
 def _scans(lines: Sequence[str]) -> Iterator[tuple[dict[str, NDArray], NDArray[np.float64], tuple[int, int]]]:

@@ -28,7 +28,7 @@ SIGNATURES = {
 }
 """First bytes of files, and their suffix."""
 
-SURE = (".ply", ".las", ".npy", ".npz", ".h5", ".e57", ".ptx")
+UNMISTAKABLE = (".ply", ".las", ".npy", ".npz", ".h5", ".e57", ".ptx")
 """Suffixes of files whose beginning no file of another format has."""
 
 LINES = {rb"^(?i:DATA)\s+(?i:ascii|binary)": ".pcd", rb"^v(?:\s+[-+.\deE]+){3}": ".obj"}

@@ -46,7 +46,7 @@ class StlFormat(ReadOnly):
         points, rows = _distinct(corners)
         mesh = Mesh("triangles", len(points), lambda: Faces(np.full(len(rows) // 3, 3), rows))
         table = table_of(dict(zip(POSITION, points.T, strict=True)))
-        return Columns(table, None, ".stl", beside=(mesh.name,), mesh=mesh, notes=notes)
+        return Columns(table, None, ".stl", other_content=(mesh.name,), mesh=mesh, notes=notes)
 
 
 def _is_binary(content: bytes) -> bool:

@@ -30,7 +30,7 @@ FEWEST_COUNTED = 20
 MOST = 1000
 """Largest number of columns."""
 
-ASIDE = (1, 3, 4, 6)
+ROWS_IF_TRANSPOSED = (1, 3, 4, 6)
 """Numbers of rows of points that lie in columns, or in one line."""
 
 UNIT_LENGTH = 0.05
@@ -70,7 +70,7 @@ class TextFormat:
             raise UserError(f"{path}: expected one point a row, got {layout.width:,} columns")
         named = unique(layout.names) if layout.names else ()
         arrays = read_columns(path, text.lines, layout, _needed(named))
-        if not named and len(arrays) > FEW and len(arrays[0]) in ASIDE:
+        if not named and len(arrays) > FEW and len(arrays[0]) in ROWS_IF_TRANSPOSED:
             got = f"{counted(len(arrays[0]), 'row')} of {len(arrays)} columns"
             raise UserError(f"{path}: expected one point a row, got {got}: transpose it, or name the columns")
         _check_count(path, text.lines, layout, len(arrays[0]))
@@ -185,7 +185,7 @@ def _changed_lines(origin: TextOrigin, columns: Columns, suffix: str, rows: list
         lines[layout.header] = _with_names(lines[layout.header], dialect, layout, new)
     if layout.count is not None and not any(line.strip().isdigit() for line in lines[layout.start :]):
         lines[layout.count] = lines[layout.count].replace(lines[layout.count].strip(), str(len(rows)))
-    if layout.header is None and new and not told_by_place(columns, suffix):
+    if layout.header is None and new and not identified_by_position(columns, suffix):
         mark = "" if suffix == ".csv" else "# "
         lines.insert(layout.start, mark + Dialect(dialect.separator).join(columns.names))
     return lines
@@ -230,7 +230,7 @@ def _new_lines(columns: Columns, suffix: str) -> list[str]:
     dialect = Dialect("," if suffix == ".csv" else None)
     if suffix == COUNTED:
         columns = _position_first(columns)
-    named = suffix != COUNTED and (suffix == ".csv" or _has_header(columns) or not _placed(columns, suffix))
+    named = suffix != COUNTED and (suffix == ".csv" or _has_header(columns) or not _named_by_position(columns, suffix))
     arrays = _all_texts(columns)
     lines = [dialect.join(row) for row in zip(*arrays.values(), strict=True)]
     mark = "" if suffix == ".csv" else "# "
@@ -275,7 +275,7 @@ def _has_header(columns: Columns) -> bool:
     return isinstance(columns.origin, TextOrigin) and columns.origin.layout.header is not None
 
 
-def told_by_place(columns: Columns, suffix: str = "") -> bool:
+def identified_by_position(columns: Columns, suffix: str = "") -> bool:
     """Whether position identifies the positions and normals."""
     arrays = [columns.table[name] for name in columns.names]
     if any(array.ndim > 1 for array in arrays):
@@ -285,7 +285,7 @@ def told_by_place(columns: Columns, suffix: str = "") -> bool:
     return [names.index(name) for name in (*POSITION, *NORMAL) if name in names] == places
 
 
-def _placed(columns: Columns, suffix: str) -> bool:
+def _named_by_position(columns: Columns, suffix: str) -> bool:
     """Whether all names are those given by position."""
     arrays = [columns.table[name] for name in columns.names]
     return all(array.ndim == 1 for array in arrays) and positional_names(arrays, suffix) == columns.names

@@ -44,7 +44,7 @@ def _holds(kind: np.dtype, values: NDArray) -> bool:
         return bool((np.abs(there) < 2.0**63).all() and np.array_equal(there.astype(values.dtype), values))
 
 
-def holds(kind: str, values: NDArray[np.float64]) -> bool:
+def in_range(kind: str, values: NDArray[np.float64]) -> bool:
     """Whether numbers are integers within the range of an integer type."""
     bounds = np.iinfo(kind)
     return bool(((values >= bounds.min) & (values <= bounds.max) & (values == np.floor(values))).all())

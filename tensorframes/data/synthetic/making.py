@@ -96,9 +96,9 @@ def make_sampled(seed: int, split: str, index: int, named: tuple[str, Sampling],
                 return Cloud(f"{split}{index:03d}_{name}", pos, normal, category=name)
     finally:
         torch.set_num_threads(threads)
-    asked = f"{points[0]} to {points[1]} points"
+    requested = f"{points[0]} to {points[1]} points"
     raise UserError(
-        f"expected a surface to sample by {name} in {asked}, got none in {TRIES} tries: ask for more points"
+        f"expected a surface to sample by {name} in {requested}, got none in {TRIES} tries: ask for more points"
     )
 
 

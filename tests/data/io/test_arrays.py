@@ -119,7 +119,7 @@ def test_archives_keep_their_other_members_byte_by_byte(through, unit):
     )
     columns, written = through(content, "a.npz")
     assert columns.names == ("x", "y", "z", "nx", "ny", "nz", "ring")
-    assert columns.beside == ("array label", "array meta")
+    assert columns.other_content == ("array label", "array meta")
     with np.load(io.BytesIO(written)) as archive:
         assert sorted(archive.files) == ["Normals", "Points", "label", "meta", "ring"]
         np.testing.assert_array_equal(archive["Normals"], unit)
@@ -134,7 +134,7 @@ def test_members_that_are_no_arrays_are_kept(through):
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("readme.txt", "by hand")
     columns, written = through(stream.getvalue(), "a.npz")
-    assert columns.beside == ("array readme.txt",)
+    assert columns.other_content == ("array readme.txt",)
     assert zipfile.ZipFile(io.BytesIO(written)).read("readme.txt") == b"by hand"
 
 

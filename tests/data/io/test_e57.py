@@ -86,7 +86,7 @@ def test_scans_of_an_e57_are_one_cloud(e57, pos):
     turned[1] = np.nan
     np.testing.assert_allclose(columns.pos, np.concatenate([pos, turned]), rtol=0, atol=1e-9)
     assert columns.names == ("x", "y", "z", "intensity", "scan")
-    assert columns.beside == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
+    assert columns.other_content == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
     np.testing.assert_array_equal(columns.table["intensity"], [1, 2, 3, 4, 5, 6])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0]] * 3)
@@ -114,7 +114,7 @@ def test_images_are_named_where_there_are_some(tmp_path, pos):
         image = pye57.libe57.StructureNode(file.image_file)
         image.set("guid", pye57.libe57.StringNode(file.image_file, "an image"))
         file.root["images2D"].append(image)
-    assert read_cloud(tmp_path / "a.e57").beside == ("poses", "images")
+    assert read_cloud(tmp_path / "a.e57").other_content == ("poses", "images")
 
 
 def test_other_content_is_no_e57(tmp_path, e57):
@@ -161,7 +161,7 @@ def test_fields_have_the_types_that_the_file_declares(tmp_path, pos, field, valu
     columns = read_cloud(tmp_path / "a.e57")
     np.testing.assert_array_equal(columns.pos, pos)
     assert columns.names == ("x", "y", "z", *([name] if name else []))
-    assert columns.beside == ()
+    assert columns.other_content == ()
     if name:
         assert columns.table.dtype[name] == dtype
         np.testing.assert_array_equal(columns.table[name], np.array(values, dtype))
@@ -172,7 +172,7 @@ def test_normals_of_an_e57_are_turned_with_their_scan(tmp_path, pos):
     save(tmp_path / "a.e57", {**positions(pos), **fields}, turned=True)
     columns = read_cloud(tmp_path / "a.e57")
     assert columns.names == ("x", "y", "z", "nx", "ny", "nz")
-    assert columns.beside == ("poses",)
+    assert columns.other_content == ("poses",)
     np.testing.assert_allclose(columns.pos, np.stack([7 - pos[:, 1], pos[:, 0], pos[:, 2]], axis=1), atol=1e-12)
     np.testing.assert_allclose(columns.normal, [[0, 1, 0], [0, 0, 1], [-1, 0, 0]], atol=1e-7)
 

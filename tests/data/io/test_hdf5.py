@@ -32,7 +32,7 @@ def test_points_with_normals_and_all_else(through, pos, unit):
     columns, written = through(content, "a.h5")
     np.testing.assert_array_equal(columns.pos, pos)
     assert columns.names == ("x", "y", "z", "nx", "ny", "nz", "label")
-    assert columns.beside == ("dataset /meta",)
+    assert columns.other_content == ("dataset /meta",)
     np.testing.assert_array_equal(loaded(written, "meta")[0], np.arange(7))
     np.testing.assert_array_equal(loaded(written, "normals")[0], unit)
     assert loaded(written, "normals")[1] == {"unit": "m"}

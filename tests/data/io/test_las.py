@@ -340,4 +340,4 @@ def test_other_kinds_of_files_name_the_coordinate_system_as_left_out(tmp_path):
     bare = survey("1.2", 3)
     bare.header.vlrs.clear()
     path.write_bytes(content_of(bare, True))
-    assert read_cloud(path).beside == ()
+    assert read_cloud(path).other_content == ()

@@ -29,7 +29,7 @@ def test_an_obj_keeps_its_lines_and_its_faces_refer_to_the_normals(through, pos)
     columns, written = through(OBJ, "a.obj")
     np.testing.assert_array_equal(columns.pos, pos)
     assert columns.names == ("x", "y", "z")
-    assert columns.beside == ("lines mtllib", "lines o", "lines vt", "lines usemtl", "lines f", "lines l")
+    assert columns.other_content == ("lines mtllib", "lines o", "lines vt", "lines usemtl", "lines f", "lines l")
     assert written.decode().splitlines() == [
         "# a comment", "mtllib a.mtl", "v 0.5 1.5 2.5 # the first", "vn 0 0 -1", "v 1 2 3", "vn 0.6 0.8 0", "o part",
         "v -4 5 6.25", "vn 1 0 0", "vt 0 0", "usemtl red", "f 1//1 2/1/2 3//3",
@@ -61,7 +61,7 @@ def test_colours_of_an_obj_are_columns(through):
 def test_an_off_becomes_a_noff(through, pos):
     columns, written = through(OFF.format("OFF\n3 1 0", "", "", ""), "a.off")
     np.testing.assert_array_equal(columns.pos, pos)
-    assert columns.beside == ("faces",)
+    assert columns.other_content == ("faces",)
     assert written.decode().splitlines() == [
         "# made by hand", "NOFF", "3 1 0",
         "0.5 1.5 2.5 0 0 -1", "1 2 3 0.6 0.8 0 # second", "-4 5 6.25 1 0 0", "3 0 1 2",
@@ -157,7 +157,7 @@ def test_corners_of_an_stl_are_one_point_where_they_are_equal(tmp_path, pos):
         (tmp_path / "a.stl").write_bytes(content)
         columns = read_cloud(tmp_path / "a.stl")
         np.testing.assert_array_equal(columns.pos, pos[[1, 0, 2]])
-        assert columns.beside == ("triangles",)
+        assert columns.other_content == ("triangles",)
 
 
 def test_an_stl_is_no_target(tmp_path, pos):

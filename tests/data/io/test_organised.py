@@ -103,7 +103,7 @@ def test_other_arrays_of_an_organised_cloud(suffix: str, shape: tuple[int, ...],
     assert columns.names == ("x", "y", "z", "nx", "ny", "nz", "label")
     np.testing.assert_array_equal(columns.normal, normals)
     np.testing.assert_array_equal(columns.table["label"], np.arange(600))
-    assert [name.lstrip("/") for name in columns.beside] in (["array other"], ["dataset /other"])
+    assert [name.lstrip("/") for name in columns.other_content] in (["array other"], ["dataset /other"])
     again = parse_cloud(encode_cloud(columns.with_normals(-normals), f"b{suffix}"), f"b{suffix}")
     assert again.shape == (20, 30)
     np.testing.assert_array_equal(again.normal, -normals)

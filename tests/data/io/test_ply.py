@@ -29,13 +29,13 @@ def test_comments_and_a_range_grid_stay_in_place(through, pos, ends):
     content = header(before + after, ends=ends) + (ROWS + grid).replace("\n", ends)
     columns, written = through(content, "a.ply")
     np.testing.assert_array_equal(columns.pos, pos)
-    assert columns.beside == ("element range_grid",)
+    assert columns.other_content == ("element range_grid",)
     assert written.decode() == header(before + NORMAL + after, ends=ends) + (WITH + grid).replace("\n", ends)
 
 
 def test_an_empty_list_of_faces_is_silent(through):
     content = header(f"element vertex 3\n{XYZ}element face 0\nproperty list uchar int vertex_indices\n") + ROWS
-    assert through(content, "a.ply")[0].beside == ()
+    assert through(content, "a.ply")[0].other_content == ()
 
 
 def test_names_and_types_are_kept_as_the_file_spells_them(through):

@@ -80,13 +80,13 @@ def test_scans_of_a_ptx_are_one_cloud(tmp_path, pos, ends):
     np.testing.assert_array_equal(columns.table["intensity"], [0.25, 0.25, 0.25, 0.1, 0.5, 1])
     np.testing.assert_array_equal(columns.table["scan"], [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(columns.sensor, [[0, 0, 0]] * 3 + [[1e6, 0, 0.5]] * 3)
-    assert columns.beside == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
+    assert columns.other_content == ("poses", *(f"{name} of some scans" for name in ("red", "green", "blue")))
 
 
 def test_one_scan_of_a_ptx_is_organised(tmp_path):
     (tmp_path / "scan").write_text(ptx(2, 3, "".join(f"{row} 1 2 0.5 1 2 255\n" for row in range(6))))
     columns = read_cloud(tmp_path / "scan")
-    assert (columns.suffix, columns.shape, columns.beside) == (".ptx", (2, 3), ())
+    assert (columns.suffix, columns.shape, columns.other_content) == (".ptx", (2, 3), ())
     assert columns.names == ("x", "y", "z", "intensity", "red", "green", "blue")
     assert columns.table.dtype["blue"] == np.uint8
     write_cloud(tmp_path / "a.pcd", columns)

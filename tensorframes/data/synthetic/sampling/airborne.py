@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tensorframes.data.synthetic.sampling.streets import about_vertical
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, met, random_axes
+from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, check_count, first_hits, random_axes
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.combine import Union
 from tensorframes.data.synthetic.shapes.fields import Box, Field, Polygon, Prism
@@ -82,7 +82,7 @@ class AirborneScan(RandomParameters):
             pos, normal, spacing = settings._strip(surface, turn @ axes, corners, count / settings.strips, rng)
             strips.append((pos @ turn, normal @ turn, spacing))
         pos, normal = (np.concatenate(part) for part in zip(*(strip[:2] for strip in strips), strict=True))
-        enough(len(pos))
+        check_count(len(pos))
         pos = rounded(pos, settings.rounding * strips[0][2])
         frame = random_axes(rng) if rng.random() < settings.turned else np.eye(3)
         return pos @ frame, normal @ frame
@@ -99,7 +99,7 @@ class AirborneScan(RandomParameters):
         tangent = float(np.tan(np.radians(self.angle)))
         scanner = Scanner(surface, axes, across, high[2] + width / tangent)
         probes = scanner.cast(rng.uniform(low[0], high[0], PROBES), tangent * rng.uniform(-1, 1, PROBES))
-        enough(len(probes.rows))
+        check_count(len(probes.rows))
         area = 4 * half[0] * width * len(probes.rows) / PROBES * (1 - self.lost)
         spacing = float(np.sqrt(area / count))
         along, slope, line = self._lines((low[0], high[0]), width, spacing, rng)
@@ -116,7 +116,7 @@ class AirborneScan(RandomParameters):
         apart, step = spacing * self.ratio**0.5, spacing * self.ratio**-0.5
         steps = max(2, round(2 * width / step))
         start = np.arange(ends[0] + apart * rng.random(), ends[1], apart)
-        enough(len(start))
+        check_count(len(start))
         angle = np.radians(self.angle) * (2 * (np.arange(steps) + rng.random((len(start), 1))) / steps - 1)
         along = np.repeat(start[:, None], steps, 1)
         if rng.random() < self.zigzag:
@@ -173,7 +173,7 @@ class Scanner:
         start = np.stack([along, np.full(len(along), self.across), np.full(len(along), self.height)], 1)
         ray = np.stack([np.zeros(len(slope)), slope, -np.ones(len(slope))], 1)
         ray /= np.linalg.norm(ray, axis=1, keepdims=True)
-        rows, distance, normal = met(self.surface, start @ self.axes, ray @ self.axes)
+        rows, distance, normal = first_hits(self.surface, start @ self.axes, ray @ self.axes)
         return Hits(rows, start[rows] + distance[:, None] * ray[rows], normal @ self.axes.T, ray[rows])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
-from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, random_axes
+from tensorframes.data.synthetic.sampling.views import Sample, Surface, check_count, random_axes
 from tensorframes.data.synthetic.shapes.roots import SMALLEST_GRADIENT, evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
 from tensorframes.data.transforms.ranges import RandomParameters, Range
@@ -52,11 +52,11 @@ class ContourLines(RandomParameters):
         low, high = vertices[mesh.faces, 2].min(), vertices[mesh.faces, 2].max()
         levels = np.arange(low + apart * rng.random(), high, apart)
         pos, face = along_lines(vertices, mesh.faces, levels, apart / settings.ratio, rng)
-        enough(len(pos))
+        check_count(len(pos))
         normal = normal[face] / np.maximum(np.linalg.norm(normal[face], axis=1, keepdims=True), 1e-300)
         if isinstance(surface, Implicit):
             pos, normal = on_both(surface, pos @ axes, axes[2])
-            enough(len(pos))
+            check_count(len(pos))
             pos, normal = pos @ axes.T, normal @ axes.T
         across = normal * np.array([1, 1, 0]) / np.maximum(np.linalg.norm(normal[:, :2], axis=1, keepdims=True), 1e-9)
         pos = pos + settings.noise * apart / settings.ratio * rng.standard_normal((len(pos), 1)) * across

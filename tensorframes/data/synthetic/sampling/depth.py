@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorframes.data.synthetic.sampling.streets import street
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
+from tensorframes.data.synthetic.sampling.views import (
+    PROBES,
+    Sample,
+    Surface,
+    camera_axes,
+    check_count,
+    extent,
+    first_hits,
+)
 from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.corruption.corrupted import rounded
 from tensorframes.data.transforms.ranges import RandomParameters, Range
@@ -35,7 +43,7 @@ class Camera:
 def around(centre: np.ndarray, radius: float, distance: float, rng: np.random.Generator) -> Camera:
     """A camera that views a ball from a random direction at a distance of `distance` radii."""
     direction = rng.standard_normal(3)
-    axes = looking(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
+    axes = camera_axes(direction / np.linalg.norm(direction), rng.uniform(-0.5, 0.5))
     eye = centre - axes[2] * distance * radius + rng.normal(0, 0.1 * radius, 3)
     return Camera(axes, eye, 1.05 / np.sqrt(max(distance**2 - 1, 0.5)) + 0.1 / distance)
 
@@ -45,7 +53,7 @@ def within(rng: np.random.Generator) -> Camera:
     azimuth, fall = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(-5, 40))
     direction = np.array([np.cos(fall) * np.cos(azimuth), np.cos(fall) * np.sin(azimuth), -np.sin(fall)])
     eye = np.array([*rng.uniform(-0.2, 0.2, 2), rng.uniform(0.7, 1.8)])
-    return Camera(looking(direction, rng.uniform(-0.1, 0.1)), eye, rng.uniform(0.4, 0.7))
+    return Camera(camera_axes(direction, rng.uniform(-0.1, 0.1)), eye, rng.uniform(0.4, 0.7))
 
 
 @dataclass(frozen=True)
@@ -97,13 +105,13 @@ class DepthImage(RandomParameters):
             cameras = [around(centre, radius, settings.distance, rng) for _ in range(views)]
         images = [settings._image(scene, camera, count / views, inverse, rng) for camera in cameras]
         pos, normal = (np.concatenate(part) for part in zip(*images, strict=True))
-        enough(len(pos))
+        check_count(len(pos))
         return (pos - cameras[0].eye) @ cameras[0].axes.T, normal @ cameras[0].axes.T
 
     def _image(self, scene: Casts, camera: "Camera", count: float, inverse: bool, rng: np.random.Generator) -> Sample:
         """About `count` points of one image."""
         axes, eye, half = camera.axes, camera.eye, camera.half
-        visible = len(met(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
+        visible = len(first_hits(scene, eye, _rays(rng.uniform(-half, half, (PROBES, 2)), axes)[0])[0]) / PROBES
         if visible == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
         pitch = float(np.sqrt(visible * (1 - self.lost) * 4 * half**2 / count))
@@ -111,7 +119,7 @@ class DepthImage(RandomParameters):
         steps = [np.arange(-np.floor(half / each), np.floor(half / each) + 1) * each for each in size]
         pixels = np.stack(np.meshgrid(*steps, indexing="ij"), -1)
         direction, stretch = _rays(pixels.reshape(-1, 2), axes)
-        rows, distance, normal = met(scene, eye, direction)
+        rows, distance, normal = first_hits(scene, eye, direction)
         image = np.full(pixels.shape[:2], np.nan)
         image.flat[rows] = distance / stretch[rows]
         image, unlabelled = mixed(image, JUMP * pitch, self.mixed, rng)

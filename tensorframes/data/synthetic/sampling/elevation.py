@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, met, random_axes
+from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, check_count, first_hits, random_axes
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.fields import Box
 from tensorframes.data.synthetic.shapes.sampling import Implicit
@@ -62,7 +62,7 @@ class ElevationGrid(RandomParameters):
         low, high = local.min(0), local.max(0)
         probe = rng.uniform(low[:2], high[:2], (PROBES, 2))
         visible = len(_down(surface, probe, high[2] + 1, axes)[0]) / PROBES
-        enough(round(visible * PROBES))
+        check_count(round(visible * PROBES))
         spacing = float(np.sqrt(visible * (1 - settings.missing) * np.prod((high - low)[:2]) / count))
         cell = spacing * np.array([settings.ratio**0.5, settings.ratio**-0.5])
         rows, columns = (np.arange(np.ceil(low[a] / cell[a]), np.floor(high[a] / cell[a]) + 1) for a in (0, 1))
@@ -78,7 +78,7 @@ class ElevationGrid(RandomParameters):
         pos = np.concatenate([place[ray], height[:, None]], 1)
         normal = normal / np.array([1, 1, settings.relief])
         normal /= np.linalg.norm(normal, axis=1, keepdims=True)
-        enough(len(pos))
+        check_count(len(pos))
         turn = random_axes(rng) if rng.random() < settings.turned else np.eye(3)
         return pos @ turn.T, normal @ turn.T
 
@@ -88,7 +88,7 @@ def _down(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Downward rays at (M, 2) from height `top` in the frame `axes`: rows that hit, their heights and local normals."""
     start = np.concatenate([place, np.full((len(place), 1), top)], 1) @ axes
-    rows, distance, normal = met(surface, start, np.broadcast_to(-axes[2], start.shape))
+    rows, distance, normal = first_hits(surface, start, np.broadcast_to(-axes[2], start.shape))
     return rows, top - distance, normal @ axes.T
 
 

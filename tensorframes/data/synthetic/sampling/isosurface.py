@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough
-from tensorframes.data.synthetic.shapes.meshes import cubes, onto
+from tensorframes.data.synthetic.sampling.views import Sample, Surface, check_count
+from tensorframes.data.synthetic.shapes.meshes import cubes, projected
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
 from tensorframes.data.synthetic.shapes.sampling import Implicit
 from tensorframes.data.transforms.ranges import RandomParameters, Range
@@ -40,15 +40,15 @@ class IsosurfaceVertices(RandomParameters):
         ratio = np.ones(3)
         ratio[rng.integers(3)] = settings.ratio
         probe = cubes(surface.field, 24 / ratio)[0]
-        enough(len(probe))
+        check_count(len(probe))
         resolution = np.clip(24 * (count / len(probe)) ** 0.5, settings.least, settings.most)
         pos = cubes(surface.field, resolution / ratio)[0]
-        enough(len(pos))
-        foot = onto(surface.field, torch.from_numpy(pos))
+        check_count(len(pos))
+        foot = projected(surface.field, torch.from_numpy(pos))
         value, gradient = value_and_gradient(surface.field, foot)
         size = gradient.norm(dim=1)
         good = (value.abs() < CLOSE) & (size > 1e-3)
         if surface.region is not None:
             good &= evaluate(surface.region, foot) < 0
-        enough(int(good.sum()))
+        check_count(int(good.sum()))
         return pos[good.numpy()], (gradient[good] / size[good, None]).numpy()

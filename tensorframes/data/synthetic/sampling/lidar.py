@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorframes.data.synthetic.sampling.streets import street
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, met
+from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, check_count, extent, first_hits
 from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.corruption.corrupted import rounded
 from tensorframes.data.transforms.ranges import RandomParameters, Range
@@ -72,8 +72,8 @@ class SpinningLidar(RandomParameters):
             facing, span = rng.uniform(0, 360), 360.0
             elevation = elevations(settings.down, settings.up, rings, rng.random() < settings.uneven)
         probe = directions(rng.choice(elevation, PROBES), facing + span * rng.uniform(-0.5, 0.5, PROBES))
-        visible = len(met(scene, eye, probe)[0])
-        enough(visible, 2)
+        visible = len(first_hits(scene, eye, probe)[0])
+        check_count(visible, 2)
         columns = count / (rings * (visible / PROBES) * (1 - settings.lost))
         sector = float(np.clip(columns * settings.step, min(self.narrowest, span), span))
         azimuth = facing - sector / 2 + np.arange(int(columns)) * sector / columns
@@ -83,8 +83,8 @@ class SpinningLidar(RandomParameters):
         azimuth, elevation = azimuth.ravel(), elevation.ravel()
         returned = rng.random(len(azimuth)) >= settings.lost
         direction = directions(elevation[returned], azimuth[returned])
-        rows, distance, normal = met(scene, eye, direction)
-        enough(len(rows))
+        rows, distance, normal = first_hits(scene, eye, direction)
+        check_count(len(rows))
         distance = distance * unit + settings.noise * rng.standard_normal(len(distance))
         return direction[rows] * rounded(distance, settings.rounding)[:, None], normal
 

@@ -20,7 +20,7 @@ def street(surface: Surface, size: float, rng: np.random.Generator) -> Together:
     box = Implicit(Box(tuple(rng.uniform(0.3, 0.6, 3).tolist())))
     post = Implicit(Cylinder(rng.uniform(0.03, 0.1), 1.0))
     for _ in range(int(rng.integers(*OBJECTS))):
-        thing, middle, reach = ((surface, centre, radius), (box, np.zeros(3), 0.6), (post, np.zeros(3), 1.0))[
+        solid, middle, reach = ((surface, centre, radius), (box, np.zeros(3), 0.6), (post, np.zeros(3), 1.0))[
             int(rng.choice(3, p=(0.6, 0.2, 0.2)))
         ]
         scale = size * rng.uniform(0.03, 0.15) / reach
@@ -30,7 +30,7 @@ def street(surface: Surface, size: float, rng: np.random.Generator) -> Together:
         x, y = away * np.cos(angle), away * np.sin(angle)
         place = np.array([x, y, height(floor, x, y) + scale * reach * rng.uniform(0.4, 0.9)])
         turn = about_vertical(rng.uniform(0, 2 * np.pi))
-        scene.append(Moved(thing, turn, place - scale * turn @ middle, scale))
+        scene.append(Moved(solid, turn, place - scale * turn @ middle, scale))
     return Together(scene)
 
 

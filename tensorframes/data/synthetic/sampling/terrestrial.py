@@ -6,7 +6,15 @@ import numpy as np
 
 from tensorframes.data.synthetic.sampling.lidar import directions
 from tensorframes.data.synthetic.sampling.streets import street
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, enough, extent, looking, met
+from tensorframes.data.synthetic.sampling.views import (
+    PROBES,
+    Sample,
+    Surface,
+    camera_axes,
+    check_count,
+    extent,
+    first_hits,
+)
 from tensorframes.data.synthetic.shapes.scenes import Casts
 from tensorframes.data.transforms.ranges import RandomParameters, Range
 
@@ -58,12 +66,12 @@ class TerrestrialScan(RandomParameters):
             scans = []
             for _ in range(int(settings.views)):
                 direction = rng.standard_normal(3) * np.array([1, 1, 0.5])
-                axes = looking(direction / np.linalg.norm(direction))
+                axes = camera_axes(direction / np.linalg.norm(direction))
                 eye = centre - settings.distance * size * axes[2]
                 frame = np.stack([axes[2], axes[0], -axes[1]])
                 scans.append(settings._scan(surface, (eye, frame, half, (-half, half)), size, share, rng))
         pos, normal = (np.concatenate(part) for part in zip(*scans, strict=True))
-        enough(len(pos))
+        check_count(len(pos))
         return pos, normal
 
     def _scan(
@@ -78,7 +86,7 @@ class TerrestrialScan(RandomParameters):
         degrees."""
         eye, frame, half, (low, high) = view
         probe = directions(rng.uniform(low, high, PROBES), rng.uniform(-half, half, PROBES)) @ frame
-        visible = len(met(scene, eye, probe)[0]) / PROBES
+        visible = len(first_hits(scene, eye, probe)[0]) / PROBES
         if visible == 0:
             return np.zeros((0, 3)), np.zeros((0, 3))
         step = float(np.sqrt(visible * (1 - self.lost) * 2 * half * (high - low) / count))
@@ -89,6 +97,6 @@ class TerrestrialScan(RandomParameters):
             azimuth = azimuth + along * rng.random((len(line), 1))
         returned = rng.random(azimuth.size) >= self.lost
         direction = directions(elevation.ravel()[returned], azimuth.ravel()[returned]) @ frame
-        rows, distance, normal = met(scene, eye, direction)
+        rows, distance, normal = first_hits(scene, eye, direction)
         distance = distance + self.noise * size * rng.standard_normal(len(distance))
         return eye + direction[rows] * distance[:, None], normal

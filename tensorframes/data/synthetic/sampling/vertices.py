@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tensorframes.data.synthetic.sampling.triangulation import triangulation
-from tensorframes.data.synthetic.sampling.views import Sample, Surface, enough, extent, met, random_axes
+from tensorframes.data.synthetic.sampling.views import Sample, Surface, check_count, extent, first_hits, random_axes
 from tensorframes.data.synthetic.shapes import meshes, parts
 from tensorframes.data.synthetic.shapes.combine import Placed
 from tensorframes.data.synthetic.shapes.roots import evaluate, value_and_gradient
@@ -61,15 +61,15 @@ def _on_rays(surface: Surface, layout: str, count: int, ratio: float, rng: np.ra
     if isinstance(surface, Implicit) and isinstance(surface.field, Placed) and rng.random() < 0.7:
         axes, centre = surface.field.turn.numpy(), surface.field.shift.numpy()  # those of the solid
     rays = {"polar": polar, "turned": turned, "boxed": boxed}[layout]
-    asked = float(count)
+    requested = float(count)
     for _ in range(2):
-        start, along, reach = rays(asked, ratio)
-        rows, distance, normal = met(surface, centre + radius * start @ axes, along @ axes)
+        start, along, reach = rays(requested, ratio)
+        rows, distance, normal = first_hits(surface, centre + radius * start @ axes, along @ axes)
         hit = distance <= reach * radius
         if layout == "boxed":  # the side that a point faces most, or slopes would be covered several times
             hit &= np.abs(normal @ axes.T).argmax(1) == np.abs(along[rows]).argmax(1)
-        enough(int(hit.sum()))
-        asked *= count / hit.sum()
+        check_count(int(hit.sum()))
+        requested *= count / hit.sum()
     rows, distance = rows[hit], distance[hit]
     return radius * start[rows] + along[rows] * distance[:, None], normal[hit] @ axes.T
 
@@ -125,7 +125,7 @@ def triangulated(surface: Surface, count: int, rng: np.random.Generator) -> Samp
         if surface.region is not None:
             good &= (evaluate(surface.region, torch.from_numpy(pos)) < 0).numpy()
         normal = (gradient / size[:, None]).numpy()
-    enough(int(good.sum()))
+    check_count(int(good.sum()))
     return pos[good], normal[good]
 
 

@@ -28,7 +28,7 @@ def random_axes(rng: np.random.Generator) -> np.ndarray:
     return axes * np.sign(np.linalg.det(axes))
 
 
-def looking(direction: np.ndarray, roll: float = 0.0) -> np.ndarray:
+def camera_axes(direction: np.ndarray, roll: float = 0.0) -> np.ndarray:
     """Rotation (3, 3) whose rows are right, down and the unit `direction` (3,), rotated by `roll` about it.
 
     Up is the third axis, or the second one if the direction is nearly vertical.
@@ -48,14 +48,14 @@ def extent(surface: Surface, rng: np.random.Generator, points: int = 1000) -> tu
     return centre, 1.02 * float(np.linalg.norm(pos - centre, axis=1).max())
 
 
-def met(surface: Casts, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def first_hits(surface: Casts, origin: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ascending rows of the rays (M, 3) that hit the surface, with their distances and normals."""
     distance, normal = surface.cast(np.broadcast_to(origin, direction.shape), direction)
     rows = np.flatnonzero(np.isfinite(distance))
     return rows, distance[rows], normal[rows]
 
 
-def enough(count: int, least: int = 1) -> None:
+def check_count(count: int, least: int = 1) -> None:
     """Checks the number of points.
 
     Raises:

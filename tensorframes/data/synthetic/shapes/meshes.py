@@ -69,7 +69,7 @@ def cubes(field: Field, resolution: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return vertices.astype(np.float64) - HALF, faces.astype(np.int64)
 
 
-def onto(field: Field, pos: Tensor) -> Tensor:
+def projected(field: Field, pos: Tensor) -> Tensor:
     """Points (N, 3) moved onto the zeros of the field by Newton's steps along the gradient."""
     for _ in range(NEWTON_STEPS):
         value, gradient = value_and_gradient(field, pos)
@@ -86,7 +86,7 @@ def polygonised(field: Field, resolution: int) -> Mesh:
     vertices, faces = cubes(field, np.full(3, resolution))
     if len(faces) == 0:
         raise ValueError("expected a field that changes its sign, got one that does not")
-    pos = onto(field, torch.from_numpy(vertices)).numpy()
+    pos = projected(field, torch.from_numpy(vertices)).numpy()
     return Mesh(pos, outward(faces, pos, field))
 
 

@@ -42,7 +42,7 @@ class TriangleGrid:
         side = (high - low).max() * 1.001 / np.clip(round(0.7 * len(triangles) ** 0.5), 4, MOST_CUBES)
         shape = np.maximum(np.ceil((high - low) / side + 1e-3), 1).astype(np.int64) + 2
         low = low - side
-        triangle, cube = touched(triangles, low, side)
+        triangle, cube = crossed_cubes(triangles, low, side)
         flat = np.ravel_multi_index(tuple(cube.T), tuple(shape))
         order = np.argsort(flat, kind="stable")
         count = np.bincount(flat, minlength=int(shape.prod()))
@@ -113,7 +113,7 @@ def crossing(origin: np.ndarray, direction: np.ndarray, corner: np.ndarray, edge
     return np.where(inside, t, np.inf)
 
 
-def touched(triangles: np.ndarray, low: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
+def crossed_cubes(triangles: np.ndarray, low: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of triangles (K,) and cubes (K, 3): those of a triangle's bounding box that its plane crosses."""
     least = np.floor((triangles.min(1) - low) / side - 1e-6).astype(np.int64)
     span = np.floor((triangles.max(1) - low) / side + 1e-6).astype(np.int64) - least + 1

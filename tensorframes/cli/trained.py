@@ -20,7 +20,7 @@ class Trained(NamedTuple):
     recipe: dict[str, Any]
 
 
-def named(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Trained:
+def load_trained(name: str, trusted: Sequence[str], key: str, others: Sequence[str] = ()) -> Trained:
     """The estimator of that name: weights that come with the package, a weights file, or a checkpoint.
 
     Args:
@@ -52,15 +52,15 @@ def is_checkpoint(name: str) -> bool:
     return name.endswith(".ckpt") or (not name.endswith(SUFFIX) and (Path(name).is_dir() or is_zipfile(name)))
 
 
-def named_network(name: str, trusted: Sequence[str], key: str) -> tuple[NormalEstimator, dict[str, Any]]:
-    """A network by its name, and its recipe; see ``named``. Classes may be of packages in the working directory.
+def load_network(name: str, trusted: Sequence[str], key: str) -> tuple[NormalEstimator, dict[str, Any]]:
+    """A network by its name, and its recipe; see ``load_trained``. Classes may be of packages in the working directory.
 
     Raises:
-        UserError: see ``named``; or the file holds another estimator.
+        UserError: see ``load_trained``; or the file holds another estimator.
     """
     if trusted:
         find_plugins()
-    _, estimator, recipe = named(name, trusted, key)
+    _, estimator, recipe = load_trained(name, trusted, key)
     if not isinstance(estimator, NormalEstimator):
         raise UserError(f"expected a NormalEstimator in {name}, got a {type(estimator).__name__}")
     return estimator, recipe
