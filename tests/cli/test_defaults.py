@@ -18,6 +18,17 @@ VARIANTS = {
     "data/augmentation/z": {"group"},
     "data/sampling/coarse_depth": {"views", "rounding", "disparity"},  # of several spacings
     "data/sampling/coarse_elevation": {"rounding"},
+    "data/sampling/multibeam_sonar": {
+        "strips",
+        "angle",
+        "zigzag",
+        "noise",
+        "line_noise",
+        "offset",
+        "plants",
+        "terrain",
+        "houses",
+    },  # noisier than airborne LiDAR, over terrain
     "experiment/best": {"decay", "warmup"},  # longer than the default
     "train": {"k"},  # of the second PCA
 }

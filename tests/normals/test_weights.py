@@ -149,7 +149,7 @@ def test_shipped_weights_are_small(name: str) -> None:
     path, estimator = pretrained_path(name), pretrained(name)
     assert path.stat().st_size <= 12e6
     assert sum(parameter.numel() for parameter in estimator.parameters()) <= 3e6
-    assert about(path)["experiment"] == {"best": "shapes_best_long", "fast": "fast"}[name]
+    assert about(path)["experiment"] == {"best": "finetune_best", "fast": "fast"}[name]
     assert about(path)["steps"] >= 1000
 
 
