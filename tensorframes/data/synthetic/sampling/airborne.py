@@ -6,7 +6,15 @@ import numpy as np
 import torch
 
 from tensorframes.data.synthetic.sampling.streets import about_vertical
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, check_count, first_hits, random_axes
+from tensorframes.data.synthetic.sampling.views import (
+    PROBES,
+    Sample,
+    Surface,
+    check_count,
+    first_hits,
+    random_axes,
+    scaled_heights_normals,
+)
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.combine import Union
 from tensorframes.data.synthetic.shapes.fields import Box, Field, Polygon, Prism
@@ -15,7 +23,7 @@ from tensorframes.data.transforms.corruption.corrupted import rounded
 from tensorframes.data.transforms.ranges import RandomParameters, Range
 
 NARROWEST = 0.5
-"""Least half width of a strip, a fraction of the half diagonal of the scene."""
+"""Least width of a strip, a fraction of the extent of the scene across the track."""
 
 ALIGNED = 0.7
 """Share of the strips that are parallel to the first one; the others cross it at right angles."""
@@ -37,7 +45,7 @@ class AirborneScan(RandomParameters):
         line_noise: standard deviation of the error along the ray that the points of a scan line share.
         offset: standard deviation of the heights of strips relative to each other.
         plants: share of the points that lie above the surface; they are unlabelled.
-        tall: mean height of these, exponentially distributed.
+        plant_height: mean height of these above the surface, along the ray, exponentially distributed.
         rounding: step of the coordinates.
         relief: factor of the heights, with the normals of the scaled surface.
         lost: share of the rays without a return.
@@ -56,7 +64,7 @@ class AirborneScan(RandomParameters):
     line_noise: Range = (0.0, 0.3)
     offset: Range = (0.0, 0.3)
     plants: Range = (0.0, 0.3)
-    tall: Range = (0.1, 10.0)
+    plant_height: Range = (0.1, 10.0)
     rounding: Range = (0.0, 0.3)
     relief: Range = (0.2, 1.0)
     lost: Range = (0.0, 0.3)
@@ -130,12 +138,11 @@ class AirborneScan(RandomParameters):
         """Points and normals of a strip with all errors, from the hits (M,) of its rays, the indices (M,) of their
         lines and the number of lines."""
         pos = hits.pos * [1, 1, self.relief]
-        normal = hits.normal / np.array([1, 1, self.relief])
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        normal = scaled_heights_normals(hits.normal, self.relief)
         error = self.noise * rng.standard_normal(len(pos))
         error += self.line_noise * rng.standard_normal(lines)[line]
         plant = rng.random(len(pos)) < self.plants
-        error -= np.where(plant, self.tall * rng.exponential(size=len(pos)), 0.0)
+        error -= np.where(plant, self.plant_height * rng.exponential(size=len(pos)), 0.0)
         pos += spacing * error[:, None] * hits.ray
         pos[:, 2] += spacing * self.offset * rng.standard_normal()
         normal[plant] = 0.0

@@ -4,7 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorframes.data.synthetic.sampling.views import PROBES, Sample, Surface, check_count, first_hits, random_axes
+from tensorframes.data.synthetic.sampling.views import (
+    PROBES,
+    Sample,
+    Surface,
+    check_count,
+    first_hits,
+    random_axes,
+    scaled_heights_normals,
+)
 from tensorframes.data.synthetic.shapes import parts
 from tensorframes.data.synthetic.shapes.fields import Box
 from tensorframes.data.synthetic.shapes.sampling import Implicit
@@ -76,8 +84,7 @@ class ElevationGrid(RandomParameters):
         height = settings.relief * height + settings.noise * spacing * rng.standard_normal(len(height))
         height = rounded(height, settings.rounding * spacing)
         pos = np.concatenate([place[ray], height[:, None]], 1)
-        normal = normal / np.array([1, 1, settings.relief])
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+        normal = scaled_heights_normals(normal, settings.relief)
         check_count(len(pos))
         turn = random_axes(rng) if rng.random() < settings.turned else np.eye(3)
         return pos @ turn.T, normal @ turn.T

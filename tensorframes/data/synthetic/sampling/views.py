@@ -55,6 +55,13 @@ def first_hits(surface: Casts, origin: np.ndarray, direction: np.ndarray) -> tup
     return rows, distance[rows], normal[rows]
 
 
+def scaled_heights_normals(normal: np.ndarray, factor: float) -> np.ndarray:
+    """Unit normals (N, 3) of a surface whose heights, the third coordinates, are multiplied by a factor."""
+    scaled = normal / np.array([1, 1, factor])
+    unit: np.ndarray = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    return unit
+
+
 def check_count(count: int, least: int = 1) -> None:
     """Checks the number of points.
 
