@@ -17,7 +17,7 @@ from tensorframes.data.synthetic.sampling import (
     TerrestrialScan,
     VoxelFilter,
 )
-from tensorframes.data.synthetic.sampling.depth import mixed
+from tensorframes.data.synthetic.sampling.depth import image_noise, mixed
 from tensorframes.data.synthetic.shapes import fields, meshes
 from tensorframes.data.synthetic.shapes.combine import Offset, Placed
 from tensorframes.data.synthetic.shapes.sampling import Implicit
@@ -37,9 +37,11 @@ GRID = ElevationGrid(
     terrain=0.0,
     turned=0.0,
 )
-CAMERA = DepthImage(views=1, scene=0.0, noise=0.0, rounding=0.0, lost=0.0, mixed=0.0)
+CAMERA = DepthImage(views=1, scene=0.0, noise=0.0, smooth=0.0, window=1.0, rounding=0.0, lost=0.0, mixed=0.0)
 SCAN = TerrestrialScan(views=1, noise=0.0, lines=0.0, scene=0.0, lost=0.0)
-LIDAR = SpinningLidar(rings=32, down=-25.0, up=10.0, noise=0.0, rounding=0.0, alone=0.0, uneven=0.0, lost=0.0)
+LIDAR = SpinningLidar(
+    rings=32, down=-25.0, up=10.0, noise=0.0, laser_noise=0.0, rounding=0.0, alone=0.0, uneven=0.0, lost=0.0
+)
 LINES = ContourLines(ratio=5.0, noise=0.0, turned=0.0)
 
 
@@ -146,6 +148,19 @@ def test_a_depth_image_has_its_errors_along_the_rays():
         assert np.allclose(steps, np.round(steps), atol=1e-4)
 
 
+@pytest.mark.parametrize(("window", "least", "most"), [(0.0, -0.05, 0.05), (2.0, 0.9, 0.98)])
+def test_neighbouring_pixels_share_errors_within_the_window(window, least, most):
+    image = image_noise((120, 90), window, rng())
+    assert image.std() == pytest.approx(1)
+    assert least < np.corrcoef(image[1:].ravel(), image[:-1].ravel())[0, 1] < most  # exp(-1 / (4 window^2))
+    assert least < np.corrcoef(image[:, 1:].ravel(), image[:, :-1].ravel())[0, 1] < most
+    exact = CAMERA.sample(BALL, 2000, rng())[0]
+    noisy = replace(CAMERA, noise=0.5, smooth=1.0, window=window).sample(BALL, 2000, rng())[0]
+    pitch, middle = np.diff(np.unique(np.round(exact[:, 0] / exact[:, 2], 9)))[0], np.median(exact[:, 2])
+    error = (noisy - exact)[:, 2] / (exact[:, 2] / middle) ** 2
+    assert error.std() == pytest.approx(0.5 * pitch * middle, rel=0.2)
+
+
 def test_mixed_pixels_lie_between_both_sides_of_a_jump():
     image = np.full((40, 30), 2.0)
     image[20:] = 3.0
@@ -186,9 +201,19 @@ def test_lidar_gives_rings_with_noise_along_the_rays():
     assert np.array_equal(normal, same)
     assert np.abs(np.cross(noisy, exact)).max() < 1e-9 * distance.max() ** 2
     assert (np.linalg.norm(noisy, axis=1) - distance).std() == pytest.approx(0.02, rel=0.1)
-    # Neighbours on a ring are nearer than rings are: far on the ground by a multiple.
-    level = normal[:, 2] > 0.99
-    assert level.mean() > 0.2
+    assert (normal[:, 2] > 0.99).mean() > 0.2  # ground
+
+
+def test_points_of_a_laser_share_its_error():
+    exact = LIDAR.sample(BALL, 4000, rng(2))[0]
+    noisy = replace(LIDAR, laser_noise=0.01).sample(BALL, 4000, rng(2))[0]
+    distance = np.linalg.norm(exact, axis=1)
+    assert np.allclose(np.cross(noisy, exact), 0, atol=1e-9 * distance.max() ** 2)
+    error = np.linalg.norm(noisy, axis=1) - distance
+    ring = np.unique(np.round(np.degrees(np.arcsin(exact[:, 2] / distance)), 6), return_inverse=True)[1]
+    of_ring = np.bincount(ring, error) / np.bincount(ring)
+    assert np.allclose(error, of_ring[ring], atol=1e-9)
+    assert 0.005 < of_ring.std() < 0.015
 
 
 def test_contours_are_level_and_farther_apart_than_their_points():

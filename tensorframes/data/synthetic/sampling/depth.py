@@ -61,7 +61,8 @@ class DepthImage(RandomParameters):
     """The points of one or more cameras that view the surface from outside, or from within a scene with it.
 
     Depth z is measured along the camera's axis. Its errors are in spacings, the distance of neighbouring pixels at the
-    median depth z0. The noise has the standard deviation noise (z / z0)^2, as that of stereo and structured light.
+    median depth z0. The noise has the standard deviation noise (z / z0)^2, as that of stereo and structured light,
+    which match windows of pixels, so that errors of neighbouring pixels are alike.
     Mixed pixels, beside a discontinuity of depth, lie between both surfaces and have the normal 0. Coordinates are
     those of the first camera: right, down, forward.
 
@@ -71,19 +72,23 @@ class DepthImage(RandomParameters):
         distance: otherwise, from the centre of the surface, in radii of the surface.
         aspect: width of a pixel divided by its height.
         noise: of depth, in spacings.
+        smooth: probability that the noise is white noise after a Gaussian filter.
+        window: standard deviation of this filter, in pixels.
         rounding: step of depth, in spacings.
         disparity: probability that 1 / depth is rounded instead, with steps that grow as the noise does.
         lost: share of the pixels without depth.
         mixed: share of the pixels beside a discontinuity that are mixed.
     """
 
-    shares = ("scene", "disparity", "lost", "mixed")
+    shares = ("scene", "smooth", "disparity", "lost", "mixed")
 
     views: Range = (1, 3)
     scene: float = 0.3
     distance: Range = (1.5, 5.0)
     aspect: Range = 1.0
     noise: Range = (0.0, 0.6)
+    smooth: float = 0.5
+    window: Range = (0.5, 3.0)
     rounding: Range = (0.0, 0.5)
     disparity: float = 0.3
     lost: Range = (0.0, 0.2)
@@ -126,17 +131,26 @@ class DepthImage(RandomParameters):
         normal = np.where(unlabelled.flat[rows][:, None], 0.0, normal)
         returned = rng.random(len(rows)) >= self.lost
         rows, normal = rows[returned], normal[returned]
-        depth = self._disturbed(image.flat[rows], pitch, inverse, rng)
+        error = image_noise(image.shape, self.window if rng.random() < self.smooth else 0.0, rng)
+        depth = self._disturbed(image.flat[rows], error.flat[rows], pitch, inverse)
         return eye + direction[rows] * (depth * stretch[rows])[:, None], normal
 
-    def _disturbed(self, depth: np.ndarray, pitch: float, inverse: bool, rng: np.random.Generator) -> np.ndarray:
-        """Depths (K,) with noise, rounded; `pitch` is the distance of pixels at depth 1."""
+    def _disturbed(self, depth: np.ndarray, error: np.ndarray, pitch: float, inverse: bool) -> np.ndarray:
+        """Depths (K,) with errors (K,) of unit variance, rounded; `pitch` is the distance of pixels at depth 1."""
         if len(depth) == 0:
             return depth
         middle = float(np.median(depth))
-        depth = depth + self.noise * pitch * middle * (depth / middle) ** 2 * rng.standard_normal(len(depth))
+        depth = depth + self.noise * pitch * middle * (depth / middle) ** 2 * error
         step = self.rounding * pitch * middle
         return 1 / rounded(1 / depth, step / middle**2) if inverse else rounded(depth, step)
+
+
+def image_noise(shape: tuple[int, ...], window: float, rng: np.random.Generator) -> np.ndarray:
+    """Normal numbers of unit variance, (W, H), after a Gaussian filter of `window` pixels."""
+    from scipy.ndimage import gaussian_filter
+
+    noise = gaussian_filter(rng.standard_normal(shape), window, mode="wrap")
+    return np.asarray(noise / max(noise.std(), 1e-12))
 
 
 def mixed(image: np.ndarray, jump: float, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,7 @@ class SpinningLidar(RandomParameters):
         size: half of the extent of the street, metres.
         height: of the scanner above the ground, metres.
         noise: standard deviation along the ray, metres.
+        laser_noise: standard deviation of the error along the ray that all points of a laser share, metres.
         rounding: step of distances, metres.
         alone: probability that the scene is the surface alone, at three to ten radii.
         lost: share of the rays without a return.
@@ -48,6 +49,7 @@ class SpinningLidar(RandomParameters):
     size: Range = (8.0, 40.0)
     height: Range = (1.2, 2.5)
     noise: Range = (0.0, 0.03)
+    laser_noise: Range = (0.0, 0.015)
     rounding: Range = (0.0, 0.01)
     alone: float = 0.15
     lost: Range = (0.0, 0.1)
@@ -81,11 +83,12 @@ class SpinningLidar(RandomParameters):
         if rng.random() < settings.staggered:
             azimuth = azimuth + rng.random((rings, 1)) * sector / columns
         azimuth, elevation = azimuth.ravel(), elevation.ravel()
+        shared = np.repeat(settings.laser_noise * rng.standard_normal(rings), len(azimuth) // rings)
         returned = rng.random(len(azimuth)) >= settings.lost
         direction = directions(elevation[returned], azimuth[returned])
         rows, distance, normal = first_hits(scene, eye, direction)
         check_count(len(rows))
-        distance = distance * unit + settings.noise * rng.standard_normal(len(distance))
+        distance = distance * unit + shared[returned][rows] + settings.noise * rng.standard_normal(len(distance))
         return direction[rows] * rounded(distance, settings.rounding)[:, None], normal
 
 
