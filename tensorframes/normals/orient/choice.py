@@ -11,8 +11,9 @@ In each, clusters that are inside out are flipped; the energy E then measures ho
 (``energy``). The best candidate has the least sum of E and VIOLATED times the share of the couplings that its signs
 violate. Only this share counts if no E is small enough for a closed surface.
 
-If the least E is not small, and noise not too strong, a viewpoint is searched that the whole surface faces, as in a
-range scan (``view``), and clusters are flipped towards it: parts behind others have no couplings to these.
+If the least E is not small, the position of a sensor is searched (``sensor``), and all normals are turned towards it:
+parts behind others have no couplings to these. If there is none, and noise is not too strong, a viewpoint is searched
+that the whole surface faces (``view``), as of a range scan with another spacing, and clusters are flipped towards it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from tensorframes.normals.orient.contraction import Clusters, at_most, contracted, contracted_dense, singletons
 from tensorframes.normals.orient.energy import QUERIES, SOURCES, Field, Level, Signs
 from tensorframes.normals.orient.graph import Graph, couplings, spanning_tree_signs
+from tensorframes.normals.orient.sensor import find_sensor
 from tensorframes.normals.orient.view import best_view
 from tensorframes.normals.orient.winding import fields, patches
 
@@ -60,7 +62,7 @@ SEEN = ((128, 0.975), (32, 0.9))
 
 def best_signs(graph: Graph, noisy: bool) -> Signs:
     """The best candidate, the first of several; the first with an E below ENOUGH ends the search. The signs that a
-    viewpoint sees, if there is one and no E is below ENOUGH.
+    sensor or a viewpoint sees, if there is one and no E is below ENOUGH.
 
     Args:
         noisy: the noise is too strong for ``sharpening``.
@@ -77,6 +79,9 @@ def best_signs(graph: Graph, noisy: bool) -> Signs:
         found.append(field.judged(graph, levels))
         if found[-1].energy < ENOUGH:
             return found[-1]
+    sensed = sensor_signs(graph, field)
+    if sensed is not None:
+        return sensed
     seen = None if noisy else seen_signs(graph, rounds)
     if seen is not None:
         return replace(field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), seen)]), whole=True)
@@ -106,6 +111,18 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
     count, smoothing = COARSE[0]
     yield winding_levels(graph, contracted(blunt, count, 0.0)[-1], smoothing)
     yield [spanning_tree_signs(graph)]
+
+
+def sensor_signs(graph: Graph, field: Field) -> Signs | None:
+    """Signs toward the sensor, or outward on a closed surface that is no scan from within; None without a sensor."""
+    sensor = find_sensor(graph.pos)
+    if sensor is None:
+        return None
+    sign, side_known = sensor.signs_of(graph.pos, graph.normal)
+    judged = field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), sign)])
+    if judged.closed and judged.energy <= OPEN and not sensor.scanned:
+        return judged
+    return replace(judged, sign=sign, whole=True, facing=side_known)
 
 
 def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:

@@ -45,13 +45,14 @@ open surfaces E falls, too, when a part is turned, but the correlation is smalle
 
 @dataclass(frozen=True)
 class Signs:
-    """Signs (N,) of a candidate; its E; whether its winding number separates inside from outside; and whether its signs
-    are relative in the whole cloud, instead of in each connected part."""
+    """Signs (N,) of a candidate; its E; whether its winding number separates inside from outside; whether its signs
+    are relative in the whole cloud, instead of in each connected part; and whether they are those towards a sensor."""
 
     sign: Floats
     energy: float
     closed: bool
     whole: bool = False
+    facing: bool = False
 
 
 @dataclass(frozen=True)

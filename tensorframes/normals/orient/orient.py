@@ -175,7 +175,7 @@ def _graph_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
         return np.ones(len(pos))
     graph, noisy = sharp_graph(neighbour_graph(pos, normal))
     best = best_signs(graph, noisy)
-    if outward and best.closed:
+    if outward and (best.closed or best.facing):
         return best.sign
     part = np.zeros(len(pos), dtype=np.int64) if outward and best.whole else connected_parts(graph)
     return as_given(best.sign, part)

@@ -1,0 +1,161 @@
+"""The position of the sensor of a range scan, from the positions of the points alone.
+
+A sensor sends its rays at about equal angles, whatever the distances of the surfaces, and sees one surface in each
+direction. From its position v, the directions of the points are evenly spaced, and points in nearly the same direction
+are near one another; from elsewhere, distant surfaces look denser, and points behind others lie between these. With the
+distances r and unit directions d of the points from v, the angular distance h_i to the eighth neighbour in direction,
+and the nearest neighbour j of i in direction,
+
+    U(v) = the standard deviation of log h_i,
+    L(v) = the share of points with |r_i - r_j| < STEEPEST |d_i - d_j| min(r_i, r_j),
+
+v is where U + WEIGHT (1 - L) is least. Independent random directions have U = 0.18, half the root of the trigamma
+function at eight; grids have less. Of clouds that are no range scan, U is larger or L smaller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from tensorframes.geometry.thinned import thinned_rows
+
+Floats = NDArray[np.float64]
+
+NEIGHBOUR = 8
+"""The neighbour in direction whose distance is h."""
+
+STEEPEST = 5.0
+"""Largest difference of distance of two neighbours on one surface, divided by their distance across the view."""
+
+WEIGHT = 0.3
+
+UNEVEN, LAYERS = 0.24, 0.85
+"""Largest U and least L of a range scan."""
+
+EVEN, FEW_LAYERS = 0.2, 0.6
+"""The same where U is smaller than the unevenness in space, as of many objects behind each other."""
+
+COARSE, FINE, FINEST = 1000, 4000, 16_000
+"""Numbers of points that many positions are tried with, that the best are moved with, and that L is computed of."""
+
+FEWEST = 300
+"""Number of points below which no sensor is searched."""
+
+DISTANCES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+"""From the centre to the positions that are tried, in root mean square distances of the points."""
+
+DIRECTIONS = np.array([each for each in product((-1.0, 0.0, 1.0), repeat=3) if any(each)])
+"""Of these positions, in the principal axes."""
+
+BEST, EVALUATIONS = 4, 80
+"""Number of positions that are moved, and largest number of evaluations for each."""
+
+MARGIN = 0.03
+"""Least difference of U that shows a position to be more even than another, or than the spacing in space."""
+
+LINE = 1e-6
+"""Ratio of the second to the largest singular value of positions, up to which they are a line."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """The position of a sensor.
+
+    position: (3,).
+    other: (3,) as even a position on the other side of the points, None if there is none. If these are flat or far
+        away, both sides look alike.
+    scanned: the points are more even in direction than in space. Surfaces around the position that are sampled evenly
+        in space, such as a ball around its centre, are not.
+    """
+
+    position: Floats
+    other: Floats | None
+    scanned: bool
+
+    def signs_of(self, pos: Floats, normal: Floats) -> tuple[Floats, bool]:
+        """Signs (N,) with which normals (N, 3) at points (N, 3) face the sensor, and whether its side is known: most
+        of those that face the other position are the same."""
+        sign = facing(normal, self.position - pos)
+        return sign, self.other is None or float((sign * facing(normal, self.other - pos)).sum()) > 0
+
+
+def find_sensor(pos: Floats) -> Sensor | None:
+    """The sensor of distinct points (N, 3); None if no position has U <= UNEVEN and L >= LAYERS."""
+    if len(pos) < FEWEST or is_line(pos):
+        return None
+    finest = pos[thinned_rows(pos, FINEST)]
+    fine = finest[thinned_rows(finest, FINE)]
+    coarse = fine[thinned_rows(fine, COARSE)]
+    centre, axes = fine.mean(0), principal_axes(fine)
+    size = float(np.sqrt(((fine - centre) ** 2).sum(1).mean()))
+    ways = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True) @ axes
+    tried = np.concatenate([centre[None], *(centre + distance * size * ways for distance in DISTANCES)])
+    values = np.array([objective(coarse, position) for position in tried])
+    found = []
+    for position in tried[np.argsort(values, kind="stable")[:BEST]]:
+        step = max(float(np.linalg.norm(position - centre)) / 4, size / 10)
+        found.append(moved(coarse, position, step * axes))
+    position = moved(fine, min(found, key=lambda each: objective(coarse, each)), 0.03 * size * axes)
+    uneven, _ = unevenness_and_layers(fine, position)
+    scanned = unevenness(cKDTree(fine).query(fine, NEIGHBOUR + 1)[0]) - uneven > MARGIN
+    least = FEW_LAYERS if scanned and uneven <= EVEN else LAYERS
+    if uneven > UNEVEN or unevenness_and_layers(finest, position)[1] < least:
+        return None
+    beyond = position - 2 * ((position - centre) @ axes[2]) * axes[2]
+    other = moved(fine, beyond, 0.03 * size * axes)
+    alike = unevenness_and_layers(fine, other)[0] - uneven <= MARGIN
+    return Sensor(position, other if alike else None, scanned)
+
+
+def facing(normal: Floats, ray: Floats) -> Floats:
+    """Signs (N,) with which normals (N, 3) point along rays (N, 3)."""
+    return np.where((normal * ray).sum(1) < 0, -1.0, 1.0)
+
+
+def unevenness_and_layers(pos: Floats, position: Floats) -> tuple[float, float]:
+    """U and L of points (N, 3) from a position (3,)."""
+    ray = pos - position
+    distance = np.maximum(np.linalg.norm(ray, axis=1), 1e-12)
+    across, row = cKDTree(ray / distance[:, None]).query(ray / distance[:, None], NEIGHBOUR + 1)
+    apart, other = across[:, 1], distance[row[:, 1]]
+    layers = np.abs(other - distance) < STEEPEST * apart * np.minimum(distance, other)
+    return unevenness(across), float(layers.mean())
+
+
+def unevenness(distances: Floats) -> float:
+    """The standard deviation of the logarithm of the last of ascending distances (N, K)."""
+    return float(np.log(np.maximum(distances[:, -1], 1e-12)).std())
+
+
+def objective(pos: Floats, position: Floats) -> float:
+    """U + WEIGHT (1 - L)."""
+    uneven, layers = unevenness_and_layers(pos, position)
+    return uneven + WEIGHT * (1 - layers)
+
+
+def moved(pos: Floats, position: Floats, steps: Floats) -> Floats:
+    """A position (3,) moved to a local minimum of the objective, by the Nelder-Mead method from steps (3, 3)."""
+    from scipy.optimize import minimize
+
+    options = {"initial_simplex": position + np.stack([np.zeros(3), *steps]), "maxfev": EVALUATIONS, "fatol": 1e-3}
+    options["xatol"] = 0.03 * float(np.linalg.norm(steps[0]))
+    least: Floats = minimize(lambda x: objective(pos, x), position, method="Nelder-Mead", options=options).x
+    return least
+
+
+def is_line(pos: Floats) -> bool:
+    """Whether points (N, 3) lie on a line."""
+    singular = np.linalg.svd(pos - pos.mean(0), compute_uv=False)
+    return bool(singular[1] <= LINE * singular[0])
+
+
+def principal_axes(pos: Floats) -> Floats:
+    """Rows (3, 3), with the signs of the third moments of points (N, 3) along them: equivariant."""
+    centred = pos - pos.mean(0)
+    axes: Floats = np.linalg.svd(centred, full_matrices=False)[2]
+    return axes * np.where(((centred @ axes.T) ** 3).sum(0) < 0, -1.0, 1.0)[:, None]

@@ -1,0 +1,91 @@
+"""The position of a sensor from the points of its scan, and signs toward it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tensorframes import orient_normals
+from tensorframes.data.synthetic import make_shape
+from tensorframes.data.synthetic.sampling import DepthImage, SpinningLidar
+from tensorframes.data.synthetic.shapes import fields
+from tensorframes.data.synthetic.shapes.kinds import KINDS
+from tensorframes.data.synthetic.shapes.sampling import Implicit
+from tensorframes.normals.orient.sensor import find_sensor, unevenness_and_layers
+
+BALL = Implicit(fields.Sphere(0.7))
+LIDAR = SpinningLidar(rings=64, down=-25.0, up=10.0, noise=0.01, alone=0.0, size=20.0, step=0.4, narrowest=360.0)
+CAMERA = DepthImage(views=1, scene=1.0, noise=0.3, lost=0.1, mixed=0.0)
+
+
+def scan(way, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and normals of a street with balls; the sensor stands at the origin."""
+    return way.sample(BALL, 12_000, np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("way", [LIDAR, CAMERA], ids=["lidar", "camera"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_sensor_is_where_its_rays_are_even(way, seed):
+    pos, normal = scan(way, seed)
+    sensor = find_sensor(pos)
+    size = np.sqrt(((pos - pos.mean(0)) ** 2).sum(1).mean())
+    assert np.linalg.norm(sensor.position) < 0.15 * size
+    assert sensor.scanned
+    signs, side_known = sensor.signs_of(pos, normal)
+    assert signs[(normal != 0).any(1)].mean() > 0.999
+    assert side_known
+
+
+def test_the_position_follows_rotations_reflections_and_scales():
+    pos, _ = scan(LIDAR, 0)
+    turn = np.linalg.qr(np.random.default_rng(1).standard_normal((3, 3)))[0]
+    for matrix in (turn, -turn):
+        moved = 7 * pos[::-1] @ matrix.T + [100.0, -20.0, 3.0]
+        expected = 7 * matrix @ find_sensor(pos).position + [100.0, -20.0, 3.0]
+        assert np.allclose(find_sensor(moved).position, expected, atol=0.01)
+
+
+@pytest.mark.parametrize("way", [LIDAR, CAMERA], ids=["lidar", "camera"])
+def test_normals_of_a_scan_face_the_sensor(way):
+    pos, normal = scan(way, 2)
+    given = normal * np.random.default_rng(0).choice([-1.0, 1.0], (len(normal), 1))
+    oriented = orient_normals(pos, given, "outward")
+    labelled = (normal != 0).any(1)
+    assert ((oriented * normal).sum(1)[labelled] > 0).mean() > 0.995
+    consistent = orient_normals(pos, given, "consistent")
+    assert np.array_equal(np.abs(consistent), np.abs(given))
+
+
+@pytest.mark.parametrize("index", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
+def test_closed_shapes_have_no_sensor(index):
+    if KINDS[index].__name__ == "open_surface":
+        pytest.skip("a height field is what a sensor far above it sees")
+    pos = np.asarray(make_shape(3, "test", index, 5000).pos)
+    assert find_sensor(pos) is None
+
+
+def test_few_points_and_equal_directions_have_no_sensor():
+    rng = np.random.default_rng(0)
+    assert find_sensor(rng.standard_normal((200, 3))) is None
+    assert find_sensor(rng.standard_normal((1000, 3))) is None
+    assert find_sensor(np.linspace(0, 1, 1000)[:, None] * [1.0, 2.0, 3.0]) is None
+
+
+def test_a_surface_that_looks_alike_from_both_sides_keeps_the_sign_of_most_of_its_normals():
+    flat = np.concatenate([np.random.default_rng(0).uniform(-1, 1, (3000, 2)), np.zeros((3000, 1))], 1)
+    for sign in (1.0, -1.0):
+        assert np.array_equal(
+            orient_normals(flat, sign * np.tile([0.0, 0.0, 1.0], (3000, 1)))[:, 2], np.full(3000, sign)
+        )
+
+
+def test_unevenness_of_random_and_of_regular_directions():
+    rng = np.random.default_rng(0)
+    ray = rng.standard_normal((20_000, 3))
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    far = ray * rng.uniform(1, 1.01, (20_000, 1))
+    assert unevenness_and_layers(far, np.zeros(3))[0] == pytest.approx(0.183, abs=0.005)
+    assert unevenness_and_layers(ray, np.zeros(3))[1] == 1
+    assert unevenness_and_layers(ray, np.array([3.0, 0.0, 0.0]))[1] < 0.7  # both sides of the sphere
+    twice = replace(LIDAR, noise=0.0)
+    assert unevenness_and_layers(scan(twice, 0)[0], np.zeros(3))[0] < 0.2
