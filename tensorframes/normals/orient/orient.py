@@ -58,9 +58,9 @@ def orient_normals(
 
     - ``viewpoint``: towards a point v, n . (v - x) >= 0, such as the position of the sensor, or a point for each x.
     - ``up``: towards a direction d, n . d >= 0.
-    - ``outward``: consistent along the surface, and outward on closed shapes (``choice.best_signs``). In a range scan,
-      all parts face the sensor, or none. Surfaces without an inside, such as flat sheets, get the sign of most of their
-      given normals.
+    - ``outward``: consistent along the surface, and outward on closed shapes (``choice.best_signs``). In a range scan
+      with evenly spaced rays, all normals face the sensor. Other surfaces without an inside, such as flat sheets, get
+      the sign of most of their given normals.
     - ``consistent``: consistent along the surface; each connected part gets the sign of most of its given normals.
 
     Except for ties, signs do not depend on scale, offset, pose and order of the cloud, and are equivariant under
