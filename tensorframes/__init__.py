@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from tensorframes.frames import Frames, IdentityFrames, LearnedFrames
     from tensorframes.geometry import knn_graph
     from tensorframes.messages import InLocalFrames, TensorialMessagePassing, in_local_frames
-    from tensorframes.normals import NormalEstimator, estimate_normals, normals_and_confidence, orient_normals
+    from tensorframes.normals import (
+        NormalEstimator,
+        estimate_normals,
+        normals_and_confidence,
+        orient_normals,
+        sensor_position,
+    )
     from tensorframes.reps import TensorReps
 
 try:
@@ -33,6 +39,7 @@ _PACKAGE_OF = {
     "knn_graph": "geometry",
     "normals_and_confidence": "normals",
     "orient_normals": "normals",
+    "sensor_position": "normals",
 }
 
 __all__ = [
@@ -48,6 +55,7 @@ __all__ = [
     "knn_graph",
     "normals_and_confidence",
     "orient_normals",
+    "sensor_position",
 ]
 
 __getattr__, __dir__ = lazy_names(__name__, _PACKAGE_OF)

@@ -7,7 +7,7 @@ from tensorframes.normals.estimator import NormalEstimator
 from tensorframes.normals.exportable import ExportableEstimator
 from tensorframes.normals.heads import AxisHead, Head, VectorHead
 from tensorframes.normals.interface import Estimator
-from tensorframes.normals.orient import orient_normals
+from tensorframes.normals.orient import orient_normals, sensor_position
 from tensorframes.normals.plane_fit import PlaneFitHead
 from tensorframes.normals.plane_head import PlaneHead
 from tensorframes.normals.predict import EstimatorMethod, NormalsAndErrors, normals_and_errors_of, normals_of
@@ -63,4 +63,5 @@ __all__ = [
     "pretrained_path",
     "recipe_of",
     "save_weights",
+    "sensor_position",
 ]

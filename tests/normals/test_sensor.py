@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from tensorframes import orient_normals
+from tensorframes import orient_normals, sensor_position
 from tensorframes.data.synthetic import make_shape
 from tensorframes.data.synthetic.sampling import DepthImage, SpinningLidar
 from tensorframes.data.synthetic.shapes import fields
@@ -54,6 +55,20 @@ def test_normals_of_a_scan_face_the_sensor(way):
     assert ((oriented * normal).sum(1)[labelled] > 0).mean() > 0.995
     consistent = orient_normals(pos, given, "consistent")
     assert np.array_equal(np.abs(consistent), np.abs(given))
+
+
+def test_a_sensor_is_found_in_any_coordinates_beside_points_that_take_no_part():
+    pos, _ = scan(LIDAR, 0)
+    found = sensor_position(pos)
+    assert np.linalg.norm(found) < 1
+    far = [4e5, 5e6, 100.0]
+    others = np.concatenate([np.full((5, 3), np.nan), np.zeros((200, 3)), pos + far, pos[:10] + far])
+    assert np.allclose(sensor_position(others), far + found, atol=0.05)
+    assert np.allclose(sensor_position(torch.from_numpy(1e3 * pos)), 1e3 * found, atol=10.0)
+    assert sensor_position(np.zeros((3, 3))) is None
+    assert sensor_position(np.full((3, 3), np.nan)) is None
+    with pytest.raises(ValueError, match="expected points"):
+        sensor_position(np.zeros((3, 2)))
 
 
 @pytest.mark.parametrize("index", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])

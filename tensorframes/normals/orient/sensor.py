@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from tensorframes.geometry.thinned import thinned_rows
+from tensorframes.normals.missing import left_out
+from tensorframes.normals.points import Points, as_array, number_rows
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +60,9 @@ BEST, EVALUATIONS = 4, 80
 MARGIN = 0.03
 """Least difference of U that shows a position to be more even than another, or than the spacing in space."""
 
+FAR = 1000.0
+"""Distance at which rays are parallel, so that both sides look alike, in root mean square distances of the points."""
+
 LINE = 1e-6
 """Ratio of the second to the largest singular value of positions, up to which they are a line."""
 
@@ -84,6 +89,32 @@ class Sensor:
         return sign, self.other is None or float((sign * facing(normal, self.other - pos)).sum()) > 0
 
 
+def sensor_position(points: Points) -> Floats | None:
+    """The position (3,) of the sensor of a range scan whose rays are evenly spaced, from its points alone.
+
+    ``orient_normals`` turns the normals of such scans towards it. Points that get no normal take no part.
+
+    Args:
+        points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D, trimesh or laspy.
+
+    Returns:
+        The position in the coordinates of the points; None if there is none, as for closed shapes, several scans in
+        one cloud, or scans after a voxel filter.
+
+    Raises:
+        ValueError: the points are not as above.
+    """
+    pos = number_rows(as_array(points), "points").astype(np.float64)
+    pos = pos[~np.any([*left_out(pos).values()], axis=0)]
+    if len(pos) == 0:
+        return None
+    centre = pos.mean(0)
+    distinct = np.unique(pos - centre, axis=0)
+    unit = float(np.abs(distinct).max())
+    sensor = find_sensor(distinct / unit) if unit > 0 else None
+    return None if sensor is None else centre + unit * sensor.position
+
+
 def find_sensor(pos: Floats) -> Sensor | None:
     """The sensor of distinct points (N, 3); None if no position has U <= UNEVEN and L >= LAYERS."""
     if len(pos) < FEWEST or is_line(pos):
@@ -106,10 +137,11 @@ def find_sensor(pos: Floats) -> Sensor | None:
     least = FEW_LAYERS if scanned and uneven <= EVEN else LAYERS
     if uneven > UNEVEN or unevenness_and_layers(finest, position)[1] < least:
         return None
-    beyond = position - 2 * ((position - centre) @ axes[2]) * axes[2]
-    other = moved(fine, beyond, 0.03 * size * axes)
-    alike = unevenness_and_layers(fine, other)[0] - uneven <= MARGIN
-    return Sensor(position, other if alike else None, scanned)
+    mirrored = position - 2 * ((position - centre) @ axes[2]) * axes[2]
+    away = (centre - position) / max(float(np.linalg.norm(centre - position)), 1e-12)
+    others = (moved(fine, mirrored, 0.03 * size * axes), centre + FAR * size * away)
+    even, row = min((unevenness_and_layers(fine, other)[0], row) for row, other in enumerate(others))
+    return Sensor(position, others[row] if even - uneven <= MARGIN else None, scanned)
 
 
 def facing(normal: Floats, ray: Floats) -> Floats:
