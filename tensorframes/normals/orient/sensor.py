@@ -39,8 +39,9 @@ WEIGHT = 0.3
 UNEVEN, LAYERS = 0.24, 0.85
 """Largest U and least L of a range scan."""
 
-EVEN, FEW_LAYERS = 0.2, 0.6
-"""The same where U is smaller than the unevenness in space, as of many objects behind each other."""
+CLEAR, CLEAR_UNEVEN, CLEAR_LAYERS = 0.1, 0.35, 0.6
+"""The same where U is smaller than the unevenness in space by CLEAR: lasers are at uneven angles in some scanners, and
+many objects hide parts of each other."""
 
 COARSE, FINE, FINEST = 1000, 4000, 16_000
 """Numbers of points that many positions are tried with, that the best are moved with, and that L is computed of."""
@@ -116,7 +117,7 @@ def sensor_position(points: Points) -> Floats | None:
 
 
 def find_sensor(pos: Floats) -> Sensor | None:
-    """The sensor of distinct points (N, 3); None if no position has U <= UNEVEN and L >= LAYERS."""
+    """The sensor of distinct points (N, 3); None if there is none."""
     if len(pos) < FEWEST or is_line(pos):
         return None
     finest = pos[thinned_rows(pos, FINEST)]
@@ -133,15 +134,16 @@ def find_sensor(pos: Floats) -> Sensor | None:
         found.append(moved(coarse, position, step * axes))
     position = moved(fine, min(found, key=lambda each: objective(coarse, each)), 0.03 * size * axes)
     uneven, _ = unevenness_and_layers(fine, position)
-    scanned = unevenness(cKDTree(fine).query(fine, NEIGHBOUR + 1)[0]) - uneven > MARGIN
-    least = FEW_LAYERS if scanned and uneven <= EVEN else LAYERS
-    if uneven > UNEVEN or unevenness_and_layers(finest, position)[1] < least:
+    layers = unevenness_and_layers(finest, position)[1]
+    more_even = unevenness(cKDTree(fine).query(fine, NEIGHBOUR + 1)[0]) - uneven
+    clear = more_even > CLEAR and uneven <= CLEAR_UNEVEN and layers >= CLEAR_LAYERS
+    if not clear and (uneven > UNEVEN or layers < LAYERS):
         return None
     mirrored = position - 2 * ((position - centre) @ axes[2]) * axes[2]
     away = (centre - position) / max(float(np.linalg.norm(centre - position)), 1e-12)
     others = (moved(fine, mirrored, 0.03 * size * axes), centre + FAR * size * away)
     even, row = min((unevenness_and_layers(fine, other)[0], row) for row, other in enumerate(others))
-    return Sensor(position, others[row] if even - uneven <= MARGIN else None, scanned)
+    return Sensor(position, others[row] if even - uneven <= MARGIN else None, more_even > MARGIN)
 
 
 def facing(normal: Floats, ray: Floats) -> Floats:
