@@ -122,7 +122,7 @@ def sensor_signs(graph: Graph, field: Field) -> Signs | None:
     judged = field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), sign)])
     if judged.closed and judged.energy <= OPEN and not sensor.scanned:
         return judged
-    return replace(judged, sign=sign, whole=True, facing=side_known and sensor.scanned)
+    return replace(judged, sign=sign, closed=False, whole=True, facing=side_known and sensor.scanned)
 
 
 def seen_signs(graph: Graph, rounds: list[Clusters]) -> Floats | None:
