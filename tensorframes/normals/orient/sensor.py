@@ -10,7 +10,8 @@ and the nearest neighbour j of i in direction,
     L(v) = the share of points with |r_i - r_j| < STEEPEST |d_i - d_j| min(r_i, r_j),
 
 v is where U + WEIGHT (1 - L) is least. Independent random directions have U = 0.18, half the root of the trigamma
-function at eight; grids have less. Of clouds that are no range scan, U is larger or L smaller.
+function at eight; grids have less. Of most clouds that are no range scan, U is larger or L smaller; surfaces around or
+across the view that are sampled evenly in space, such as a ball or a sheet, are told apart by ``Sensor.scanned``.
 """
 
 from __future__ import annotations
@@ -59,7 +60,14 @@ BEST, EVALUATIONS = 4, 80
 """Number of positions that are moved, and largest number of evaluations for each."""
 
 MARGIN = 0.03
-"""Least difference of U that shows a position to be more even than another, or than the spacing in space."""
+"""Least difference of U that shows the points to be more even from one position than from another, or than in space."""
+
+SURE = 0.2
+"""The same where the points are around a position, as a closed object of uneven density is around its centre: there the
+difference reaches 0.15; in terrestrial scans it is 0.5."""
+
+AROUND = 0.8
+"""Largest length of the mean unit direction to points around a position; points in a cone of 106 degrees have more."""
 
 FAR = 1000.0
 """Distance at which rays are parallel, so that both sides look alike, in root mean square distances of the points."""
@@ -75,8 +83,9 @@ class Sensor:
     position: (3,).
     other: (3,) as even a position on the other side of the points, None if there is none. If these are flat or far
         away, both sides look alike.
-    scanned: the points are more even in direction than in space. Surfaces around the position that are sampled evenly
-        in space, such as a ball around its centre, are not.
+    scanned: the points are more even in direction than in space: by MARGIN, or by SURE if they are around the position.
+        Surfaces around it that are sampled evenly in space, such as a ball around its centre, are not, nor are closed
+        objects of uneven density.
     """
 
     position: Floats
@@ -99,21 +108,23 @@ def sensor_position(points: Points) -> Floats | None:
         points: (N, 3) numbers: an array, a tensor, or a point cloud of Open3D, trimesh or laspy.
 
     Returns:
-        The position in the coordinates of the points; None if there is none, as for closed shapes, several scans in
-        one cloud, or scans after a voxel filter.
+        The position in the coordinates of the points. None if none is found, as for several scans in one cloud and
+        scans after a voxel filter, or if the points are about as even in space, as those of closed shapes and sheets.
 
     Raises:
         ValueError: the points are not as above.
     """
     pos = number_rows(as_array(points), "points").astype(np.float64)
     pos = pos[~np.any([*left_out(pos).values()], axis=0)]
-    if len(pos) == 0:
+    largest = float(np.abs(pos).max(initial=0.0))
+    if largest == 0:
         return None
-    centre = pos.mean(0)
-    distinct = np.unique(pos - centre, axis=0)
+    scaled = pos / largest  # no sum overflows
+    centre = scaled.mean(0)
+    distinct = np.unique(scaled - centre, axis=0)
     unit = float(np.abs(distinct).max())
     sensor = find_sensor(distinct / unit) if unit > 0 else None
-    return None if sensor is None else centre + unit * sensor.position
+    return None if sensor is None or not sensor.scanned else largest * (centre + unit * sensor.position)
 
 
 def find_sensor(pos: Floats) -> Sensor | None:
@@ -143,7 +154,15 @@ def find_sensor(pos: Floats) -> Sensor | None:
     away = (centre - position) / max(float(np.linalg.norm(centre - position)), 1e-12)
     others = (moved(fine, mirrored, 0.03 * size * axes), centre + FAR * size * away)
     even, row = min((unevenness_and_layers(fine, other)[0], row) for row, other in enumerate(others))
-    return Sensor(position, others[row] if even - uneven <= MARGIN else None, more_even > MARGIN)
+    least = SURE if around(fine, position) else MARGIN
+    return Sensor(position, others[row] if even - uneven <= MARGIN else None, more_even > least)
+
+
+def around(pos: Floats, position: Floats) -> bool:
+    """Whether the points (N, 3) are around a position (3,)."""
+    ray = pos - position
+    mean = (ray / np.maximum(np.linalg.norm(ray, axis=1, keepdims=True), 1e-12)).mean(0)
+    return float(np.linalg.norm(mean)) < AROUND
 
 
 def facing(normal: Floats, ray: Floats) -> Floats:
