@@ -56,8 +56,9 @@ DISTANCES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 DIRECTIONS = np.array([each for each in product((-1.0, 0.0, 1.0), repeat=3) if any(each)])
 """Of these positions, in the principal axes."""
 
-BEST, EVALUATIONS = 4, 80
-"""Number of positions that are moved, and largest number of evaluations for each."""
+BEST, EVALUATIONS = 6, 80
+"""Number of directions, each with its best position, from which positions are moved, beside the centre; and largest
+number of evaluations for each."""
 
 MARGIN = 0.03
 """Least difference of U that shows the points to be more even from one position than from another, or than in space."""
@@ -137,12 +138,11 @@ def find_sensor(pos: Floats) -> Sensor | None:
     centre, axes = fine.mean(0), principal_axes(fine)
     size = float(np.sqrt(((fine - centre) ** 2).sum(1).mean()))
     ways = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True) @ axes
-    tried = np.concatenate([centre[None], *(centre + distance * size * ways for distance in DISTANCES)])
-    values = np.array([objective(coarse, position) for position in tried])
-    found = []
-    for position in tried[np.argsort(values, kind="stable")[:BEST]]:
-        step = max(float(np.linalg.norm(position - centre)) / 4, size / 10)
-        found.append(moved(coarse, position, step * axes))
+    tried = centre + np.asarray(DISTANCES)[:, None, None] * size * ways
+    values = np.apply_along_axis(lambda each: objective(coarse, each), 2, tried)
+    nearest = tried[values.argmin(0), np.arange(len(ways))][np.argsort(values.min(0), kind="stable")[:BEST]]
+    found = [moved(coarse, centre, size / 10 * axes)]
+    found += [moved(coarse, each, float(np.linalg.norm(each - centre)) / 4 * axes) for each in nearest]
     position = moved(fine, min(found, key=lambda each: objective(coarse, each)), 0.03 * size * axes)
     uneven, _ = unevenness_and_layers(fine, position)
     layers = unevenness_and_layers(finest, position)[1]
