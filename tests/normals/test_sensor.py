@@ -79,7 +79,9 @@ def test_closed_shapes_have_no_sensor(index):
     if KINDS[index].__name__ == "open_surface":
         pytest.skip("a height field is what a sensor far above it sees")
     pos = np.asarray(make_shape(3, "test", index, 2000).pos)
-    assert find_sensor(pos) is None
+    sensor = find_sensor(pos)
+    assert sensor is None or not sensor.scanned
+    assert sensor_position(pos) is None
 
 
 def test_few_points_and_equal_directions_have_no_sensor():

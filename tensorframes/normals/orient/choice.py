@@ -56,6 +56,9 @@ are less reliable."""
 OPEN = 0.5
 """Least E of all candidates above which the surface encloses nothing: then the couplings alone choose."""
 
+CLOSED = 0.3
+"""Largest E of a candidate that is preferred to a sensor within the cloud that may be none."""
+
 SEEN = ((128, 0.975), (32, 0.9))
 """Numbers of clusters, and the least agreement of each with a viewpoint that the signs are taken from."""
 
@@ -79,7 +82,7 @@ def best_signs(graph: Graph, noisy: bool) -> Signs:
         found.append(field.judged(graph, levels))
         if found[-1].energy < ENOUGH:
             return found[-1]
-    sensed = sensor_signs(graph, field)
+    sensed = sensor_signs(graph, field, min(found, key=lambda each: each.energy))
     if sensed is not None:
         return sensed
     seen = None if noisy else seen_signs(graph, rounds)
@@ -113,15 +116,14 @@ def on_surfaces(graph: Graph, rounds: list[Clusters], blunt: Clusters) -> Iterat
     yield [spanning_tree_signs(graph)]
 
 
-def sensor_signs(graph: Graph, field: Field) -> Signs | None:
-    """Signs toward the sensor, or outward on a closed surface that is no scan from within; None without a sensor."""
+def sensor_signs(graph: Graph, field: Field, best: Signs) -> Signs | None:
+    """Signs toward the sensor. None without one, or if the points may as well be a closed surface around it: they are
+    no more even in direction than in space, and the best candidate is closed."""
     sensor = find_sensor(graph.pos)
-    if sensor is None:
+    if sensor is None or (best.closed and best.energy <= CLOSED and not sensor.scanned):
         return None
     sign, side_known = sensor.signs_of(graph.pos, graph.normal)
     judged = field.judged(graph, [(np.zeros(len(graph.pos), dtype=np.int64), sign)])
-    if judged.closed and judged.energy <= OPEN and not sensor.scanned:
-        return judged
     return replace(judged, sign=sign, closed=False, whole=True, facing=side_known and sensor.scanned)
 
 
