@@ -140,9 +140,9 @@ def find_sensor(pos: Floats) -> Sensor | None:
     ways = DIRECTIONS / np.linalg.norm(DIRECTIONS, axis=1, keepdims=True) @ axes
     tried = centre + np.asarray(DISTANCES)[:, None, None] * size * ways
     values = np.apply_along_axis(lambda each: objective(coarse, each), 2, tried)
-    nearest = tried[values.argmin(0), np.arange(len(ways))][np.argsort(values.min(0), kind="stable")[:BEST]]
+    promising = tried[values.argmin(0), np.arange(len(ways))][np.argsort(values.min(0), kind="stable")[:BEST]]
     found = [moved(coarse, centre, size / 10 * axes)]
-    found += [moved(coarse, each, float(np.linalg.norm(each - centre)) / 4 * axes) for each in nearest]
+    found += [moved(coarse, each, float(np.linalg.norm(each - centre)) / 4 * axes) for each in promising]
     position = moved(fine, min(found, key=lambda each: objective(coarse, each)), 0.03 * size * axes)
     uneven, _ = unevenness_and_layers(fine, position)
     layers = unevenness_and_layers(finest, position)[1]
