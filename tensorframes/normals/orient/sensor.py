@@ -56,9 +56,13 @@ DISTANCES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 DIRECTIONS = np.array([each for each in product((-1.0, 0.0, 1.0), repeat=3) if any(each)])
 """Of these positions, in the principal axes."""
 
-BEST, EVALUATIONS = 6, 80
+BEST, EVALUATIONS = 8, 80
 """Number of directions, each with its best position, from which positions are moved, beside the centre; and largest
 number of evaluations for each."""
+
+FINALISTS, APART = 4, 0.1
+"""Number of the best of them that are moved further, with more points; and their least distance from each other, in
+root mean square distances of the points."""
 
 MARGIN = 0.03
 """Least difference of U that shows the points to be more even from one position than from another, or than in space."""
@@ -143,7 +147,9 @@ def find_sensor(pos: Floats) -> Sensor | None:
     promising = tried[values.argmin(0), np.arange(len(ways))][np.argsort(values.min(0), kind="stable")[:BEST]]
     found = [moved(coarse, centre, size / 10 * axes)]
     found += [moved(coarse, each, float(np.linalg.norm(each - centre)) / 4 * axes) for each in promising]
-    position = moved(fine, min(found, key=lambda each: objective(coarse, each)), 0.03 * size * axes)
+    found = apart(sorted(found, key=lambda each: objective(coarse, each)), APART * size)[:FINALISTS]
+    found = [moved(fine, each, 0.03 * size * axes) for each in found]
+    position = min(found, key=lambda each: objective(finest, each))
     uneven, _ = unevenness_and_layers(fine, position)
     layers = unevenness_and_layers(finest, position)[1]
     more_even = unevenness(cKDTree(fine).query(fine, NEIGHBOUR + 1)[0]) - uneven
@@ -156,6 +162,15 @@ def find_sensor(pos: Floats) -> Sensor | None:
     even, row = min((unevenness_and_layers(fine, other)[0], row) for row, other in enumerate(others))
     least = SURE if around(fine, position) else MARGIN
     return Sensor(position, others[row] if even - uneven <= MARGIN else None, more_even > least)
+
+
+def apart(positions: list[Floats], distance: float) -> list[Floats]:
+    """The positions (3,) that are as far from all earlier ones."""
+    kept = list[Floats]()
+    for position in positions:
+        if all(np.linalg.norm(position - other) >= distance for other in kept):
+            kept.append(position)
+    return kept
 
 
 def around(pos: Floats, position: Floats) -> bool:
