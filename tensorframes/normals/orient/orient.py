@@ -13,6 +13,7 @@ from tensorframes.geometry.outliers import within_range
 from tensorframes.geometry.thinned import thinned_rows
 from tensorframes.normals.orient.choice import best_signs
 from tensorframes.normals.orient.graph import connected_parts, nearest, neighbour_graph
+from tensorframes.normals.orient.sensor import facing
 from tensorframes.normals.orient.sharpening import sharp_graph
 from tensorframes.normals.points import OnDevice, Points, as_array, number_rows, plain, shape_of
 from tensorframes.words import counted
@@ -93,9 +94,9 @@ def orient_normals(
     usable = np.isfinite(pos).all(1) & np.isfinite(normal).all(1) & (normal != 0).any(1)
     sign, unit = np.ones(len(pos)), directions(normal[usable])
     if method == "viewpoint":
-        sign[usable] = _toward(unit, (_viewpoints(viewpoint, len(pos)) - pos)[usable])
+        sign[usable] = facing(unit, (_viewpoints(viewpoint, len(pos)) - pos)[usable])
     elif method == "up":
-        sign[usable] = _toward(unit, _direction((0.0, 0.0, 1.0) if up is None else up))
+        sign[usable] = facing(unit, _direction((0.0, 0.0, 1.0) if up is None else up))
     elif usable.any():
         with torch.no_grad():
             sign[usable] = surface_signs(within_range(pos[usable]), unit, outward=method == "outward")
@@ -104,10 +105,6 @@ def orient_normals(
         return real * torch.from_numpy(sign).to(real)[:, None]
     array = plain(normals)
     return array * sign.astype(array.dtype if array.dtype.kind == "f" else np.float64)[:, None]
-
-
-def _toward(normal: Floats, direction: Floats) -> Floats:
-    return np.where((normal * direction).sum(axis=1) < 0, -1.0, 1.0)
 
 
 def directions(vectors: Floats) -> Floats:
@@ -151,7 +148,7 @@ def surface_signs(pos: Floats, normal: Floats, outward: bool) -> Floats:
     """Signs (N,) of unit normals (N, 3) at finite points (N, 3); equal points are merged, large clouds thinned."""
     groups = distinct_points(*one_cloud(pos))
     first, group = groups.first.numpy(), groups.index.numpy()
-    follows = _toward(normal, normal[first][group])  # of a copy, relative to the first
+    follows = facing(normal, normal[first][group])  # of a copy, relative to the first
     mean = np.stack([np.bincount(group, follows * column) for column in normal.T], axis=1)
     length = np.linalg.norm(mean, axis=1, keepdims=True)
     mean = np.where(length > 0, mean / np.maximum(length, 1e-30), normal[first])

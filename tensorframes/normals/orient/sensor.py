@@ -36,6 +36,7 @@ STEEPEST = 5.0
 """Largest difference of distance of two neighbours on one surface, divided by their distance across the view."""
 
 WEIGHT = 0.3
+"""Of 1 - L in what is minimised."""
 
 UNEVEN, LAYERS = 0.24, 0.85
 """Largest U and least L of a range scan."""
@@ -45,7 +46,8 @@ CLEAR, CLEAR_UNEVEN, CLEAR_LAYERS = 0.1, 0.35, 0.6
 many objects hide parts of each other."""
 
 COARSE, FINE, FINEST = 1000, 4000, 16_000
-"""Numbers of points that many positions are tried with, that the best are moved with, and that L is computed of."""
+"""Numbers of points that many positions are tried with, that the best are moved with, and that these are compared
+with."""
 
 FEWEST = 300
 """Number of points below which no sensor is searched."""
@@ -181,7 +183,7 @@ def around(pos: Floats, position: Floats) -> bool:
 
 
 def facing(normal: Floats, ray: Floats) -> Floats:
-    """Signs (N,) with which normals (N, 3) point along rays (N, 3)."""
+    """Signs (N,) with which normals (N, 3) have no negative component along rays (N, 3) or (3,)."""
     return np.where((normal * ray).sum(1) < 0, -1.0, 1.0)
 
 
@@ -190,8 +192,8 @@ def unevenness_and_layers(pos: Floats, position: Floats) -> tuple[float, float]:
     ray = pos - position
     distance = np.maximum(np.linalg.norm(ray, axis=1), 1e-12)
     across, row = cKDTree(ray / distance[:, None]).query(ray / distance[:, None], NEIGHBOUR + 1)
-    apart, other = across[:, 1], distance[row[:, 1]]
-    layers = np.abs(other - distance) < STEEPEST * apart * np.minimum(distance, other)
+    other = distance[row[:, 1]]
+    layers = np.abs(other - distance) < STEEPEST * across[:, 1] * np.minimum(distance, other)
     return unevenness(across), float(layers.mean())
 
 
